@@ -1,0 +1,210 @@
+"""Every error of this service. The class's docstring is the sentence that a user reads.
+
+StreametricsError
+├── InvalidRequest            422  a field is missing, too long or unknown
+│   └── EmptyAudio            422
+├── UnsupportedAudio          415  first bytes of no audio or video container
+├── UploadTooLarge            413
+├── JobUnknown                404
+├── JobExpired                410
+├── Unauthorized              401
+├── Forbidden                 403
+├── QueueUnavailable          503
+├── JobFailed                 (the end of a job, not of a request)
+│   ├── AudioUnreadable, AudioTooLong, TimedOut, WorkerLost
+│   ├── TranscriptionFailed, InternalError
+│   └── SummarizerError       what a model server can do wrong
+│       ├── SummarizerUnavailable, SummarizerTimeout, SummarizerBusy   (may pass: tried again)
+│       └── ModelMissing, TranscriptTooLong, SummarizerRefused, SummaryUnusable   (will not pass)
+├── StaleAttempt              (inside: a worker that lost its lease tried to write)
+├── Interrupted               (inside: the worker is being stopped)
+├── WeightsUnavailable, WeightsCorrupt
+└── UnsafeSettings            refuses the start
+"""
+
+
+class StreametricsError(Exception):
+    """Something went wrong in StreaMetrics."""
+
+    code = "internal_error"
+    status = 500
+    headers: dict[str, str] = {}  # noqa: RUF012 - replaced as a whole by subclasses, never changed
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class InvalidRequest(StreametricsError):
+    """A field of the request is missing or not valid."""
+
+    code, status = "invalid_request", 422
+
+
+class EmptyAudio(InvalidRequest):
+    """The audio file is empty: nothing was recorded, or the upload sent no bytes."""
+
+    code = "audio_empty"
+
+
+class UnsupportedAudio(StreametricsError):
+    """This is not a sound or video file that can be read: send WAV, MP3, M4A, OGG, Opus, FLAC, WebM or MP4."""
+
+    code, status = "audio_unsupported", 415
+
+
+class UploadTooLarge(StreametricsError):
+    """The audio is larger than the limit."""
+
+    code, status = "audio_too_large", 413
+
+
+class JobUnknown(StreametricsError):
+    """No job has this id: check it, or send the audio again."""
+
+    code, status = "job_unknown", 404
+
+
+class JobExpired(StreametricsError):
+    """This job's result has expired and was erased: send the audio again."""
+
+    code, status = "job_expired", 410
+
+
+class Unauthorized(StreametricsError):
+    """This service wants its key: send it as 'X-API-Key: <key>' or 'Authorization: Bearer <key>'."""
+
+    code, status = "unauthorized", 401
+    headers = {"WWW-Authenticate": "Bearer"}  # noqa: RUF012
+
+
+class Forbidden(StreametricsError):
+    """This page or address may not use the service."""
+
+    code, status = "forbidden", 403
+
+
+class QueueUnavailable(StreametricsError):
+    """The job queue does not answer, so nothing was accepted: try again in a few seconds."""
+
+    code, status = "queue_unavailable", 503
+    headers = {"Retry-After": "5"}  # noqa: RUF012
+
+
+class JobFailed(StreametricsError):
+    """The job could not be finished."""
+
+    code = "job_failed"
+
+
+class AudioUnreadable(JobFailed):
+    """No sound could be read from this file: it may be damaged, or hold no audio track."""
+
+    code = "audio_unreadable"
+
+
+class AudioTooLong(JobFailed):
+    """The recording is longer than the limit."""
+
+    code = "audio_too_long"
+
+
+class TimedOut(JobFailed):
+    """The job took longer than its time limit and was stopped."""
+
+    code = "timed_out"
+
+
+class WorkerLost(JobFailed):
+    """The worker died three times while it was on this job; the audio may be what kills it."""
+
+    code = "worker_lost"
+
+
+class TranscriptionFailed(JobFailed):
+    """Whisper could not transcribe this audio."""
+
+    code = "transcription_failed"
+
+
+class InternalError(JobFailed):
+    """Something unexpected went wrong inside the service; its log says more under this job's id."""
+
+    code = "internal_error"
+
+
+class SummarizerError(JobFailed):
+    """The summary could not be written."""
+
+    code = "summary_failed"
+
+
+class SummarizerUnavailable(SummarizerError):
+    """The model server does not answer: start it with 'ollama serve'."""
+
+    code = "model_server_unavailable"
+
+
+class SummarizerTimeout(SummarizerError):
+    """The model server did not finish in time."""
+
+    code = "model_server_timeout"
+
+
+class SummarizerBusy(SummarizerError):
+    """The model server is busy or failed for the moment."""
+
+    code = "model_server_busy"
+
+
+class ModelMissing(SummarizerError):
+    """The model server does not have this model."""
+
+    code = "model_missing"
+
+
+class TranscriptTooLong(SummarizerError):
+    """The transcript does not fit into the model's context."""
+
+    code = "transcript_too_long"
+
+
+class SummarizerRefused(SummarizerError):
+    """The model server refused the request."""
+
+    code = "model_server_refused"
+
+
+class SummaryUnusable(SummarizerError):
+    """The model's answer cannot be used as a summary."""
+
+    code = "summary_unusable"
+
+
+class StaleAttempt(StreametricsError):
+    """Another attempt has taken over this job, so this one's writes are refused."""
+
+    code = "stale_attempt"
+
+
+class Interrupted(StreametricsError):
+    """The worker is being stopped; the job goes back to the queue."""
+
+    code = "interrupted"
+
+
+class WeightsUnavailable(StreametricsError):
+    """The Whisper weights could not be fetched."""
+
+    code = "weights_unavailable"
+
+
+class WeightsCorrupt(StreametricsError):
+    """A file of the Whisper weights does not have the expected SHA-256."""
+
+    code = "weights_corrupt"
+
+
+class UnsafeSettings(StreametricsError):
+    """The settings are not safe to start with."""
+
+    code = "unsafe_settings"

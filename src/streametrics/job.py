@@ -1,0 +1,171 @@
+"""The words of a job: what was asked, where it stands, what came out. No I/O."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+MESSAGE_WAITING = "Task is waiting to be processed..."
+MESSAGE_TRANSCRIBING = "Transcribing audio..."
+MESSAGE_TRANSCRIBED = "Transcription complete. Generating summary..."
+MESSAGE_SUMMARIZING = "Generating summary with Mistral..."
+MESSAGE_ERROR = "An error occurred during processing"
+MESSAGE_NO_MODEL_SERVER = "Warning: Mistral service may be unavailable. Proceeding with transcription..."
+
+#: The bands of `progress`, per cent.
+TRANSCRIBING_END = 49
+TRANSCRIBED_AT = 50
+SUMMARIZING_FROM = 60
+SUMMARIZING_END = 99
+
+
+class JobState(StrEnum):
+    """Where a job stands; each value is written to the database."""
+
+    QUEUED = "queued"  #: accepted, nobody works on it
+    TRANSCRIBING = "transcribing"  #: claimed, or waiting for its parts
+    TRANSCRIBED = "transcribed"  #: the transcript is stored and is never made again
+    SUMMARIZING = "summarizing"  #: claimed by a summary's writer
+    DONE = "done"  #: never changes again, until it is erased
+    FAILED = "failed"  #: never changes again, until it is erased
+
+    @property
+    def is_final(self) -> bool:
+        return self in (JobState.DONE, JobState.FAILED)
+
+
+class JobKind(StrEnum):
+    """Which queue a job's sound waits in."""
+
+    LIVE = "live"  #: a chunk that somebody waits for
+    LONG = "long"  #: a recording, worked on in parts
+
+
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Something a reader of the result should know; `code` is for programs, `message` for people."""
+
+    code: str
+    message: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"code": self.code, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """The fields of an upload, checked. `time` and `streamer` come back unchanged."""
+
+    streamer: str
+    language: str
+    game: str
+    time: str
+    title: str
+    speech_language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a job in work last said of itself; lives in Redis only, and is refined by the row.
+
+    progress: per cent, 0…99. eta_s: estimated seconds until the end, None while unknown.
+    """
+
+    state: JobState
+    progress: int = 0
+    transcription: str | None = None
+    partial_summary: str | None = None
+    eta_s: float | None = None
+    model_server_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """One job as a poller sees it: the row, refined by a snapshot where there is one."""
+
+    state: JobState
+    progress: int
+    transcription: str | None = None
+    partial_summary: str | None = None
+    eta_s: float | None = None
+    model_server_missing: bool = False
+    warnings: tuple[Warn, ...] = ()
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    error_code: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        """The JSON of `GET /summarize/status/{task_id}`; names, types and texts are fixed by old clients."""
+        match self.state:
+            case JobState.QUEUED:
+                return {"status": "pending", "progress": 0, "message": MESSAGE_WAITING}
+            case JobState.DONE:
+                return {
+                    "status": "done",
+                    "progress": 100,
+                    "current_step": "done",
+                    "result": self.result,
+                    "warnings": [warning.as_dict() for warning in self.warnings],
+                }
+            case JobState.FAILED:
+                return error_body(self.error or "", self.error_code or "internal_error")
+            case JobState.TRANSCRIBING:
+                return self._processing("transcribing", MESSAGE_TRANSCRIBING)
+            case JobState.TRANSCRIBED:
+                return self._processing("transcription_complete", MESSAGE_TRANSCRIBED)
+            case JobState.SUMMARIZING:
+                return self._processing("summarizing", MESSAGE_SUMMARIZING)
+
+    def _processing(self, step: str, message: str) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "status": "processing",
+            "progress": self.progress,
+            "current_step": step,
+            "message": MESSAGE_NO_MODEL_SERVER if self.model_server_missing else message,
+            "transcription": self.transcription,
+        }
+        if self.partial_summary is not None:
+            body["partial_summary"] = self.partial_summary
+        if self.eta_s is not None:
+            body["eta_s"] = round(self.eta_s, 1)
+        if self.warnings:
+            body["warnings"] = [warning.as_dict() for warning in self.warnings]
+        return body
+
+
+def error_body(error: str, code: str) -> dict[str, Any]:
+    """The JSON of every error, of a job or of a request: old clients look at `status` only."""
+    return {
+        "status": "error",
+        "progress": 0,
+        "current_step": "error",
+        "error": error,
+        "message": MESSAGE_ERROR,
+        "code": code,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a finished job delivers."""
+
+    text: str
+    summary: str
+    summary_source: str
+    model: str | None
+    speech_language: str | None
+    segments: list[dict[str, Any]] = field(default_factory=list)
+    warnings: tuple[Warn, ...] = ()
+
+    def body(self, request: JobRequest) -> dict[str, Any]:
+        """The JSON under `result`."""
+        return {
+            "text": self.text,
+            "summary": self.summary,
+            "time": request.time,
+            "streamerName": request.streamer,
+            "summary_source": self.summary_source,
+            "model": self.model,
+            "speech_language": self.speech_language,
+            "segments": self.segments,
+            "warnings": [warning.as_dict() for warning in self.warnings],
+        }

@@ -1,0 +1,108 @@
+"""Every environment variable, once, with its unit and default. `.env` in the working folder is read too."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+#: Printed in the first version's documentation, so everybody knows it: it protects nothing.
+PUBLISHED_KEY = "streametrics-secret"
+
+EngineName = Literal["auto", "openai-whisper", "faster-whisper", "fake"]
+SummarizerName = Literal["ollama", "extractive", "fake"]
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """The settings of one process; frozen, so that nothing changes them behind another's back."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 5000
+    data_dir: Path = Path("./data")
+    model_dir: Path = Path("~/.cache/streametrics")
+    #: Unset: what answers on 127.0.0.1:6379, else the embedded queue there.
+    redis_url: str = ""
+    #: Unset: SQLite in `data_dir`.
+    database_url: str = ""
+
+    #: Guards every call but `GET /` and `/health/*`; empty leaves them open on loopback.
+    internal_api_key: str = ""
+    #: Origins (`scheme://host[:port]`) of pages that may call, beside the extension's and our own; comma-separated.
+    allowed_origins: CommaSeparated = ()
+    #: Names by which the service may be called, beside loopback names; comma-separated.
+    allowed_hosts: CommaSeparated = ()
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    max_upload_mb: PositiveInt = 500
+    max_audio_hours: PositiveFloat = 12
+    #: A job of at most this much sound is live, in seconds.
+    live_max_s: PositiveFloat = 60
+    live_deadline_s: PositiveFloat = 25
+    #: Length aimed at when a long recording is cut at silences, in seconds.
+    part_target_s: PositiveFloat = 60
+
+    whisper_model: str = "base"
+    whisper_engine: EngineName = "auto"
+
+    summarizer: SummarizerName = "ollama"
+    #: What happens when the model's summary cannot be had.
+    summary_fallback: Literal["extractive", "error"] = "extractive"
+    summarizer_concurrency: PositiveInt = 1
+    ollama_url: str = "http://localhost:11434"
+    mistral_model: str = "mistral"
+    mistral_num_ctx: PositiveInt = 8192
+    #: Time limit of one call, in seconds.
+    mistral_timeout: PositiveFloat = 60
+    #: Tries after the first one, and the step of the waits between them in seconds: 2, 4, 6.
+    mistral_max_retries: NonNegativeInt = 3
+    mistral_retry_delay: NonNegativeFloat = 2
+
+    #: Celery's limits for one task, in seconds; a claim's deadline is the hard one.
+    task_time_limit_s: PositiveFloat = 600
+    task_soft_time_limit_s: PositiveFloat = 540
+    lease_s: PositiveFloat = 10
+    max_attempts: PositiveInt = 3
+    keeper_interval_s: PositiveFloat = 2
+    #: How long a waiting job's message may be missing before it is sent again, in seconds.
+    resend_after_s: PositiveFloat = 15
+    #: From the final state, in seconds; then text and fields are erased and the id answers 410.
+    result_ttl_s: PositiveInt = 3600
+    #: Days that an erased id goes on answering 410; then 404.
+    tombstone_days: PositiveFloat = 30
+
+    @field_validator("allowed_origins", "allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("data_dir", "model_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @field_validator("internal_api_key")
+    @classmethod
+    def _ignore_published_key(cls, value: str) -> str:
+        return "" if value == PUBLISHED_KEY else value
+
+    @property
+    def effective_redis_url(self) -> str:
+        return self.redis_url or "redis://127.0.0.1:6379/0"
+
+    @property
+    def effective_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'streametrics.db'}"
+
+    @property
+    def max_upload_bytes(self) -> int:
+        return self.max_upload_mb * 1_000_000
+
+    @property
+    def max_audio_s(self) -> float:
+        return self.max_audio_hours * 3600

@@ -1,0 +1,59 @@
+"""The contract of a summary's writer: a transcript and its context in, a few sentences out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from streametrics.job import Warn
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRequest:
+    """What to summarise. `language` is a code that `languages.parse` accepted; the rest comes from the upload."""
+
+    transcript: str
+    language: str
+    streamer: str = ""
+    game: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A summary, who wrote it (`ollama`, `extractive`, …), with which model, and what a reader should know."""
+
+    text: str
+    source: str
+    model: str | None = None
+    warnings: tuple[Warn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SummarizerHealth:
+    """Whether the server answers and has the model; `detail` is a sentence that says what to do if not."""
+
+    reachable: bool
+    has_model: bool
+    detail: str
+
+
+#: Called as text grows: the summary so far, and the share of the work done in 0…1. It may raise to stop the call.
+OnText = Callable[[str, float], None]
+
+
+class Summarizer(Protocol):
+    """Thread-safe: several calls may run at once."""
+
+    #: `ollama`, `extractive` or `fake`.
+    source: str
+
+    def summarize(self, request: SummaryRequest, *, on_text: OnText | None = None) -> Summary:
+        """Write the summary in `request.language`; a silent recording gets a short sentence that says so.
+
+        Raises a SummarizerError; whatever `on_text` raises passes through unchanged.
+        """
+        ...
+
+    def health(self) -> SummarizerHealth:
+        """Look cheaply (at most about a second); never raises."""
+        ...

@@ -1,0 +1,67 @@
+"""The contract of a Whisper engine: samples in, timed words out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: What every Whisper model hears.
+SAMPLE_RATE_HZ = 16_000
+
+#: Mono sound at `SAMPLE_RATE_HZ`, shape (samples,), float32 in -1…1.
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech: start and end in seconds from the beginning of the samples, text stripped."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said. `language` is a Whisper code such as `en`, or None where nothing was heard."""
+
+    segments: tuple[Segment, ...]
+    language: str | None
+
+    @property
+    def text(self) -> str:
+        """All segments in one line; empty for silence."""
+        return " ".join(segment.text for segment in self.segments if segment.text)
+
+
+#: Called after each segment, in order of time. It may raise to stop the engine between two segments.
+OnSegment = Callable[[Segment], None]
+
+
+class Transcriber(Protocol):
+    """One loaded model. Not thread-safe: one call at a time."""
+
+    #: `openai-whisper`, `faster-whisper` or `fake`.
+    engine: str
+    #: The name or path that was asked for, for people to read.
+    model: str
+    #: How it computes, such as `int8 on cpu`.
+    precision: str
+
+    def transcribe(
+        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+    ) -> Transcript:
+        """Transcribe samples of any length, empty ones included.
+
+        speech_language: a Whisper language code, or None to detect it.
+        Raises TranscriptionFailed; whatever `on_segment` raises passes through unchanged.
+        """
+        ...
+
+
+def warm(transcriber: Transcriber) -> None:
+    """Run the whole path once, so that the first job does not pay for lazy initialisation."""
+    tone = np.sin(np.arange(SAMPLE_RATE_HZ, dtype=np.float32) * 0.1) * np.float32(0.01)
+    transcriber.transcribe(tone, speech_language="en")
