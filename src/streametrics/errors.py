@@ -10,6 +10,8 @@ StreametricsError
 ├── Unauthorized              401
 ├── Forbidden                 403
 ├── QueueUnavailable          503
+├── DatabaseUnavailable       503
+├── StorageFull               503
 ├── JobFailed                 (the end of a job, not of a request)
 │   ├── AudioUnreadable, AudioTooLong, TimedOut, WorkerLost
 │   ├── TranscriptionFailed, InternalError
@@ -88,6 +90,20 @@ class QueueUnavailable(StreametricsError):
 
     code, status = "queue_unavailable", 503
     headers = {"Retry-After": "5"}  # noqa: RUF012
+
+
+class DatabaseUnavailable(StreametricsError):
+    """The service's database does not answer: try again in a few seconds."""
+
+    code, status = "database_unavailable", 503
+    headers = {"Retry-After": "5"}  # noqa: RUF012
+
+
+class StorageFull(StreametricsError):
+    """The disk is full, so the audio could not be stored: free some space in DATA_DIR."""
+
+    code, status = "storage_full", 503
+    headers = {"Retry-After": "60"}  # noqa: RUF012
 
 
 class JobFailed(StreametricsError):

@@ -169,3 +169,47 @@ class JobResult:
             "segments": self.segments,
             "warnings": [warning.as_dict() for warning in self.warnings],
         }
+
+
+class Stage(StrEnum):
+    """What a claim is for, and with it the time it may take and where its wake-up waits."""
+
+    TRANSCRIBE = "transcribe"
+    SUMMARIZE = "summarize"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on a job, or on one part of it, until the lease or the deadline is out.
+
+    Every write carries `attempt`; one that is no longer the row's is refused. Times are in seconds of
+    sound; `time_left_s` counts from the moment of the claim to its deadline.
+    """
+
+    task_id: str
+    stage: Stage
+    #: The row's fencing token; `job_attempt` is the job's own where the claim is for a part.
+    attempt: int
+    job_attempt: int
+    worker: str
+    request: JobRequest
+    kind: JobKind
+    time_left_s: float
+    audio_key: str | None = None
+    container: str | None = None
+    audio_s: float | None = None
+    part_index: int | None = None
+    start_s: float = 0.0
+    end_s: float = 0.0
+    transcript: dict[str, Any] | None = None
+    warnings: tuple[Warn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """A message to be sent: some worker should look at this job. `number` makes Celery's id unique."""
+
+    task_id: str
+    stage: Stage
+    kind: JobKind
+    number: int

@@ -24,14 +24,16 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 5000
     data_dir: Path = Path("./data")
     model_dir: Path = Path("~/.cache/streametrics")
-    #: Unset: what answers on 127.0.0.1:6379, else the embedded queue there.
+    #: Unset: what answers on 127.0.0.1:`queue_port`, else the embedded queue there.
     redis_url: str = ""
+    queue_port: Annotated[int, Field(ge=1, le=65535)] = 6379
     #: Unset: SQLite in `data_dir`.
     database_url: str = ""
 
     #: Guards every call but `GET /` and `/health/*`; empty leaves them open on loopback.
     internal_api_key: str = ""
-    #: Origins (`scheme://host[:port]`) of pages that may call, beside the extension's and our own; comma-separated.
+    #: Origins (`scheme://host[:port]`) of pages that may call, beside the extension's and our own;
+    #: comma-separated.
     allowed_origins: CommaSeparated = ()
     #: Names by which the service may be called, beside loopback names; comma-separated.
     allowed_hosts: CommaSeparated = ()
@@ -93,7 +95,7 @@ class Settings(BaseSettings):
 
     @property
     def effective_redis_url(self) -> str:
-        return self.redis_url or "redis://127.0.0.1:6379/0"
+        return self.redis_url or f"redis://127.0.0.1:{self.queue_port}/0"
 
     @property
     def effective_database_url(self) -> str:

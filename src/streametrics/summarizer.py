@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from streametrics import languages
 from streametrics.job import Warn
 
 
@@ -57,3 +58,14 @@ class Summarizer(Protocol):
     def health(self) -> SummarizerHealth:
         """Look cheaply (at most about a second); never raises."""
         ...
+
+
+def is_silent(transcript: str) -> bool:
+    """Whether nothing was said: Whisper writes no words for silence, or a lone note or ellipsis."""
+    return not any(letter.isalnum() for letter in transcript)
+
+
+def silent_summary(request: SummaryRequest) -> Summary:
+    """The summary of a recording in which nobody speaks, in the language asked for. No model is asked."""
+    sentence = languages.no_speech_sentence(request.language)
+    return Summary(sentence, "extractive", warnings=(Warn("no_speech", "No speech was found in this recording."),))

@@ -1,0 +1,8 @@
+"""`python -m streametrics`: see `cli`."""
+
+import sys
+
+from streametrics.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

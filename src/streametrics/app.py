@@ -1,0 +1,79 @@
+"""The web entry: joins the routes, renders errors, guards the door. Never imports an engine."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from streametrics import __version__, summarizers
+from streametrics.errors import StreametricsError
+from streametrics.guard import Guard, allowed_origins
+from streametrics.health import Health
+from streametrics.job import error_body
+from streametrics.jobs import Jobs
+from streametrics.keeper import Keeper
+from streametrics.rendering import error_response
+from streametrics.routes import health, summarize
+from streametrics.routes.state import State
+from streametrics.settings import Settings
+from streametrics.uploads import UploadReceiver
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application. The database has to be migrated already: only `up` and `api` do that."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        jobs = Jobs(settings)
+        await to_thread.run_sync(lambda: jobs.live.announce_database(jobs.records.database_id()))
+        app.state.streametrics = State(
+            jobs=jobs,
+            uploads=UploadReceiver(settings, jobs.audio),
+            health=Health(jobs, summarizers.create(settings)),
+        )
+        keeper = Keeper(jobs)
+        keeper.start()
+        yield
+        await to_thread.run_sync(keeper.stop)
+        jobs.close()
+
+    app = FastAPI(title="StreaMetrics API", version=__version__, lifespan=lifespan, redirect_slashes=False)
+    app.include_router(health.router)
+    app.include_router(summarize.router)
+    app.add_exception_handler(StreametricsError, _render)
+    app.add_exception_handler(HTTPException, _render_http)
+    app.add_exception_handler(Exception, _render_unexpected)
+    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=allowed_origins(settings),
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["X-API-Key", "Authorization", "Content-Type"],
+    )
+    return app
+
+
+async def _render(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, StreametricsError)
+    return error_response(error)
+
+
+async def _render_http(_: Request, error: Exception) -> JSONResponse:
+    """The framework's own refusals, such as a path that does not exist."""
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    return JSONResponse(error_body(str(error.detail), code), status_code=error.status_code, headers=error.headers)
+
+
+async def _render_unexpected(request: Request, error: Exception) -> JSONResponse:
+    logger.error("unexpected error at %s", request.url.path, exc_info=error)
+    sentence = "Something unexpected went wrong inside the service; its log says more."
+    return JSONResponse(error_body(sentence, "internal_error"), status_code=500)

@@ -1,0 +1,279 @@
+"""Sound on its way to Whisper: decoded in a child process, kept as raw samples on disk, cut into parts at
+quiet places.
+
+Nothing here holds a whole recording: blocks of about a second pass through.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+import streametrics
+from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, TimedOut
+from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
+
+logger = logging.getLogger(__name__)
+
+#: Mono sound at `SAMPLE_RATE_HZ`, shape (samples,), int16.
+Pcm = NDArray[np.int16]
+
+#: What the child may know of this process's environment: enough to start Python, no key and no address.
+_ENVIRONMENT = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "SYSTEMROOT",
+    "TEMP",
+    "LANG",
+    "LC_ALL",
+    "PYTHONHOME",
+)
+#: Of the child's records: see `decoder_process`, which this module does not import because that loads FFmpeg.
+RECORD_HEADER = struct.Struct(">cI")
+_MAX_RECORD_BYTES = 1 << 20
+
+
+def to_float32(block: Pcm) -> Samples:
+    """Samples as Whisper wants them, in -1…1."""
+    return block.astype(np.float32) / np.float32(32_768)
+
+
+class Decoder:
+    """Owns the decoding child. One decoding at a time; not thread-safe.
+
+    The child starts with the first decoding or with `start()`, serves one file after another, and is started
+    again after it died, was stopped or was left in the middle of a file. It ends with this process, however
+    that ends.
+    """
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._is_ready = False
+        self._current: Decoding | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None while none runs."""
+        return self._child.pid if self._child is not None and self._child.poll() is None else None
+
+    def start(self) -> None:
+        """Start the child ahead of time; returns at once, the child loads its libraries meanwhile."""
+        if self.pid is not None:
+            return
+        self._stop_child()
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        environment["PYTHONPATH"] = str(Path(streametrics.__file__).parent.parent)
+        # -P: a file named av.py in the working folder must not be imported.
+        self._child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "streametrics.decoder_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            close_fds=True,  # the worker's sockets are none of the child's business
+        )
+        self._is_ready = False
+
+    def close(self) -> None:
+        """Stop the child."""
+        if self._current is not None:
+            self._current.close()
+        self._stop_child()
+
+    def decode(self, path: Path, demuxer: str, *, max_audio_s: float, timeout_s: float) -> "Decoding":
+        """Begin to decode the file at `path`; an earlier decoding that has not ended is stopped.
+
+        demuxer: what `containers.sniff` said. max_audio_s: more sound than this is refused while decoding.
+        timeout_s: wall-clock limit from now until the last block has been taken.
+        Errors come out of the iteration.
+        """
+        if self._current is not None:
+            self._current.close()
+        request = {
+            "path": str(path.absolute()),
+            "demuxer": demuxer,
+            "max_audio_s": max_audio_s,
+            "timeout_s": timeout_s,
+        }
+        self._current = Decoding(self, self._send(json.dumps(request).encode() + b"\n"), max_audio_s, timeout_s)
+        return self._current
+
+    def _send(self, line: bytes) -> "subprocess.Popen[bytes]":
+        for _ in range(2):  # a child that died while it was idle shows only now
+            self.start()
+            assert self._child is not None and self._child.stdin is not None
+            try:
+                self._child.stdin.write(line)
+                self._child.stdin.flush()
+            except OSError:
+                self._stop_child()
+                continue
+            return self._child
+        raise InternalError("The decoder does not start: run 'python -m streametrics doctor'.")
+
+    def _wait_ready(self) -> None:
+        if not self._is_ready:
+            assert self._child is not None
+            if _read_record(self._child)[0] != b"R":
+                raise InternalError("The decoder does not start: run 'python -m streametrics doctor'.")
+            self._is_ready = True
+
+    def _release(self, *, in_order: bool) -> None:
+        """The current decoding has ended; out of order, its child is replaced by a fresh one at once."""
+        self._current = None
+        if not in_order:
+            self._stop_child()
+            self.start()
+
+    def _stop_child(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        assert child.stdin is not None and child.stdout is not None
+        child.kill()  # it holds nothing that a gentler end would save
+        child.wait()
+        child.stdout.close()
+        with contextlib.suppress(OSError):  # what was still in the buffer cannot be sent any more
+            child.stdin.close()
+
+
+class Decoding(Iterator[Pcm]):
+    """The blocks of one file, of at most a second each. Made by `Decoder.decode`.
+
+    Iterating raises AudioUnreadable (nothing decodes, or the child died of this file), AudioTooLong,
+    TimedOut, and InternalError where the child cannot be started. `duration_s` is what was delivered so far,
+    the sound's length at the end; `truncated` is right after the end only.
+    """
+
+    def __init__(
+        self, decoder: Decoder, child: "subprocess.Popen[bytes]", max_audio_s: float, timeout_s: float
+    ) -> None:
+        self.duration_s = 0.0
+        self.truncated = False
+        self._decoder, self._child, self._max_audio_s = decoder, child, max_audio_s
+        self._lock = threading.Lock()
+        self._is_over, self._has_timed_out = False, False
+        # Pipes cannot be waited for with a time limit on Windows, killing the child ends a read everywhere.
+        self._timer = threading.Timer(timeout_s, self._expire)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __next__(self) -> Pcm:
+        if self._is_over:
+            raise StopIteration
+        self._decoder._wait_ready()
+        kind, body = _read_record(self._child)
+        if kind == b"P":
+            block = np.frombuffer(body, "<i2")
+            self.duration_s += block.size / SAMPLE_RATE_HZ
+            return block
+        if kind == b"E":
+            self._end(json.loads(body))
+            raise StopIteration
+        self._finish(in_order=False)
+        if self._has_timed_out:
+            raise TimedOut("Decoding the sound took longer than its time limit and was stopped.")
+        logger.warning("the decoding child ended with %s", self._child.returncode)
+        raise AudioUnreadable
+
+    def close(self) -> None:
+        """Stop, if it has not ended by itself."""
+        self._finish(in_order=False)
+
+    def _end(self, end: dict[str, Any]) -> None:
+        self._finish(in_order=True)
+        match end.get("error"):
+            case None:
+                self.duration_s, self.truncated = end["duration_s"], end["truncated"]
+            case AudioTooLong.code:
+                raise AudioTooLong(_too_long(self._max_audio_s))
+            case _:
+                logger.info("no sound in this file: %s", end.get("detail"))
+                raise AudioUnreadable
+
+    def _finish(self, *, in_order: bool) -> None:
+        with self._lock:
+            if self._is_over:
+                return
+            self._is_over = True
+        self._timer.cancel()
+        self._decoder._release(in_order=in_order and not self._has_timed_out)
+
+    def _expire(self) -> None:
+        with self._lock:  # a child that has gone on to the next file must not be killed
+            if not self._is_over:
+                self._has_timed_out = True
+                self._child.kill()
+
+
+def _read_record(child: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
+    """One record of the child's, kind and body; kind is empty where the child has ended."""
+    assert child.stdout is not None
+    header = child.stdout.read(RECORD_HEADER.size)
+    if len(header) < RECORD_HEADER.size:
+        return b"", b""
+    kind, size = RECORD_HEADER.unpack(header)
+    body = child.stdout.read(size) if size <= _MAX_RECORD_BYTES else b""
+    return (kind, body) if len(body) == size else (b"", b"")
+
+
+def _too_long(max_audio_s: float) -> str:
+    limit = f"{max_audio_s / 3600:g} hours" if max_audio_s >= 3600 else f"{max_audio_s:g} seconds"
+    return f"The recording is longer than the limit of {limit}: cut it, or raise MAX_AUDIO_HOURS."
+
+
+class PcmWriter:
+    """Writes blocks as raw s16le samples, mono, `SAMPLE_RATE_HZ`: a range can be read without the rest."""
+
+    def __init__(self, path: Path) -> None:
+        #: Samples written so far.
+        self.samples = 0
+        self._file = path.open("wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, block: Pcm) -> None:
+        self._file.write(block.astype("<i2", copy=False).tobytes())
+        self.samples += block.size
+
+
+def read_pcm(source: Path | BinaryIO, start_s: float = 0.0, end_s: float | None = None) -> Samples:
+    """The samples between two times of what `PcmWriter` wrote; what lies outside of the file is left out.
+
+    source: a path, or an open seekable file, which stays open. end_s: None for the end of the file.
+    """
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return read_pcm(file, start_s, end_s)
+    start = max(0, round(start_s * SAMPLE_RATE_HZ))
+    count = -1 if end_s is None else max(0, round(end_s * SAMPLE_RATE_HZ) - start)
+    source.seek(2 * start)
+    data = source.read(2 * count if count >= 0 else -1)
+    return to_float32(np.frombuffer(data[: len(data) // 2 * 2], "<i2"))

@@ -1,0 +1,188 @@
+"""`python -m streametrics up | api | worker | doctor | weights | transcribe`. Each imports what it needs, no more."""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from streametrics import __version__, start_checks
+from streametrics.errors import StreametricsError, UnsafeSettings
+from streametrics.settings import Settings
+from streametrics.start_checks import InvalidSettings
+
+#: Exit codes, beside 0: something failed, the settings are at fault, Ctrl-C.
+FAILED, BAD_SETTINGS, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. Every error ends as one sentence on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except (InvalidSettings, UnsafeSettings) as error:
+        print(error, file=sys.stderr)
+        return BAD_SETTINGS
+    except StreametricsError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return INTERRUPTED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m streametrics",
+        description="Turns a live stream's sound into text and a summary. Settings: the environment and .env.",
+    )
+    parser.add_argument("--version", action="version", version=f"StreaMetrics API {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_up(commands)
+    _add_api(commands)
+    _add_worker(commands)
+    _add_doctor(commands)
+    _add_weights(commands)
+    _add_transcribe(commands)
+    return parser
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add_up(commands: Commands) -> None:
+    parser = commands.add_parser("up", help="everything on this machine, until Ctrl-C (./start.sh)")
+    parser.add_argument("--host", help="where the API listens (HOST, default 127.0.0.1)")
+    parser.add_argument("--port", help="the API's port, 0 for any free one (PORT, default 5000)")
+    parser.add_argument("--no-transcribe", action="store_true", help="no Whisper worker here")
+    parser.add_argument("--no-summarise", action="store_true", help="no worker for the model server here")
+    parser.add_argument("--no-api", action="store_true", help="workers only; the API stands elsewhere")
+    parser.set_defaults(run=_up)
+
+
+def _add_api(commands: Commands) -> None:
+    parser = commands.add_parser("api", help="the web service alone (start_api.bat)")
+    parser.add_argument("--host", help="where it listens (HOST, default 127.0.0.1)")
+    parser.add_argument("--port", help="its port (PORT, default 5000)")
+    parser.set_defaults(run=_api)
+
+
+def _add_worker(commands: Commands) -> None:
+    parser = commands.add_parser("worker", help="a Celery worker alone")
+    parser.add_argument(
+        "kind",
+        nargs="?",
+        choices=("transcribe", "summarise", "all"),
+        default="all",
+        help="transcribe: Whisper; summarise: the model server; all: both in one process (default)",
+    )
+    parser.set_defaults(run=_worker)
+
+
+def _add_doctor(commands: Commands) -> None:
+    parser = commands.add_parser("doctor", help="look at everything, and say how to mend it")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=_doctor)
+
+
+def _add_weights(commands: Commands) -> None:
+    parser = commands.add_parser("weights", help="list the Whisper models, or fetch one")
+    parser.add_argument("action", nargs="?", choices=("list", "fetch"), default="list")
+    parser.add_argument("name", nargs="?", help="the model to fetch (WHISPER_MODEL, default base)")
+    parser.add_argument("--format", choices=("ctranslate2", "openai"), help="the engine's own, when not given")
+    parser.set_defaults(run=_weights)
+
+
+def _add_transcribe(commands: Commands) -> None:
+    parser = commands.add_parser("transcribe", help="the text of a recording, without any server")
+    parser.add_argument("file", type=Path, help="any sound or video file")
+    parser.add_argument("--language", help="what is spoken, such as en; detected when not given")
+    parser.add_argument("--format", choices=("text", "json", "srt", "vtt"), default="text")
+    parser.set_defaults(run=_transcribe)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """The settings, where `--host` and `--port` are stronger than HOST and PORT."""
+    for name in ("host", "port"):
+        if getattr(options, name, None) is not None:
+            os.environ[name.upper()] = getattr(options, name)
+    return start_checks.load_settings()
+
+
+def _up(options: argparse.Namespace) -> int:
+    if sys.platform == "win32":
+        print("On Windows, run start_api.bat and start_celery.bat instead.", file=sys.stderr)
+        return FAILED
+    from streametrics.up import Parts, up
+
+    parts = Parts(transcribe=not options.no_transcribe, summarise=not options.no_summarise, api=not options.no_api)
+    return up(_settings(options), parts)
+
+
+def _api(options: argparse.Namespace) -> int:
+    import uvicorn
+
+    from streametrics import logs
+    from streametrics.processes import API_GRACE_S
+    from streametrics.store import database
+
+    settings = _settings(options)
+    start_checks.refuse_open_bind(settings)
+    start_checks.require_free_port(settings)
+    logs.configure(settings.log_level, "api")
+    database.migrate(settings.effective_database_url)
+    uvicorn.run(
+        "streametrics.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,  # uvicorn's own would print every poll
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=API_GRACE_S,
+    )
+    return 0
+
+
+def _worker(options: argparse.Namespace) -> int:
+    from streametrics.processes import worker_command
+
+    command = worker_command(options.kind, _settings(options))
+    if sys.platform != "win32":
+        os.execv(command[0], command)  # noqa: S606 - so that signals reach Celery itself
+    return subprocess.call(command)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from streametrics import doctor
+
+    return doctor.main(as_json=options.json)
+
+
+def _weights(options: argparse.Namespace) -> int:
+    from streametrics import transcribers, weights
+
+    settings = _settings(options)
+    if options.action == "fetch":
+        wanted = options.format or transcribers.weights_format(transcribers.resolve_engine(settings))
+        path = weights.ensure(
+            options.name or settings.whisper_model, wanted or "ctranslate2", settings.model_dir, progress=True
+        )
+        print(path)
+        return 0
+    print(f"{'model':<18} {'format':<12} {'size':>9}  here")
+    for row in weights.listing(settings.model_dir):
+        size = f"{row.size_bytes / 1e6:,.0f} MB" if row.size_bytes else ""
+        here = ("yes, verified" if row.verified else "yes") if row.present else "no"
+        print(f"{row.name:<18} {row.format:<12} {size:>9}  {here}")
+    return 0
+
+
+def _transcribe(options: argparse.Namespace) -> int:
+    from streametrics import transcribe_file
+
+    print(transcribe_file.run(_settings(options), options.file, options.language, options.format))
+    return 0

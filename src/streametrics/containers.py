@@ -1,0 +1,261 @@
+"""Which sound or video container a file is, judged by its first bytes alone. No heavy imports: the web
+process uses it.
+
+Never asked: the file's name, its declared type, or FFmpeg's own guess. FFmpeg guesses playlists too, and a
+playlist names other files and addresses to open; naming the demuxer closes that door.
+"""
+
+import struct
+from collections.abc import Callable
+
+#: What `sniff` wants to see of a file; 12 bytes are enough for most containers.
+HEAD_BYTES = 65_536
+
+#: Every name that `sniff` returns: FFmpeg's names of the demuxers that may be used at all.
+DEMUXERS = frozenset(
+    [
+        "aac",
+        "ac3",
+        "aiff",
+        "amr",
+        "asf",
+        "au",
+        "avi",
+        "caf",
+        "eac3",
+        "flac",
+        "flv",
+        "matroska",
+        "mov",
+        "mp3",
+        "mpeg",
+        "mpegts",
+        "ogg",
+        "w64",
+        "wav",
+        "wv",
+    ]
+)
+
+#: An MP3 that was recorded from a running stream begins in the middle of a frame (1,441 bytes at most).
+_SYNC_SEARCH_BYTES = 4096
+#: So many frame headers in a row, each where the one before says, are no accident in other data.
+_SYNC_CHAIN = 4
+
+#: Bytes a second above which sound of a compressed container is rare (256 kbit/s), and those of stereo PCM.
+_COMPRESSED_BYTES_PER_S = 32_000
+_PCM_BYTES_PER_S = 176_400
+_PCM_DEMUXERS = frozenset(("aiff", "au", "caf", "w64", "flac", "wv"))
+
+_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_W64_HEADER = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+_IMAGE_BRANDS = frozenset((b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"jxl "))
+_QUICKTIME_FIRST_BOXES = frozenset((b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot", b"moof", b"styp", b"sidx"))
+
+
+def sniff(head: bytes) -> str | None:
+    """The demuxer's name for a file that begins with `head`, None where it is no sound or video container.
+
+    head: the first bytes, up to `HEAD_BYTES`. Never raises.
+    """
+    if head[:3] == b"ID3":
+        return _sniff_after_id3(head)
+    return _sniff_magic(head) or _sniff_boxes(head) or _sniff_transport_stream(head) or _sniff_frames(head)
+
+
+def _sniff_magic(head: bytes) -> str | None:
+    form = head[8:12]
+    match head[:4]:
+        case b"RIFF" | b"RIFX" | b"RF64" | b"BW64" if form == b"WAVE":
+            return "wav"
+        case b"RIFF" if form == b"AVI ":
+            return "avi"
+        case b"FORM" if form in (b"AIFF", b"AIFC"):
+            return "aiff"
+        case b"OggS" if head[4:5] == b"\0":
+            return "ogg"
+        case b"fLaC":
+            return "flac"
+        case b"\x1a\x45\xdf\xa3" if len(head) < 64 or b"webm" in head[:4096] or b"matroska" in head[:4096]:
+            return "matroska"
+        case b"caff" if head[4:6] == b"\0\x01":
+            return "caf"
+        case b"FLV\x01":
+            return "flv"
+        case b"\0\0\x01\xba":
+            return "mpeg"
+        case b".snd" if len(head) >= 8 and 24 <= int.from_bytes(head[4:8], "big") < HEAD_BYTES:
+            return "au"
+        case b"wvpk":
+            return "wv"
+    if head.startswith((b"#!AMR\n", b"#!AMR-WB\n")):
+        return "amr"
+    if len(head) >= 12 and _ASF_HEADER.startswith(head[:16]):
+        return "asf"
+    if len(head) >= 12 and _W64_HEADER.startswith(head[:16]):
+        return "w64"
+    return None
+
+
+def _sniff_boxes(head: bytes) -> str | None:
+    """MP4, M4A, 3GP and QuickTime: a size, then the type of the first box."""
+    if len(head) < 12:
+        return None
+    size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+    if kind == b"ftyp":
+        return "mov" if 8 <= size <= HEAD_BYTES and head[8:12] not in _IMAGE_BRANDS else None
+    # "feelfree" is a text: a box of a size that reads as four letters would be over 500 MB.
+    if kind not in _QUICKTIME_FIRST_BOXES or all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head[:4]):
+        return None
+    return "mov" if size >= 8 or (size in (0, 1) and kind == b"mdat") else None
+
+
+def _sniff_transport_stream(head: bytes) -> str | None:
+    """MPEG-TS: packets of 188 bytes that begin with 0x47, or of 192 with 4 bytes in front (M2TS)."""
+    for first, step in ((0, 188), (4, 192)):
+        at = range(first, min(len(head) - 3, first + 5 * step), step)
+        if len(at) >= 3 and all(head[i] == 0x47 and head[i + 1] < 0x80 and head[i + 3] & 0x30 for i in at):
+            return "mpegts"
+    return None
+
+
+def _sniff_after_id3(head: bytes) -> str | None:
+    """The tag stands in front of MP3, now and then of AAC or FLAC; a picture can fill the whole head."""
+    at = 0
+    while (size := id3_bytes(head, at)) is not None:
+        at += size
+    if at == 0:
+        return None
+    rest = head[at:].lstrip(b"\0")
+    if not rest:
+        return "mp3"
+    return "flac" if rest[:4] == b"fLaC" else _sniff_frames(rest)
+
+
+def id3_bytes(head: bytes, at: int) -> int | None:
+    """The size of the ID3v2 tag at `at`, None where none stands there. Sizes have seven bits in a byte."""
+    tag = head[at : at + 10]
+    if len(tag) < 10 or tag[:3] != b"ID3" or tag[3] not in (2, 3, 4) or tag[5] & 0x0F or max(tag[6:]) > 0x7F:
+        return None
+    footer = 10 if tag[5] & 0x10 else 0
+    return 10 + footer + (tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9])
+
+
+def _sniff_frames(head: bytes) -> str | None:
+    """Formats without a container: a row of frames, each beginning with its own header."""
+    for demuxer, frame_bytes in _FRAMES:
+        if frame_bytes(head, 0) and _chain(head, 0, frame_bytes) != 0:
+            return demuxer
+    for demuxer, frame_bytes in _FRAMES[:2]:
+        for at in range(1, min(len(head), _SYNC_SEARCH_BYTES)):
+            if head[at] == 0xFF and _chain(head, at, frame_bytes) >= _SYNC_CHAIN:
+                return demuxer
+    return None
+
+
+def _chain(head: bytes, at: int, frame_bytes: Callable[[bytes, int], int]) -> int:
+    """How many headers follow each other from `at`, up to `_SYNC_CHAIN`; 0 where one is missing."""
+    for count in range(_SYNC_CHAIN):
+        if at + 6 > len(head):
+            return count
+        size = frame_bytes(head, at)
+        if not size:
+            # Behind at least two frames, a tag or rubbish at the end of a short file is no contradiction.
+            return count if count >= 2 else 0
+        at += size
+    return _SYNC_CHAIN
+
+
+_MP3_KBITS = {  # ISO/IEC 11172-3 and 13818-3, by (MPEG-1, layer)
+    (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+
+
+def mp3_frame_bytes(data: bytes, at: int = 0) -> int:
+    """The length of the MP3 or MP2 frame whose header stands at `at`, 0 where no header does.
+
+    Layer I is refused: nobody sends it, and the byte order mark of UTF-16 text looks like it.
+    """
+    if len(data) < at + 4 or data[at] != 0xFF or data[at + 1] & 0xE0 != 0xE0:
+        return 0
+    version, layer = data[at + 1] >> 3 & 3, 4 - (data[at + 1] >> 1 & 3)
+    bitrate, rate = data[at + 2] >> 4, data[at + 2] >> 2 & 3
+    if version == 1 or layer not in (2, 3) or bitrate in (0, 15) or rate == 3 or data[at + 3] & 3 == 2:
+        return 0
+    is_mpeg1 = version == 3
+    rate_hz = (44_100, 48_000, 32_000)[rate] >> {3: 0, 2: 1, 0: 2}[version]
+    kbits = _MP3_KBITS[is_mpeg1, layer][bitrate - 1]
+    bytes_a_kbit = 72_000 if layer == 3 and not is_mpeg1 else 144_000
+    return bytes_a_kbit * kbits // rate_hz + (data[at + 2] >> 1 & 1)
+
+
+def adts_frame_bytes(data: bytes, at: int = 0) -> int:
+    """The length of the AAC frame whose ADTS header stands at `at`, 0 where no header does."""
+    if len(data) < at + 6 or data[at] != 0xFF or data[at + 1] & 0xF6 != 0xF0 or data[at + 2] >> 2 & 15 > 12:
+        return 0
+    size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
+    return size if size > 7 else 0
+
+
+_AC3_KBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
+
+
+def _ac3_frame_bytes(data: bytes, at: int) -> int:
+    if len(data) < at + 6 or data[at : at + 2] != b"\x0b\x77" or data[at + 5] >> 3 > 10:
+        return 0
+    rate, code = data[at + 4] >> 6, data[at + 4] & 0x3F
+    if rate == 3 or code >= 2 * len(_AC3_KBITS):
+        return 0
+    kbits = _AC3_KBITS[code >> 1]
+    return (4 * kbits, 2 * (kbits * 96_000 // 44_100 + (code & 1)), 6 * kbits)[rate]
+
+
+def _eac3_frame_bytes(data: bytes, at: int) -> int:
+    if len(data) < at + 6 or data[at : at + 2] != b"\x0b\x77" or not 11 <= data[at + 5] >> 3 <= 16:
+        return 0
+    return 2 * ((data[at + 2] & 7) << 8 | data[at + 3]) + 2
+
+
+_FRAMES: tuple[tuple[str, Callable[[bytes, int], int]], ...] = (
+    ("mp3", mp3_frame_bytes),
+    ("aac", adts_frame_bytes),
+    ("ac3", _ac3_frame_bytes),
+    ("eac3", _eac3_frame_bytes),
+)
+
+
+def wav_duration_s(head: bytes, size_bytes: int) -> float | None:
+    """The length of a WAV file in seconds, None where `head` does not tell.
+
+    It is taken from the format and the file's real size: the size that a header claims can be anything.
+    """
+    if _sniff_magic(head) != "wav":
+        return None
+    order = ">" if head[:4] == b"RIFX" else "<"
+    at, bytes_per_s = 12, 0
+    while at + 8 <= len(head):
+        name, size = struct.unpack_from(order + "4sI", head, at)
+        if name == b"data":
+            return max(0, size_bytes - at - 8) / bytes_per_s if bytes_per_s else None
+        if name == b"fmt " and at + 24 <= len(head):
+            kind, channels, rate_hz, claimed, _, bits = struct.unpack_from(order + "HHIIHH", head, at + 8)
+            is_pcm = kind in (1, 3, 0xFFFE)
+            bytes_per_s = rate_hz * channels * ((bits + 7) // 8) if is_pcm else claimed
+        at += 8 + size + (size & 1)
+    return None
+
+
+def guess_is_long(head: bytes, size_bytes: int, limit_s: float) -> bool:
+    """Whether a file is probably longer than `limit_s` seconds, without decoding it.
+
+    A guess that picks a queue, no more: quiet Opus can hold ten minutes in what passes for one, and a video
+    of one minute looks long. The worker knows after decoding and moves the job where the guess was wrong.
+    """
+    duration_s = wav_duration_s(head, size_bytes)
+    if duration_s is not None:
+        return duration_s > limit_s
+    is_bulky = sniff(head) in _PCM_DEMUXERS
+    return size_bytes > limit_s * (_PCM_BYTES_PER_S if is_bulky else _COMPRESSED_BYTES_PER_S)

@@ -1,0 +1,235 @@
+"""`python -m streametrics doctor`: looks at everything that a job needs, and says how to mend what is not well."""
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+import wave
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from streametrics import embedded_queue, readiness, start_checks
+from streametrics.errors import StreametricsError
+from streametrics.settings import Settings
+
+#: Less free space than this is worth a word, and stops uploads, in bytes.
+LOW_DISK_BYTES, FULL_DISK_BYTES = 2_000_000_000, 500_000_000
+#: The sound that the decoder is tried with, in seconds.
+PROBE_S = 0.5
+
+
+class Verdict(StrEnum):
+    OK = "OK"
+    WARN = "WARN"  #: it works, and something should be known
+    FAIL = "FAIL"  #: jobs cannot be finished like this
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `mend` says what to do, and is empty where nothing is to be done."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+    mend: str = ""
+
+
+def main(*, as_json: bool) -> int:
+    """Print every check; 1 where one failed."""
+    checks = examine()
+    if as_json:
+        print(json.dumps([asdict(check) for check in checks], indent=2))
+    else:
+        for check in checks:
+            print(f"{check.verdict:<5} {check.name:<10} {check.detail}")
+            if check.mend:
+                print(f"{'':<16} -> {check.mend}")
+    return int(any(check.verdict is Verdict.FAIL for check in checks))
+
+
+def examine() -> list[Check]:
+    """Everything, in the order in which a start meets it."""
+    checks = [guarded("python", python), guarded("packages", packages)]
+    try:
+        settings = start_checks.load_settings()
+        start_checks.refuse_open_bind(settings)
+    except StreametricsError as error:
+        return [*checks, Check("settings", Verdict.FAIL, str(error), "correct it in the environment or in .env")]
+    checks.append(settings_of_note())
+    looks: dict[str, Callable[[Settings], Check]] = {
+        "disk": disk,
+        "database": database,
+        "queue": queue,
+        "weights": weights_here,
+        "engine": engine,
+        "decoder": decoder,
+        "summary": model_server,
+        "port": port,
+    }
+    return checks + [guarded(name, lambda look=look: look(settings)) for name, look in looks.items()]  # type: ignore[misc]
+
+
+def guarded(name: str, look: Callable[[], Check]) -> Check:
+    """The check, or a failed one that says what broke."""
+    try:
+        return look()
+    except StreametricsError as error:
+        return Check(name, Verdict.FAIL, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever breaks is what this command is there to show
+        return Check(name, Verdict.FAIL, f"{type(error).__name__}: {error}", "install again with ./start.sh")
+
+
+def python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Check("python", Verdict.OK, f"{version} in {start_checks.display(Path(sys.prefix))}")
+
+
+def packages() -> Check:
+    """Every requirement of ours, as installed."""
+    wrong = []
+    for text in metadata.requires("streametrics-api") or []:
+        requirement = Requirement(text)
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            continue
+        try:
+            version = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            wrong.append(f"{requirement.name} is missing")
+            continue
+        if not requirement.specifier.contains(version, prereleases=True):
+            wrong.append(f"{requirement.name} {version} is not {requirement.specifier}")
+    if wrong:
+        return Check("packages", Verdict.FAIL, "; ".join(wrong), "run ./start.sh, or setup.bat on Windows")
+    names = ("celery", "faster-whisper", "openai-whisper", "torch")
+    return Check("packages", Verdict.OK, ", ".join(f"{name} {metadata.version(name)}" for name in names))
+
+
+def settings_of_note() -> Check:
+    warnings = start_checks.settings_warnings()
+    if warnings:
+        return Check("settings", Verdict.WARN, " ".join(warnings), "correct it in .env")
+    return Check("settings", Verdict.OK, "valid" + (", with .env" if Path(".env").is_file() else ""))
+
+
+def disk(settings: Settings) -> Check:
+    folder = settings.data_dir
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    detail = f"{free / 1e9:,.1f} GB free for {start_checks.display(settings.data_dir)}"
+    if free < LOW_DISK_BYTES:
+        verdict = Verdict.FAIL if free < FULL_DISK_BYTES else Verdict.WARN
+        return Check("disk", verdict, detail, "free some space, or set DATA_DIR to a folder on a larger disk")
+    return Check("disk", Verdict.OK, detail)
+
+
+def database(settings: Settings) -> Check:
+    from streametrics.store.database import Database
+    from streametrics.store.records import JobRecords
+
+    file = settings.data_dir / "streametrics.db"
+    if not settings.database_url and not file.exists():
+        return Check("database", Verdict.OK, f"SQLite, made at the first start: {start_checks.display(file)}")
+    opened = Database(settings.effective_database_url)
+    try:
+        JobRecords(opened).database_id()
+    finally:
+        opened.close()
+    where = "PostgreSQL" if settings.database_url.startswith("postgres") else f"SQLite, {file.name}"
+    return Check("database", Verdict.OK, f"{where}, answers and has its tables")
+
+
+def queue(settings: Settings) -> Check:
+    url = settings.effective_redis_url
+    shown = embedded_queue.without_password(url)
+    if not embedded_queue.answers_now(url):
+        if settings.redis_url:
+            return Check("queue", Verdict.FAIL, f"{shown} does not answer", "start it, or correct REDIS_URL")
+        embedded_queue.binary()
+        return Check("queue", Verdict.OK, f"none runs; ./start.sh starts the embedded Valkey at {shown}")
+    found = embedded_queue.facts(url)
+    detail = f"{found.software} {found.version} at {shown}, {found.maxmemory_policy}"
+    if found.unsafe:
+        return Check("queue", Verdict.FAIL, detail, found.unsafe)
+    if found.warnings:
+        return Check("queue", Verdict.WARN, detail, " ".join(found.warnings))
+    return Check("queue", Verdict.OK, f"{detail}, kept on disk")
+
+
+def weights_here(settings: Settings) -> Check:
+    from streametrics import transcribers, weights
+
+    model, wanted = settings.whisper_model, transcribers.weights_format(transcribers.resolve_engine(settings))
+    if wanted is None:
+        return Check("weights", Verdict.OK, "none needed by the fake engine")
+    if weights.is_present(model, wanted, settings.model_dir):
+        return Check("weights", Verdict.OK, f"{model} ({wanted}) in {start_checks.display(settings.model_dir)}")
+    mend = f"python -m streametrics weights fetch {model}"
+    return Check("weights", Verdict.WARN, f"{model} ({wanted}) is fetched at the first start", mend)
+
+
+def engine(settings: Settings) -> Check:
+    """Load the model and let it hear something."""
+    from streametrics import transcribers
+    from streametrics.transcriber import warm
+
+    if weights_here(settings).verdict is not Verdict.OK:
+        return Check("engine", Verdict.WARN, f"{transcribers.resolve_engine(settings)}, not tried: no weights yet")
+    began = time.monotonic()
+    transcriber = transcribers.create(settings)
+    warm(transcriber)
+    taken_s = time.monotonic() - began
+    return Check("engine", Verdict.OK, f"{transcriber.engine}, {transcriber.precision}, warm in {taken_s:.1f} s")
+
+
+def decoder(settings: Settings) -> Check:
+    from streametrics import containers
+    from streametrics.audio import Decoder
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "probe.wav"
+        with wave.open(str(file), "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(44_100)
+            sound.writeframes(bytes(2 * int(44_100 * PROBE_S)))
+        demuxer = containers.sniff(file.read_bytes()[: containers.HEAD_BYTES]) or "wav"
+        with Decoder() as child, child.decode(file, demuxer, max_audio_s=60, timeout_s=30) as decoding:
+            heard_s = sum(block.size for block in decoding) / 16_000
+    if abs(heard_s - PROBE_S) > 0.1:
+        detail = f"{PROBE_S} s of sound came out as {heard_s:.2f} s"
+        return Check("decoder", Verdict.FAIL, detail, "install the package 'av' again")
+    return Check("decoder", Verdict.OK, f"PyAV {metadata.version('av')} decodes in its own process")
+
+
+def model_server(settings: Settings) -> Check:
+    from streametrics import summarizers
+
+    health = summarizers.create(settings).health()
+    if health.reachable and health.has_model:
+        return Check("summary", Verdict.OK, health.detail)
+    if settings.summary_fallback == "error":
+        return Check("summary", Verdict.FAIL, "SUMMARY_FALLBACK=error wants the model server", health.detail)
+    return Check("summary", Verdict.WARN, "summaries are extractive for the time being", health.detail)
+
+
+def port(settings: Settings) -> Check:
+    if start_checks.port_is_free(settings.host, settings.port):
+        return Check("port", Verdict.OK, f"{settings.port} on {settings.host} is free")
+    url = start_checks.local_url(settings)
+    answer = readiness.fetch(url)
+    if answer is not None:
+        verdict = Verdict.OK if answer.status == "ready" else Verdict.WARN
+        return Check("port", verdict, f"StreaMetrics answers at {url}: {answer.status}", answer.waiting_for())
+    return Check(
+        "port",
+        Verdict.FAIL,
+        f"{settings.port} on {settings.host} is used by something else",
+        f"stop it, or set PORT={settings.port + 1}",
+    )

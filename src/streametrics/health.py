@@ -1,0 +1,81 @@
+"""Whether the service can do its work, told apart by what is missing and what to do about it."""
+
+import threading
+import time
+from typing import Any
+
+from streametrics.errors import DatabaseUnavailable
+from streametrics.job import Stage
+from streametrics.jobs import Jobs
+from streametrics.live import WorkerPresence
+from streametrics.summarizer import Summarizer, SummarizerHealth
+
+#: A look at the model server counts for so long, in seconds: many may ask for readiness.
+MODEL_SERVER_VALID_S = 5.0
+#: A live job that waits longer than this shows that no worker consumes, whatever workers say of themselves.
+STALLED_AFTER_S = 60.0
+
+
+class Health:
+    """Looks at every part. Thread-safe."""
+
+    def __init__(self, jobs: Jobs, summarizer: Summarizer) -> None:
+        self._jobs = jobs
+        self._summarizer = summarizer
+        self._lock = threading.Lock()
+        self._model_server: tuple[float, SummarizerHealth | None] = (0.0, None)
+
+    def ready(self) -> tuple[bool, dict[str, Any]]:
+        """Whether jobs are taken and finished, and the body of `GET /health/ready`."""
+        workers = self._jobs.live.workers()
+        checks = {
+            "database": self._database(),
+            "queue": self._queue(),
+            "transcribe_worker": _worker(workers, Stage.TRANSCRIBE),
+            "summarise_worker": _worker(workers, Stage.SUMMARIZE),
+            "model_server": self._model_server_check(),
+        }
+        needed = [check for name, check in checks.items() if name != "model_server" or self._model_is_a_must()]
+        ok = all(check["ok"] for check in needed)
+        warming = any(check.get("warming") for check in needed)
+        status = "ready" if ok else "warming" if warming else "not_ready"
+        return ok, {"status": status, "checks": checks}
+
+    def _model_is_a_must(self) -> bool:
+        return self._jobs.settings.summary_fallback == "error"
+
+    def _database(self) -> dict[str, Any]:
+        try:
+            waited_s = self._jobs.records.oldest_waiting_s()
+        except DatabaseUnavailable as error:
+            return {"ok": False, "detail": str(error)}
+        if waited_s is not None and waited_s > STALLED_AFTER_S:
+            detail = f"A live job has waited for {waited_s:.0f} s: the workers do not keep up, or do not consume."
+            return {"ok": False, "detail": detail}
+        return {"ok": True, "detail": "answers"}
+
+    def _queue(self) -> dict[str, Any]:
+        if self._jobs.live.answers():
+            return {"ok": True, "detail": "answers"}
+        return {"ok": False, "detail": "The queue does not answer: start Redis or Valkey, or correct REDIS_URL."}
+
+    def _model_server_check(self) -> dict[str, Any]:
+        with self._lock:
+            seen_at, health = self._model_server
+            if health is None or time.monotonic() - seen_at > MODEL_SERVER_VALID_S:
+                health = self._summarizer.health()
+                self._model_server = (time.monotonic(), health)
+        return {"ok": health.reachable and health.has_model, "detail": health.detail}
+
+
+def _worker(workers: list[WorkerPresence], stage: Stage) -> dict[str, Any]:
+    mine = [worker for worker in workers if worker.stage == stage]
+    for worker in mine:
+        if worker.ready:
+            return {"ok": True, "detail": f"{len(mine)} at work", **worker.facts}
+    for worker in mine:
+        if "error" in worker.facts:
+            return {"ok": False, "detail": worker.facts["error"]}
+    if mine:
+        return {"ok": False, "warming": True, "detail": "The model is being loaded."}
+    return {"ok": False, "detail": "No worker has been seen: start one with 'python -m streametrics worker'."}

@@ -1,0 +1,235 @@
+"""The only door to a job's state: joins its rows, its live words in Redis, its audio and the queue."""
+
+import logging
+import uuid
+from dataclasses import asdict
+from typing import Any
+
+from streametrics.errors import JobExpired, JobFailed, JobUnknown, QueueUnavailable
+from streametrics.job import (
+    SUMMARIZING_FROM,
+    TRANSCRIBED_AT,
+    Claim,
+    JobKind,
+    JobRequest,
+    JobResult,
+    JobState,
+    JobStatus,
+    Snapshot,
+    Stage,
+    WakeUp,
+    Warn,
+)
+from streametrics.live import Live
+from streametrics.queue import Queue
+from streametrics.settings import Settings
+from streametrics.store.audio import AudioStore
+from streametrics.store.checkpoints import Checkpoints
+from streametrics.store.claims import Claims
+from streametrics.store.database import Database
+from streametrics.store.records import JobRecord, JobRecords
+
+#: What a poller sees after Redis has lost its memory.
+_PROGRESS_BY_CHECKPOINT = {JobState.TRANSCRIBED: TRANSCRIBED_AT, JobState.SUMMARIZING: SUMMARIZING_FROM}
+
+logger = logging.getLogger(__name__)
+
+
+class Jobs:
+    """Accepting, claiming, checkpoints, progress and status. Thread-safe; one per process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings.effective_database_url)
+        self.records = JobRecords(self.database)
+        self.claims = Claims(self.database, lease_s=settings.lease_s, deadline_s=settings.task_time_limit_s)
+        self._checkpoints = Checkpoints(self.database)
+        self.audio = AudioStore(settings.data_dir / "audio")
+        self.live = Live(settings.effective_redis_url)
+        self.queue = Queue(settings)
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.queue.close()
+        self.live.close()
+        self.database.close()
+
+    # For clients
+
+    def accept(
+        self, request: JobRequest, *, kind: JobKind, audio_key: str, container: str, owner: str = "local"
+    ) -> str:
+        """Make a job of stored audio: the row first, then its message; returns the task's id.
+
+        Raises QueueUnavailable or DatabaseUnavailable, and then nothing is left of it, the audio included.
+        """
+        task_id = str(uuid.uuid4())
+        try:
+            self.records.insert(task_id, request, owner=owner, kind=kind, audio_key=audio_key, container=container)
+        except BaseException:
+            self.audio.delete(audio_key)
+            raise
+        try:
+            self.queue.send(WakeUp(task_id, Stage.TRANSCRIBE, kind, 0))
+        except BaseException:
+            self.records.delete(task_id)
+            self.audio.delete(audio_key)
+            raise
+        return task_id
+
+    def status(self, task_id: str) -> JobStatus:
+        """Where a job stands. Raises JobUnknown, JobExpired."""
+        record = self.records.get(task_id)
+        if record is None:
+            raise JobUnknown
+        # The keeper may be a moment late; the promise is the age.
+        if record.erased or (record.age_s is not None and record.age_s > self.settings.result_ttl_s):
+            raise JobExpired
+        waiting = record.state is JobState.QUEUED
+        snapshot = None if waiting or record.state.is_final else self.live.snapshot(task_id)
+        return _status(record, snapshot)
+
+    # For workers
+
+    def claim(self, task_id: str, stage: Stage, worker: str) -> Claim | None:
+        """Take what waits of this job; None when there is nothing to do."""
+        return self.claims.claim(task_id, stage, worker)
+
+    def publish(self, claim: Claim, snapshot: Snapshot) -> None:
+        """Say where the job stands; may be lost."""
+        self.live.publish(claim.task_id, claim.job_attempt, snapshot)
+
+    def finished_parts(self, task_id: str) -> list[tuple[float, float, dict[str, Any]]]:
+        """Start, end and transcript of each part that is done."""
+        return self.records.finished_parts(task_id)
+
+    def reroute(self, claim: Claim, kind: JobKind) -> None:
+        """The sound turned out to belong into the other queue."""
+        self._checkpoints.reroute(claim, kind)
+        self.wake(WakeUp(claim.task_id, Stage.TRANSCRIBE, kind, claim.attempt))
+
+    def store_parts(
+        self,
+        claim: Claim,
+        *,
+        audio_key: str,
+        audio_s: float,
+        bounds_s: list[tuple[float, float]],
+        warnings: tuple[Warn, ...],
+    ) -> None:
+        """The recording is decoded: its samples replace the upload, and its parts can be worked on."""
+        wake_ups = self._checkpoints.store_parts(
+            claim, audio_key=audio_key, audio_s=audio_s, bounds_s=bounds_s, warnings=warnings
+        )
+        self._delete_audio(claim.audio_key)
+        for wake_up in wake_ups:
+            self.wake(wake_up)
+
+    def store_part(self, claim: Claim, transcript: dict[str, Any]) -> None:
+        """One part is heard; with the last one the recording is."""
+        merged = self._checkpoints.store_part(claim, transcript, merge_transcripts)
+        if merged is not None:
+            self._transcribed(claim)
+
+    def store_transcript(
+        self, claim: Claim, transcript: dict[str, Any], *, audio_s: float, warnings: tuple[Warn, ...]
+    ) -> None:
+        """The sound is heard: keep the words, drop the sound, ask for the summary."""
+        self._checkpoints.store_transcript(claim, transcript, audio_s=audio_s, warnings=warnings)
+        self._transcribed(claim)
+
+    def finish(self, claim: Claim, result: JobResult) -> None:
+        """The job is done."""
+        self._checkpoints.finish(claim, result.body(claim.request), result.warnings)
+        self.live.forget(claim.task_id)
+
+    def fail(self, task_id: str, error: JobFailed, claim: Claim | None = None) -> None:
+        """The job failed. With a claim, raises StaleAttempt when it no longer holds."""
+        self._delete_audio(self._checkpoints.fail(task_id, error, claim))
+        self.live.forget(task_id)
+
+    def give_back(self, claim: Claim, *, after_s: float = 0.0) -> None:
+        """Somebody else should do it; no try is counted."""
+        if self.claims.give_back(claim, after_s=after_s) and after_s == 0:
+            self.wake(WakeUp(claim.task_id, claim.stage, claim.kind, claim.attempt))
+
+    def give_back_all(self, worker: str) -> int:
+        """Let go of all that a stopping worker holds; returns how much that was."""
+        wake_ups = self.claims.give_back_all(worker)
+        for wake_up in wake_ups:
+            self.wake(wake_up)
+        return len(wake_ups)
+
+    def _transcribed(self, claim: Claim) -> None:
+        self._delete_audio(claim.audio_key)
+        self.wake(WakeUp(claim.task_id, Stage.SUMMARIZE, claim.kind, claim.job_attempt))
+
+    def wake(self, wake_up: WakeUp) -> None:
+        """The row is written already, so a queue that is away is no failure: the keeper sends again."""
+        try:
+            self.queue.send(wake_up)
+        except QueueUnavailable:
+            logger.warning("wake-up not sent; the keeper will")
+
+    def _delete_audio(self, key: str | None) -> None:
+        if key is None:
+            return
+        try:
+            self.audio.delete(key)
+        except OSError as error:
+            logger.warning("audio not deleted; the keeper will: %s", error)
+
+
+def merge_transcripts(pieces: list[tuple[float, dict[str, Any]]]) -> dict[str, Any]:
+    """One transcript out of those of the parts, given as (start in seconds, transcript).
+
+    Its language is the one in which most of the time is spoken.
+    """
+    segments: list[dict[str, Any]] = []
+    seconds_by_language: dict[str, float] = {}
+    for start_s, piece in pieces:
+        for segment in piece["segments"]:
+            moved = {
+                "start": round(segment["start"] + start_s, 3),
+                "end": round(segment["end"] + start_s, 3),
+                "text": segment["text"],
+            }
+            segments.append(moved)
+            if piece["language"]:
+                spoken_s = segment["end"] - segment["start"]
+                seconds_by_language[piece["language"]] = seconds_by_language.get(piece["language"], 0.0) + spoken_s
+    language = max(seconds_by_language, key=lambda code: seconds_by_language[code], default=None)
+    return {"language": language, "segments": segments}
+
+
+def transcript_text(transcript: dict[str, Any]) -> str:
+    """All words of a stored transcript in one line."""
+    return " ".join(segment["text"] for segment in transcript["segments"] if segment["text"])
+
+
+def _status(record: JobRecord, snapshot: Snapshot | None) -> JobStatus:
+    """The row decides the state; a snapshot of the same state says the rest."""
+    transcription = transcript_text(record.transcript) if record.transcript is not None else None
+    status = JobStatus(
+        state=record.state,
+        progress=_PROGRESS_BY_CHECKPOINT.get(record.state, 0),
+        transcription=transcription,
+        warnings=record.warnings,
+        result=record.result,
+        error=record.error,
+        error_code=record.error_code,
+    )
+    if snapshot is None:
+        return status
+    fields = asdict(status) | {
+        "warnings": status.warnings,
+        "model_server_missing": snapshot.model_server_missing,
+    }
+    if snapshot.state is record.state:
+        fields |= {
+            "progress": snapshot.progress,
+            "transcription": transcription if transcription is not None else snapshot.transcription,
+            "partial_summary": snapshot.partial_summary,
+            "eta_s": snapshot.eta_s,
+        }
+    return JobStatus(**fields)

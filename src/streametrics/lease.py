@@ -1,0 +1,177 @@
+"""A claim while somebody works on it: renews the lease, reports progress, and says when to stop."""
+
+import logging
+import os
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from streametrics.errors import Interrupted, StaleAttempt, StreametricsError, TimedOut
+from streametrics.job import (
+    SUMMARIZING_END,
+    SUMMARIZING_FROM,
+    TRANSCRIBING_END,
+    Claim,
+    JobState,
+    Snapshot,
+    Stage,
+)
+from streametrics.jobs import Jobs
+
+#: Between two progress writes of one job, in seconds.
+REPORT_INTERVAL_S = 1.0
+#: How long after its deadline a process that does not listen ends itself, in seconds.
+OVERDUE_GRACE_S = 5.0
+#: The exit status of such a process (EX_SOFTWARE of sysexits.h).
+OVERDUE_EXIT = 70
+
+logger = logging.getLogger(__name__)
+
+
+class Lease:
+    """Holds a claim for as long as its `with` block runs; it is the pipeline's reporter as well.
+
+    exit_when_overdue: end the whole process when the work does not stop at its deadline. Only for processes
+    that do one job at a time; it is what stops endless work in C where Celery's own limits do not reach.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        claim: Claim,
+        *,
+        stopping: threading.Event,
+        model_server_missing: bool = False,
+        exit_when_overdue: bool = False,
+    ) -> None:
+        self._jobs = jobs
+        self._claim = claim
+        self._stopping = stopping
+        self._model_server_missing = model_server_missing
+        self._exit_when_overdue = exit_when_overdue
+        self._started = time.monotonic()
+        self._deadline = self._started + claim.time_left_s
+        self._reported = 0.0
+        self._released = threading.Event()
+        self._lost = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name=f"lease-{claim.task_id}", daemon=True)
+        self._base_s, self._base_text, self._contiguous = self._earlier_parts()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._released.set()
+        self._thread.join()
+
+    # The reporter's part
+
+    def check(self) -> None:
+        """Raise when this work should stop."""
+        if self._lost.is_set():
+            raise StaleAttempt
+        if self._stopping.is_set():
+            raise Interrupted
+        if time.monotonic() >= self._deadline:
+            raise TimedOut(f"The job took longer than {self._claim.time_left_s:.0f} s and was stopped.")
+
+    def begin(self) -> None:
+        """Say that work on this stage has begun."""
+        if self._claim.stage is Stage.SUMMARIZE:
+            self._publish(Snapshot(JobState.SUMMARIZING, progress=SUMMARIZING_FROM))
+        else:
+            share = self._base_s / self._claim.audio_s if self._claim.audio_s else 0.0
+            progress = int(TRANSCRIBING_END * share)
+            self._publish(Snapshot(JobState.TRANSCRIBING, progress=progress, transcription=self._base_text or None))
+
+    def heard(self, position_s: float, length_s: float, text: str) -> None:
+        """The sound of this claim is transcribed up to `position_s` of its `length_s`."""
+        if not self._due():
+            return
+        whole_s = self._claim.audio_s or length_s
+        done_s = min(self._base_s + position_s, whole_s)
+        shown = " ".join(filter(None, (self._base_text, text))) if self._contiguous else self._base_text
+        speed = position_s / max(time.monotonic() - self._started, 1e-3)
+        self._publish(
+            Snapshot(
+                JobState.TRANSCRIBING,
+                progress=int(TRANSCRIBING_END * done_s / whole_s),
+                transcription=shown or None,
+                eta_s=(whole_s - done_s) / speed if speed > 0 else None,
+            )
+        )
+
+    def written(self, share: float, text: str) -> None:
+        """A share (0…1) of the summary is written."""
+        if not self._due():
+            return
+        elapsed_s = time.monotonic() - self._started
+        progress = SUMMARIZING_FROM + int((SUMMARIZING_END - SUMMARIZING_FROM) * min(max(share, 0.0), 1.0))
+        self._publish(
+            Snapshot(
+                JobState.SUMMARIZING,
+                progress=progress,
+                partial_summary=text,
+                eta_s=elapsed_s / share - elapsed_s if 0 < share <= 1 else None,
+            )
+        )
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if now - self._reported < REPORT_INTERVAL_S:
+            return False
+        self._reported = now
+        return True
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        if self._model_server_missing:
+            snapshot = Snapshot(
+                state=snapshot.state,
+                progress=snapshot.progress,
+                transcription=snapshot.transcription,
+                partial_summary=snapshot.partial_summary,
+                eta_s=snapshot.eta_s,
+                model_server_missing=True,
+            )
+        self._jobs.publish(self._claim, snapshot)
+
+    def _earlier_parts(self) -> tuple[float, str, bool]:
+        """Of a recording: seconds done in other parts, the text up to the first gap, whether we fill the gap."""
+        if self._claim.part_index is None:
+            return 0.0, "", True
+        done_s, reached_s = 0.0, 0.0
+        texts: list[str] = []
+        for start_s, end_s, transcript in self._jobs.finished_parts(self._claim.task_id):
+            done_s += end_s - start_s
+            if start_s == reached_s:
+                reached_s = end_s
+                texts.extend(segment["text"] for segment in transcript["segments"])
+        return done_s, " ".join(texts), self._claim.start_s == reached_s
+
+    # The lease's part
+
+    def _renew(self) -> None:
+        interval_s = self._jobs.settings.lease_s * 0.3
+        while not self._released.wait(interval_s):
+            if time.monotonic() >= self._deadline:
+                self._end_if_stuck()
+                return
+            try:
+                if not self._jobs.claims.renew(self._claim):
+                    logger.warning("lease lost: another attempt has the job")
+                    self._lost.set()
+                    return
+            except StreametricsError as error:
+                logger.warning("lease not renewed, trying again: %s", error)
+
+    def _end_if_stuck(self) -> None:
+        """The deadline has passed. Work that still runs after the grace is stuck where no exception reaches."""
+        if not self._exit_when_overdue or self._released.wait(OVERDUE_GRACE_S):
+            return
+        logger.error("work is stuck past its deadline: ending this process")
+        logging.shutdown()
+        os._exit(OVERDUE_EXIT)

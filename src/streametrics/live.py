@@ -1,0 +1,197 @@
+"""What a job says of itself while it runs: a bounded stream of events and a snapshot for polls, in Redis.
+
+All of it may vanish at any time; the rows say what holds for good. So a Redis that does not answer is a
+line in the log here, never an error of a job.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from streametrics.job import JobState, Snapshot
+
+#: How long a call may take before Redis counts as down, in seconds: a poll answers from the row within 3 s.
+TIMEOUT_S = 1.0
+#: Snapshots and events outlive a job's work by this much at most, in seconds.
+EXPIRES_S = 3600
+#: Events kept of one job; a reader that is further behind takes the snapshot.
+MAX_EVENTS = 500
+
+_DATABASE_ID = "streametrics:database_id"
+_WORKERS = "streametrics:worker:"
+
+#: Order of the states within one job; a snapshot never goes back.
+_RANK = {state: rank for rank, state in enumerate(JobState)}
+
+#: Writes event and snapshot together, and only if they are news: an older attempt is refused, and per cent
+#: never falls, whichever of a recording's workers reports last. Event ids are `<attempt>-<sequence>`.
+_PUBLISH = """
+local old = redis.call('HMGET', KEYS[2], 'attempt', 'rank', 'progress', 'seq')
+local attempt, rank, progress = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local seq = 1
+if old[1] then
+  local old_attempt, old_rank = tonumber(old[1]), tonumber(old[2])
+  if attempt < old_attempt or rank < old_rank then return 0 end
+  if attempt == old_attempt then seq = tonumber(old[4]) + 1 end
+  if tonumber(old[3]) > progress then progress = tonumber(old[3]) end
+end
+redis.call('HSET', KEYS[2], 'attempt', attempt, 'rank', rank, 'progress', progress, 'seq', seq, 'body', ARGV[4])
+redis.call('EXPIRE', KEYS[2], ARGV[5])
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[6], attempt .. '-' .. seq,
+           'state', ARGV[7], 'progress', progress)
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+return seq
+"""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPresence:
+    """A worker process that said lately that it is there; `facts` are for people and for `/health/ready`."""
+
+    name: str
+    stage: str
+    ready: bool
+    facts: dict[str, str]
+
+
+class Live:
+    """The door to Redis. Thread-safe."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, decode_responses=True
+        )
+        self._publish = self._redis.register_script(_PUBLISH)
+
+    def publish(self, task_id: str, attempt: int, snapshot: Snapshot) -> None:
+        """Tell pollers and readers where the job stands, in one round trip."""
+        body = json.dumps(
+            {
+                "state": snapshot.state,
+                "transcription": snapshot.transcription,
+                "partial_summary": snapshot.partial_summary,
+                "eta_s": snapshot.eta_s,
+                "model_server_missing": snapshot.model_server_missing,
+            }
+        )
+        try:
+            self._publish(
+                keys=[_events_key(task_id), _snapshot_key(task_id)],
+                args=[
+                    attempt,
+                    _RANK[snapshot.state],
+                    snapshot.progress,
+                    body,
+                    EXPIRES_S,
+                    MAX_EVENTS,
+                    snapshot.state,
+                ],
+            )
+        except redis.RedisError as error:
+            logger.warning("progress not published: %s", error)
+
+    def snapshot(self, task_id: str) -> Snapshot | None:
+        """The last word of a job in work; None where there is none, or Redis does not answer."""
+        try:
+            progress, body = self._redis.hmget(_snapshot_key(task_id), "progress", "body")
+        except redis.RedisError as error:
+            logger.warning("no snapshot: %s", error)
+            return None
+        if progress is None or body is None:
+            return None
+        fields: dict[str, Any] = json.loads(body)
+        return Snapshot(
+            state=JobState(fields["state"]),
+            progress=int(progress),
+            transcription=fields["transcription"],
+            partial_summary=fields["partial_summary"],
+            eta_s=fields["eta_s"],
+            model_server_missing=fields["model_server_missing"],
+        )
+
+    def forget(self, task_id: str) -> None:
+        """Drop what is known of a job, once it has ended for good."""
+        try:
+            self._redis.delete(_events_key(task_id), _snapshot_key(task_id))
+        except redis.RedisError as error:
+            logger.warning("snapshot not dropped, it expires by itself: %s", error)
+
+    def answers(self) -> bool:
+        """Whether Redis answers now."""
+        try:
+            return bool(self._redis.ping())
+        except redis.RedisError:
+            return False
+
+    def messages_waiting(self, queues: tuple[str, ...]) -> int | None:
+        """Messages in these queues and those taken but not acknowledged; None when Redis does not answer."""
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            for queue in queues:
+                pipeline.llen(queue)
+            pipeline.hlen("unacked")
+            return sum(int(count) for count in pipeline.execute())
+        except redis.RedisError:
+            return None
+
+    # Who is there
+
+    def announce(self, presence: WorkerPresence, *, expires_s: float) -> None:
+        """Say that a worker process is there; to be repeated before it expires."""
+        value = json.dumps({"stage": presence.stage, "ready": presence.ready, "facts": presence.facts})
+        try:
+            self._redis.set(_WORKERS + presence.name, value, px=int(expires_s * 1000))
+        except redis.RedisError as error:
+            logger.warning("presence not announced: %s", error)
+
+    def withdraw(self, name: str) -> None:
+        """Say that a worker process has stopped."""
+        try:
+            self._redis.delete(_WORKERS + name)
+        except redis.RedisError as error:
+            logger.warning("presence not withdrawn, it expires by itself: %s", error)
+
+    def workers(self) -> list[WorkerPresence]:
+        """Every worker process that is there; empty when Redis does not answer."""
+        found: list[WorkerPresence] = []
+        try:
+            names = list(self._redis.scan_iter(match=_WORKERS + "*", count=1000))
+            values = self._redis.mget(names) if names else []
+        except redis.RedisError:
+            return []
+        for name, value in zip(names, values, strict=True):
+            if value is not None:
+                found.append(WorkerPresence(name=name.removeprefix(_WORKERS), **json.loads(value)))
+        return found
+
+    def announce_database(self, database_id: str) -> None:
+        """The API says which database it writes to. Raises redis.RedisError's translation by no one: logged."""
+        try:
+            self._redis.set(_DATABASE_ID, database_id)
+        except redis.RedisError as error:
+            logger.warning("database not announced: %s", error)
+
+    def announced_database(self) -> str | None:
+        """The database that the API writes to, if one has said so."""
+        try:
+            value = self._redis.get(_DATABASE_ID)
+        except redis.RedisError:
+            return None
+        return value if isinstance(value, str) else None
+
+    def close(self) -> None:
+        self._redis.close()
+
+
+def _snapshot_key(task_id: str) -> str:
+    # The braces keep a job's keys on one node of a Redis cluster, where one script may touch both.
+    return f"streametrics:job:{{{task_id}}}:now"
+
+
+def _events_key(task_id: str) -> str:
+    return f"streametrics:job:{{{task_id}}}:events"

@@ -1,0 +1,58 @@
+"""One line a fact, `name=value`, with the job's id on every line that belongs to a job.
+
+Never put a transcript, a summary, a title or a key into a log: logs are read, sent and kept by others.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_job: ContextVar[str] = ContextVar("job", default="-")
+
+#: Libraries that tell more at INFO than an operator wants to read.
+_CHATTY = ("alembic", "faster_whisper", "httpx", "kombu", "numba", "urllib3", "celery.worker.strategy")
+
+
+@contextmanager
+def about_job(task_id: str) -> Iterator[None]:
+    """Put this id on every line that is logged inside."""
+    token = _job.set(task_id)
+    try:
+        yield
+    finally:
+        _job.reset(token)
+
+
+class _Formatter(logging.Formatter):
+    """A line that both a person and `grep` can read; line breaks are escaped, so nobody can forge a line."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__("%(asctime)s level=%(levelname)s process=%(streametrics)s job=%(job)s %(message)s")
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.streametrics = self._process
+        record.job = _job.get()
+        trace = ""
+        if record.exc_info:
+            trace = "\n" + self.formatException(record.exc_info)
+        # The handler shares the record with others, so what is set here is put back.
+        exc_info, record.exc_info, record.exc_text = record.exc_info, None, None
+        line = super().format(record).replace("\r", "\\r").replace("\n", "\\n")
+        record.exc_info = exc_info
+        return line + trace
+
+
+def configure(level: str, process: str) -> None:
+    """Send every logger of this process to standard error in one format."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter(process))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # What is answered to whom is the API's own line; uvicorn's would print query strings.
+    logging.getLogger("uvicorn.access").disabled = True

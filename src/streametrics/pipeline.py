@@ -1,0 +1,201 @@
+"""What happens to a job. Knows no queue, no database and no engine: it is given them, and it reports.
+
+hear()        an upload becomes a transcript, or, when it is long, samples that are cut into parts
+hear_part()   one part becomes a transcript
+write()       a transcript becomes a summary
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streametrics.audio import Decoder, read_pcm, to_float32
+from streametrics.errors import AudioUnreadable
+from streametrics.job import JobKind, JobRequest, Warn
+from streametrics.parts import Part, PartCutter
+from streametrics.settings import Settings
+from streametrics.summarizer import Summarizer, Summary, SummaryRequest
+from streametrics.transcriber import SAMPLE_RATE_HZ, Segment, Transcriber, Transcript
+
+#: A chunk may be this much over the limit of a live one: encoders pad their last frame. Seconds.
+LIVE_TOLERANCE_S = 0.5
+
+WARN_TRUNCATED = Warn("audio_truncated", "The file is cut off or damaged; what could be heard of it was transcribed.")
+
+PcmBlock = NDArray[np.int16]
+
+
+class JobReporter(Protocol):
+    """Hears how far the work is. Every method may raise to stop it: Interrupted, TimedOut or StaleAttempt."""
+
+    def check(self) -> None:
+        """Called often, while there is nothing to tell."""
+        ...
+
+    def heard(self, position_s: float, length_s: float, text: str) -> None:
+        """The sound is transcribed up to `position_s` of `length_s`; `text` is all of it so far."""
+        ...
+
+    def written(self, share: float, text: str) -> None:
+        """A share (0…1) of the summary is written; `text` is the summary so far."""
+        ...
+
+
+class SampleSink(Protocol):
+    """Where the samples of a long recording go."""
+
+    def write(self, data: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A whole upload was transcribed; `audio_s` is its length."""
+
+    transcript: Transcript
+    audio_s: float
+    warnings: tuple[Warn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A long recording was decoded and cut; `bounds_s` are start and end of its parts."""
+
+    audio_s: float
+    bounds_s: list[tuple[float, float]]
+    warnings: tuple[Warn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BelongsElsewhere:
+    """The sound is longer than a live job may be: others would wait too long behind it."""
+
+    kind: JobKind
+
+
+def hear(
+    path: Path,
+    container: str,
+    request: JobRequest,
+    *,
+    kind: JobKind,
+    settings: Settings,
+    decoder: Decoder,
+    transcriber: Transcriber,
+    open_sink: Callable[[], SampleSink],
+    reporter: JobReporter,
+) -> Heard | Cut | BelongsElsewhere:
+    """Decode an upload; transcribe it at once when it is short, else store its samples and cut them.
+
+    `open_sink` is called once, and only for a long recording. Raises AudioUnreadable, AudioTooLong,
+    TimedOut, TranscriptionFailed, and what the reporter raises.
+    """
+    limit = int((settings.live_max_s + LIVE_TOLERANCE_S) * SAMPLE_RATE_HZ)
+    blocks: list[PcmBlock] = []
+    with decoder.decode(
+        path, container, max_audio_s=settings.max_audio_s, timeout_s=settings.task_soft_time_limit_s
+    ) as decoding:
+        for block in decoding:
+            reporter.check()
+            blocks.append(block)
+            if sum(len(each) for each in blocks) > limit:
+                if kind is JobKind.LIVE:
+                    return BelongsElsewhere(JobKind.LONG)
+                bounds = _store_and_cut(blocks, iter(decoding), open_sink(), settings, reporter)
+                return Cut(bounds[-1][1], bounds, _warnings(decoding.truncated))
+    if not blocks:
+        raise AudioUnreadable
+    samples = to_float32(np.concatenate(blocks))
+    transcript = _transcribe(samples, request, transcriber, reporter)
+    return Heard(transcript, len(samples) / SAMPLE_RATE_HZ, _warnings(decoding.truncated))
+
+
+def _store_and_cut(
+    first: list[PcmBlock],
+    rest: Iterator[PcmBlock],
+    sink: SampleSink,
+    settings: Settings,
+    reporter: JobReporter,
+) -> list[tuple[float, float]]:
+    """Write all samples as they come, never holding more than a part of them in memory."""
+    cutter = PartCutter(settings.part_target_s)
+    parts: list[Part] = []
+
+    def take(block: PcmBlock) -> None:
+        sink.write(block.astype("<i2", copy=False).tobytes())
+        parts.extend(cutter.feed(block))
+
+    for block in first:
+        take(block)
+    first.clear()
+    for block in rest:
+        reporter.check()
+        take(block)
+    parts.extend(cutter.finish())
+    return [(part.start_s, part.end_s) for part in parts]
+
+
+def hear_part(
+    path: Path,
+    start_s: float,
+    end_s: float,
+    request: JobRequest,
+    *,
+    transcriber: Transcriber,
+    reporter: JobReporter,
+) -> Transcript:
+    """Transcribe one part of the stored samples; its times count from the part's start."""
+    return _transcribe(read_pcm(path, start_s, end_s), request, transcriber, reporter)
+
+
+def _transcribe(
+    samples: NDArray[np.float32], request: JobRequest, transcriber: Transcriber, reporter: JobReporter
+) -> Transcript:
+    length_s = len(samples) / SAMPLE_RATE_HZ
+    texts: list[str] = []
+
+    def on_segment(segment: Segment) -> None:
+        reporter.check()
+        texts.append(segment.text)
+        reporter.heard(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
+
+    reporter.check()
+    return transcriber.transcribe(samples, speech_language=request.speech_language, on_segment=on_segment)
+
+
+def write(text: str, request: JobRequest, *, summarizer: Summarizer, reporter: JobReporter) -> Summary:
+    """Summarise a transcript in the language asked for. Raises a SummarizerError, and what the reporter raises."""
+
+    def on_text(so_far: str, share: float) -> None:
+        reporter.check()
+        reporter.written(share, so_far)
+
+    reporter.check()
+    return summarizer.summarize(
+        SummaryRequest(
+            transcript=text,
+            language=request.language,
+            streamer=request.streamer,
+            game=request.game,
+            title=request.title,
+        ),
+        on_text=on_text,
+    )
+
+
+def as_stored(transcript: Transcript) -> dict[str, Any]:
+    """A transcript as JSON: `language`, and `segments` with start and end in seconds and text."""
+    return {
+        "language": transcript.language,
+        "segments": [
+            {"start": round(each.start, 3), "end": round(each.end, 3), "text": each.text}
+            for each in transcript.segments
+        ],
+    }
+
+
+def _warnings(truncated: bool) -> tuple[Warn, ...]:
+    return (WARN_TRUNCATED,) if truncated else ()

@@ -1,0 +1,27 @@
+"""Whether the service lives, and whether it can work. Open without a key."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from streametrics.routes.state import StateOf
+
+router = APIRouter()
+
+
+@router.get("/", summary="A greeting")
+def welcome() -> dict[str, str]:
+    return {"message": "Welcome to StreaMetrics's API"}
+
+
+@router.get("/health/live", summary="Whether the API process answers")
+def live() -> dict[str, str]:
+    return {"status": "live"}
+
+
+@router.get("/health/ready", summary="Whether jobs are taken and finished; 503 and the reason when not")
+def ready(state: StateOf) -> JSONResponse:
+    ok, body = state.health.ready()
+    answer: dict[str, Any] = body
+    return JSONResponse(answer, status_code=200 if ok else 503)

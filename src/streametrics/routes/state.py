@@ -1,0 +1,26 @@
+"""What the routes share, made once by `app`."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from streametrics.health import Health
+from streametrics.jobs import Jobs
+from streametrics.uploads import UploadReceiver
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The services behind the routes."""
+
+    jobs: Jobs
+    uploads: UploadReceiver
+    health: Health
+
+
+def _state(request: Request) -> State:
+    return cast(State, request.app.state.streametrics)
+
+
+StateOf = Annotated[State, Depends(_state)]

@@ -1,0 +1,62 @@
+"""The main job: sound in, a task's id out; its progress and its result by that id."""
+
+import logging
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+
+from streametrics.errors import InvalidRequest
+from streametrics.logs import about_job
+from streametrics.rendering import error_response
+from streametrics.routes.state import StateOf
+from streametrics.uploads import FIELD_LIMITS, FILE_FIELD, OPTIONAL_FIELDS
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter(prefix="/summarize")
+
+
+def _form_schema() -> dict[str, Any]:
+    """The form is read as it streams in, so the framework cannot derive its description from a signature."""
+    texts = {name: {"type": "string", "maxLength": limit} for name, limit in (FIELD_LIMITS | OPTIONAL_FIELDS).items()}
+    schema = {
+        "type": "object",
+        "required": [FILE_FIELD, *FIELD_LIMITS],
+        "properties": {FILE_FIELD: {"type": "string", "format": "binary"}, **texts},
+    }
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+# Both spellings are one route: a redirect would make a client send its upload twice.
+@router.post("", include_in_schema=False)
+@router.post("/", summary="Send sound to be transcribed and summarised", openapi_extra=_form_schema())
+async def submit(request: Request, state: StateOf) -> JSONResponse:
+    length = request.headers.get("content-length", "")
+    try:
+        upload = await state.uploads.receive(
+            request.headers.get("content-type", ""),
+            int(length) if length.isdigit() else None,
+            request.stream(),
+            waits=request.headers.get("expect", "").lower() == "100-continue",
+        )
+    except ClientDisconnect:
+        # Nobody is left to read this; nothing was kept.
+        return error_response(InvalidRequest("The upload ended before its form did: send it again."))
+
+    def accept() -> str:
+        return state.jobs.accept(
+            upload.request, kind=upload.kind, audio_key=upload.audio_key, container=upload.container
+        )
+
+    task_id = await to_thread.run_sync(accept)
+    with about_job(task_id):
+        logger.info("event=accepted kind=%s container=%s", upload.kind, upload.container)
+    return JSONResponse({"task_id": task_id})
+
+
+@router.get("/status/{task_id}", summary="Where a job stands, and its result")
+def status(task_id: str, state: StateOf) -> JSONResponse:
+    return JSONResponse(state.jobs.status(task_id).body(), headers={"Cache-Control": "no-store"})

@@ -1,0 +1,33 @@
+"""Where sentences end, in the scripts that Whisper writes. Knows marks only, no grammar."""
+
+import re
+
+#: An end: a mark before a space (not `3.5`, not the initial in `J. Smith`), or a full-width one, which needs no space.
+_END = re.compile(
+    r"(?:(?<!\b[A-Za-z])\.+|[!?…؟۔।॥።။]+)[\"'»”’)\]]*(?=\s|$)|[。！？｡．]+[」』”’）]*",
+)
+
+
+def split(text: str) -> list[str]:
+    """The sentences of a text, stripped and with their marks; the rest after the last mark is one too."""
+    found = []
+    start = 0
+    for match in _END.finditer(text):
+        found.append(text[start : match.end()].strip())
+        start = match.end()
+    found.append(text[start:].strip())
+    return [sentence for sentence in found if sentence]
+
+
+def ends(text: str) -> bool:
+    """Whether the text ends with a whole sentence."""
+    return any(match.end() == len(text.rstrip()) for match in _END.finditer(text))
+
+
+def cut_after_last_end(text: str) -> str:
+    """The whole sentences of a text that was cut off; with not one whole sentence, the text and an ellipsis."""
+    position = 0
+    for match in _END.finditer(text):
+        position = match.end()
+    whole = text[:position].strip()
+    return whole or f"{text.strip()}…"

@@ -1,0 +1,170 @@
+"""Checkpoints: what a worker's attempt leaves behind for good.
+
+Each write names the attempt that it was made under, so that a worker that was thought dead cannot overwrite
+its successor; such a write raises StaleAttempt and changes nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from streametrics.errors import JobFailed, StaleAttempt
+from streametrics.job import Claim, JobKind, JobState, Stage, WakeUp, Warn
+from streametrics.store.claims import held_row, released
+from streametrics.store.database import Database, now
+from streametrics.store.models import jobs, parts
+from streametrics.store.records import DECODED, FINAL_STATES
+
+#: Joins the parts' transcripts, given as (start in seconds, transcript) in the order of the recording.
+Merge = Callable[[list[tuple[float, dict[str, Any]]]], dict[str, Any]]
+
+
+class Checkpoints:
+    """The writes of those who hold a claim. Lengths are in seconds of sound."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def reroute(self, claim: Claim, kind: JobKind) -> None:
+        """The sound turned out to be of the other kind: back to that queue, without counting a try."""
+        self._write(
+            claim,
+            state=JobState.QUEUED,
+            kind=kind,
+            sent_at=now(),
+            **released(tries=jobs.c.tries - 1),
+        )
+
+    def store_parts(
+        self,
+        claim: Claim,
+        *,
+        audio_key: str,
+        audio_s: float,
+        bounds_s: list[tuple[float, float]],
+        warnings: tuple[Warn, ...],
+    ) -> list[WakeUp]:
+        """The recording is decoded and cut: its parts can be claimed from here on."""
+        with self._database.write() as connection:
+            self._update(
+                connection,
+                claim,
+                audio_key=audio_key,
+                container=DECODED,
+                kind=JobKind.LONG,
+                audio_s=audio_s,
+                warnings=_as_json(warnings),
+                **released(),
+            )
+            connection.execute(
+                insert(parts),
+                [
+                    {
+                        "task_id": claim.task_id,
+                        "part_index": index,
+                        "start_s": start_s,
+                        "end_s": end_s,
+                        "attempt": 0,
+                        "tries": 0,
+                        "not_before": 0.0,
+                    }
+                    for index, (start_s, end_s) in enumerate(bounds_s)
+                ],
+            )
+            connection.execute(update(parts).where(parts.c.task_id == claim.task_id).values(sent_at=now()))
+        return [WakeUp(claim.task_id, Stage.TRANSCRIBE, JobKind.LONG, index + 1) for index in range(len(bounds_s))]
+
+    def store_part(self, claim: Claim, transcript: dict[str, Any], merge: Merge) -> dict[str, Any] | None:
+        """Keep one part's transcript. With the last one the whole is merged and returned, else None."""
+        with self._database.write() as connection:
+            # The job's row first, in every writer of parts: two last parts must not each miss the other.
+            connection.execute(select(jobs.c.task_id).where(jobs.c.task_id == claim.task_id).with_for_update())
+            self._update(connection, claim, transcript=transcript, **released())
+            rows = connection.execute(
+                select(parts).where(parts.c.task_id == claim.task_id).order_by(parts.c.part_index)
+            ).all()
+            if any(row.transcript is None for row in rows):
+                return None
+            merged = merge([(row.start_s, row.transcript) for row in rows])
+            connection.execute(
+                update(jobs)
+                .where(jobs.c.task_id == claim.task_id)
+                .values(
+                    state=JobState.TRANSCRIBED,
+                    transcript=merged,
+                    audio_key=None,
+                    sent_at=now(),
+                    **released(tries=0),
+                )
+            )
+            connection.execute(delete(parts).where(parts.c.task_id == claim.task_id))
+            return merged
+
+    def store_transcript(
+        self, claim: Claim, transcript: dict[str, Any], *, audio_s: float, warnings: tuple[Warn, ...]
+    ) -> None:
+        """The sound is heard and is never transcribed again."""
+        self._write(
+            claim,
+            state=JobState.TRANSCRIBED,
+            transcript=transcript,
+            audio_s=audio_s,
+            audio_key=None,
+            warnings=_as_json(warnings),
+            sent_at=now(),
+            **released(tries=0),
+        )
+
+    def finish(self, claim: Claim, result: dict[str, Any], warnings: tuple[Warn, ...]) -> None:
+        """The job is done, for good."""
+        self._write(
+            claim,
+            state=JobState.DONE,
+            result=result,
+            warnings=_as_json(warnings),
+            transcript=None,
+            finished_at=now(),
+            **released(tries=0),
+        )
+
+    def fail(self, task_id: str, error: JobFailed, claim: Claim | None = None) -> str | None:
+        """The job failed, for good. Returns the key of audio that nobody needs any more.
+
+        A part's failure ends the whole. The keeper fails what nobody holds, without a claim. Harmless on a
+        job that has ended.
+        """
+        with self._database.write() as connection:
+            job = connection.execute(select(jobs).where(jobs.c.task_id == task_id).with_for_update()).one_or_none()
+            if claim is not None:
+                self._update(connection, claim, sent_at=now())
+            if job is None or job.state in FINAL_STATES:
+                return None
+            connection.execute(
+                update(jobs)
+                .where(jobs.c.task_id == task_id)
+                .values(
+                    state=JobState.FAILED,
+                    error=str(error),
+                    error_code=error.code,
+                    audio_key=None,
+                    transcript=None,
+                    finished_at=now(),
+                    **released(),
+                )
+            )
+            connection.execute(delete(parts).where(parts.c.task_id == task_id))
+            return job.audio_key if isinstance(job.audio_key, str) else None
+
+    def _write(self, claim: Claim, **values: object) -> None:
+        with self._database.write() as connection:
+            self._update(connection, claim, **values)
+
+    def _update(self, connection: Connection, claim: Claim, **values: object) -> None:
+        table, held = held_row(claim)
+        if connection.execute(update(table).where(*held).values(**values)).rowcount != 1:
+            raise StaleAttempt
+
+
+def _as_json(warnings: tuple[Warn, ...]) -> list[dict[str, str]]:
+    return [warning.as_dict() for warning in warnings]

@@ -1,0 +1,81 @@
+"""The tables. Times are seconds since 1970 by the database's own clock; lengths are seconds of sound."""
+
+from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+
+def _lease_columns() -> list[Column[object]]:
+    """Columns of everything that a worker can claim."""
+    return [
+        #: Raised by every claim and carried by every write: an old value marks a worker that lost its lease.
+        Column("attempt", Integer, nullable=False, default=0),
+        #: Claims in the present stage that ended in neither a checkpoint nor a give-back.
+        Column("tries", Integer, nullable=False, default=0),
+        #: Null while nobody works on it.
+        Column("lease_until", Float),
+        Column("deadline_at", Float),
+        Column("not_before", Float, nullable=False, default=0),
+        #: The worker's node name, so that a stopping worker can give back what it holds.
+        Column("claimed_by", String(200)),
+        #: When its wake-up was last sent.
+        Column("sent_at", Float),
+    ]
+
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("task_id", String(36), primary_key=True),
+    Column("owner", String(64), nullable=False, default="local"),
+    Column("kind", String(8), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("session_id", String(36)),
+    Column("seq", Integer),
+    Column("streamer", Text, nullable=False),
+    Column("language", String(35), nullable=False),
+    Column("game", Text, nullable=False),
+    Column("time_raw", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("speech_language", String(8)),
+    #: Where the sound lies in its stream, when the stream is known.
+    Column("offset_s", Float),
+    #: Length of the sound; null until it is decoded.
+    Column("audio_s", Float),
+    Column("received_at", Float, nullable=False),
+    #: Key in the audio store; null once the transcript is stored.
+    Column("audio_key", String(80)),
+    #: Name of FFmpeg's demuxer for it, or `s16le` once it is decoded and cut into parts.
+    Column("container", String(16)),
+    *_lease_columns(),
+    Column("transcript", JSON(none_as_null=True)),
+    Column("warnings", JSON, nullable=False, default=list),
+    Column("result", JSON(none_as_null=True)),
+    Column("error", Text),
+    Column("error_code", String(40)),
+    Column("finished_at", Float),
+    #: When text and fields were erased; the row then only says that the id once existed.
+    Column("erased_at", Float),
+    Index("jobs_by_state", "state", "received_at"),
+    Index("jobs_by_end", "finished_at"),
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("task_id", String(36), ForeignKey("jobs.task_id", ondelete="CASCADE"), primary_key=True),
+    Column("part_index", Integer, primary_key=True),
+    Column("start_s", Float, nullable=False),
+    Column("end_s", Float, nullable=False),
+    *_lease_columns(),
+    #: Null until the part is transcribed; its times count from the part's own start.
+    Column("transcript", JSON(none_as_null=True)),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    #: `database_id`: tells API and workers that they look at the same database.
+    Column("name", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,207 @@
+"""A job's rows as its client and its API see them: put in, read, expired, erased."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, update
+
+from streametrics.job import JobKind, JobRequest, JobState, Stage, WakeUp, Warn
+from streametrics.store.database import Database, now
+from streametrics.store.models import facts, jobs, parts
+
+#: The container of a recording that is decoded and cut into parts: raw 16-bit mono samples at 16 kHz.
+DECODED = "s16le"
+
+FINAL_STATES = (JobState.DONE, JobState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """One row, as it was at one moment. `age_s` counts from the final state, None before it."""
+
+    task_id: str
+    owner: str
+    kind: JobKind
+    state: JobState
+    transcript: dict[str, Any] | None
+    warnings: tuple[Warn, ...]
+    result: dict[str, Any] | None
+    error: str | None
+    error_code: str | None
+    age_s: float | None
+    erased: bool
+
+
+def request_of(row: Row[Any]) -> JobRequest:
+    return JobRequest(
+        streamer=row.streamer,
+        language=row.language,
+        game=row.game,
+        time=row.time_raw,
+        title=row.title,
+        speech_language=row.speech_language,
+    )
+
+
+def warnings_of(row: Row[Any]) -> tuple[Warn, ...]:
+    return tuple(Warn(**warning) for warning in row.warnings)
+
+
+class JobRecords:
+    """Reads and writes that need no claim."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def insert(
+        self, task_id: str, request: JobRequest, *, owner: str, kind: JobKind, audio_key: str, container: str
+    ) -> None:
+        """Write the row of an accepted upload, before anybody is told of it."""
+        with self._database.write() as connection:
+            connection.execute(
+                insert(jobs).values(
+                    task_id=task_id,
+                    owner=owner,
+                    kind=kind,
+                    state=JobState.QUEUED,
+                    streamer=request.streamer,
+                    language=request.language,
+                    game=request.game,
+                    time_raw=request.time,
+                    title=request.title,
+                    speech_language=request.speech_language,
+                    received_at=now(),
+                    sent_at=now(),
+                    audio_key=audio_key,
+                    container=container,
+                )
+            )
+
+    def delete(self, task_id: str) -> None:
+        """Forget a job that could not be queued."""
+        with self._database.write() as connection:
+            connection.execute(delete(jobs).where(jobs.c.task_id == task_id))
+
+    def get(self, task_id: str) -> JobRecord | None:
+        """The row as it stands, or None for an id that was never given out."""
+        query = select(jobs, (now() - jobs.c.finished_at).label("age_s")).where(jobs.c.task_id == task_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return JobRecord(
+            task_id=row.task_id,
+            owner=row.owner,
+            kind=JobKind(row.kind),
+            state=JobState(row.state),
+            transcript=row.transcript,
+            warnings=warnings_of(row),
+            result=row.result,
+            error=row.error,
+            error_code=row.error_code,
+            age_s=row.age_s,
+            erased=row.erased_at is not None,
+        )
+
+    def finished_parts(self, task_id: str) -> list[tuple[float, float, dict[str, Any]]]:
+        """Start, end and transcript of each transcribed part, in the order of the recording."""
+        query = (
+            select(parts.c.start_s, parts.c.end_s, parts.c.transcript)
+            .where(parts.c.task_id == task_id, parts.c.transcript.is_not(None))
+            .order_by(parts.c.part_index)
+        )
+        with self._database.read() as connection:
+            return [(row.start_s, row.end_s, row.transcript) for row in connection.execute(query)]
+
+    def oldest_waiting_s(self) -> float | None:
+        """Age of the oldest live job that nobody has taken yet, in seconds."""
+        query = select(now() - func.min(jobs.c.received_at)).where(
+            jobs.c.state == JobState.QUEUED, jobs.c.kind == JobKind.LIVE
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
+
+    def database_id(self) -> str:
+        """Tells one database from another. Raises DatabaseUnavailable."""
+        query = select(facts.c.value).where(facts.c.name == "database_id")
+        with self._database.read() as connection:
+            return str(connection.execute(query).scalar_one())
+
+    def keys_in_use(self) -> set[str]:
+        """Keys of the audio store that an unfinished job still needs."""
+        query = select(jobs.c.audio_key).where(jobs.c.audio_key.is_not(None))
+        with self._database.read() as connection:
+            return set(connection.execute(query).scalars())
+
+    def erase_expired(self, ttl_s: float) -> int:
+        """Empty the rows whose result is older than `ttl_s`; they go on answering 'expired'."""
+        with self._database.write() as connection:
+            return connection.execute(
+                update(jobs)
+                .where(jobs.c.erased_at.is_(None), jobs.c.finished_at < now() - ttl_s)
+                .values(
+                    erased_at=now(),
+                    streamer="",
+                    game="",
+                    time_raw="",
+                    title="",
+                    transcript=None,
+                    result=None,
+                    error=None,
+                    warnings=[],
+                )
+            ).rowcount
+
+    def delete_tombstones(self, age_s: float) -> int:
+        """Remove rows that were erased more than `age_s` ago; their ids are unknown from then on."""
+        with self._database.write() as connection:
+            return connection.execute(delete(jobs).where(jobs.c.erased_at < now() - age_s)).rowcount
+
+    def overdue_wake_ups(self, after_s: float, limit: int) -> list[WakeUp]:
+        """Work that nobody has taken though its wake-up was sent more than `after_s` ago; oldest first."""
+        job_query = (
+            select(jobs)
+            .where(
+                jobs.c.lease_until.is_(None),
+                jobs.c.state.not_in(FINAL_STATES),
+                jobs.c.sent_at < now() - after_s,
+                jobs.c.not_before <= now(),
+                # A recording in parts waits by its parts.
+                (jobs.c.state != JobState.TRANSCRIBING) | jobs.c.container.is_distinct_from(DECODED),
+            )
+            .order_by(jobs.c.received_at)
+            .limit(limit)
+        )
+        part_query = (
+            select(parts)
+            .where(
+                parts.c.transcript.is_(None),
+                parts.c.lease_until.is_(None),
+                parts.c.sent_at < now() - after_s,
+                parts.c.not_before <= now(),
+            )
+            .order_by(parts.c.sent_at, parts.c.part_index)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            job_rows = connection.execute(job_query).all()
+            part_rows = connection.execute(part_query).all()
+        whole = [WakeUp(row.task_id, stage_of(row.state), JobKind(row.kind), row.attempt) for row in job_rows]
+        pieces = [
+            WakeUp(row.task_id, Stage.TRANSCRIBE, JobKind.LONG, row.part_index * 1000 + row.attempt)
+            for row in part_rows
+        ]
+        return (whole + pieces)[:limit]
+
+    def mark_sent(self, wake_ups: list[WakeUp]) -> None:
+        """Note that these were sent just now."""
+        task_ids = {wake_up.task_id for wake_up in wake_ups}
+        with self._database.write() as connection:
+            for table in (jobs, parts):
+                connection.execute(update(table).where(table.c.task_id.in_(task_ids)).values(sent_at=now()))
+
+
+def stage_of(state: str) -> Stage:
+    """The stage that a waiting job in this state waits for."""
+    waits_for_summary = state in (JobState.TRANSCRIBED, JobState.SUMMARIZING)
+    return Stage.SUMMARIZE if waits_for_summary else Stage.TRANSCRIBE

@@ -1,0 +1,48 @@
+"""First the model; where it fails, the writer that is always there. The reader is told which one it was, and why."""
+
+from streametrics.errors import ModelMissing, SummarizerError, SummarizerUnavailable
+from streametrics.job import Warn
+from streametrics.summarizer import (
+    OnText,
+    Summarizer,
+    SummarizerHealth,
+    Summary,
+    SummaryRequest,
+    is_silent,
+    silent_summary,
+)
+
+
+class FallbackSummarizer:
+    """`primary`, and `fallback` where it raises a SummarizerError.
+
+    A server that is not there, or lacks the model, is found out by `health` and costs no retries: a live chunk cannot
+    wait for them. An `on_text` that raises a SummarizerError (such as SummarizerTimeout at a live deadline) gets the
+    fallback too; whatever else it raises passes through.
+    """
+
+    def __init__(self, primary: Summarizer, fallback: Summarizer) -> None:
+        self.source = primary.source
+        self._primary = primary
+        self._fallback = fallback
+
+    def summarize(self, request: SummaryRequest, *, on_text: OnText | None = None) -> Summary:
+        if is_silent(request.transcript):
+            return silent_summary(request)
+        health = self._primary.health()
+        try:
+            if not health.reachable:
+                raise SummarizerUnavailable(health.detail)
+            if not health.has_model:
+                raise ModelMissing(health.detail)
+            return self._primary.summarize(request, on_text=on_text)
+        except SummarizerError as error:
+            reason = error
+        # `on_text` is not handed on: it may be what asked for the end, and the fallback takes milliseconds.
+        summary = self._fallback.summarize(request)
+        said = f"{reason} So the summary is made of the transcript's own sentences, in the language that was spoken."
+        warnings = (Warn(reason.code, said), *summary.warnings)
+        return Summary(summary.text, summary.source, summary.model, warnings)
+
+    def health(self) -> SummarizerHealth:
+        return self._primary.health()

@@ -1,0 +1,98 @@
+"""What one worker process holds: made when the process starts, so that the model is warm before a job.
+
+A process that transcribes can also summarise (`--pool=solo` with all queues); one that only summarises
+never loads Whisper.
+"""
+
+import logging
+import threading
+
+from billiard.exceptions import SoftTimeLimitExceeded
+
+from streametrics import summarizers, transcribers
+from streametrics.audio import Decoder
+from streametrics.errors import StreametricsError
+from streametrics.job import Stage
+from streametrics.jobs import Jobs
+from streametrics.settings import Settings
+from streametrics.transcriber import warm
+from streametrics.worker import Presence, Worker, refuse_other_database
+
+logger = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+_workers: dict[Stage, Worker] = {}
+_presences: list[Presence] = []
+
+
+def transcribing_worker() -> Worker:
+    """This process's worker with a warm model. Raises what kept it from being made."""
+    return _worker(Stage.TRANSCRIBE)
+
+
+def summarising_worker() -> Worker:
+    """This process's worker for summaries."""
+    return _worker(Stage.SUMMARIZE)
+
+
+def _worker(stage: Stage) -> Worker:
+    with _lock:
+        if stage not in _workers:
+            _workers[stage] = _create(stage)
+        return _workers[stage]
+
+
+def _create(stage: Stage) -> Worker:
+    settings = Settings()
+    jobs = Jobs(settings)
+    presence = Presence(jobs, stage)
+    presence.start()
+    try:
+        worker, facts = _load(stage, settings, jobs)
+    except StreametricsError as error:
+        logger.error("this worker cannot work: %s", error)
+        presence.failed(str(error))
+        raise
+    presence.ready(**facts)
+    _presences.append(presence)
+    return worker
+
+
+def _load(stage: Stage, settings: Settings, jobs: Jobs) -> tuple[Worker, dict[str, str]]:
+    refuse_other_database(jobs)
+    summarizer = summarizers.create(settings)
+    if stage is Stage.SUMMARIZE:
+        worker = Worker(settings, jobs, summarizer=summarizer, transcriber=None, decoder=None)
+        return worker, {"summarizer": summarizer.source}
+    decoder = Decoder()
+    decoder.start()
+    transcriber = transcribers.create(settings)
+    warm(transcriber)
+    worker = Worker(
+        settings,
+        jobs,
+        summarizer=summarizer,
+        transcriber=transcriber,
+        decoder=decoder,
+        time_limit_error=SoftTimeLimitExceeded,
+    )
+    facts = {
+        "engine": transcriber.engine,
+        "model": transcriber.model,
+        "precision": transcriber.precision,
+    }
+    logger.info(
+        "event=model_warm engine=%s model=%s precision=%s",
+        facts["engine"],
+        facts["model"],
+        facts["precision"],
+    )
+    return worker, facts
+
+
+def stop() -> None:
+    """Ask the work in this process to stop at the next segment, and say that it is gone."""
+    for worker in _workers.values():
+        worker.stopping.set()
+    for presence in _presences:
+        presence.stop()

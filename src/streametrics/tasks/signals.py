@@ -1,0 +1,68 @@
+"""What Celery says of a worker's life, and what we do then.
+
+A spawned child does not import the worker's entry, only the modules that the application includes: this
+file is one of them.
+"""
+
+import contextlib
+import logging
+from typing import Any
+
+from celery import signals
+
+from streametrics import logs
+from streametrics.errors import StreametricsError
+from streametrics.jobs import Jobs
+from streametrics.settings import Settings
+from streametrics.tasks import process
+from streametrics.worker import refuse_other_database
+
+logger = logging.getLogger(__name__)
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def configure_logs(**_: object) -> None:
+    """One format for all processes; Celery's own is left aside."""
+    logs.configure(Settings().log_level, "worker")
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own worker object
+    """Refuse to start on another database than the API's."""
+    jobs = Jobs(Settings())
+    try:
+        refuse_other_database(jobs)
+    except StreametricsError as error:
+        raise SystemExit(f"This worker does not start: {error}") from error
+    finally:
+        jobs.close()
+    if not sender.pool_cls.__module__.endswith(".prefork"):
+        # Threads and solo write summaries in this very process.
+        process.summarising_worker()
+
+
+@signals.worker_process_init.connect  # type: ignore[untyped-decorator]
+def load_model(**_: object) -> None:
+    """Prefork's children and the solo process: the model is warm before the first job."""
+    logs.configure(Settings().log_level, "worker")
+    # Celery swallows what a signal's receiver raises; the presence says why, and the next job tries again.
+    with contextlib.suppress(StreametricsError):
+        process.transcribing_worker()
+
+
+@signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def stop(**_: object) -> None:
+    """Work in this process stops at its next segment."""
+    process.stop()
+
+
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+def give_back(sender: Any, **_: object) -> None:  # noqa: ANN401
+    """What this worker still holds goes back without counting as a try."""
+    jobs = Jobs(Settings())
+    try:
+        count = jobs.give_back_all(sender.hostname)
+        if count:
+            logger.info("event=given_back count=%d", count)
+    finally:
+        jobs.close()

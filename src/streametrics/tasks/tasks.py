@@ -1,0 +1,19 @@
+"""The tasks. A message is only a wake-up: the row says what is to be done, or that it is done already."""
+
+from celery import Task, shared_task
+
+from streametrics.job import Stage
+from streametrics.queue import TASKS
+from streametrics.tasks import process
+
+
+@shared_task(name=TASKS[Stage.TRANSCRIBE], bind=True)  # type: ignore[untyped-decorator]
+def transcribe(self: Task, task_id: str) -> None:
+    """Work on a job's sound."""
+    process.transcribing_worker().transcribe(task_id, self.request.hostname)
+
+
+@shared_task(name=TASKS[Stage.SUMMARIZE], bind=True)  # type: ignore[untyped-decorator]
+def summarise(self: Task, task_id: str) -> None:
+    """Write a job's summary."""
+    process.summarising_worker().summarise(task_id, self.request.hostname)

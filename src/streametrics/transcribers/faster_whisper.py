@@ -1,0 +1,95 @@
+"""faster-whisper: CTranslate2's kernels. int8 on a CPU, float16 on a GPU."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.audio import pad_or_trim
+from numpy.typing import NDArray
+
+from streametrics.errors import TranscriptionFailed
+from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
+from streametrics.voice import transcribe_speech
+
+log = logging.getLogger(__name__)
+
+
+class FasterWhisper:
+    """A model that was loaded from a CTranslate2 folder. `cpu_threads`: cores to compute with."""
+
+    engine = "faster-whisper"
+
+    def __init__(self, folder: Path, *, model: str, cpu_threads: int) -> None:
+        self.model = model
+        self._whisper, self.precision = _load(folder, cpu_threads)
+        # The first pass prepares kernels and memory; `transcriber.warm` does not get here, as a tone is no voice.
+        list(self.decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
+
+    def transcribe(
+        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+    ) -> Transcript:
+        languages = self._whisper.supported_languages
+        if speech_language is not None and speech_language not in languages:
+            raise TranscriptionFailed(f"The model '{self.model}' does not know the language '{speech_language}'")
+        return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
+
+    def detect_language(self, samples: Samples) -> tuple[str, float]:
+        """See `voice.Engine`."""
+        if not self._whisper.model.is_multilingual:
+            return "en", 1.0
+        try:
+            features = self._whisper.feature_extractor(samples)
+            # The last frame is left out as the library does when it decodes: so the encoder is paid for once.
+            frames = min(features.shape[-1] - 1, self._whisper.feature_extractor.nb_max_frames)
+            encoded = self._whisper.encode(pad_or_trim(features[:, :frames]))
+            token, probability = self._whisper.model.detect_language(encoded)[0][0]
+        except (RuntimeError, ValueError) as error:
+            raise TranscriptionFailed(f"The spoken language could not be detected: {error}") from error
+        return str(token).strip("<|>"), float(probability)
+
+    def decode(self, samples: Samples, language: str) -> Iterator[Segment]:
+        """See `voice.Engine`. Greedy first; the library's ladder of temperatures when that fails."""
+        try:
+            found, _ = self._whisper.transcribe(
+                samples, language=language, beam_size=1, best_of=1, condition_on_previous_text=False
+            )
+            for segment in found:
+                yield Segment(segment.start, segment.end, segment.text)
+        except (RuntimeError, ValueError) as error:
+            raise TranscriptionFailed(f"faster-whisper could not transcribe this audio: {error}") from error
+
+
+class _EncodeOnce(WhisperModel):  # type: ignore[misc]  # the library has no types
+    """Keeps the last window's encoding: detecting the language and decoding would each pay for their own."""
+
+    _last: tuple[NDArray[np.float32], Any] | None = None
+
+    def encode(self, features: NDArray[np.float32]) -> Any:  # noqa: ANN401 - CTranslate2's storage, without types
+        if self._last is None or not np.array_equal(self._last[0], features):
+            self._last = (features, super().encode(features))
+        return self._last[1]
+
+
+def _load(folder: Path, cpu_threads: int) -> tuple[WhisperModel, str]:
+    if _gpu_present():
+        try:
+            return _EncodeOnce(str(folder), device="cuda", compute_type="float16"), "float16 on gpu"
+        except (RuntimeError, ValueError) as error:
+            # Seen where CUDA's libraries are missing or the card knows no float16.
+            log.warning("the GPU cannot be used, so the CPU is: %s", error)
+    try:
+        loaded = _EncodeOnce(str(folder), device="cpu", compute_type="int8", cpu_threads=cpu_threads)
+    except (RuntimeError, ValueError) as error:
+        raise TranscriptionFailed(f"The Whisper model in {folder} cannot be loaded: {error}") from error
+    return loaded, "int8 on cpu"
+
+
+def _gpu_present() -> bool:
+    try:
+        return int(ctranslate2.get_cuda_device_count()) > 0
+    except RuntimeError:  # a driver that is there but does not work
+        return False

@@ -1,0 +1,120 @@
+"""openai-whisper: the reference, on torch. float32 on a CPU, float16 on a GPU."""
+
+import pickle
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import whisper
+from whisper.audio import HOP_LENGTH, N_FRAMES, N_SAMPLES
+from whisper.tokenizer import get_tokenizer
+
+from streametrics.errors import TranscriptionFailed
+from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
+from streametrics.voice import transcribe_speech
+
+
+class OpenAIWhisper:
+    """A model that was loaded from a `.pt` file. `cpu_threads`: cores to compute with."""
+
+    engine = "openai-whisper"
+
+    def __init__(self, file: Path, *, model: str, cpu_threads: int) -> None:
+        self.model = model
+        self._on_gpu = torch.cuda.is_available()
+        self.precision = "float16 on gpu" if self._on_gpu else "float32 on cpu"
+        torch.set_num_threads(cpu_threads)
+        try:
+            self._whisper = whisper.load_model(str(file), device="cuda" if self._on_gpu else "cpu")
+        except (RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
+            raise TranscriptionFailed(f"The Whisper model in {file} cannot be loaded: {error}") from error
+        self._whisper.encoder = _EncodeOnce(self._whisper.encoder)
+        # The first pass prepares memory; `transcriber.warm` does not get here, as a tone is no voice.
+        list(self.decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
+
+    def transcribe(
+        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+    ) -> Transcript:
+        if speech_language is not None and speech_language not in self._languages():
+            raise TranscriptionFailed(f"The model '{self.model}' does not know the language '{speech_language}'")
+        return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
+
+    def detect_language(self, samples: Samples) -> tuple[str, float]:
+        """See `voice.Engine`."""
+        if not self._whisper.is_multilingual:
+            return "en", 1.0
+        try:
+            mel = whisper.log_mel_spectrogram(samples, self._whisper.dims.n_mels, padding=N_SAMPLES)
+            # Cut and padded as the library does when it decodes, so that the encoder is paid for once.
+            frames = min(len(samples) // HOP_LENGTH, N_FRAMES)
+            heard = whisper.pad_or_trim(mel[:, :frames], N_FRAMES).to(self._whisper.device)
+            _, probabilities = self._whisper.detect_language(heard.half() if self._on_gpu else heard)
+        except (RuntimeError, ValueError) as error:
+            raise TranscriptionFailed(f"The spoken language could not be detected: {error}") from error
+        code = max(probabilities, key=probabilities.__getitem__)
+        return str(code), float(probabilities[code])
+
+    def decode(self, samples: Samples, language: str) -> Iterator[Segment]:
+        """See `voice.Engine`.
+
+        The library tells of its segments when all are ready, so it hears 30 s at a time. Where nobody paused
+        for so long, the cut goes through a word: the last segment is then dropped, and heard again from its
+        beginning.
+        """
+        position = 0
+        while position < len(samples):
+            piece = samples[position : position + N_SAMPLES]
+            segments = self._decode_piece(piece, language)
+            step = len(piece)
+            if position + step < len(samples) and len(segments) > 1:
+                step = int(segments.pop().start * SAMPLE_RATE_HZ)
+            offset_s = position / SAMPLE_RATE_HZ
+            for segment in segments:
+                yield Segment(offset_s + segment.start, offset_s + segment.end, segment.text)
+            position += max(step, SAMPLE_RATE_HZ)
+
+    def _decode_piece(self, samples: Samples, language: str) -> list[Segment]:
+        """Greedy first; the library's ladder of temperatures when that fails."""
+        try:
+            with warnings.catch_warnings():
+                # Said where torch sees a GPU after the model went to the CPU; `precision` tells it.
+                warnings.filterwarnings("ignore", message="Performing inference on CPU")
+                result: dict[str, Any] = self._whisper.transcribe(
+                    samples,
+                    language=language,
+                    condition_on_previous_text=False,
+                    fp16=self._on_gpu,
+                    verbose=None,
+                )
+        except (RuntimeError, ValueError) as error:
+            raise TranscriptionFailed(f"openai-whisper could not transcribe this audio: {error}") from error
+        return [
+            Segment(float(found["start"]), float(found["end"]), str(found["text"]))
+            for found in result["segments"]
+            if str(found["text"]).strip()
+        ]
+
+    def _languages(self) -> tuple[str, ...]:
+        if not self._whisper.is_multilingual:
+            return ("en",)
+        tokenizer = get_tokenizer(True, num_languages=self._whisper.num_languages)
+        return tuple(tokenizer.all_language_codes)
+
+
+class _EncodeOnce(torch.nn.Module):
+    """Keeps the last window's encoding: detecting the language and every temperature would each pay for one."""
+
+    def __init__(self, encoder: torch.nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self._last: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def forward(self, mel: torch.Tensor) -> torch.Tensor:
+        # Shapes differ by a leading axis of one between the library's two ways of calling.
+        heard = mel.reshape(-1, *mel.shape[-2:])
+        if self._last is None or not torch.equal(self._last[0], heard):
+            self._last = (heard.clone(), self.encoder(mel))
+        return self._last[1]

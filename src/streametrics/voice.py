@@ -1,0 +1,228 @@
+"""Where somebody speaks: finds the stretches of speech, and leads an engine over them.
+
+Whisper invents words for silence and noise ("Thank you."), so no engine ever hears a stretch without a voice.
+The stretches are joined into windows of at most 30 s, which is what Whisper hears at once, cut where nobody
+speaks.
+"""
+
+import importlib.util
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
+
+log = logging.getLogger(__name__)
+
+#: The length that Whisper hears at once.
+WINDOW_S = 30.0
+#: Sound that is shorter than the shortest word.
+SHORTEST_SOUND_S = 0.3
+#: A pause at which the sound may be cut.
+PAUSE_S = 0.3
+#: A silence that is left out rather than listened to. Below it, a window with a gap is cheaper than two windows.
+LONG_SILENCE_S = 8.0
+#: What is heard before and after speech, because soft beginnings and ends of words are not taken for a voice;
+#: and the least of it, where a window is full.
+PADDING_S = 2.0
+SHORTEST_PADDING_S = 0.2
+#: How far a segment may reach beyond the voice that was found.
+EDGE_S = 0.3
+#: A sound this much longer than a window is cut to it: a whole pass of Whisper for the rest only invents words.
+OVERHANG_S = 0.2
+#: Below Silero's usual 0.5: a stretch heard for nothing costs a second, speech that is left out is lost.
+THRESHOLD = 0.35
+#: Amplitude below which nothing is amplified: about three steps of 16-bit sound.
+NOISE_FLOOR = 1e-4
+#: The detector works on this much at once, which bounds its memory to about 150 MB.
+BLOCK_S = 600
+#: A later window changes the language only when it is this long, and this sure (the library's own bound).
+LANGUAGE_MIN_S = 5.0
+LANGUAGE_MIN_PROBABILITY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of sound, in samples: `start` inclusive, `end` exclusive."""
+
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+class Engine(Protocol):
+    """What an engine has to be able to do with one window of speech."""
+
+    def detect_language(self, samples: Samples) -> tuple[str, float]:
+        """A Whisper language code and its probability."""
+        ...
+
+    def decode(self, samples: Samples, language: str) -> Iterator[Segment]:
+        """Segments in order, times in seconds from the beginning of the window, as soon as each is known."""
+        ...
+
+
+def transcribe_speech(
+    engine: Engine, samples: Samples, *, speech_language: str | None, on_segment: OnSegment | None
+) -> Transcript:
+    """Lead `engine` over all speech in `samples` (16 kHz, mono, -1…1); times stay those of `samples`.
+
+    Without `speech_language` each window's language is detected, so a stream may change it; the transcript's
+    language is the one that was spoken longest. Whatever `on_segment` raises passes through.
+    """
+    samples = _playable(samples)
+    segments: list[Segment] = []
+    spoken_s: Counter[str] = Counter()
+    language = speech_language
+    spans = speech(samples)
+    for window in windows(spans, len(samples)):
+        heard = samples[window.start : window.end]
+        if speech_language is None:
+            language = _follow_language(engine, heard, language)
+        for part in engine.decode(heard, language or "en"):
+            segment = _place(part, window, spans, after_s=segments[-1].end if segments else 0.0)
+            if segment is None:
+                continue
+            segments.append(segment)
+            spoken_s[language or "en"] += len(segment.text)
+            if on_segment is not None:
+                on_segment(segment)
+    return Transcript(tuple(segments), spoken_s.most_common(1)[0][0] if spoken_s else None)
+
+
+def speech(samples: Samples) -> list[Span]:
+    """The stretches in which somebody speaks, in order, without padding. Empty for silence and noise."""
+    if len(samples) < SHORTEST_SOUND_S * SAMPLE_RATE_HZ or np.max(np.abs(samples)) < NOISE_FLOOR:
+        return []
+    find = _spans_by_model if importlib.util.find_spec("faster_whisper") else _spans_by_level
+    block = BLOCK_S * SAMPLE_RATE_HZ
+    spans: list[Span] = []
+    for offset in range(0, len(samples), block):
+        for span in find(_levelled(samples[offset : offset + block])):
+            found = Span(span.start + offset, span.end + offset)
+            if spans and found.start - spans[-1].end < PAUSE_S * SAMPLE_RATE_HZ:
+                found = Span(spans.pop().start, found.end)  # a word that lies across two blocks
+            spans.append(found)
+    return [Span(span.start, min(span.end, len(samples))) for span in spans]
+
+
+def windows(spans: list[Span], length: int) -> list[Span]:
+    """Join stretches of speech into windows of at most 30 s, with padding, in a sound of `length` samples.
+
+    Windows do not overlap. One is longer only where nobody pauses for so long: the engine's own loop has to
+    walk through it.
+    """
+    limit = int(WINDOW_S * SAMPLE_RATE_HZ)
+    if length <= limit + OVERHANG_S * SAMPLE_RATE_HZ:
+        length = min(length, limit)
+    joined: list[Span] = []
+    for span in spans:
+        if joined and _may_join(joined[-1], span, length):
+            joined[-1] = Span(joined[-1].start, span.end)
+        else:
+            joined.append(span)
+    # A pause is shared between the windows on both of its sides.
+    edges = [0, *((one.end + two.start) // 2 for one, two in pairwise(joined)), length]
+    padding = int(PADDING_S * SAMPLE_RATE_HZ)
+    padded: list[Span] = []
+    for span, (earliest, latest) in zip(joined, pairwise(edges), strict=False):
+        end = min(span.end + padding, latest)
+        start = max(span.start - padding, earliest)
+        if len(span) <= limit < end - start:
+            # Padding must not push a window past 30 s: Whisper would pay a whole pass for the rest.
+            end = min(end, span.end + (limit - len(span)) // 2)
+            start = max(start, end - limit)
+        padded.append(Span(start, end))
+    return padded
+
+
+def _may_join(window: Span, span: Span, length: int) -> bool:
+    padding = int(SHORTEST_PADDING_S * SAMPLE_RATE_HZ)
+    needed = min(span.end + padding, length) - max(window.start - padding, 0)
+    silence = span.start - window.end
+    return silence <= LONG_SILENCE_S * SAMPLE_RATE_HZ and needed <= WINDOW_S * SAMPLE_RATE_HZ
+
+
+def _follow_language(engine: Engine, heard: Samples, language: str | None) -> str:
+    code, probability = engine.detect_language(heard)
+    sure = len(heard) >= LANGUAGE_MIN_S * SAMPLE_RATE_HZ and probability >= LANGUAGE_MIN_PROBABILITY
+    return code if language is None or sure else language
+
+
+def _place(part: Segment, window: Span, spans: list[Span], *, after_s: float) -> Segment | None:
+    """Put a window's segment into the whole sound.
+
+    Whisper's times may point behind a window's end, and they take silence before and after words in: they are
+    drawn to where a voice was found.
+    """
+    text = part.text.strip()
+    if not text:
+        return None
+    start_s = window.start / SAMPLE_RATE_HZ + part.start
+    end_s = min(window.start / SAMPLE_RATE_HZ + part.end, window.end / SAMPLE_RATE_HZ)
+    voiced = [
+        (span.start / SAMPLE_RATE_HZ - EDGE_S, span.end / SAMPLE_RATE_HZ + EDGE_S)
+        for span in spans
+        if span.start < end_s * SAMPLE_RATE_HZ and span.end > start_s * SAMPLE_RATE_HZ
+    ]
+    if voiced:
+        start_s, end_s = max(start_s, voiced[0][0]), min(end_s, voiced[-1][1])
+    start = min(max(after_s, start_s), window.end / SAMPLE_RATE_HZ)
+    return Segment(round(start, 3), round(max(start, end_s), 3), text)
+
+
+def _playable(samples: Samples) -> Samples:
+    """Float WAV files may hold NaN and infinity, which would turn a whole window into nothing."""
+    samples = np.ascontiguousarray(samples, dtype=np.float32)
+    if not np.isfinite(samples).all():
+        samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
+    return samples
+
+
+def _levelled(samples: Samples) -> Samples:
+    """Bring quiet stretches up to the level of speech, for the detector alone: it misses what is quiet.
+
+    The gain follows the loudest sample within two seconds, so that quiet speech after a loud noise counts.
+    """
+    step = SAMPLE_RATE_HZ // 2
+    blocks = -(-len(samples) // step)
+    padded = np.zeros(blocks * step, dtype=np.float32)
+    padded[: len(samples)] = np.abs(samples)
+    peaks: NDArray[np.float32] = padded.reshape(blocks, step).max(axis=1)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(peaks, 4), 9).max(axis=1)
+    gain = np.where(around >= NOISE_FLOOR, 0.5 / np.maximum(around, NOISE_FLOOR), 1.0)
+    centres = np.arange(blocks) * step + step / 2
+    curve = np.interp(np.arange(len(samples)), centres, gain).astype(np.float32)
+    levelled: Samples = np.clip(samples * curve, -1.0, 1.0).astype(np.float32)
+    return levelled
+
+
+def _spans_by_model(samples: Samples) -> list[Span]:
+    """By Silero's voice activity model, which comes with faster-whisper."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    options = VadOptions(threshold=THRESHOLD, min_silence_duration_ms=int(PAUSE_S * 1000), speech_pad_ms=0)
+    return [Span(int(found["start"]), int(found["end"])) for found in get_speech_timestamps(samples, options)]
+
+
+def _spans_by_level(samples: Samples) -> list[Span]:
+    """By loudness, where faster-whisper is not installed: tells sound from silence, not speech from noise."""
+    log.warning("faster-whisper is not installed, so its voice detector is missing: noise may be taken for speech")
+    step = int(PAUSE_S * SAMPLE_RATE_HZ)
+    starts = range(0, len(samples), step)
+    loud = [start for start in starts if np.max(np.abs(samples[start : start + step])) > NOISE_FLOOR * 10]
+    spans: list[Span] = []
+    for start in loud:
+        if spans and spans[-1].end == start:
+            spans[-1] = Span(spans[-1].start, start + step)
+        else:
+            spans.append(Span(start, start + step))
+    return spans

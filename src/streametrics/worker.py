@@ -1,0 +1,254 @@
+"""A worker process: claims a job, runs the pipeline on it, writes the outcome. Knows no queue library."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+
+from streametrics import pipeline
+from streametrics.audio import Decoder
+from streametrics.errors import (
+    AudioUnreadable,
+    DatabaseUnavailable,
+    InternalError,
+    Interrupted,
+    JobFailed,
+    StaleAttempt,
+    TimedOut,
+    UnsafeSettings,
+)
+from streametrics.job import Claim, JobResult, Stage
+from streametrics.jobs import Jobs, transcript_text
+from streametrics.lease import Lease
+from streametrics.live import WorkerPresence
+from streametrics.logs import about_job
+from streametrics.settings import Settings
+from streametrics.store.audio import AudioWriter
+from streametrics.summarizer import Summarizer
+from streametrics.transcriber import Transcriber
+
+#: How long a look at the model server counts, in seconds.
+HEALTH_VALID_S = 10.0
+#: Between two signs of life, and after how long without one a worker counts as gone, in seconds.
+PRESENCE_INTERVAL_S, PRESENCE_EXPIRES_S = 3.0, 10.0
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """One process's tools for the work, made once. `transcriber` is None where only summaries are written.
+
+    time_limit_error: what the task framework raises in the middle of work that takes too long.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        jobs: Jobs,
+        *,
+        summarizer: Summarizer,
+        transcriber: Transcriber | None,
+        decoder: Decoder | None,
+        time_limit_error: type[BaseException] = TimedOut,
+    ) -> None:
+        self._settings = settings
+        self._jobs = jobs
+        self._summarizer = summarizer
+        self._transcriber = transcriber
+        self._decoder = decoder
+        self._time_limit_error = time_limit_error
+        #: Set when the process is asked to stop.
+        self.stopping = threading.Event()
+        self._model_server_seen: tuple[float, bool] = (-HEALTH_VALID_S, True)
+
+    def transcribe(self, task_id: str, worker: str) -> None:
+        """Do what waits of this job's sound: all of it, its cutting, or one part."""
+        self._work(task_id, Stage.TRANSCRIBE, worker, self._transcribe)
+
+    def summarise(self, task_id: str, worker: str) -> None:
+        """Write this job's summary."""
+        self._work(task_id, Stage.SUMMARIZE, worker, self._summarise)
+
+    def _work(self, task_id: str, stage: Stage, worker: str, do: Callable[[Claim, Lease], None]) -> None:
+        with about_job(task_id):
+            claim = self._jobs.claim(task_id, stage, worker)
+            if claim is None:
+                logger.info("event=nothing_to_do stage=%s", stage)
+                return
+            part = "" if claim.part_index is None else f" part={claim.part_index}"
+            logger.info("event=claimed stage=%s attempt=%d%s", stage, claim.attempt, part)
+            started = time.monotonic()
+            outcome = self._attempt(claim, do)
+            elapsed_s = time.monotonic() - started
+            logger.info("event=%s stage=%s%s elapsed_s=%.2f", outcome, stage, part, elapsed_s)
+
+    def _attempt(self, claim: Claim, do: Callable[[Claim, Lease], None]) -> str:
+        """Run one attempt; every way in which it can end is here. Returns the outcome's name for the log."""
+        try:
+            lease = Lease(
+                self._jobs,
+                claim,
+                stopping=self.stopping,
+                model_server_missing=self._model_server_missing(),
+                exit_when_overdue=self._transcriber is not None,
+            )
+            with lease:
+                lease.begin()
+                do(claim, lease)
+        except StaleAttempt:
+            return "stale"
+        except Interrupted:
+            self._jobs.give_back(claim)
+            return "given_back"
+        except JobFailed as error:
+            return self._fail(claim, error)
+        except DatabaseUnavailable:
+            # Nothing can be written; the lease runs out and the keeper sends the job again.
+            logger.exception("the database does not answer")
+            return "abandoned"
+        except Exception as error:
+            # Whatever a library does, the job has to end in a state that its client can read.
+            if isinstance(error, self._time_limit_error):
+                return self._fail(claim, TimedOut())
+            logger.exception("unexpected error")
+            return self._fail(claim, InternalError())
+        return "checkpoint"
+
+    def _fail(self, claim: Claim, error: JobFailed) -> str:
+        logger.warning("event=failed code=%s", error.code)
+        with suppress(StaleAttempt, DatabaseUnavailable):
+            self._jobs.fail(claim.task_id, error, claim)
+        return "failed"
+
+    def _transcribe(self, claim: Claim, lease: Lease) -> None:
+        assert self._transcriber is not None and self._decoder is not None
+        assert claim.audio_key is not None and claim.container is not None
+        try:
+            with ExitStack() as stack:
+                path = stack.enter_context(self._jobs.audio.local_path(claim.audio_key))
+                if claim.part_index is not None:
+                    transcript = pipeline.hear_part(
+                        path,
+                        claim.start_s,
+                        claim.end_s,
+                        claim.request,
+                        transcriber=self._transcriber,
+                        reporter=lease,
+                    )
+                    self._jobs.store_part(claim, pipeline.as_stored(transcript))
+                    return
+                sinks: list[AudioWriter] = []
+
+                def open_sink() -> AudioWriter:
+                    sinks.append(self._jobs.audio.writer())
+                    stack.callback(sinks[0].discard)
+                    return sinks[0]
+
+                outcome = pipeline.hear(
+                    path,
+                    claim.container,
+                    claim.request,
+                    kind=claim.kind,
+                    settings=self._settings,
+                    decoder=self._decoder,
+                    transcriber=self._transcriber,
+                    open_sink=open_sink,
+                    reporter=lease,
+                )
+                match outcome:
+                    case pipeline.Heard():
+                        self._jobs.store_transcript(
+                            claim,
+                            pipeline.as_stored(outcome.transcript),
+                            audio_s=outcome.audio_s,
+                            warnings=outcome.warnings,
+                        )
+                    case pipeline.Cut():
+                        self._jobs.store_parts(
+                            claim,
+                            audio_key=sinks[0].commit(),
+                            audio_s=outcome.audio_s,
+                            bounds_s=outcome.bounds_s,
+                            warnings=outcome.warnings,
+                        )
+                    case pipeline.BelongsElsewhere():
+                        self._jobs.reroute(claim, outcome.kind)
+        except FileNotFoundError as error:
+            raise AudioUnreadable("The stored audio is gone: send it again.") from error
+
+    def _summarise(self, claim: Claim, lease: Lease) -> None:
+        assert claim.transcript is not None
+        text = transcript_text(claim.transcript)
+        summary = pipeline.write(text, claim.request, summarizer=self._summarizer, reporter=lease)
+        result = JobResult(
+            text=text,
+            summary=summary.text,
+            summary_source=summary.source,
+            model=summary.model,
+            speech_language=claim.transcript["language"],
+            segments=claim.transcript["segments"],
+            warnings=(*claim.warnings, *summary.warnings),
+        )
+        self._jobs.finish(claim, result)
+
+    def _model_server_missing(self) -> bool:
+        """A cheap look, remembered for a while: every job in work says so when nobody answers."""
+        seen_at, missing = self._model_server_seen
+        if time.monotonic() - seen_at >= HEALTH_VALID_S:
+            missing = not self._summarizer.health().reachable
+            self._model_server_seen = (time.monotonic(), missing)
+        return missing
+
+
+class Presence:
+    """Says every few seconds that this process is there, and whether it is warm."""
+
+    def __init__(self, jobs: Jobs, stage: str) -> None:
+        self._jobs = jobs
+        self._name = f"{stage}@{socket.gethostname()}:{os.getpid()}"
+        self._stage = stage
+        self._ready = False
+        self._facts: dict[str, str] = {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+
+    def start(self) -> None:
+        """Begin to announce, as not ready yet."""
+        self._announce()
+        self._thread.start()
+
+    def ready(self, **facts: str) -> None:
+        """From here on this process can work; the facts are for people."""
+        self._ready, self._facts = True, facts
+        self._announce()
+
+    def failed(self, reason: str) -> None:
+        """This process cannot work, and why."""
+        self._ready, self._facts = False, {"error": reason}
+        self._announce()
+
+    def stop(self) -> None:
+        """Withdraw at once."""
+        self._stopped.set()
+        self._jobs.live.withdraw(self._name)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(PRESENCE_INTERVAL_S):
+            self._announce()
+
+    def _announce(self) -> None:
+        presence = WorkerPresence(self._name, self._stage, self._ready, self._facts)
+        self._jobs.live.announce(presence, expires_s=PRESENCE_EXPIRES_S)
+
+
+def refuse_other_database(jobs: Jobs) -> None:
+    """Raise UnsafeSettings when the API that uses this queue writes to another database."""
+    announced = jobs.live.announced_database()
+    if announced is not None and announced != jobs.records.database_id():
+        raise UnsafeSettings(
+            "This worker's database is not the API's: give both the same DATABASE_URL, or the same DATA_DIR "
+            "on the same machine. (If the API was set up anew, start it first.)"
+        )

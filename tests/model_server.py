@@ -1,0 +1,298 @@
+"""A model server that plays a script: Ollama's routes on a real socket, in every state that a real one gets into.
+
+    with ModelServer(states.ok) as server:            # each chat call plays the next state, the last one again and again
+        OllamaSummarizer(Settings(ollama_url=server.url))
+
+What the real server sends was looked at in Ollama 0.24: lines of JSON, chunked, under `application/x-ndjson`.
+"""
+
+import contextlib
+import json
+import select
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+#: The answer of `states.ok`.
+SUMMARY = "Ada beats the dragon and thanks the chat. Then she sells the sword."
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request: its path and its JSON, None for a GET."""
+
+    path: str
+    body: dict[str, Any] | None
+
+
+class Reply(BaseHTTPRequestHandler):
+    """One request being answered; a state writes to it."""
+
+    protocol_version = "HTTP/1.1"
+    server: "_Server"
+
+    def do_GET(self) -> None:
+        self._take(None)
+        tagged = [{"name": name} for name in self.server.play.models]
+        match self.path:
+            case "/api/tags":
+                self.json(200, {"models": tagged})
+            case "/api/ps":
+                self.json(200, {"models": tagged if self.server.play.loaded else []})
+            case _:
+                self.json(404, {"error": "no such route"})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self._take(body)
+        with contextlib.suppress(ConnectionError):  # the caller hung up, as some states want it to
+            if self.path == "/api/chat":
+                self.server.play.next_state()(self)
+            elif self.path == "/api/generate":
+                self.server.play.on_load(self)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the tests read `received`."""
+
+    def json(self, status: int, body: dict[str, Any]) -> None:
+        self.plain(status, "application/json", json.dumps(body).encode())
+
+    def plain(self, status: int, content_type: str, data: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def begin(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def line(self, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode() + b"\n"
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()
+
+    def token(self, text: str, **fields: str) -> None:
+        self.line({"message": {"role": "assistant", "content": text, **fields}, "done": False})
+
+    def done(self, reason: str = "stop", prompt_tokens: int = 100_000) -> None:
+        last = {"role": "assistant", "content": ""}
+        self.line({"message": last, "done": True, "done_reason": reason, "prompt_eval_count": prompt_tokens})
+        self.wfile.write(b"0\r\n\r\n")
+
+    def cut(self) -> None:
+        """Break the connection off, without the last chunk."""
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def hold(self, seconds: float | None = None) -> bool:
+        """Say nothing until the caller hangs up (True), the time is over or the server closes (False)."""
+        waited = 0.0
+        while not self.server.play.closing.is_set() and (seconds is None or waited < seconds):
+            readable, _, _ = select.select([self.connection], [], [], 0.02)
+            waited += 0.02
+            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                self.server.play.hung_up.set()
+                self.close_connection = True
+                return True
+        self.close_connection = True
+        return False
+
+    def _take(self, body: dict[str, Any] | None) -> None:
+        self.server.play.received.append(Received(self.path, body))
+
+
+State = Callable[[Reply], None]
+
+
+class states:  # noqa: N801 - read as a namespace: states.ok
+    """What a chat call can meet."""
+
+    @staticmethod
+    def ok(reply: Reply) -> None:
+        reply.begin()
+        for word in SUMMARY.split(" "):
+            reply.token(f" {word}")
+        reply.done()
+
+    @staticmethod
+    def model_missing(reply: Reply) -> None:
+        reply.json(404, {"error": "model 'mistral' not found"})
+
+    @staticmethod
+    def too_long(reply: Reply) -> None:
+        reply.json(400, {"error": "the input length exceeds the context length"})
+
+    @staticmethod
+    def not_supported(reply: Reply) -> None:
+        reply.json(400, {"error": '"mistral" does not support chat'})
+
+    @staticmethod
+    def runner_died(reply: Reply) -> None:
+        reply.json(500, {"error": "llama runner process has terminated: signal: killed"})
+
+    @staticmethod
+    def queue_full(reply: Reply) -> None:
+        reply.json(503, {"error": "server busy, please try again. maximum pending requests exceeded"})
+
+    @staticmethod
+    def silent_before_headers(reply: Reply) -> None:
+        reply.hold()
+
+    @staticmethod
+    def silent_in_body(reply: Reply) -> None:
+        reply.begin()
+        reply.token("Ada")
+        reply.hold()
+
+    @staticmethod
+    def trickling(reply: Reply) -> None:
+        """A token now and then, for ever: no time limit between two bytes ever sees it."""
+        reply.begin()
+        while not reply.hold(0.1) and not reply.server.play.closing.is_set():
+            reply.token(" word")
+
+    @staticmethod
+    def cut_stream(reply: Reply) -> None:
+        reply.begin()
+        reply.token("Ada beats the")
+        reply.cut()
+
+    @staticmethod
+    def error_in_stream(reply: Reply) -> None:
+        reply.begin()
+        reply.token("Ada")
+        reply.line({"error": "an error was encountered while running the model: unexpected EOF"})
+        reply.wfile.write(b"0\r\n\r\n")
+
+    @staticmethod
+    def empty(reply: Reply) -> None:
+        reply.begin()
+        reply.done()
+
+    @staticmethod
+    def thinking_only(reply: Reply) -> None:
+        reply.begin()
+        for word in ("The", " user", " wants"):
+            reply.token("", thinking=word)
+        reply.done("length")
+
+    @staticmethod
+    def thinking_in_text(reply: Reply) -> None:
+        reply.begin()
+        reply.token("<think>The user wants a summary")
+        reply.done("length")
+
+    @staticmethod
+    def white_space(reply: Reply) -> None:
+        reply.begin()
+        for _ in range(10_000):
+            reply.token(" \n")
+        reply.done()
+
+    @staticmethod
+    def html(reply: Reply) -> None:
+        """A router's log-in page, endless."""
+        reply.send_response(200)
+        reply.send_header("Content-Type", "text/html; charset=utf-8")
+        reply.end_headers()
+        reply.close_connection = True
+        while not reply.hold(0.02) and not reply.server.play.closing.is_set():
+            reply.wfile.write(b"<p>Welcome!</p>" * 100)
+
+    @staticmethod
+    def html_not_found(reply: Reply) -> None:
+        reply.plain(404, "text/html", b"<h1>404 Not Found</h1>")
+
+    @staticmethod
+    def ten_megabytes(reply: Reply) -> None:
+        reply.begin()
+        reply.token("word " * 2_000_000)
+        reply.done()
+
+    @staticmethod
+    def prompt_cut(reply: Reply) -> None:
+        """An older server that knows no `truncate` has read a fraction of what it was sent."""
+        reply.begin()
+        reply.token("Something about a dragon.")
+        reply.done(prompt_tokens=10)
+
+    @staticmethod
+    def length_cut(reply: Reply) -> None:
+        reply.begin()
+        reply.token("Ada beats the dragon. Then she sells the")
+        reply.done("length")
+
+
+class ModelServer:
+    """The server, from entering the block until leaving it."""
+
+    def __init__(
+        self, *script: State, models: tuple[str, ...] = ("mistral:latest",), loaded: bool = True
+    ) -> None:
+        self.models = models
+        #: Whether `/api/ps` lists the models: an empty request to `/api/generate` loads them.
+        self.loaded = loaded
+        self.received: list[Received] = []
+        #: Set when a caller closed its connection while its answer was held.
+        self.hung_up = threading.Event()
+        self.closing = threading.Event()
+        self.on_load: State = self._load
+        self._script = iter(script or (states.ok,))
+        self._last: State = states.ok
+        self._lock = threading.Lock()
+        self._server = _Server(("127.0.0.1", 0), Reply)
+        self._server.play = self
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> "ModelServer":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def chats(self) -> list[dict[str, Any]]:
+        """The bodies of the chat calls so far."""
+        return [request.body for request in self.received if request.path == "/api/chat" and request.body]
+
+    def next_state(self) -> State:
+        with self._lock:
+            self._last = next(self._script, self._last)
+            return self._last
+
+    def _load(self, reply: Reply) -> None:
+        self.loaded = True
+        reply.json(200, {"done": True, "done_reason": "load"})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    play: ModelServer
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A caller that hangs up is what the tests want; nothing to print."""
+
+
+@contextlib.contextmanager
+def closed_port() -> Iterator[str]:
+    """An address where nobody listens, kept free of others for the block."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"

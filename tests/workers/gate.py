@@ -1,0 +1,64 @@
+"""The worker's engine and writer for tests: the fakes held at a gate: a folder in which the test makes files.
+
+Before segment N the engine writes `at-<pid>-<n>` there and waits for `open`; with `die` it kills its process
+instead, with `hang` it holds on for ever. The writer waits for `open-summary` in the same way.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from streametrics import summarizers, transcribers
+from streametrics.settings import Settings
+from streametrics.summarizer import OnText, Summarizer, Summary, SummaryRequest
+from streametrics.summarizers.fake import FakeSummarizer
+from streametrics.transcriber import Transcriber
+from streametrics.transcribers.fake import FakeTranscriber
+
+GATE = Path(os.environ["TEST_GATE"])
+#: `warm` transcribes one second of a tone before any test can open the gate.
+_WARM_SEGMENTS = 1
+
+
+class _Gate:
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def before_segment(self, number: int) -> None:
+        self._seen += 1
+        if self._seen <= _WARM_SEGMENTS:
+            return
+        with (GATE / "transcribed").open("a") as ledger:
+            ledger.write(f"{os.getpid()} {number}\n")
+        wait(f"at-{os.getpid()}-{number}", "open")
+
+
+def wait(mark: str, opening: str) -> None:
+    (GATE / mark).touch()
+    while not (GATE / opening).exists():
+        if (GATE / "die").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.01)
+
+
+class _GatedSummarizer(FakeSummarizer):
+    def summarize(self, request: SummaryRequest, *, on_text: OnText | None = None) -> Summary:
+        (GATE / f"summary-at-{os.getpid()}").touch()
+        while not (GATE / "open-summary").exists():
+            if on_text is not None:
+                on_text("growing", 0.5)
+            time.sleep(0.01)
+        return super().summarize(request, on_text=on_text)
+
+
+def _transcriber(settings: Settings, *, progress: bool = False) -> Transcriber:
+    return FakeTranscriber(before_segment=_Gate().before_segment)
+
+
+def _summarizer(settings: Settings) -> Summarizer:
+    return _GatedSummarizer()
+
+
+transcribers.create = _transcriber
+summarizers.create = _summarizer
