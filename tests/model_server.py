@@ -1,6 +1,6 @@
 """A model server that plays a script: Ollama's routes on a real socket, in every state that a real one gets into.
 
-    with ModelServer(states.ok) as server:            # each chat call plays the next state, the last one again and again
+    with ModelServer(states.ok) as server:        # each chat call plays the next state, the last one ever again
         OllamaSummarizer(Settings(ollama_url=server.url))
 
 What the real server sends was looked at in Ollama 0.24: lines of JSON, chunked, under `application/x-ndjson`.
@@ -112,7 +112,7 @@ class Reply(BaseHTTPRequestHandler):
 State = Callable[[Reply], None]
 
 
-class states:  # noqa: N801 - read as a namespace: states.ok
+class states:
     """What a chat call can meet."""
 
     @staticmethod
@@ -234,9 +234,7 @@ class states:  # noqa: N801 - read as a namespace: states.ok
 class ModelServer:
     """The server, from entering the block until leaving it."""
 
-    def __init__(
-        self, *script: State, models: tuple[str, ...] = ("mistral:latest",), loaded: bool = True
-    ) -> None:
+    def __init__(self, *script: State, models: tuple[str, ...] = ("mistral:latest",), loaded: bool = True) -> None:
         self.models = models
         #: Whether `/api/ps` lists the models: an empty request to `/api/generate` loads them.
         self.loaded = loaded

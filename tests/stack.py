@@ -158,8 +158,7 @@ class Stack:
         }
 
     def start_api(self) -> "subprocess.Popen[bytes]":
-        command = ["-m", "uvicorn", "--factory", "streametrics.app:create_app", "--port", str(self.port)]
-        process = self._start("api", [*command, "--log-level", "warning"])
+        process = self._start("api", ["-m", "streametrics", "api"])
         until(lambda: self._is_live(process), within_s=30, what="the API is live")
         return process
 

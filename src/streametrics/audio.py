@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import streametrics
-from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, TimedOut
+from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, StreametricsError, TimedOut
 from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ _ENVIRONMENT = (
 #: Of the child's records: see `decoder_process`, which this module does not import because that loads FFmpeg.
 RECORD_HEADER = struct.Struct(">cI")
 _MAX_RECORD_BYTES = 1 << 20
+_DOES_NOT_START = "The sound decoder does not start: run 'python -m streametrics doctor'."
 
 
 def to_float32(block: Pcm) -> Samples:
@@ -79,7 +80,8 @@ class Decoder:
             return
         self._stop_child()
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        environment["PYTHONPATH"] = str(Path(streametrics.__file__).parent.parent)
+        here = str(Path(streametrics.__file__).parent.parent)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
         # -P: a file named av.py in the working folder must not be imported.
         self._child = subprocess.Popen(
             [sys.executable, "-P", "-m", "streametrics.decoder_process"],
@@ -125,15 +127,11 @@ class Decoder:
             except OSError:
                 self._stop_child()
                 continue
+            except BaseException:  # a time limit's signal: half a line may have been sent
+                self._stop_child()
+                raise
             return self._child
-        raise InternalError("The decoder does not start: run 'python -m streametrics doctor'.")
-
-    def _wait_ready(self) -> None:
-        if not self._is_ready:
-            assert self._child is not None
-            if _read_record(self._child)[0] != b"R":
-                raise InternalError("The decoder does not start: run 'python -m streametrics doctor'.")
-            self._is_ready = True
+        raise InternalError(_DOES_NOT_START)
 
     def _release(self, *, in_order: bool) -> None:
         """The current decoding has ended; out of order, its child is replaced by a fresh one at once."""
@@ -184,8 +182,10 @@ class Decoding(Iterator[Pcm]):
     def __next__(self) -> Pcm:
         if self._is_over:
             raise StopIteration
-        self._decoder._wait_ready()
         kind, body = _read_record(self._child)
+        if kind == b"R":
+            self._decoder._is_ready = True
+            kind, body = _read_record(self._child)
         if kind == b"P":
             block = np.frombuffer(body, "<i2")
             self.duration_s += block.size / SAMPLE_RATE_HZ
@@ -193,11 +193,7 @@ class Decoding(Iterator[Pcm]):
         if kind == b"E":
             self._end(json.loads(body))
             raise StopIteration
-        self._finish(in_order=False)
-        if self._has_timed_out:
-            raise TimedOut("Decoding the sound took longer than its time limit and was stopped.")
-        logger.warning("the decoding child ended with %s", self._child.returncode)
-        raise AudioUnreadable
+        raise self._child_is_gone()
 
     def close(self) -> None:
         """Stop, if it has not ended by itself."""
@@ -213,6 +209,18 @@ class Decoding(Iterator[Pcm]):
             case _:
                 logger.info("no sound in this file: %s", end.get("detail"))
                 raise AudioUnreadable
+
+    def _child_is_gone(self) -> StreametricsError:
+        was_ready = self._decoder._is_ready
+        with contextlib.suppress(subprocess.TimeoutExpired):  # for the log: what it ended with, not our own kill
+            self._child.wait(1)
+        self._finish(in_order=False)
+        if self._has_timed_out:
+            return TimedOut("Decoding the sound took longer than its time limit and was stopped.")
+        if not was_ready:
+            return InternalError(_DOES_NOT_START)
+        logger.warning("the decoding child ended with %s", self._child.returncode)
+        return AudioUnreadable()
 
     def _finish(self, *, in_order: bool) -> None:
         with self._lock:

@@ -39,6 +39,8 @@ DEMUXERS = frozenset(
 
 #: An MP3 that was recorded from a running stream begins in the middle of a frame (1,441 bytes at most).
 _SYNC_SEARCH_BYTES = 4096
+#: A head of at most this many bytes was cut short by the caller, it is not a whole file.
+_FEW_BYTES = 64
 #: So many frame headers in a row, each where the one before says, are no accident in other data.
 _SYNC_CHAIN = 4
 
@@ -144,7 +146,8 @@ def id3_bytes(head: bytes, at: int) -> int | None:
 def _sniff_frames(head: bytes) -> str | None:
     """Formats without a container: a row of frames, each beginning with its own header."""
     for demuxer, frame_bytes in _FRAMES:
-        if frame_bytes(head, 0) and _chain(head, 0, frame_bytes) != 0:
+        # One header alone is little proof, and good enough only where the caller has no more bytes to show.
+        if _chain(head, 0, frame_bytes) >= (1 if len(head) <= _FEW_BYTES else 2):
             return demuxer
     for demuxer, frame_bytes in _FRAMES[:2]:
         for at in range(1, min(len(head), _SYNC_SEARCH_BYTES)):

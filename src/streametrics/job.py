@@ -107,7 +107,9 @@ class JobStatus:
                     "warnings": [warning.as_dict() for warning in self.warnings],
                 }
             case JobState.FAILED:
-                return error_body(self.error or "", self.error_code or "internal_error")
+                body = error_body(self.error or "", self.error_code or "internal_error")
+                # A summary that failed takes no words away.
+                return body if self.transcription is None else body | {"transcription": self.transcription}
             case JobState.TRANSCRIBING:
                 return self._processing("transcribing", MESSAGE_TRANSCRIBING)
             case JobState.TRANSCRIBED:

@@ -35,7 +35,7 @@ def parse(text: str) -> str:
     wanted = text.strip()
     tag = None
     if len(wanted) <= _LONGEST_NAME:
-        tag = _by_tag(wanted.replace("_", "-")) or _names().get(_fold(wanted))
+        tag = _by_code(wanted) or _names().get(_fold(wanted)) or _by_tag(wanted.replace("_", "-"))
     if tag is None:
         raise InvalidRequest(
             f"Unknown language {_shown(text)}: send a code such as 'en', 'fr' or 'pt-BR', or a name such as 'French'."
@@ -86,6 +86,12 @@ def no_speech_sentence(tag: str) -> str:
         if key in NO_SPEECH:
             return NO_SPEECH[key]
     raise AssertionError("English is in the table")
+
+
+def _by_code(code: str) -> str | None:
+    """CLDR's own codes come before names (`ga` is Irish, not Ga), and names before other codes (`Kom` is no Komi)."""
+    known = code.lower() in Locale("en").languages and "_" not in code
+    return code.lower() if known and code.lower() not in _NO_LANGUAGE else None
 
 
 def _by_tag(tag: str) -> str | None:

@@ -45,6 +45,7 @@ class Supervisor:
                 del self._start_again_at[name]
                 self._launch(self._specs[name])
         if self._guardian.poll() is not None:
+            self._close_guardian()
             self._guardian = self._start_guardian()
             for child in self._children.values():
                 self._tell_guardian(f"+{child.pid}")
@@ -52,6 +53,10 @@ class Supervisor:
     def child(self, name: str) -> ChildProcess | None:
         """The running process of this name."""
         return self._children.get(name)
+
+    @property
+    def guardian_pid(self) -> int:
+        return self._guardian.pid
 
     def stop(self, order: list[list[str]]) -> None:
         """Stop the processes, those of one list together, list by list; `hurry` shortens every wait."""
@@ -61,9 +66,7 @@ class Supervisor:
             stop_together(children, lambda: self._hurried)
             for child in children:
                 self._forget(child)
-        with contextlib.suppress(OSError):
-            if self._guardian.stdin is not None:
-                self._guardian.stdin.close()
+        self._close_guardian()
         self._guardian.wait(timeout=10)
 
     def hurry(self) -> None:
@@ -103,6 +106,11 @@ class Supervisor:
             pass_fds=self._keep_open,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         )
+
+    def _close_guardian(self) -> None:
+        with contextlib.suppress(OSError):
+            assert self._guardian.stdin is not None
+            self._guardian.stdin.close()
 
     def _tell_guardian(self, message: str) -> None:
         with contextlib.suppress(OSError):  # it died; `tick` starts another and tells it everything

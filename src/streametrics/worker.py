@@ -118,7 +118,7 @@ class Worker:
         return "checkpoint"
 
     def _fail(self, claim: Claim, error: JobFailed) -> str:
-        logger.warning("event=failed code=%s", error.code)
+        logger.warning("event=failed code=%s error=%s cause=%r", error.code, error, error.__cause__)
         with suppress(StaleAttempt, DatabaseUnavailable):
             self._jobs.fail(claim.task_id, error, claim)
         return "failed"

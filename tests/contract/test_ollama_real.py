@@ -1,6 +1,7 @@
 """The adapter against a real Ollama with a very small model: the wire, not the prose."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -27,8 +28,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def settings(url: str, **more: object) -> Settings:
-    return Settings(_env_file=None, ollama_url=url, mistral_num_ctx=2048, **more)
+def settings(url: str, **more: Any) -> Settings:
+    # The limit is generous: two cores may be busy with everything else that is tested.
+    return Settings(_env_file=None, ollama_url=url, mistral_num_ctx=2048, mistral_timeout=240, **more)
 
 
 def test_the_summary_is_the_models_and_streams(url: str) -> None:

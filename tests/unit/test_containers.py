@@ -65,7 +65,8 @@ def test_twelve_bytes_are_enough(kind: str) -> None:
 @pytest.mark.parametrize("name", NOT_SOUND)
 def test_other_files_are_refused(name: str) -> None:
     assert sniff(NOT_SOUND[name]) is None
-    assert sniff(NOT_SOUND[name][:12]) is None
+    if not name.startswith("EBML"):  # its kind is told behind the first twelve bytes
+        assert sniff(NOT_SOUND[name][:12]) is None
 
 
 def test_a_picture_in_the_tag_of_an_mp3_may_fill_the_head() -> None:

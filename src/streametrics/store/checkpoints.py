@@ -148,7 +148,6 @@ class Checkpoints:
                     error=str(error),
                     error_code=error.code,
                     audio_key=None,
-                    transcript=None,
                     finished_at=now(),
                     **released(),
                 )

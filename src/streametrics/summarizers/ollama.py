@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from streametrics import prompts, sentences
 from streametrics.errors import (
@@ -255,15 +255,22 @@ def _base(url: str) -> str:
     return (url if "://" in url else f"http://{url}").rstrip("/")
 
 
+def _parts(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # a bracket too few; the call itself will say that this is no address
+        return urlsplit("http://OLLAMA_URL")
+
+
 def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
+    host = _parts(url).hostname or ""
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost" or host.endswith(".localhost")
 
 
 def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
+    parts = _parts(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 

@@ -32,13 +32,17 @@ class OpenAIWhisper:
         except (RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
             raise TranscriptionFailed(f"The Whisper model in {file} cannot be loaded: {error}") from error
         self._whisper.encoder = _EncodeOnce(self._whisper.encoder)
+        with warnings.catch_warnings():
+            # The library forgets to close its vocabulary, once; where warnings are errors, that is one.
+            warnings.simplefilter("ignore", ResourceWarning)
+            self._languages = _languages(self._whisper)
         # The first pass prepares memory; `transcriber.warm` does not get here, as a tone is no voice.
         list(self.decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
 
     def transcribe(
         self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
     ) -> Transcript:
-        if speech_language is not None and speech_language not in self._languages():
+        if speech_language is not None and speech_language not in self._languages:
             raise TranscriptionFailed(f"The model '{self.model}' does not know the language '{speech_language}'")
         return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
 
@@ -97,12 +101,6 @@ class OpenAIWhisper:
             if str(found["text"]).strip()
         ]
 
-    def _languages(self) -> tuple[str, ...]:
-        if not self._whisper.is_multilingual:
-            return ("en",)
-        tokenizer = get_tokenizer(True, num_languages=self._whisper.num_languages)
-        return tuple(tokenizer.all_language_codes)
-
 
 class _EncodeOnce(torch.nn.Module):
     """Keeps the last window's encoding: detecting the language and every temperature would each pay for one."""
@@ -118,3 +116,8 @@ class _EncodeOnce(torch.nn.Module):
         if self._last is None or not torch.equal(self._last[0], heard):
             self._last = (heard.clone(), self.encoder(mel))
         return self._last[1]
+
+
+def _languages(model: whisper.Whisper) -> tuple[str, ...]:
+    tokenizer = get_tokenizer(model.is_multilingual, num_languages=model.num_languages)
+    return tuple(tokenizer.all_language_codes) if model.is_multilingual else ("en",)

@@ -1,0 +1,239 @@
+"""One suite for every engine: the fake, and the two real ones on real weights."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from tests import sounds
+
+from streametrics import transcribers
+from streametrics.errors import TranscriptionFailed
+from streametrics.settings import Settings
+from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment, Transcriber, Transcript, warm
+
+REAL = [
+    pytest.param("faster-whisper", marks=pytest.mark.weights),
+    pytest.param("openai-whisper", marks=pytest.mark.weights),
+]
+every_engine = pytest.mark.parametrize("transcriber", ["fake", *REAL], indirect=True, scope="module")
+real_engines = pytest.mark.parametrize("transcriber", REAL, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def transcriber(request: pytest.FixtureRequest) -> Iterator[Transcriber]:
+    yield transcribers.create(Settings(_env_file=None, whisper_engine=request.param, whisper_model="base"))
+
+
+class ListenerStopped(Exception):
+    """Stands for whatever a listener may raise."""
+
+
+@every_engine
+def test_says_what_it_is(transcriber: Transcriber) -> None:
+    assert transcriber.engine in ("fake", "faster-whisper", "openai-whisper")
+    assert transcriber.model
+    assert transcriber.precision
+
+
+@real_engines
+@pytest.mark.parametrize("name", ["en/quick_brown_fox", "en/hello_world", "fr/bonjour_monde", "it/ciao_mondo"])
+def test_hears_the_words(transcriber: Transcriber, name: str) -> None:
+    clip = sounds.clip(name)
+
+    transcript = transcriber.transcribe(clip.samples())
+
+    assert word_error_rate(clip.text, transcript.text) <= 0.15, transcript.text
+    assert transcript.language == clip.language
+
+
+@real_engines
+def test_hears_a_famous_sentence(transcriber: Transcriber) -> None:
+    samples = sounds.read(sounds.jfk())
+
+    transcript = transcriber.transcribe(samples)
+
+    assert word_error_rate(sounds.JFK_TEXT, transcript.text) <= 0.1, transcript.text
+    assert transcript.language == "en"
+
+
+@every_engine
+def test_segments_are_in_order_and_inside_the_sound(transcriber: Transcriber) -> None:
+    samples = sounds.speech(12)
+
+    transcript = transcriber.transcribe(samples)
+
+    times = [time for segment in transcript.segments for time in (segment.start, segment.end)]
+    assert transcript.segments
+    assert times == sorted(times)
+    assert times[0] >= 0
+    assert times[-1] <= 12
+    assert all(segment.text == segment.text.strip() != "" for segment in transcript.segments)
+
+
+@every_engine
+@pytest.mark.parametrize(
+    "samples",
+    [
+        pytest.param(lambda: sounds.silence(0), id="no-samples"),
+        pytest.param(lambda: sounds.silence(5), id="silence"),
+        pytest.param(lambda: sounds.silence(35), id="long-silence"),
+        pytest.param(lambda: sounds.tone(0.2), id="0.2-s-of-tone"),
+        pytest.param(lambda: sounds.clip("en/counting").samples()[8000:11200], id="0.2-s-of-speech"),
+        pytest.param(lambda: sounds.noise(5, amplitude=1e-5), id="dither"),
+    ],
+)
+def test_invents_no_words(transcriber: Transcriber, samples: "SoundMaker") -> None:
+    told: list[Segment] = []
+
+    transcript = transcriber.transcribe(samples(), on_segment=told.append)
+
+    assert transcript == Transcript((), None)
+    assert transcript.text == ""
+    assert told == []
+
+
+@real_engines
+@pytest.mark.parametrize(
+    "samples",
+    [
+        pytest.param(lambda: sounds.tone(10), id="tone"),
+        pytest.param(lambda: sounds.noise(10), id="noise"),
+        pytest.param(lambda: sounds.noise(10, amplitude=1e-3) + sounds.tone(10, 50, 0.01), id="hum"),
+    ],
+)
+def test_sound_without_a_voice_has_no_words(transcriber: Transcriber, samples: "SoundMaker") -> None:
+    assert transcriber.transcribe(samples()) == Transcript((), None)
+
+
+@real_engines
+def test_quiet_speech_is_not_lost(transcriber: Transcriber) -> None:
+    clip = sounds.clip("en/quick_brown_fox")
+
+    transcript = transcriber.transcribe(clip.samples() * np.float32(0.003))
+
+    assert word_error_rate(clip.text, transcript.text) <= 0.25, transcript.text
+
+
+@real_engines
+def test_times_stay_those_of_the_sound_across_a_long_silence(transcriber: Transcriber) -> None:
+    fox, hello = sounds.clip("en/quick_brown_fox"), sounds.clip("en/hello_world")
+    samples = np.concatenate([fox.samples(), sounds.silence(20), hello.samples()])
+
+    transcript = transcriber.transcribe(samples, speech_language="en")
+
+    before = [segment for segment in transcript.segments if segment.start < 10]
+    after = [segment for segment in transcript.segments if segment.start >= 10]
+    assert word_error_rate(fox.text, " ".join(segment.text for segment in before)) <= 0.15
+    assert word_error_rate(hello.text, " ".join(segment.text for segment in after)) <= 0.15
+    assert after[0].start == pytest.approx(len(fox.samples()) / SAMPLE_RATE_HZ + 20, abs=0.7)
+
+
+@real_engines
+def test_a_stream_may_change_its_language(transcriber: Transcriber) -> None:
+    english, french = sounds.clip("en/quick_brown_fox"), sounds.clip("fr/comptage")
+    # Long enough for the second language to be believed.
+    samples = np.concatenate([english.samples(), sounds.silence(20), french.samples(), french.samples()])
+
+    transcript = transcriber.transcribe(samples)
+
+    assert transcript.text.startswith("The quick brown fox")
+    assert transcript.language in ("en", "fr")
+
+
+@every_engine
+def test_a_given_language_is_kept(transcriber: Transcriber) -> None:
+    transcript = transcriber.transcribe(sounds.clip("fr/comptage").samples(), speech_language="fr")
+
+    assert transcript.language == "fr"
+    assert transcript.segments
+
+
+@every_engine
+def test_an_unknown_language_is_refused(transcriber: Transcriber) -> None:
+    with pytest.raises(TranscriptionFailed, match="klingon"):
+        transcriber.transcribe(sounds.speech(2), speech_language="klingon")
+
+
+@every_engine
+def test_segments_are_told_in_order(transcriber: Transcriber) -> None:
+    told: list[Segment] = []
+
+    transcript = transcriber.transcribe(sounds.speech(12), speech_language="en", on_segment=told.append)
+
+    assert told
+    assert tuple(told) == transcript.segments
+
+
+@every_engine
+def test_a_listener_may_stop_the_engine(transcriber: Transcriber) -> None:
+    told: list[Segment] = []
+
+    def stop(segment: Segment) -> None:
+        told.append(segment)
+        raise ListenerStopped
+
+    with pytest.raises(ListenerStopped):
+        transcriber.transcribe(sounds.speech(12), speech_language="en", on_segment=stop)
+
+    assert len(told) == 1
+    assert transcriber.transcribe(sounds.clip("en/hello_world").samples()).segments  # it still works
+
+
+@every_engine
+def test_calls_do_not_touch_each_other(transcriber: Transcriber) -> None:
+    fox, french = sounds.clip("en/quick_brown_fox").samples(), sounds.clip("fr/comptage").samples()
+
+    first = transcriber.transcribe(fox)
+    transcriber.transcribe(french)
+    again = transcriber.transcribe(fox)
+
+    assert again == first
+
+
+@every_engine
+def test_samples_are_left_as_they_were(transcriber: Transcriber) -> None:
+    samples = sounds.clip("en/hello_world").samples()
+    before = samples.copy()
+
+    transcriber.transcribe(samples)
+
+    assert np.array_equal(samples, before)
+
+
+@real_engines
+def test_broken_samples_do_no_harm(transcriber: Transcriber) -> None:
+    clip = sounds.clip("en/quick_brown_fox")
+    samples = clip.samples()
+    samples[::4000] = np.nan
+    samples[1::9000] = np.inf
+
+    transcript = transcriber.transcribe(samples)
+
+    assert word_error_rate(clip.text, transcript.text) <= 0.35, transcript.text
+
+
+@every_engine
+def test_can_be_warmed(transcriber: Transcriber) -> None:
+    warm(transcriber)
+
+    assert transcriber.transcribe(sounds.speech(3), speech_language="en").segments
+
+
+def word_error_rate(said: str, heard: str) -> float:
+    """Levenshtein distance in words, by the number of words that were said."""
+    wanted, got = words(said), words(heard)
+    row = list(range(len(got) + 1))
+    for index, word in enumerate(wanted, start=1):
+        above, row[0] = row[0], index
+        for column, other in enumerate(got, start=1):
+            above, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, above + (word != other))
+    return row[-1] / len(wanted)
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+class SoundMaker:
+    def __call__(self) -> Samples: ...

@@ -1,0 +1,25 @@
+"""One running service for all tests that leave it as they found it; the others start their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack import Stack, stack
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """API and workers with the fake engine and writer; small limits, so that tests reach them quickly."""
+    with stack(tmp_path_factory.mktemp("service"), MAX_UPLOAD_MB="5", MAX_AUDIO_HOURS="0.1") as running:
+        running.start_all()
+        yield running
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Stack]:
+    """A stack with nothing started, quick leases, and the gate in reach."""
+    with stack(
+        tmp_path, LEASE_S="1.5", KEEPER_INTERVAL_S="0.2", RESEND_AFTER_S="1", TASK_TIME_LIMIT_S="60"
+    ) as made:
+        yield made

