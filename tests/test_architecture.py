@@ -27,7 +27,7 @@ HOMES = {
     "sqlalchemy": ["store.*"],
     "alembic": ["store.*"],
     "psycopg": ["store.*"],
-    "av": ["decoder_process"],
+    "av": ["decode", "decoder_process"],
     "whisper": ["transcribers.openai_whisper"],
     "torch": ["transcribers.openai_whisper", "weights_convert"],
     "ctranslate2": ["transcribers.faster_whisper"],

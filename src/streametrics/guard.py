@@ -86,6 +86,8 @@ def allowed_origins(settings: Settings) -> list[str]:
 
 def host_name(host: str) -> str:
     """The name in a Host header, without port and brackets, in lower case; empty for a malformed one."""
+    if not set(host).isdisjoint("@/?#\\ "):
+        return ""
     try:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:

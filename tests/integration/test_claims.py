@@ -1,0 +1,194 @@
+"""A job's life against a real database: whoever crashes, stops or comes late, one attempt's writes count."""
+
+import contextlib
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+
+from streametrics.errors import InternalError, StaleAttempt
+from streametrics.job import Claim, JobKind, JobRequest, JobState, Stage
+from streametrics.jobs import merge_transcripts
+from streametrics.store.checkpoints import Checkpoints
+from streametrics.store.claims import Claims
+from streametrics.store.database import Database
+from streametrics.store.records import JobRecords
+from tests.stack import database
+
+REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
+WORDS = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}
+ALL = merge_transcripts
+
+
+class Life(RuleBasedStateMachine):
+    """Every order of claims, checkpoints, crashes and rescues of one job."""
+
+    claims = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory()
+        self._opened = database(Path(self._folder.name))
+        self.database = Database(self._opened.__enter__())
+        self.records = JobRecords(self.database)
+        # A lease of no length: every claim looks dead to the keeper at once.
+        self.store = Claims(self.database, lease_s=0.0, deadline_s=600.0)
+        self.checkpoints = Checkpoints(self.database)
+        self.final: Any = None
+        self.transcripts_stored = 0
+
+    @initialize()
+    def accept(self) -> None:
+        self.task_id = str(uuid.uuid4())
+        self.records.insert(
+            self.task_id, REQUEST, owner="local", kind=JobKind.LONG, audio_key="key", container="wav"
+        )
+
+    @rule(target=claims, stage=st.sampled_from(Stage))
+    def claim(self, stage: Stage) -> Any:
+        claim = self.store.claim(self.task_id, stage, "worker")
+        if claim is None:
+            return multiple()
+        assert self.final is None, "nobody claims what has ended"
+        return claim
+
+    @rule(claim=claims)
+    def renew(self, claim: Claim) -> None:
+        assert self.store.renew(claim) == self.store.holds(claim)
+
+    @rule(claim=claims)
+    def give_back(self, claim: Claim) -> None:
+        held = self.store.holds(claim)
+        assert self.store.give_back(claim) == held
+        assert not self.store.holds(claim)
+
+    @rule()
+    def rescue(self) -> None:
+        """The keeper frees what a dead worker held."""
+        for expired in self.store.expired_leases():
+            assert self.store.free(expired)
+            assert not self.store.free(expired), "a second keeper finds nothing to do"
+
+    @rule(claim=claims)
+    def hear_all(self, claim: Claim) -> None:
+        if claim.stage is not Stage.TRANSCRIBE or claim.part_index is not None:
+            return
+        with self._refused_unless_held(claim):
+            self.checkpoints.store_transcript(claim, WORDS, audio_s=1.0, warnings=())
+            self.transcripts_stored += 1
+
+    @rule(claim=claims, count=st.integers(1, 3))
+    def cut(self, claim: Claim, count: int) -> None:
+        if claim.stage is not Stage.TRANSCRIBE or claim.part_index is not None:
+            return
+        with self._refused_unless_held(claim):
+            bounds = [(60.0 * index, 60.0 * (index + 1)) for index in range(count)]
+            wake_ups = self.checkpoints.store_parts(
+                claim, audio_key="pcm", audio_s=60.0 * count, bounds_s=bounds, warnings=()
+            )
+            assert len(wake_ups) == count
+
+    @rule(claim=claims)
+    def hear_part(self, claim: Claim) -> None:
+        if claim.part_index is None:
+            return
+        with self._refused_unless_held(claim):
+            merged = self.checkpoints.store_part(claim, WORDS, ALL)
+            state = self._state()
+            assert (merged is not None) == (state is JobState.TRANSCRIBED)
+            self.transcripts_stored += merged is not None
+
+    @rule(claim=claims)
+    def finish(self, claim: Claim) -> None:
+        if claim.stage is not Stage.SUMMARIZE:
+            return
+        with self._refused_unless_held(claim):
+            self.checkpoints.finish(claim, {"text": "word"}, ())
+
+    @rule(claim=claims)
+    def fail(self, claim: Claim) -> None:
+        with self._refused_unless_held(claim):
+            self.checkpoints.fail(self.task_id, InternalError(), claim)
+
+    @invariant()
+    def an_end_is_final(self) -> None:
+        if not hasattr(self, "task_id"):
+            return
+        record = self.records.get(self.task_id)
+        assert record is not None
+        seen = (record.state, record.result, record.error)
+        if self.final is not None:
+            assert seen == self.final
+        elif record.state.is_final:
+            self.final = seen
+
+    @invariant()
+    def the_sound_is_transcribed_once(self) -> None:
+        assert self.transcripts_stored <= 1
+
+    def teardown(self) -> None:
+        self.database.close()
+        self._opened.__exit__(None, None, None)
+        self._folder.cleanup()
+
+    def _state(self) -> JobState:
+        record = self.records.get(self.task_id)
+        assert record is not None
+        return record.state
+
+    def _refused_unless_held(self, claim: Claim) -> Any:
+        if self.store.holds(claim):
+            return contextlib.nullcontext()
+        return pytest.raises(StaleAttempt)
+
+
+Life.TestCase.settings = settings(
+    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestLife = Life.TestCase
+
+
+def test_two_claims_of_one_job_give_it_to_one(tmp_path: Path) -> None:
+    with database(tmp_path) as url:
+        records = JobRecords(Database(url))
+        store = Claims(Database(url), lease_s=10.0, deadline_s=600.0)
+        records.insert("a", REQUEST, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
+
+        first = store.claim("a", Stage.TRANSCRIBE, "one")
+        second = store.claim("a", Stage.TRANSCRIBE, "two")
+
+    assert first is not None and second is None
+
+
+def test_a_job_that_is_given_back_for_later_cannot_be_claimed_before(tmp_path: Path) -> None:
+    with database(tmp_path) as url:
+        records = JobRecords(Database(url))
+        store = Claims(Database(url), lease_s=10.0, deadline_s=600.0)
+        records.insert("a", REQUEST, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
+        claim = store.claim("a", Stage.TRANSCRIBE, "one")
+        assert claim is not None
+
+        store.give_back(claim, after_s=60.0)
+
+        assert store.claim("a", Stage.TRANSCRIBE, "two") is None
+        assert records.overdue_wake_ups(0.0, 10) == []
+
+
+def test_a_stopping_worker_gives_back_its_own_and_no_others(tmp_path: Path) -> None:
+    with database(tmp_path) as url:
+        records = JobRecords(Database(url))
+        store = Claims(Database(url), lease_s=10.0, deadline_s=600.0)
+        for task_id, worker in (("a", "one"), ("b", "two")):
+            records.insert(task_id, REQUEST, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
+            assert store.claim(task_id, Stage.TRANSCRIBE, worker)
+
+        given = store.give_back_all("one")
+
+        assert [wake_up.task_id for wake_up in given] == ["a"]
+        assert store.claim("a", Stage.TRANSCRIBE, "two") is not None
+        assert store.claim("b", Stage.TRANSCRIBE, "one") is None

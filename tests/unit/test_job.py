@@ -1,0 +1,99 @@
+"""The words that old clients depend on."""
+
+import pytest
+
+from streametrics.job import JobRequest, JobResult, JobState, JobStatus, Warn, error_body
+from streametrics.jobs import merge_transcripts, transcript_text
+
+REQUEST = JobRequest(streamer="Zoë", language="en", game="", time="1732412345678", title="")
+
+
+def test_waiting() -> None:
+    assert JobStatus(JobState.QUEUED, 0).body() == {
+        "status": "pending",
+        "progress": 0,
+        "message": "Task is waiting to be processed...",
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "step", "message"),
+    [
+        (JobState.TRANSCRIBING, "transcribing", "Transcribing audio..."),
+        (JobState.TRANSCRIBED, "transcription_complete", "Transcription complete. Generating summary..."),
+        (JobState.SUMMARIZING, "summarizing", "Generating summary with Mistral..."),
+    ],
+)
+def test_in_work(state: JobState, step: str, message: str) -> None:
+    body = JobStatus(state, 50, transcription="so far").body()
+
+    assert body == {
+        "status": "processing",
+        "progress": 50,
+        "current_step": step,
+        "message": message,
+        "transcription": "so far",
+    }
+
+
+def test_transcription_is_null_before_there_is_text_and_empty_for_silence() -> None:
+    assert JobStatus(JobState.TRANSCRIBING, 0).body()["transcription"] is None
+    assert JobStatus(JobState.TRANSCRIBED, 50, transcription="").body()["transcription"] == ""
+
+
+def test_extra_fields_appear_only_when_there_is_something_to_say() -> None:
+    body = JobStatus(
+        JobState.SUMMARIZING,
+        70,
+        transcription="words",
+        partial_summary="so",
+        eta_s=1.26,
+        warnings=(Warn("audio_truncated", "cut"),),
+    ).body()
+
+    assert body["partial_summary"] == "so"
+    assert body["eta_s"] == 1.3
+    assert body["warnings"] == [{"code": "audio_truncated", "message": "cut"}]
+
+
+@pytest.mark.parametrize("state", [JobState.TRANSCRIBING, JobState.TRANSCRIBED, JobState.SUMMARIZING])
+def test_a_missing_model_server_is_the_one_other_message(state: JobState) -> None:
+    body = JobStatus(state, 50, model_server_missing=True).body()
+
+    assert body["message"] == "Warning: Mistral service may be unavailable. Proceeding with transcription..."
+
+
+def test_failed_is_read_as_an_error_by_old_clients_and_keeps_what_was_heard() -> None:
+    body = JobStatus(JobState.FAILED, 0, error="It broke: mend it.", error_code="summary_failed", transcription="x")
+
+    assert body.body() == error_body("It broke: mend it.", "summary_failed") | {"transcription": "x"}
+    assert error_body("It broke.", "c") == {
+        "status": "error",
+        "progress": 0,
+        "current_step": "error",
+        "error": "It broke.",
+        "message": "An error occurred during processing",
+        "code": "c",
+    }
+
+
+def test_a_result_gives_time_and_streamer_back_unchanged() -> None:
+    body = JobResult("text", "summary", "extractive", None, "en", warnings=(Warn("a", "b"),)).body(REQUEST)
+
+    assert (body["time"], body["streamerName"]) == ("1732412345678", "Zoë")
+    assert body["warnings"] == [{"code": "a", "message": "b"}]
+
+
+def test_parts_are_merged_on_the_recordings_own_clock_in_the_language_most_spoken() -> None:
+    first = {"language": "de", "segments": [{"start": 0.0, "end": 2.0, "text": "eins"}]}
+    silent = {"language": None, "segments": []}
+    last = {"language": "en", "segments": [{"start": 1.0, "end": 9.0, "text": "two"}]}
+
+    merged = merge_transcripts([(0.0, first), (60.0, silent), (118.5, last)])
+
+    assert merged == {
+        "language": "en",
+        "segments": [{"start": 0.0, "end": 2.0, "text": "eins"}, {"start": 119.5, "end": 127.5, "text": "two"}],
+    }
+    assert transcript_text(merged) == "eins two"
+    assert merge_transcripts([(0.0, silent)]) == {"language": None, "segments": []}
