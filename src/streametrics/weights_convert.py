@@ -47,11 +47,11 @@ def convert_to_openai(folder: Path, target: Path) -> None:
 
 def read_ctranslate2(file: Path) -> Tensors:
     """All variables of a `model.bin` by name. Raises WeightsCorrupt for any other content."""
-    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        try:
+    try:
+        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return dict(_variables(content))
-        except (struct.error, ValueError, KeyError) as error:
-            raise WeightsCorrupt(f"{file} is not a CTranslate2 model, or is cut off: {error}") from error
+    except (struct.error, ValueError, KeyError) as error:  # an empty file cannot even be mapped
+        raise WeightsCorrupt(f"{file} is not a CTranslate2 model, or is cut off: {error}") from error
 
 
 def _variables(content: mmap.mmap) -> Iterator[tuple[str, NDArray[np.generic]]]:

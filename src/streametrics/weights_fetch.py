@@ -30,6 +30,8 @@ READ_TIMEOUT_S = 30
 #: Tries in a row that bring not one byte, before a download is given up.
 FRUITLESS_TRIES = 3
 BLOCK_BYTES = 1 << 20
+#: What is lost at most when a connection breaks.
+RECEIVED_BLOCK_BYTES = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _receive_rest(url: str, partial: Path, bar: "tqdm[None]", *, progress: bool)
         bar.n = have
         bar.refresh()
         with partial.open("ab" if have else "wb") as opened:
-            for block in answer.iter_content(BLOCK_BYTES):
+            for block in answer.iter_content(RECEIVED_BLOCK_BYTES):
                 opened.write(block)
                 bar.update(len(block))
         if total is not None and partial.stat().st_size < total:

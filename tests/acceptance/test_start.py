@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import psutil
 import pytest
 
 from streametrics.settings import Settings
-from tests import sounds
+from tests import readme, sounds
 from tests.stack import free_port, until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -174,6 +175,22 @@ def test_a_recording_comes_back_as_text_and_summary(
     assert result["summary"]
     assert result["summary_source"] == "extractive"
     assert status["warnings"]
+
+
+def test_the_readmes_curl_lines_work_as_they_stand(
+    first_start: Started, environment: dict[str, str], speech: Path
+) -> None:
+    # Given the README's lines, with this service's port and a recording under the name that they use
+    lines = [line for line in readme.run_by_tests() if line.startswith("curl ")]
+    assert any("/summarize/status/" in line for line in lines)
+    task_id = ""
+    for line in lines:
+        words = shlex.split(line.replace(":5000", f":{environment['PORT']}").replace("TASK_ID", task_id))
+        body = curl(*[word.replace("@recording.wav", f"@{speech}") for word in words[1:]])
+        # Expect an answer to each that is no error
+        assert body.get("status") != "error", body
+        task_id = body.get("task_id", task_id)
+    assert result_of(environment, task_id)["status"] == "done"
 
 
 def test_a_second_start_says_that_one_runs(first_start: Started, clone: Path, environment: dict[str, str]) -> None:

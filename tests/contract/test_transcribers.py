@@ -1,16 +1,18 @@
 """One suite for every engine: the fake, and the two real ones on real weights."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from tests import sounds
 
 from streametrics import transcribers
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
 from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment, Transcriber, Transcript, warm
+from tests import sounds
+
+SoundMaker = Callable[[], Samples]
 
 REAL = [
     pytest.param("faster-whisper", marks=pytest.mark.weights),
@@ -83,7 +85,7 @@ def test_segments_are_in_order_and_inside_the_sound(transcriber: Transcriber) ->
         pytest.param(lambda: sounds.noise(5, amplitude=1e-5), id="dither"),
     ],
 )
-def test_invents_no_words(transcriber: Transcriber, samples: "SoundMaker") -> None:
+def test_invents_no_words(transcriber: Transcriber, samples: SoundMaker) -> None:
     told: list[Segment] = []
 
     transcript = transcriber.transcribe(samples(), on_segment=told.append)
@@ -102,7 +104,7 @@ def test_invents_no_words(transcriber: Transcriber, samples: "SoundMaker") -> No
         pytest.param(lambda: sounds.noise(10, amplitude=1e-3) + sounds.tone(10, 50, 0.01), id="hum"),
     ],
 )
-def test_sound_without_a_voice_has_no_words(transcriber: Transcriber, samples: "SoundMaker") -> None:
+def test_sound_without_a_voice_has_no_words(transcriber: Transcriber, samples: SoundMaker) -> None:
     assert transcriber.transcribe(samples()) == Transcript((), None)
 
 
@@ -233,7 +235,3 @@ def word_error_rate(said: str, heard: str) -> float:
 
 def words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
-
-
-class SoundMaker:
-    def __call__(self) -> Samples: ...

@@ -95,11 +95,42 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_has(fresh: Stack) -> No
     wait_at_gate(fresh)
 
     worker.terminate()
-    until(lambda: "Warm shutdown" in fresh.log() or "warm shutdown" in fresh.log(), within_s=10, what="it heard")
+    until(lambda: "arm shutdown" in fresh.log(), within_s=10, what="it heard")
     (fresh.gate / "open").touch()
     worker.wait(timeout=30)
 
     assert fresh.status(task_id)["current_step"] == "transcription_complete"
+
+
+def test_a_worker_that_is_made_to_stop_gives_its_job_back_without_counting_a_try(fresh: Stack) -> None:
+    fresh.settings["LEASE_S"] = "600"  # so that the keeper has no hand in it
+    fresh.start_api()
+    worker = fresh.start_worker(app=GATED, name="only")
+    task_id = fresh.submit(CHUNK)
+    wait_at_gate(fresh)
+
+    worker.terminate()
+    until(lambda: "arm shutdown" in fresh.log(), within_s=10, what="it heard")
+    worker.send_signal(signal.SIGQUIT)
+    worker.wait(timeout=30)
+    (fresh.gate / "open").touch()
+    (fresh.gate / "open-summary").touch()
+    fresh.start_worker(app=GATED, name="all", queues="live,long,summarise", pool="solo")
+
+    assert "event=given_back count=1" in fresh.log()
+    assert fresh.finished(task_id)["status"] == "done"
+
+
+@pytest.mark.parametrize("pool", ["prefork", "solo"])
+def test_work_that_never_ends_is_stopped_at_its_deadline(fresh: Stack, pool: str) -> None:
+    fresh.settings |= {"TASK_TIME_LIMIT_S": "4", "TASK_SOFT_TIME_LIMIT_S": "3"}
+    fresh.start_api()
+    fresh.start_worker(app=GATED, name="only", pool=pool)
+
+    status = fresh.finished(fresh.submit(CHUNK), within_s=30)
+
+    assert (status["status"], status["code"]) == ("error", "timed_out")
+    until(lambda: fresh.audio_files == [], within_s=5, what="its audio is deleted")
 
 
 def test_a_message_that_got_lost_is_sent_again(fresh: Stack) -> None:

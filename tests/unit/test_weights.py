@@ -5,7 +5,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from streametrics import weights, weights_convert
 from streametrics.errors import WeightsCorrupt, WeightsUnavailable
 from streametrics.settings import Settings
-from streametrics.weights_fetch import Hash, download, file_hash
+from streametrics.weights_fetch import RECEIVED_BLOCK_BYTES, Hash, download, file_hash
 from streametrics.weights_table import KNOWN
 
 CONTENT = bytes(range(256)) * 4096
@@ -34,8 +35,9 @@ class Home:
     breaks: list[int] = field(default_factory=list)
     ranges: bool = True
     asked: list[tuple[str, str | None]] = field(default_factory=list)
-    #: Half of each file is sent, then the rest once this is set.
-    go_on: threading.Event | None = None
+    #: Of a path that ends in this, half is sent; the rest only when the client is gone or `go_on` is set.
+    halved: str = "-"
+    go_on: threading.Event = field(default_factory=threading.Event)
     half_sent: threading.Event = field(default_factory=threading.Event)
 
 
@@ -60,12 +62,12 @@ def home() -> Iterator[Home]:
                 self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
             self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
-            if state.go_on is not None:
-                self.wfile.write(content[start : len(content) // 2])
+            if self.path.endswith(state.halved):
+                self.wfile.write(content[: len(content) // 2])
                 self.wfile.flush()
                 state.half_sent.set()
                 state.go_on.wait(30)
-                start = len(content) // 2
+                return
             stop = start + state.breaks.pop(0) if state.breaks else len(content)
             self.wfile.write(content[start:stop])
 
@@ -79,7 +81,7 @@ def home() -> Iterator[Home]:
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     state.url = f"http://127.0.0.1:{server.server_port}"
     yield state
@@ -103,6 +105,14 @@ def hub_files(name: str, model_bin: bytes = CONTENT) -> dict[str, bytes]:
     return answers | {f"/api/models/{repository}/tree/main": json.dumps(listed).encode()}
 
 
+def _wait_until(true: Callable[[], bool]) -> None:
+    """For another process's file, which announces nothing."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def fetch(home: Home, target: Path, digest: str = DIGEST) -> None:
     download(f"{home.url}/file", target, Hash("sha256", digest), progress=False)
 
@@ -118,12 +128,12 @@ def test_a_whole_file_gets_its_name(home: Home, tmp_path: Path) -> None:
 
 def test_a_broken_connection_is_resumed_where_it_broke(home: Home, tmp_path: Path) -> None:
     home.files["/file"] = CONTENT
-    home.breaks = [300_000, 300_000]
+    home.breaks = [20 * RECEIVED_BLOCK_BYTES] * 2
 
     fetch(home, tmp_path / "file")
 
     assert (tmp_path / "file").read_bytes() == CONTENT
-    assert [asked for _, asked in home.asked] == [None, "bytes=300000-", "bytes=600000-"]
+    assert [asked for _, asked in home.asked] == [None, "bytes=327680-", "bytes=655360-"]
 
 
 def test_a_server_without_range_sends_everything_again(home: Home, tmp_path: Path) -> None:
@@ -167,36 +177,37 @@ def test_wrong_bytes_never_get_the_name(home: Home, tmp_path: Path) -> None:
 
 def test_a_connection_that_keeps_breaking_keeps_what_came(home: Home, tmp_path: Path) -> None:
     home.files["/file"] = CONTENT
-    home.breaks = [5000, 0, 0, 0, 0]
+    home.breaks = [RECEIVED_BLOCK_BYTES, 0, 0, 0, 0]
 
     with pytest.raises(WeightsUnavailable, match="out of reach"):
         fetch(home, tmp_path / "file")
 
     assert not (tmp_path / "file").exists()
-    assert (tmp_path / "file.partial").read_bytes() == CONTENT[:5000]
+    assert (tmp_path / "file.partial").read_bytes() == CONTENT[:RECEIVED_BLOCK_BYTES]
 
 
 def test_a_killed_fetch_leaves_no_half_model_and_goes_on_later(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
-    home.go_on = threading.Event()
+    home.halved = "model.bin"
     code = (
         "from pathlib import Path; from streametrics import weights;"
         f"weights.ensure('small', 'ctranslate2', Path({str(tmp_path)!r}), homes=weights.Homes(hub={home.url!r}))"
     )
-    # The list of files comes first, and in two halves too.
-    home.go_on.set()
-    process = subprocess.Popen([sys.executable, "-c", code.replace("weights.ensure", "weights.ensure")])
-    home.go_on.clear()
+    process = subprocess.Popen([sys.executable, "-c", code])
     assert home.half_sent.wait(30)
+    partial = tmp_path / "ctranslate2" / "small.partial" / "model.bin.partial"
+    _wait_until(lambda: partial.exists() and partial.stat().st_size >= len(CONTENT) // 4)
     process.kill()
     process.wait()
+    home.go_on.set()
 
     assert not weights.is_present("small", "ctranslate2", tmp_path)
     assert not (tmp_path / "ctranslate2" / "small").exists()
 
-    home.go_on = None
+    home.halved = "-"
     folder = weights.ensure("small", "ctranslate2", tmp_path, homes=weights.Homes(hub=home.url))
     assert (folder / "model.bin").read_bytes() == CONTENT
+    assert any(asked for path, asked in home.asked if path.endswith("model.bin"))  # the rest only
 
 
 def test_a_model_of_the_hub_is_fetched_once(home: Home, tmp_path: Path) -> None:
@@ -221,9 +232,7 @@ def test_two_processes_fetch_one_model_once(home: Home, tmp_path: Path) -> None:
         f"print(weights.ensure('small', 'ctranslate2', Path({str(tmp_path)!r}), homes=weights.Homes(hub={home.url!r})))"
     )
 
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)
-    ]
+    processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     said = [process.communicate()[0].strip() for process in processes]
 
     assert said == [str(tmp_path / "ctranslate2" / "small")] * 3

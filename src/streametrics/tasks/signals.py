@@ -51,18 +51,27 @@ def load_model(**_: object) -> None:
 
 
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
-def stop(**_: object) -> None:
-    """Work in this process stops at its next segment."""
+def stop(sender: str, how: str, **_: object) -> None:
+    """Work in this process stops at its next segment; a cold stop ends other processes' work at once."""
     process.stop()
+    if how == "Cold":
+        # Celery sends `worker_shutdown` after a warm stop only.
+        _give_back(sender)
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
-def give_back(sender: Any, **_: object) -> None:  # noqa: ANN401
-    """What this worker still holds goes back without counting as a try."""
+def end(sender: Any, **_: object) -> None:  # noqa: ANN401
+    """After a warm stop nothing should be held any more; what is, goes back."""
+    _give_back(sender.hostname)
+
+
+def _give_back(worker: str) -> None:
+    """What this worker holds goes back to the queue without counting as a try."""
     jobs = Jobs(Settings())
     try:
-        count = jobs.give_back_all(sender.hostname)
-        if count:
+        if count := jobs.give_back_all(worker):
             logger.info("event=given_back count=%d", count)
+    except StreametricsError as error:
+        logger.warning("not given back, the leases run out by themselves: %s", error)
     finally:
         jobs.close()

@@ -1,0 +1,87 @@
+"""Which engine `auto` is, without loading one; and how many cores it gets."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streametrics import transcribers
+from streametrics.errors import TranscriptionFailed
+from streametrics.settings import EngineName, Settings
+
+
+def settings(engine: EngineName = "auto", model: str = "base") -> Settings:
+    return Settings(_env_file=None, whisper_engine=engine, whisper_model=model)
+
+
+@pytest.mark.parametrize(
+    ("installed", "model", "chosen"),
+    [
+        ({"faster_whisper", "whisper"}, "base", "faster-whisper"),
+        ({"whisper"}, "base", "openai-whisper"),
+        ({"faster_whisper", "whisper"}, "/models/mine.pt", "openai-whisper"),
+        ({"faster_whisper"}, "/models/mine", "faster-whisper"),
+    ],
+)
+def test_auto_takes_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch, installed: set[str], model: str, chosen: str
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if name in installed else None)
+
+    assert transcribers.resolve_engine(settings(model=model)) == chosen
+
+
+def test_auto_without_an_engine_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    with pytest.raises(TranscriptionFailed, match="pip install"):
+        transcribers.resolve_engine(settings())
+
+
+def test_a_set_engine_is_kept() -> None:
+    assert transcribers.resolve_engine(settings("openai-whisper")) == "openai-whisper"
+    assert transcribers.create(settings("fake")).engine == "fake"
+    assert [transcribers.weights_format(engine) for engine in ("faster-whisper", "openai-whisper", "fake")] == [
+        "ctranslate2",
+        "openai",
+        None,
+    ]
+
+
+def test_choosing_loads_no_engine() -> None:
+    code = (
+        "import sys; from streametrics import transcribers; from streametrics.settings import Settings;"
+        "transcribers.create(Settings(_env_file=None, whisper_engine='fake'));"
+        "transcribers.resolve_engine(Settings(_env_file=None, whisper_engine='auto'));"
+        "print({'torch', 'ctranslate2', 'whisper', 'faster_whisper', 'onnxruntime'} & set(sys.modules))"
+    )
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert said.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, None),
+        ({"cpu.max": "max 100000"}, None),
+        ({"cpu.max": "150000 100000"}, 1.5),
+        ({"a/b/cpu.max": "max 100000", "a/cpu.max": "200000 100000", "cpu.max": "400000 100000"}, 2.0),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ({"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "100000"}, 0.5),
+    ],
+)
+def test_a_containers_share_is_read(tmp_path: Path, files: dict[str, str], cores: float | None) -> None:
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content + "\n")
+    membership = tmp_path / "membership"
+    membership.write_text("0::/a/b\n")
+
+    assert transcribers.cgroup_quota(tmp_path, membership) == cores
+
+
+def test_there_is_at_least_one_core() -> None:
+    assert transcribers.available_cores() >= 1
