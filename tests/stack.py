@@ -30,6 +30,8 @@ POLL_S = 0.02
 
 T = TypeVar("T")
 
+_redis_databases: set[int] = set()
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -51,8 +53,16 @@ def until(look: Callable[[], T | None], *, within_s: float, what: str) -> T:
 def redis_server(folder: Path) -> Iterator[str]:
     """The address of a Redis that this test may fill and stop; a server of one's own unless one is named."""
     if named := os.environ.get("TEST_REDIS_URL"):
-        redis.Redis.from_url(named).flushdb()
-        yield named
+        # One of the server's numbered databases each, because two stacks may run at once.
+        number = min(set(range(1, 16)) - _redis_databases)
+        _redis_databases.add(number)
+        url = f"{named.rsplit('/', 1)[0]}/{number}"
+        with redis.Redis.from_url(url) as client:
+            client.flushdb()
+        try:
+            yield url
+        finally:
+            _redis_databases.remove(number)
         return
     server = RedisServer(folder)
     server.start()

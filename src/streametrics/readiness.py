@@ -20,6 +20,10 @@ class Readiness:
     def is_ready(self, needed: tuple[str, ...] = NEEDED) -> bool:
         return all(self.checks.get(name, {}).get("ok") for name in needed)
 
+    def missing(self, needed: tuple[str, ...] = NEEDED) -> str:
+        """The names of what is not well yet."""
+        return ", ".join(name.replace("_", " ") for name in needed if not self.checks.get(name, {}).get("ok"))
+
     def waiting_for(self, needed: tuple[str, ...] = NEEDED) -> str:
         """What is not well yet, in words."""
         missing = [name for name in needed if not self.checks.get(name, {}).get("ok")]

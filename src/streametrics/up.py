@@ -22,6 +22,8 @@ TICK_S = 0.1
 QUEUE_START_S = 60.0
 #: How often the start says what it is still waiting for, in seconds, where there is no terminal.
 STILL_WAITING_S = 15.0
+#: A start that takes longer tells why, in seconds.
+SLOW_START_S = 60.0
 #: How long a killed supervisor's guardian may need to clear up, in seconds.
 GUARDIAN_CLEARS_S = 15.0
 
@@ -141,8 +143,8 @@ class Start:
                 ):
                     supervisor.start(spec)
                 self._watch(supervisor)
+                self._console.say("Stopping. Jobs that are not finished go on after the next start.")
         finally:
-            self._console.say("Stopping. Jobs that are not finished go on after the next start.")
             supervisor.stop([["transcribe", "summarise"], ["api"], ["queue"]])
         self._console.say("Everything has stopped.")
         return 0
@@ -217,8 +219,11 @@ class Start:
             if answer is not None and answer.is_ready(self._parts.needed):
                 self._ready = answer
                 return
-            text = answer.waiting_for(self._parts.needed) if answer else "the API is starting"
-            self._console.status(f"Warming up, {time.monotonic() - self._started_at:.0f} s: {text}"[:120])
+            waited_s = time.monotonic() - self._started_at
+            text = "waiting for the " + (answer.missing(self._parts.needed) if answer else "API")
+            if answer and waited_s > SLOW_START_S:
+                text = answer.waiting_for(self._parts.needed)  # by now the reasons are worth a reading
+            self._console.status(f"Warming up, {waited_s:.0f} s: {text}"[:120])
             if time.monotonic() - told_at > STILL_WAITING_S:
                 told_at = time.monotonic()
                 self._console.say(f"Still warming up: {text}")

@@ -27,6 +27,8 @@ FILE_FIELD = "audio"
 #: Longest value of each text field, in characters. All but `speech_language` are required.
 FIELD_LIMITS = {"streamer": 200, "language": 64, "game": 1_000, "time": 64, "title": 1_000}
 OPTIONAL_FIELDS = {"speech_language": 64}
+#: These may be sent without a value.
+MAY_BE_EMPTY = ("game", "title", *OPTIONAL_FIELDS)
 
 #: A text field larger than this is refused while it comes in, in bytes: four for every character.
 _MAX_FIELD_BYTES = 4 * 1_000
@@ -245,6 +247,8 @@ def job_request(fields: dict[str, str]) -> JobRequest:
             )
         if len(fields[name]) > limit:
             raise InvalidRequest(f"The field '{name}' is longer than {limit} characters.")
+        if not fields[name].strip() and name not in MAY_BE_EMPTY:
+            raise InvalidRequest(f"The field '{name}' is empty.")
         if "\x00" in fields[name]:
             raise InvalidRequest(f"The field '{name}' holds a null character.")
     speech_language = fields.get("speech_language", "").strip()

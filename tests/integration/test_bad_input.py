@@ -36,6 +36,11 @@ def test_a_missing_field_is_named(service: Stack, field: str) -> None:
     assert f"'{field}'" in sentence
 
 
+@pytest.mark.parametrize("field", ["streamer", "language", "time"])
+def test_an_empty_field_is_named(service: Stack, field: str) -> None:
+    assert f"'{field}'" in refused(service.post(CHUNK, **{field: " "}), 422, "invalid_request")
+
+
 def test_a_missing_or_misnamed_file_is_named(service: Stack) -> None:
     missing = requests.post(service.url + "/summarize/", files={"x": ("", "")}, data=FIELDS, timeout=10)
     misnamed = requests.post(service.url + "/summarize/", files={"sound": ("a.wav", CHUNK)}, data=FIELDS, timeout=10)
