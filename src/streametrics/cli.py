@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from streametrics import __version__, start_checks
+from streametrics import __version__
 from streametrics.errors import StreametricsError, UnsafeSettings
 from streametrics.settings import Settings
-from streametrics.start_checks import InvalidSettings
+from streametrics.start import safety
+from streametrics.start.safety import InvalidSettings
 
 #: Exit codes, beside 0: something failed, the settings are at fault, Ctrl-C.
 FAILED, BAD_SETTINGS, INTERRUPTED = 1, 2, 130
@@ -109,14 +110,14 @@ def _settings(options: argparse.Namespace) -> Settings:
     for name in ("host", "port"):
         if getattr(options, name, None) is not None:
             os.environ[name.upper()] = getattr(options, name)
-    return start_checks.load_settings()
+    return safety.load_settings()
 
 
 def _up(options: argparse.Namespace) -> int:
     if sys.platform == "win32":
         print("On Windows, run start_api.bat and start_celery.bat instead.", file=sys.stderr)
         return FAILED
-    from streametrics.up import Parts, up
+    from streametrics.start.up import Parts, up
 
     parts = Parts(transcribe=not options.no_transcribe, summarise=not options.no_summarise, api=not options.no_api)
     return up(_settings(options), parts)
@@ -126,12 +127,12 @@ def _api(options: argparse.Namespace) -> int:
     import uvicorn
 
     from streametrics import logs
-    from streametrics.processes import API_GRACE_S
+    from streametrics.start.processes import API_GRACE_S
     from streametrics.store import database
 
     settings = _settings(options)
-    start_checks.refuse_open_bind(settings)
-    start_checks.require_free_port(settings)
+    safety.refuse_open_bind(settings)
+    safety.require_free_port(settings)
     logs.configure(settings.log_level, "api")
     database.migrate(settings.effective_database_url)
     uvicorn.run(
@@ -148,7 +149,7 @@ def _api(options: argparse.Namespace) -> int:
 
 
 def _worker(options: argparse.Namespace) -> int:
-    from streametrics.processes import worker_command
+    from streametrics.start.processes import worker_command
 
     command = worker_command(options.kind, _settings(options))
     if sys.platform != "win32":

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from streametrics import embedded_queue, readiness, start_checks
 from streametrics.errors import StreametricsError
 from streametrics.settings import Settings
+from streametrics.start import embedded_queue, readiness, safety
 
 #: Less free space than this is worth a word, and stops uploads, in bytes.
 LOW_DISK_BYTES, FULL_DISK_BYTES = 2_000_000_000, 500_000_000
@@ -57,8 +57,8 @@ def examine() -> list[Check]:
     """Everything, in the order in which a start meets it."""
     checks = [guarded("python", python), guarded("packages", packages)]
     try:
-        settings = start_checks.load_settings()
-        start_checks.refuse_open_bind(settings)
+        settings = safety.load_settings()
+        safety.refuse_open_bind(settings)
     except StreametricsError as error:
         return [*checks, Check("settings", Verdict.FAIL, str(error), "correct it in the environment or in .env")]
     checks.append(settings_of_note())
@@ -87,7 +87,7 @@ def guarded(name: str, look: Callable[[], Check]) -> Check:
 
 def python() -> Check:
     version = ".".join(map(str, sys.version_info[:3]))
-    return Check("python", Verdict.OK, f"{version} in {start_checks.display(Path(sys.prefix))}")
+    return Check("python", Verdict.OK, f"{version} in {safety.display(Path(sys.prefix))}")
 
 
 def packages() -> Check:
@@ -111,7 +111,7 @@ def packages() -> Check:
 
 
 def settings_of_note() -> Check:
-    warnings = start_checks.settings_warnings()
+    warnings = safety.settings_warnings()
     if warnings:
         return Check("settings", Verdict.WARN, " ".join(warnings), "correct it in .env")
     return Check("settings", Verdict.OK, "valid" + (", with .env" if Path(".env").is_file() else ""))
@@ -122,7 +122,7 @@ def disk(settings: Settings) -> Check:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    detail = f"{free / 1e9:,.1f} GB free for {start_checks.display(settings.data_dir)}"
+    detail = f"{free / 1e9:,.1f} GB free for {safety.display(settings.data_dir)}"
     if free < LOW_DISK_BYTES:
         verdict = Verdict.FAIL if free < FULL_DISK_BYTES else Verdict.WARN
         return Check("disk", verdict, detail, "free some space, or set DATA_DIR to a folder on a larger disk")
@@ -135,7 +135,7 @@ def database(settings: Settings) -> Check:
 
     file = settings.data_dir / "streametrics.db"
     if not settings.database_url and not file.exists():
-        return Check("database", Verdict.OK, f"SQLite, made at the first start: {start_checks.display(file)}")
+        return Check("database", Verdict.OK, f"SQLite, made at the first start: {safety.display(file)}")
     opened = Database(settings.effective_database_url)
     try:
         JobRecords(opened).database_id()
@@ -169,7 +169,7 @@ def weights_here(settings: Settings) -> Check:
     if wanted is None:
         return Check("weights", Verdict.OK, "none needed by the fake engine")
     if weights.is_present(model, wanted, settings.model_dir):
-        return Check("weights", Verdict.OK, f"{model} ({wanted}) in {start_checks.display(settings.model_dir)}")
+        return Check("weights", Verdict.OK, f"{model} ({wanted}) in {safety.display(settings.model_dir)}")
     mend = f"python -m streametrics weights fetch {model}"
     return Check("weights", Verdict.WARN, f"{model} ({wanted}) is fetched at the first start", mend)
 
@@ -220,9 +220,9 @@ def model_server(settings: Settings) -> Check:
 
 
 def port(settings: Settings) -> Check:
-    if start_checks.port_is_free(settings.host, settings.port):
+    if safety.port_is_free(settings.host, settings.port):
         return Check("port", Verdict.OK, f"{settings.port} on {settings.host} is free")
-    url = start_checks.local_url(settings)
+    url = safety.local_url(settings)
     answer = readiness.fetch(url)
     if answer is not None:
         verdict = Verdict.OK if answer.status == "ready" else Verdict.WARN

@@ -170,7 +170,7 @@ class Live:
         return found
 
     def announce_database(self, database_id: str) -> None:
-        """The API says which database it writes to. Raises redis.RedisError's translation by no one: logged."""
+        """The API says which database it writes to, so that a worker on another one refuses to start."""
         try:
             self._redis.set(_DATABASE_ID, database_id)
         except redis.RedisError as error:

@@ -26,7 +26,7 @@ def create_celery(settings: Settings) -> Celery:
         include=["streametrics.tasks.signals", "streametrics.tasks.tasks"],
     )
     celery.conf.update(
-        task_queues=[KombuQueue(name, Exchange(name), routing_key=name) for name in QUEUES],
+        task_queues=[_own_queue(name) for name in QUEUES],
         task_default_queue=LONG,
         # Nobody reads Celery's results: a job's progress and end have one home, its row.
         task_ignore_result=True,
@@ -74,6 +74,12 @@ def create_celery(settings: Settings) -> Celery:
         timezone="UTC",
     )
     return celery
+
+
+def _own_queue(name: str) -> KombuQueue:
+    """A queue with an exchange of its own: with the default one, each message would go to all queues."""
+    exchange = Exchange(name)  # type: ignore[no-untyped-call]
+    return KombuQueue(name, exchange, routing_key=name)  # type: ignore[no-untyped-call]
 
 
 class Queue:

@@ -50,9 +50,7 @@ def test_a_missing_or_misnamed_file_is_named(service: Stack) -> None:
 
 
 def test_audio_as_text_is_refused(service: Stack) -> None:
-    response = requests.post(
-        service.url + "/summarize/", files={"audio": (None, "hello")}, data=FIELDS, timeout=10
-    )
+    response = requests.post(service.url + "/summarize/", files={"audio": (None, "hello")}, data=FIELDS, timeout=10)
 
     refused(response, 422, "invalid_request")
 

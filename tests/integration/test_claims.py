@@ -45,9 +45,7 @@ class Life(RuleBasedStateMachine):
     @initialize()
     def accept(self) -> None:
         self.task_id = str(uuid.uuid4())
-        self.records.insert(
-            self.task_id, REQUEST, owner="local", kind=JobKind.LONG, audio_key="key", container="wav"
-        )
+        self.records.insert(self.task_id, REQUEST, owner="local", kind=JobKind.LONG, audio_key="key", container="wav")
 
     @rule(target=claims, stage=st.sampled_from(Stage))
     def claim(self, stage: Stage) -> Any:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from streametrics import embedded_queue
-from streametrics.embedded_queue import EmbeddedQueue, QueueFacts
 from streametrics.errors import QueueUnavailable, UnsafeSettings
 from streametrics.settings import Settings
+from streametrics.start import embedded_queue
+from streametrics.start.embedded_queue import EmbeddedQueue, QueueFacts
 from tests.stack import free_port, until
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from streametrics import cli, doctor, start_checks, start_report, transcribe_file
+from streametrics import cli, doctor, transcribe_file
 from streametrics.errors import UnsafeSettings
-from streametrics.readiness import Readiness
 from streametrics.settings import PUBLISHED_KEY, Settings
+from streametrics.start import greeting, safety
+from streametrics.start.readiness import Readiness
 from streametrics.transcriber import Segment, Transcript
 
 
@@ -68,8 +69,8 @@ def test_a_bad_setting_is_a_sentence(
 def test_every_bad_setting_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "abc")
     monkeypatch.setenv("MAX_UPLOAD_MB", "-1")
-    with pytest.raises(start_checks.InvalidSettings) as refused:
-        start_checks.load_settings()
+    with pytest.raises(safety.InvalidSettings) as refused:
+        safety.load_settings()
     assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == ["PORT", "MAX_UPLOAD_MB"]
 
 
@@ -88,18 +89,18 @@ def test_an_open_bind_without_a_long_key_does_not_start(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
 def test_loopback_needs_no_key(host: str) -> None:
-    start_checks.refuse_open_bind(Settings(_env_file=None, host=host))
+    safety.refuse_open_bind(Settings(_env_file=None, host=host))
 
 
 def test_an_open_bind_with_a_long_key_is_allowed() -> None:
-    start_checks.refuse_open_bind(Settings(_env_file=None, host="0.0.0.0", internal_api_key="k" * 16))
+    safety.refuse_open_bind(Settings(_env_file=None, host="0.0.0.0", internal_api_key="k" * 16))
     with pytest.raises(UnsafeSettings, match="too short"):
-        start_checks.refuse_open_bind(Settings(_env_file=None, host="0.0.0.0", internal_api_key="k" * 15))
+        safety.refuse_open_bind(Settings(_env_file=None, host="0.0.0.0", internal_api_key="k" * 15))
 
 
 def test_the_published_key_and_a_misspelt_name_are_warned_of(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"INTERNAL_API_KEY={PUBLISHED_KEY}\nWHISPER_MODLE=tiny\nOTHER_PROGRAM=1\n")
-    warnings = start_checks.settings_warnings()
+    warnings = safety.settings_warnings()
     assert len(warnings) == 2
     assert "counts as not set" in warnings[0]
     assert "WHISPER_MODLE" in warnings[1]
@@ -160,7 +161,7 @@ def test_the_start_report_has_a_line_to_copy_with_all_six_fields(tmp_path: Path)
         "transcribe_worker": {"ok": True, "engine": "faster-whisper", "model": "base", "precision": "int8 on cpu"},
         "model_server": {"ok": False, "detail": "Ollama does not answer."},
     }
-    text = start_report.text(
+    text = greeting.text(
         settings, Readiness("ready", checks), started_in_s=3, queue_is_embedded=True, log_file=tmp_path / "log"
     )
     for field in ("audio=@", "streamer=", "language=", "game=", "time=", "title="):
@@ -187,8 +188,8 @@ def test_the_doctor_finds_a_fresh_folder_well(
     # Given a folder in which nothing has run, and free ports
     monkeypatch.setenv("WHISPER_ENGINE", "fake")
     monkeypatch.setenv("SUMMARIZER", "extractive")
-    monkeypatch.setenv("PORT", str(start_checks.free_port("127.0.0.1")))
-    monkeypatch.setenv("QUEUE_PORT", str(start_checks.free_port("127.0.0.1")))
+    monkeypatch.setenv("PORT", str(safety.free_port("127.0.0.1")))
+    monkeypatch.setenv("QUEUE_PORT", str(safety.free_port("127.0.0.1")))
     # When the doctor looks
     code = cli.main(["doctor"])
     # Expect each part in the table, and nothing that fails

@@ -51,7 +51,16 @@ def test_loopback_names_are_served(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:5000", "", "192.168.1.5:5000", "[::1", "a b", "@localhost:x"],
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example:5000",
+        "",
+        "192.168.1.5:5000",
+        "[::1",
+        "a b",
+        "@localhost:x",
+    ],
 )
 def test_other_names_are_refused(host: str) -> None:
     assert answer(host=host) == 403

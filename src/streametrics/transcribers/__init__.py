@@ -29,6 +29,9 @@ def create(settings: Settings, *, progress: bool = False) -> Transcriber:
             folder = weights.ensure(name, "ctranslate2", settings.model_dir, progress=progress)
             return FasterWhisper(folder, model=name, cpu_threads=available_cores())
         case "openai-whisper":
+            # Before torch is loaded: its threads otherwise spin while they wait for each other, and on cores that
+            # another process uses too, a chunk takes ten times as long.
+            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
             from streametrics.transcribers.openai_whisper import OpenAIWhisper
 
             file = weights.ensure(name, "openai", settings.model_dir, progress=progress)

@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from streametrics.child_process import ChildProcess, ProcessSpec, stop_together
-from streametrics.console import Console
+from streametrics.start.child_process import ChildProcess, ProcessSpec, stop_together
+from streametrics.start.console import Console
 
 #: A process that lived this long starts again without the pause that its earlier deaths had earned.
 SETTLED_S = 60.0

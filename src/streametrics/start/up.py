@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from streametrics import embedded_queue, processes, readiness, start_checks, start_report
-from streametrics.console import Console
-from streametrics.embedded_queue import EmbeddedQueue
 from streametrics.errors import QueueUnavailable, StreametricsError
 from streametrics.settings import Settings
-from streametrics.supervisor import Supervisor
+from streametrics.start import embedded_queue, greeting, processes, readiness, safety
+from streametrics.start.console import Console
+from streametrics.start.embedded_queue import EmbeddedQueue
+from streametrics.start.supervisor import Supervisor
 
 TICK_S = 0.1
 #: A queue that reads a large append-only file answers late.
@@ -53,14 +53,14 @@ def up(settings: Settings, parts: Parts) -> int:
     """Run until a signal; returns the exit code. Raises StreametricsError where it cannot start."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    start_checks.refuse_open_bind(settings)
+    safety.refuse_open_bind(settings)
     with only_one(settings) as lock:
         console = Console(settings.data_dir / "logs" / "streametrics.log")
         try:
             if settings.port == 0:
-                settings = settings.model_copy(update={"port": start_checks.free_port(settings.host)})
+                settings = settings.model_copy(update={"port": safety.free_port(settings.host)})
             if parts.api:
-                start_checks.require_free_port(settings)
+                safety.require_free_port(settings)
             return Start(settings, parts, console).run(lock)
         finally:
             console.close()
@@ -109,7 +109,7 @@ def _holder_is_alive(path: Path) -> bool:
 def _already_running(path: Path, settings: Settings) -> str:
     holder = path.read_text().strip() or "unknown"
     return (
-        f"StreaMetrics is already running on {start_checks.display(settings.data_dir)} (process {holder}): stop "
+        f"StreaMetrics is already running on {safety.display(settings.data_dir)} (process {holder}): stop "
         "it with Ctrl-C there, or start this one with another DATA_DIR, PORT and QUEUE_PORT."
     )
 
@@ -125,7 +125,7 @@ class Start:
         self._ready: readiness.Readiness | None = None
 
     def run(self, lock: int) -> int:
-        for warning in start_checks.settings_warnings():
+        for warning in safety.settings_warnings():
             self._console.warn(warning)
         self._prepare()
         supervisor = Supervisor(self._console, keep_open=(lock,))
@@ -135,6 +135,8 @@ class Start:
             self._start_queue(supervisor)
             if not self._signals:
                 os.environ.update(self._shared_settings())
+                if self._parts.api:
+                    self._announce_database()
                 for spec in processes.specs(
                     self._settings,
                     transcribe=self._parts.transcribe,
@@ -156,6 +158,18 @@ class Start:
         if self._parts.transcribe:
             fetch_weights(self._settings, self._console)
 
+    def _announce_database(self) -> None:
+        """Before a worker looks: a queue that was used before may still name an older database."""
+        from streametrics.live import Live
+        from streametrics.store.database import Database
+        from streametrics.store.records import JobRecords
+
+        database = Database(self._settings.effective_database_url)
+        live = Live(self._settings.effective_redis_url)
+        live.announce_database(JobRecords(database).database_id())
+        live.close()
+        database.close()
+
     def _start_queue(self, supervisor: Supervisor) -> None:
         url = self._settings.effective_redis_url
         if self._settings.redis_url or embedded_queue.is_there(url):
@@ -168,7 +182,7 @@ class Start:
 
     def _start_embedded_queue(self, supervisor: Supervisor) -> None:
         port = self._settings.queue_port
-        if not start_checks.port_is_free("127.0.0.1", port):
+        if not safety.port_is_free("127.0.0.1", port):
             raise QueueUnavailable(
                 f"Port {port} is used by something that is no Redis: stop it, or set QUEUE_PORT or REDIS_URL."
             )
@@ -202,7 +216,7 @@ class Start:
             if waiting and self._ready is not None:
                 waiting = False
                 self._console.say(
-                    start_report.text(
+                    greeting.text(
                         self._settings,
                         self._ready,
                         started_in_s=time.monotonic() - self._started_at,
@@ -213,7 +227,7 @@ class Start:
             time.sleep(TICK_S)
 
     def _await_readiness(self) -> None:
-        url, told_at = start_checks.local_url(self._settings), time.monotonic()
+        url, told_at = safety.local_url(self._settings), time.monotonic()
         while not self._signals:
             answer = readiness.fetch(url)
             if answer is not None and answer.is_ready(self._parts.needed):

@@ -3,10 +3,10 @@
 import shlex
 from pathlib import Path
 
-from streametrics.embedded_queue import without_password
-from streametrics.readiness import Readiness
 from streametrics.settings import Settings
-from streametrics.start_checks import display, local_url
+from streametrics.start.embedded_queue import without_password
+from streametrics.start.readiness import Readiness
+from streametrics.start.safety import display, local_url
 
 
 def text(settings: Settings, ready: Readiness, *, started_in_s: float, queue_is_embedded: bool, log_file: Path) -> str:

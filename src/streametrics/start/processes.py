@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from signal import SIGTERM
 from typing import Literal
 
-from streametrics.child_process import Ladder, ProcessSpec
-from streametrics.embedded_queue import EmbeddedQueue
 from streametrics.settings import Settings
+from streametrics.start.child_process import Ladder, ProcessSpec
+from streametrics.start.embedded_queue import EmbeddedQueue
 
 WorkerKind = Literal["transcribe", "summarise", "all"]
 

@@ -1,0 +1,1 @@
+"""From one command to a running service: checks, processes, their supervisor, and what a person is told."""
