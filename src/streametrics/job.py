@@ -197,6 +197,8 @@ class Claim:
     request: JobRequest
     kind: JobKind
     time_left_s: float
+    #: Seconds from the last byte of the upload to the claim.
+    waited_s: float = 0.0
     audio_key: str | None = None
     container: str | None = None
     audio_s: float | None = None

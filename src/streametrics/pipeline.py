@@ -5,6 +5,7 @@ hear_part()   one part becomes a transcript
 write()       a transcript becomes a summary
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streametrics.audio import Decoder, read_pcm, to_float32
-from streametrics.errors import AudioUnreadable
+from streametrics.errors import AudioUnreadable, SummarizerTimeout
 from streametrics.job import JobKind, JobRequest, Warn
 from streametrics.parts import Part, PartCutter
 from streametrics.settings import Settings
@@ -166,11 +167,25 @@ def _transcribe(
     return transcriber.transcribe(samples, speech_language=request.speech_language, on_segment=on_segment)
 
 
-def write(text: str, request: JobRequest, *, summarizer: Summarizer, reporter: JobReporter) -> Summary:
-    """Summarise a transcript in the language asked for. Raises a SummarizerError, and what the reporter raises."""
+def write(
+    text: str,
+    request: JobRequest,
+    *,
+    summarizer: Summarizer,
+    reporter: JobReporter,
+    time_limit_s: float | None = None,
+) -> Summary:
+    """Summarise a transcript in the language asked for.
+
+    time_limit_s: when it is out, the model's call is stopped, and a writer with a fallback takes that; None for
+    no limit but the writer's own. Raises a SummarizerError, and what the reporter raises.
+    """
+    stop_at = None if time_limit_s is None else time.monotonic() + time_limit_s
 
     def on_text(so_far: str, share: float) -> None:
         reporter.check()
+        if stop_at is not None and time.monotonic() >= stop_at:
+            raise SummarizerTimeout("The model's summary was not ready in time for a live stream (LIVE_DEADLINE_S).")
         reporter.written(share, so_far)
 
     reporter.check()

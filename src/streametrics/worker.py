@@ -20,7 +20,7 @@ from streametrics.errors import (
     TimedOut,
     UnsafeSettings,
 )
-from streametrics.job import Claim, JobResult, Stage
+from streametrics.job import Claim, JobKind, JobResult, Stage
 from streametrics.jobs import Jobs, transcript_text
 from streametrics.lease import Lease
 from streametrics.live import WorkerPresence
@@ -182,7 +182,13 @@ class Worker:
     def _summarise(self, claim: Claim, lease: Lease) -> None:
         assert claim.transcript is not None
         text = transcript_text(claim.transcript)
-        summary = pipeline.write(text, claim.request, summarizer=self._summarizer, reporter=lease)
+        summary = pipeline.write(
+            text,
+            claim.request,
+            summarizer=self._summarizer,
+            reporter=lease,
+            time_limit_s=self._summary_time_s(claim),
+        )
         result = JobResult(
             text=text,
             summary=summary.text,
@@ -193,6 +199,12 @@ class Worker:
             warnings=(*claim.warnings, *summary.warnings),
         )
         self._jobs.finish(claim, result)
+
+    def _summary_time_s(self, claim: Claim) -> float | None:
+        """What is left for the model before a live chunk's summary comes too late; None where nothing replaces it."""
+        if claim.kind is not JobKind.LIVE or self._settings.summary_fallback == "error":
+            return None
+        return max(0.0, self._settings.live_deadline_s - claim.waited_s)
 
     def _model_server_missing(self) -> bool:
         """A cheap look, remembered for a while: every job in work says so when nobody answers."""

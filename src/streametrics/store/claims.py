@@ -45,7 +45,9 @@ class Claims:
         """Take what waits of this job in this stage; None when there is nothing, or somebody has it."""
         with self._database.write() as connection:
             job = connection.execute(
-                select(jobs).where(jobs.c.task_id == task_id, jobs.c.not_before <= now()).with_for_update()
+                select(jobs, (now() - jobs.c.received_at).label("waited_s"))
+                .where(jobs.c.task_id == task_id, jobs.c.not_before <= now())
+                .with_for_update()
             ).one_or_none()
             if job is None or job.state not in _CLAIMABLE[stage]:
                 return None
@@ -108,6 +110,7 @@ class Claims:
             request=request_of(job),
             kind=JobKind(job.kind),
             time_left_s=self._deadline_s,
+            waited_s=job.waited_s,
             audio_key=job.audio_key,
             container=job.container,
             audio_s=job.audio_s,
