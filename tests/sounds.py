@@ -16,7 +16,7 @@ import pytest
 
 from streametrics.errors import WeightsUnavailable
 from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
-from streametrics.weights_fetch import exclusive, fetch_wheels, file_hash
+from streametrics.weights.fetch import exclusive, fetch_wheels, file_hash
 
 CACHE = Path("~/.cache/streametrics/test-sounds").expanduser()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "audio"

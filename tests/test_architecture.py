@@ -27,12 +27,12 @@ HOMES = {
     "sqlalchemy": ["store.*"],
     "alembic": ["store.*"],
     "psycopg": ["store.*"],
-    "av": ["decode", "decoder_process"],
+    "av": ["audio.decode", "audio.decoder_process"],
     "whisper": ["transcribers.openai_whisper"],
-    "torch": ["transcribers.openai_whisper", "weights_convert"],
+    "torch": ["transcribers.openai_whisper", "weights.convert"],
     "ctranslate2": ["transcribers.faster_whisper"],
-    "faster_whisper": ["transcribers.faster_whisper", "voice"],
-    "requests": ["summarizers.*", "weights_fetch"],
+    "faster_whisper": ["transcribers.faster_whisper", "audio.voice"],
+    "requests": ["summarizers.*", "weights.fetch"],
     "urllib3": ["summarizers.*"],
 }
 
@@ -40,10 +40,10 @@ HOMES = {
 WORDS = {"job", "errors", "settings", "transcriber", "summarizer"}
 
 #: What a job goes through knows the words, the sound, and no framework.
-PIPELINE_MAY = WORDS | {"audio", "prompts", "parts", "containers", "languages", "sentences", "voice", "truncation"}
+PIPELINE_MAY = WORDS | {"audio.decoder", "audio.parts", "prompts", "languages"}
 
 #: An adapter stands on its contract, the words, and pure helpers of its own subject.
-ADAPTER_MAY = WORDS | {"prompts", "languages", "language_tables", "sentences", "voice", "weights", "truncation"}
+ADAPTER_MAY = WORDS | {"prompts", "languages", "sentences", "audio.voice", "weights"}
 
 
 def module_name(path: Path) -> str:

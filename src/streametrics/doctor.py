@@ -189,8 +189,8 @@ def engine(settings: Settings) -> Check:
 
 
 def decoder(settings: Settings) -> Check:
-    from streametrics import containers
-    from streametrics.audio import Decoder
+    from streametrics.audio import containers
+    from streametrics.audio.decoder import Decoder
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "probe.wav"

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streametrics.audio import Decoder, read_pcm, to_float32
+from streametrics.audio.decoder import Decoder, read_pcm, to_float32
+from streametrics.audio.parts import Part, PartCutter
 from streametrics.errors import AudioUnreadable, SummarizerTimeout
 from streametrics.job import JobKind, JobRequest, Warn
-from streametrics.parts import Part, PartCutter
 from streametrics.settings import Settings
 from streametrics.summarizer import Summarizer, Summary, SummaryRequest
 from streametrics.transcriber import SAMPLE_RATE_HZ, Segment, Transcriber, Transcript

@@ -7,10 +7,11 @@ from typing import Literal
 
 from tqdm import tqdm
 
-from streametrics import containers, transcribers
-from streametrics.audio import Decoder, PcmWriter, read_pcm
+from streametrics import transcribers
+from streametrics.audio import containers
+from streametrics.audio.decoder import Decoder, PcmWriter, read_pcm
+from streametrics.audio.parts import Part, PartCutter
 from streametrics.errors import AudioUnreadable, EmptyAudio, UnsupportedAudio
-from streametrics.parts import Part, PartCutter
 from streametrics.settings import Settings
 from streametrics.transcriber import Segment, Transcriber, Transcript
 

@@ -14,7 +14,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from streametrics import languages
-from streametrics.containers import HEAD_BYTES, guess_is_long, sniff
+from streametrics.audio.containers import HEAD_BYTES, guess_is_long, sniff
 from streametrics.errors import EmptyAudio, InvalidRequest, StreametricsError, UnsupportedAudio, UploadTooLarge
 from streametrics.job import JobKind, JobRequest
 from streametrics.settings import Settings

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
 from streametrics import pipeline
-from streametrics.audio import Decoder
+from streametrics.audio.decoder import Decoder
 from streametrics.errors import (
     AudioUnreadable,
     DatabaseUnavailable,

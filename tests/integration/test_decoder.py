@@ -17,9 +17,9 @@ import billiard
 import numpy as np
 import pytest
 
-from streametrics.audio import Decoder, to_float32
-from streametrics.containers import HEAD_BYTES, sniff
-from streametrics.decode import open_container
+from streametrics.audio.containers import HEAD_BYTES, sniff
+from streametrics.audio.decode import open_container
+from streametrics.audio.decoder import Decoder, to_float32
 from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, TimedOut
 from tests.media import KINDS, encode, encode_blocks, mutated, plain_wav, tone
 
@@ -355,7 +355,7 @@ def test_a_closed_decoder_leaves_no_child(tmp_path: Path) -> None:
 PARENT = """
 import sys
 from pathlib import Path
-from streametrics.audio import Decoder
+from streametrics.audio.decoder import Decoder
 decoder = Decoder()
 decoding = decoder.decode(Path(sys.argv[1]), "wav", max_audio_s=1e6, timeout_s=600)
 next(decoding)

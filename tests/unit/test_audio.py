@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streametrics import audio, decode, decoder_process, transcriber
-from streametrics.audio import PcmWriter, read_pcm, to_float32
-from streametrics.parts import LATEST, SHORTEST, Part, PartCutter, cut_points
+from streametrics import transcriber
+from streametrics.audio import decode, decoder, decoder_process
+from streametrics.audio.decoder import PcmWriter, read_pcm, to_float32
+from streametrics.audio.parts import LATEST, SHORTEST, Part, PartCutter, cut_points
 
 RATE = transcriber.SAMPLE_RATE_HZ
 
@@ -127,4 +128,4 @@ def test_samples_become_floats_between_minus_one_and_one() -> None:
 
 def test_both_sides_of_the_pipe_agree() -> None:
     assert decode.SAMPLE_RATE_HZ == transcriber.SAMPLE_RATE_HZ
-    assert decoder_process.RECORD_HEADER.format == audio.RECORD_HEADER.format
+    assert decoder_process.RECORD_HEADER.format == decoder.RECORD_HEADER.format

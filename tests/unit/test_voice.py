@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streametrics import voice
+from streametrics.audio import voice
+from streametrics.audio.voice import Span, windows
 from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment
-from streametrics.voice import Span, windows
 from tests import sounds
 
 WINDOW = int(voice.WINDOW_S * SAMPLE_RATE_HZ)

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from streametrics import weights, weights_convert
+from streametrics import weights
 from streametrics.errors import WeightsCorrupt, WeightsUnavailable
 from streametrics.settings import Settings
-from streametrics.weights_fetch import RECEIVED_BLOCK_BYTES, Hash, download, file_hash
-from streametrics.weights_table import KNOWN
+from streametrics.weights import convert
+from streametrics.weights.fetch import RECEIVED_BLOCK_BYTES, Hash, download, file_hash
+from streametrics.weights.table import KNOWN
 
 CONTENT = bytes(range(256)) * 4096
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -397,4 +398,4 @@ def test_a_damaged_model_cannot_be_rebuilt(tmp_path: Path, content: bytes) -> No
     (tmp_path / "model.bin").write_bytes(content)
 
     with pytest.raises(WeightsCorrupt):
-        weights_convert.read_ctranslate2(tmp_path / "model.bin")
+        convert.read_ctranslate2(tmp_path / "model.bin")

@@ -10,7 +10,7 @@ import threading
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from streametrics import summarizers, transcribers
-from streametrics.audio import Decoder
+from streametrics.audio.decoder import Decoder
 from streametrics.errors import StreametricsError
 from streametrics.job import Stage
 from streametrics.jobs import Jobs

@@ -11,9 +11,9 @@ from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from numpy.typing import NDArray
 
+from streametrics.audio.voice import transcribe_speech
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
-from streametrics.voice import transcribe_speech
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ import whisper
 from whisper.audio import HOP_LENGTH, N_FRAMES, N_SAMPLES
 from whisper.tokenizer import get_tokenizer
 
+from streametrics.audio.voice import transcribe_speech
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
-from streametrics.voice import transcribe_speech
 
 
 class OpenAIWhisper:

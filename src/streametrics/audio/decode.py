@@ -14,8 +14,8 @@ from av.filter import Graph
 from av.packet import Packet
 from av.stream import Discard
 
-from streametrics.containers import mp3_frame_bytes
-from streametrics.truncation import lacks_bytes, lacks_end, mp3_frames_claimed
+from streametrics.audio.containers import mp3_frame_bytes
+from streametrics.audio.truncation import lacks_bytes, lacks_end, mp3_frames_claimed
 
 #: `transcriber.SAMPLE_RATE_HZ`; that module imports numpy, which this process can do without.
 SAMPLE_RATE_HZ = 16_000

@@ -84,7 +84,7 @@ class Decoder:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
         # -P: a file named av.py in the working folder must not be imported.
         self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "streametrics.decoder_process"],
+            [sys.executable, "-P", "-m", "streametrics.audio.decoder_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

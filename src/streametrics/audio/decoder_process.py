@@ -1,4 +1,4 @@
-"""`python -m streametrics.decoder_process`: the child that decodes untrusted files, apart from the worker.
+"""`python -m streametrics.audio.decoder_process`: the child that decodes untrusted files, apart from the worker.
 
 FFmpeg's parsers meet bytes that anybody may have sent, so they run here, under limits that the process sets
 on itself and cannot lift: memory, no file written, no core, and, while FFmpeg runs, no further file or socket
@@ -28,8 +28,8 @@ from typing import Any, BinaryIO
 
 import av
 
-from streametrics.containers import DEMUXERS
-from streametrics.decode import SAMPLE_RATE_HZ, Decode, Unreadable
+from streametrics.audio.containers import DEMUXERS
+from streametrics.audio.decode import SAMPLE_RATE_HZ, Decode, Unreadable
 
 if sys.platform != "win32":
     import resource
