@@ -5,7 +5,6 @@ hear_part()   one part becomes a transcript
 write()       a transcript becomes a summary
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from streametrics.audio.decoder import Decoder, read_pcm, to_float32
 from streametrics.audio.parts import Part, PartCutter
-from streametrics.errors import AudioUnreadable, SummarizerTimeout
+from streametrics.errors import AudioUnreadable
 from streametrics.job import JobKind, JobRequest, Warn
 from streametrics.settings import Settings
 from streametrics.summarizer import Summarizer, Summary, SummaryRequest
@@ -175,17 +174,13 @@ def write(
     reporter: JobReporter,
     time_limit_s: float | None = None,
 ) -> Summary:
-    """Summarise a transcript in the language asked for.
+    """Summarise a transcript in the language asked for. Raises a SummarizerError, and what the reporter raises.
 
-    time_limit_s: when it is out, the model's call is stopped, and a writer with a fallback takes that; None for
-    no limit but the writer's own. Raises a SummarizerError, and what the reporter raises.
+    time_limit_s: how long a live chunk can wait for the model, None where nobody waits.
     """
-    stop_at = None if time_limit_s is None else time.monotonic() + time_limit_s
 
     def on_text(so_far: str, share: float) -> None:
         reporter.check()
-        if stop_at is not None and time.monotonic() >= stop_at:
-            raise SummarizerTimeout("The model's summary was not ready in time for a live stream (LIVE_DEADLINE_S).")
         reporter.written(share, so_far)
 
     reporter.check()
@@ -196,6 +191,7 @@ def write(
             streamer=request.streamer,
             game=request.game,
             title=request.title,
+            time_limit_s=time_limit_s,
         ),
         on_text=on_text,
     )

@@ -10,13 +10,17 @@ from streametrics.job import Warn
 
 @dataclass(frozen=True, slots=True)
 class SummaryRequest:
-    """What to summarise. `language` is a code that `languages.parse` accepted; the rest comes from the upload."""
+    """What to summarise. `language` is a code that `languages.parse` accepted; the rest comes from the upload.
+
+    time_limit_s: when this is out, a writer with a fallback takes it; None for no limit but the writer's own.
+    """
 
     transcript: str
     language: str
     streamer: str = ""
     game: str = ""
     title: str = ""
+    time_limit_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,8 +201,8 @@ class Worker:
         self._jobs.finish(claim, result)
 
     def _summary_time_s(self, claim: Claim) -> float | None:
-        """What is left for the model before a live chunk's summary comes too late; None where nothing replaces it."""
-        if claim.kind is not JobKind.LIVE or self._settings.summary_fallback == "error":
+        """What is left for the model before a live chunk's summary comes too late."""
+        if claim.kind is not JobKind.LIVE:
             return None
         return max(0.0, self._settings.live_deadline_s - claim.waited_s)
 

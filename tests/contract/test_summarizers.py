@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -276,6 +277,19 @@ def test_a_reason_to_stop_is_not_taken_for_the_servers_failure() -> None:
         summary = chain.summarize(REQUEST, on_text=deadline)
     assert summary.source == "extractive"
     assert summary.warnings[0].message.startswith("The live deadline is over.")
+
+
+def test_a_request_whose_time_is_out_gets_the_fallback_and_the_models_call_is_stopped() -> None:
+    late = replace(REQUEST, time_limit_s=0.2)
+    with ModelServer(states.silent_in_body) as server:
+        summary = FallbackSummarizer(ollama(server.url), ExtractiveSummarizer()).summarize(late)
+        assert server.hung_up.wait(5)
+    assert (summary.source, summary.warnings[0].code) == ("extractive", "model_server_timeout")
+    assert "LIVE_DEADLINE_S" in summary.warnings[0].message
+
+
+def test_a_writer_without_a_fallback_is_not_cut_off_by_the_time_limit() -> None:
+    assert ExtractiveSummarizer().summarize(replace(REQUEST, time_limit_s=0.0), on_text=lambda *_: None).text
 
 
 def test_a_second_try_does_not_take_text_back() -> None:

@@ -1,6 +1,8 @@
 """First the model; where it fails, the writer that is always there. The reader is told which one it was, and why."""
 
-from streametrics.errors import ModelMissing, SummarizerError, SummarizerUnavailable
+import time
+
+from streametrics.errors import ModelMissing, SummarizerError, SummarizerTimeout, SummarizerUnavailable
 from streametrics.job import Warn
 from streametrics.summarizer import (
     OnText,
@@ -17,8 +19,8 @@ class FallbackSummarizer:
     """`primary`, and `fallback` where it raises a SummarizerError.
 
     A server that is not there, or lacks the model, is found out by `health` and costs no retries: a live chunk cannot
-    wait for them. An `on_text` that raises a SummarizerError (such as SummarizerTimeout at a live deadline) gets the
-    fallback too; whatever else it raises passes through.
+    wait for them. When the request's time limit is out, the model's call is stopped and the fallback's summary is
+    final. What `on_text` raises passes through.
     """
 
     def __init__(self, primary: Summarizer, fallback: Summarizer) -> None:
@@ -35,7 +37,7 @@ class FallbackSummarizer:
                 raise SummarizerUnavailable(health.detail)
             if not health.has_model:
                 raise ModelMissing(health.detail)
-            return self._primary.summarize(request, on_text=on_text)
+            return self._primary.summarize(request, on_text=_until(request.time_limit_s, on_text))
         except SummarizerError as error:
             reason = error
         # `on_text` is not handed on: it may be what asked for the end, and the fallback takes milliseconds.
@@ -46,3 +48,18 @@ class FallbackSummarizer:
 
     def health(self) -> SummarizerHealth:
         return self._primary.health()
+
+
+def _until(time_limit_s: float | None, on_text: OnText | None) -> OnText | None:
+    """`on_text`, that ends the call once the time is out; a model's call asks several times a second."""
+    if time_limit_s is None:
+        return on_text
+    stop_at = time.monotonic() + time_limit_s
+
+    def check(so_far: str, share: float) -> None:
+        if time.monotonic() >= stop_at:
+            raise SummarizerTimeout("The model's summary was not ready in time for a live stream (LIVE_DEADLINE_S).")
+        if on_text is not None:
+            on_text(so_far, share)
+
+    return check

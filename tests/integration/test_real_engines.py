@@ -1,0 +1,94 @@
+"""Real Whisper weights behind real HTTP: what is said comes back, whatever it came in, whichever engine hears it."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from tests import sounds
+from tests.media import KINDS, encode, plain_wav
+from tests.stack import Stack, stack, until
+
+pytestmark = pytest.mark.weights
+
+SAID = sounds.clip("en/quick_brown_fox")
+
+
+@pytest.fixture(scope="module", params=["faster-whisper", "openai-whisper"])
+def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("real")
+    with stack(folder, WHISPER_ENGINE=request.param, SUMMARIZER="extractive", KEEPER_INTERVAL_S="0.2") as running:
+        running.start_all()
+        yield running
+
+
+def resampled(rate_hz: int) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+    """The spoken clip at another rate, by straight lines: good enough to be understood."""
+    samples = sounds.read(SAID.path)
+    positions = np.arange(0, len(samples), 16_000 / rate_hz)
+    return np.interp(positions, np.arange(len(samples)), samples).astype(np.float32)
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", text.lower())
+
+
+@pytest.mark.parametrize("kind", ["wav", "mp3", "m4a", "mp4", "webm-opus"])
+def test_what_is_said_comes_back(real: Stack, kind: str) -> None:
+    audio = encode(resampled(KINDS[kind].rate_hz), kind, with_video=kind == "mp4")
+
+    status = real.finished(real.submit(audio))
+
+    assert status["status"] == "done", status
+    assert words(status["result"]["text"]) == words(SAID.text)
+    assert status["result"]["speech_language"] == "en"
+    assert words(status["result"]["summary"])[:4] == words(SAID.text)[:4]
+    assert status["result"]["summary_source"] == "extractive"
+
+
+def test_the_browser_extensions_way(real: Stack) -> None:
+    """A chunk of 30 s as it cuts it, polled each second for at most 120 s; expect the states in order, then done."""
+    samples = sounds.speech(30.0)
+    positions = np.arange(0, len(samples), 16_000 / 44_100)
+    chunk = plain_wav(np.interp(positions, np.arange(len(samples)), samples).astype(np.float32), 44_100)
+
+    task_id = real.submit(chunk, time="1732412345678")
+    seen = []
+    for _ in range(120):
+        seen.append(real.status(task_id))
+        if seen[-1]["status"] in ("done", "error"):
+            break
+        time.sleep(1)  # the extension's own rhythm is what is tried here
+
+    order = ["pending", "transcribing", "transcription_complete", "summarizing", "done"]
+    steps = [order.index(status.get("current_step") or "pending") for status in seen]
+    assert steps == sorted(steps)
+    assert seen[-1]["status"] == "done"
+    assert seen[-1]["result"]["time"] == "1732412345678"
+
+
+def test_a_child_killed_in_the_middle_of_hearing_is_made_good(real: Stack) -> None:
+    task_id = real.submit(plain_wav(sounds.speech(45.0), 16_000))
+    line = re.compile(rf"job={task_id} event=claimed stage=transcribe")
+    until(lambda: line.search(real.log()), within_s=20, what="the job is claimed")
+
+    os.kill(_child(real), signal.SIGKILL)
+
+    status = real.finished(task_id, within_s=90)
+    assert status["status"] == "done", status
+    assert set(words(SAID.text)) <= set(words(status["result"]["text"]))
+
+
+def _child(real: Stack) -> int:
+    """The process that holds the model, by the name that it announces."""
+    from streametrics.live import Live
+
+    live = Live(real.redis_url)
+    try:
+        return next(int(worker.name.rsplit(":", 1)[1]) for worker in live.workers() if worker.stage == "transcribe")
+    finally:
+        live.close()
