@@ -9,6 +9,23 @@ from streametrics.job import Warn
 
 
 @dataclass(frozen=True, slots=True)
+class TimedText:
+    """A stretch of the transcript: start and end in seconds from the beginning of the recording."""
+
+    start: float
+    end: float
+    text: str
+
+
+class Notes(Protocol):
+    """Keeps what was written about pieces of a long transcript, so that no piece is paid for twice."""
+
+    def get(self, key: str) -> str | None: ...
+
+    def put(self, key: str, text: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
 class SummaryRequest:
     """What to summarise. `language` is a code that `languages.parse` accepted; the rest comes from the upload.
 
@@ -21,6 +38,10 @@ class SummaryRequest:
     game: str = ""
     title: str = ""
     time_limit_s: float | None = None
+    #: The same words with their times, in seconds, where they are known: long summaries name moments by them.
+    segments: tuple[TimedText, ...] = ()
+    #: Words of the operator's own, added to the instruction; empty for none.
+    extra_instruction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +73,21 @@ class Summarizer(Protocol):
     #: `ollama`, `extractive` or `fake`.
     source: str
 
-    def summarize(self, request: SummaryRequest, *, on_text: OnText | None = None) -> Summary:
+    def summarize(
+        self, request: SummaryRequest, *, on_text: OnText | None = None, notes: Notes | None = None
+    ) -> Summary:
         """Write the summary in `request.language`; a silent recording gets a short sentence that says so.
 
+        notes: where a writer that works piece by piece finds and leaves what it wrote about pieces.
         Raises a SummarizerError; whatever `on_text` raises passes through unchanged.
+        """
+        ...
+
+    def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
+        """Write notes on a transcript that still grows, for those pieces that will not change any more.
+
+        Returns how many were written now; 0 where nothing is to be done or the writer needs no notes. `check` is
+        called often and may raise to stop. Raises a SummarizerError.
         """
         ...
 

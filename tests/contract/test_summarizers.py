@@ -24,7 +24,7 @@ from streametrics.errors import (
     TranscriptTooLong,
 )
 from streametrics.settings import Settings
-from streametrics.summarizer import OnText, Summarizer, SummarizerHealth, Summary, SummaryRequest
+from streametrics.summarizer import Notes, OnText, Summarizer, SummarizerHealth, Summary, SummaryRequest
 from streametrics.summarizers import create
 from streametrics.summarizers.chain import FallbackSummarizer
 from streametrics.summarizers.extractive import ExtractiveSummarizer
@@ -413,7 +413,9 @@ def test_without_the_fallback_all_tries_are_made_and_the_error_is_raised() -> No
 
 def test_the_chain_hides_no_mistake_of_ours() -> None:
     class Broken(FakeSummarizer):
-        def summarize(self, request: SummaryRequest, *, on_text: OnText | None = None) -> Summary:
+        def summarize(
+            self, request: SummaryRequest, *, on_text: OnText | None = None, notes: Notes | None = None
+        ) -> Summary:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from streametrics import summarizers, transcribers
 from streametrics.settings import Settings
-from streametrics.summarizer import OnText, Summarizer, Summary, SummaryRequest
+from streametrics.summarizer import Notes, OnText, Summarizer, Summary, SummaryRequest
 from streametrics.summarizers.fake import FakeSummarizer
 from streametrics.transcriber import Transcriber
 from streametrics.transcribers.fake import FakeTranscriber
@@ -43,13 +43,15 @@ def wait(mark: str, opening: str) -> None:
 
 
 class _GatedSummarizer(FakeSummarizer):
-    def summarize(self, request: SummaryRequest, *, on_text: OnText | None = None) -> Summary:
+    def summarize(
+        self, request: SummaryRequest, *, on_text: OnText | None = None, notes: Notes | None = None
+    ) -> Summary:
         (GATE / f"summary-at-{os.getpid()}").touch()
         while not (GATE / "open-summary").exists():
             if on_text is not None:
                 on_text("growing", 0.5)
             time.sleep(0.01)
-        return super().summarize(request, on_text=on_text)
+        return super().summarize(request, on_text=on_text, notes=notes)
 
 
 def _transcriber(settings: Settings, *, progress: bool = False) -> Transcriber:

@@ -1,10 +1,12 @@
 """First the model; where it fails, the writer that is always there. The reader is told which one it was, and why."""
 
 import time
+from collections.abc import Callable
 
 from streametrics.errors import ModelMissing, SummarizerError, SummarizerTimeout, SummarizerUnavailable
 from streametrics.job import Warn
 from streametrics.summarizer import (
+    Notes,
     OnText,
     Summarizer,
     SummarizerHealth,
@@ -28,7 +30,9 @@ class FallbackSummarizer:
         self._primary = primary
         self._fallback = fallback
 
-    def summarize(self, request: SummaryRequest, *, on_text: OnText | None = None) -> Summary:
+    def summarize(
+        self, request: SummaryRequest, *, on_text: OnText | None = None, notes: Notes | None = None
+    ) -> Summary:
         if is_silent(request.transcript):
             return silent_summary(request)
         health = self._primary.health()
@@ -37,7 +41,7 @@ class FallbackSummarizer:
                 raise SummarizerUnavailable(health.detail)
             if not health.has_model:
                 raise ModelMissing(health.detail)
-            return self._primary.summarize(request, on_text=_until(request.time_limit_s, on_text))
+            return self._primary.summarize(request, on_text=_until(request.time_limit_s, on_text), notes=notes)
         except SummarizerError as error:
             reason = error
         # `on_text` is not handed on: it may be what asked for the end, and the fallback takes milliseconds.
@@ -45,6 +49,9 @@ class FallbackSummarizer:
         said = f"{reason} So the summary is made of the transcript's own sentences, in the language that was spoken."
         warnings = (Warn(reason.code, said), *summary.warnings)
         return Summary(summary.text, summary.source, summary.model, warnings)
+
+    def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
+        return self._primary.write_ahead(request, notes, check=check)
 
     def health(self) -> SummarizerHealth:
         return self._primary.health()

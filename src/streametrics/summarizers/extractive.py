@@ -10,11 +10,11 @@ summarization" (2005): what a chosen sentence has said weighs less in the next c
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from streametrics import sentences
-from streametrics.summarizer import OnText, SummarizerHealth, Summary, SummaryRequest, is_silent, silent_summary
+from streametrics.summarizer import Notes, OnText, SummarizerHealth, Summary, SummaryRequest, is_silent, silent_summary
 
 #: Scripts that put no spaces between words.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
@@ -48,13 +48,18 @@ class ExtractiveSummarizer:
 
     source = "extractive"
 
-    def summarize(self, request: SummaryRequest, *, on_text: OnText | None = None) -> Summary:
+    def summarize(
+        self, request: SummaryRequest, *, on_text: OnText | None = None, notes: Notes | None = None
+    ) -> Summary:
         if is_silent(request.transcript):
             return silent_summary(request)
         text = central_sentences(request.transcript)
         if on_text is not None:
             on_text(text, 1.0)
         return Summary(text, self.source)
+
+    def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
+        return 0
 
     def health(self) -> SummarizerHealth:
         return SummarizerHealth(reachable=True, has_model=True, detail="Picks sentences; needs no model server.")

@@ -1,10 +1,10 @@
 """A writer for tests: the same words for the same request, or the failure that was ordered."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from streametrics.errors import SummarizerError
-from streametrics.summarizer import OnText, SummarizerHealth, Summary, SummaryRequest, is_silent, silent_summary
+from streametrics.summarizer import Notes, OnText, SummarizerHealth, Summary, SummaryRequest, is_silent, silent_summary
 
 HEALTHY = SummarizerHealth(reachable=True, has_model=True, detail="The fake writer is always there.")
 
@@ -35,7 +35,9 @@ class FakeSummarizer:
         self._report = report
         self._lock = threading.Lock()
 
-    def summarize(self, request: SummaryRequest, *, on_text: OnText | None = None) -> Summary:
+    def summarize(
+        self, request: SummaryRequest, *, on_text: OnText | None = None, notes: Notes | None = None
+    ) -> Summary:
         if is_silent(request.transcript):
             return silent_summary(request)
         with self._lock:
@@ -48,6 +50,9 @@ class FakeSummarizer:
             for count in range(1, len(words) + 1):
                 on_text(" ".join(words[:count]), count / len(words))
         return Summary(" ".join(words), self.source, model="fake")
+
+    def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
+        return 0
 
     def health(self) -> SummarizerHealth:
         return self._report

@@ -28,7 +28,7 @@ from streametrics.errors import (
     TranscriptTooLong,
 )
 from streametrics.settings import Settings
-from streametrics.summarizer import OnText, SummarizerHealth, Summary, SummaryRequest, is_silent, silent_summary
+from streametrics.summarizer import Notes, OnText, SummarizerHealth, Summary, SummaryRequest, is_silent, silent_summary
 from streametrics.summarizers import exchange
 
 #: Tokens that two or three sentences need in any language. Without a bound some answers never end.
@@ -71,7 +71,9 @@ class OllamaSummarizer:
         self._clock = clock
         self._load_timeout_s = load_timeout_s
 
-    def summarize(self, request: SummaryRequest, *, on_text: OnText | None = None) -> Summary:
+    def summarize(
+        self, request: SummaryRequest, *, on_text: OnText | None = None, notes: Notes | None = None
+    ) -> Summary:
         """As the contract says. `on_text` is also called, with what it was told last, about four times a second while
         nothing comes: in the queue for a turn, while the model loads, and between two tries."""
         if is_silent(request.transcript):
@@ -98,6 +100,9 @@ class OllamaSummarizer:
                 if attempt <= self._settings.mistral_max_retries:
                     self._pause(self._settings.mistral_retry_delay * attempt, progress)
         raise last
+
+    def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
+        return 0
 
     def health(self) -> SummarizerHealth:
         call = self._call("/api/tags")

@@ -1,0 +1,78 @@
+"""The contract of a model on a server: messages in, text out. What to ask it stands in `prompts`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol, TypedDict
+
+
+class Message(TypedDict):
+    """One turn of a chat, as model servers take it."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model wrote.
+
+    text: as it came, stripped. was_cut: it ended at `max_tokens` and not by itself. prompt_tokens: how many tokens
+    the server counted in the messages, None where it does not say.
+    """
+
+    text: str
+    was_cut: bool = False
+    prompt_tokens: int | None = None
+
+
+class Condition(StrEnum):
+    """How far a model server is; each needs something else of a person."""
+
+    UNREACHABLE = "unreachable"  #: nothing answers, or what answers is no such server
+    MODEL_MISSING = "model_missing"  #: it answers and does not have the model
+    COLD = "cold"  #: it has the model and must load it first
+    WARM = "warm"  #: the model is in memory
+    FAILING = "failing"  #: it answers, and its last calls failed
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHealth:
+    """A cheap look; `detail` is a sentence that says what to do where something is to be done."""
+
+    condition: Condition
+    detail: str
+
+
+#: Called as text grows with all of it so far, and a few times a second while nothing comes. May raise to stop the call.
+OnAnswer = Callable[[str, float], None]
+
+
+class ChatModel(Protocol):
+    """Thread-safe: several calls may run at once, or wait for their turn."""
+
+    #: `ollama`, `openai_compatible` or `fake`.
+    source: str
+    model: str
+    #: Tokens of prompt and answer together.
+    context_tokens: int
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        schema: dict[str, Any] | None = None,
+        on_answer: OnAnswer | None = None,
+    ) -> Answer:
+        """Have the model answer, in at most `max_tokens` tokens, as JSON by `schema` where one is given.
+
+        Retries, waits for a turn and loading are inside. Raises TranscriptTooLong (the prompt does not fit),
+        ModelMissing, SummarizerUnavailable, SummarizerTimeout, SummarizerBusy, SummarizerRefused, SummaryUnusable
+        (nothing but white space); whatever `on_answer` raises passes through and ends the call at once.
+        """
+        ...
+
+    def health(self) -> ModelHealth:
+        """Look cheaply (at most about a second); never raises."""
+        ...
