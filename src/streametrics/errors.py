@@ -7,6 +7,7 @@ StreametricsError
 ├── UploadTooLarge            413
 ├── JobUnknown                404
 ├── JobExpired                410
+├── JobNotReady               409
 ├── Unauthorized              401
 ├── Forbidden                 403
 ├── QueueUnavailable          503
@@ -70,6 +71,12 @@ class JobExpired(StreametricsError):
     """This job's result has expired and was erased: send the audio again."""
 
     code, status = "job_expired", 410
+
+
+class JobNotReady(StreametricsError):
+    """This job has no transcript yet: wait until it is done."""
+
+    code, status = "job_not_ready", 409
 
 
 class Unauthorized(StreametricsError):

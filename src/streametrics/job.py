@@ -61,6 +61,10 @@ class JobRequest:
     time: str
     title: str
     speech_language: str | None = None
+    #: Of a summary that is made anew: the job it comes from, another model, words added to the instruction.
+    parent_task_id: str | None = None
+    summary_model: str | None = None
+    extra_instruction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +161,19 @@ class JobResult:
     speech_language: str | None
     segments: list[dict[str, Any]] = field(default_factory=list)
     warnings: tuple[Warn, ...] = ()
+    prompt_version: str | None = None
 
     def body(self, request: JobRequest) -> dict[str, Any]:
         """The JSON under `result`."""
-        return {
+        parent = {"parent_task_id": request.parent_task_id} if request.parent_task_id else {}
+        return parent | {
             "text": self.text,
             "summary": self.summary,
             "time": request.time,
             "streamerName": request.streamer,
             "summary_source": self.summary_source,
             "model": self.model,
+            "prompt_version": self.prompt_version,
             "speech_language": self.speech_language,
             "segments": self.segments,
             "warnings": [warning.as_dict() for warning in self.warnings],
@@ -217,3 +224,8 @@ class WakeUp:
     stage: Stage
     kind: JobKind
     number: int
+
+
+def transcript_text(transcript: dict[str, Any]) -> str:
+    """All words of a stored transcript in one line."""
+    return " ".join(segment["text"] for segment in transcript["segments"] if segment["text"])

@@ -2,10 +2,10 @@
 
 import logging
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from streametrics.errors import JobExpired, JobFailed, JobUnknown, QueueUnavailable
+from streametrics.errors import JobExpired, JobFailed, JobNotReady, JobUnknown, QueueUnavailable
 from streametrics.job import (
     SUMMARIZING_FROM,
     TRANSCRIBED_AT,
@@ -19,6 +19,7 @@ from streametrics.job import (
     Stage,
     WakeUp,
     Warn,
+    transcript_text,
 )
 from streametrics.live import Live
 from streametrics.queue import Queue
@@ -27,6 +28,7 @@ from streametrics.store.audio import AudioStore
 from streametrics.store.checkpoints import Checkpoints
 from streametrics.store.claims import Claims
 from streametrics.store.database import Database
+from streametrics.store.notes import JobNotes
 from streametrics.store.records import JobRecord, JobRecords
 
 #: What a poller sees after Redis has lost its memory.
@@ -79,15 +81,46 @@ class Jobs:
 
     def status(self, task_id: str) -> JobStatus:
         """Where a job stands. Raises JobUnknown, JobExpired."""
+        record = self._record(task_id)
+        waiting = record.state is JobState.QUEUED
+        snapshot = None if waiting or record.state.is_final else self.live.snapshot(task_id)
+        return _status(record, snapshot)
+
+    def redo(self, task_id: str, *, language: str | None, model: str | None, extra_instruction: str) -> str:
+        """Summarise a job's transcript anew, as a job of its own; returns its id.
+
+        Raises JobUnknown, JobExpired, JobNotReady, QueueUnavailable; nothing is left of the new job then.
+        """
+        record = self._record(task_id)
+        transcript = _stored_transcript(record)
+        if transcript is None:
+            raise JobNotReady
+        request = replace(
+            record.request,
+            language=language or record.request.language,
+            parent_task_id=task_id,
+            summary_model=model,
+            extra_instruction=extra_instruction,
+        )
+        redone_id = str(uuid.uuid4())
+        # What was wrong with the sound stays; what was wrong with the first summary does not.
+        warnings = tuple(warning for warning in record.warnings if warning.code.startswith("audio_"))
+        self.records.insert_redo(redone_id, request, owner=record.owner, transcript=transcript, warnings=warnings)
+        try:
+            self.queue.send(WakeUp(redone_id, Stage.SUMMARIZE, JobKind.LONG, 0))
+        except BaseException:
+            self.records.delete(redone_id)
+            raise
+        return redone_id
+
+    def _record(self, task_id: str) -> JobRecord:
         record = self.records.get(task_id)
         if record is None:
             raise JobUnknown
         # The keeper may be a moment late; the promise is the age.
         if record.erased or (record.age_s is not None and record.age_s > self.settings.result_ttl_s):
             raise JobExpired
-        waiting = record.state is JobState.QUEUED
-        snapshot = None if waiting or record.state.is_final else self.live.snapshot(task_id)
-        return _status(record, snapshot)
+        return record
 
     # For workers
 
@@ -130,6 +163,29 @@ class Jobs:
         merged = self._checkpoints.store_part(claim, transcript, merge_transcripts)
         if merged is not None:
             self._transcribed(claim)
+            return
+        try:
+            self.queue.send_ahead(claim.task_id)
+        except QueueUnavailable:
+            logger.warning("notes are not written ahead; the summary takes longer")
+
+    def transcribed_so_far(self, task_id: str) -> tuple[JobRequest, dict[str, Any]] | None:
+        """Of a recording in parts: what was asked, and the transcript up to the first part that is missing."""
+        record = self.records.get(task_id)
+        if record is None or record.state is not JobState.TRANSCRIBING:
+            return None
+        pieces: list[tuple[float, dict[str, Any]]] = []
+        reached_s = 0.0
+        for start_s, end_s, transcript in self.records.finished_parts(task_id):
+            if start_s != reached_s:
+                break
+            pieces.append((start_s, transcript))
+            reached_s = end_s
+        return record.request, merge_transcripts(pieces)
+
+    def notes(self, task_id: str) -> JobNotes:
+        """Where notes on this job's transcript are kept."""
+        return JobNotes(self.database, task_id)
 
     def store_transcript(
         self, claim: Claim, transcript: dict[str, Any], *, audio_s: float, warnings: tuple[Warn, ...]
@@ -180,6 +236,13 @@ class Jobs:
             logger.warning("audio not deleted; the keeper will: %s", error)
 
 
+def _stored_transcript(record: JobRecord) -> dict[str, Any] | None:
+    """The words of a job that has ended, wherever they are kept; None where there are none."""
+    if record.result is not None:
+        return {"language": record.result["speech_language"], "segments": record.result["segments"]}
+    return record.transcript if record.state.is_final else None
+
+
 def merge_transcripts(pieces: list[tuple[float, dict[str, Any]]]) -> dict[str, Any]:
     """One transcript out of those of the parts, given as (start in seconds, transcript).
 
@@ -200,11 +263,6 @@ def merge_transcripts(pieces: list[tuple[float, dict[str, Any]]]) -> dict[str, A
                 seconds_by_language[piece["language"]] = seconds_by_language.get(piece["language"], 0.0) + spoken_s
     language = max(seconds_by_language, key=lambda code: seconds_by_language[code], default=None)
     return {"language": language, "segments": segments}
-
-
-def transcript_text(transcript: dict[str, Any]) -> str:
-    """All words of a stored transcript in one line."""
-    return " ".join(segment["text"] for segment in transcript["segments"] if segment["text"])
 
 
 def _status(record: JobRecord, snapshot: Snapshot | None) -> JobStatus:

@@ -6,7 +6,7 @@ write()       a transcript becomes a summary
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from streametrics.audio.decoder import Decoder, read_pcm, to_float32
 from streametrics.audio.parts import Part, PartCutter
 from streametrics.errors import AudioUnreadable
-from streametrics.job import JobKind, JobRequest, Warn
+from streametrics.job import JobKind, JobRequest, Warn, transcript_text
 from streametrics.settings import Settings
-from streametrics.summarizer import Summarizer, Summary, SummaryRequest
+from streametrics.summarizer import Notes, Summarizer, Summary, SummaryRequest, TimedText
 from streametrics.transcriber import SAMPLE_RATE_HZ, Segment, Transcriber, Transcript
 
 #: A chunk may be this much over the limit of a live one: encoders pad their last frame. Seconds.
@@ -167,14 +167,15 @@ def _transcribe(
 
 
 def write(
-    text: str,
+    transcript: dict[str, Any],
     request: JobRequest,
     *,
     summarizer: Summarizer,
     reporter: JobReporter,
+    notes: Notes,
     time_limit_s: float | None = None,
 ) -> Summary:
-    """Summarise a transcript in the language asked for. Raises a SummarizerError, and what the reporter raises.
+    """Summarise a stored transcript in the language asked for. Raises a SummarizerError, and what the reporter raises.
 
     time_limit_s: how long a live chunk can wait for the model, None where nobody waits.
     """
@@ -184,16 +185,32 @@ def write(
         reporter.written(share, so_far)
 
     reporter.check()
-    return summarizer.summarize(
-        SummaryRequest(
-            transcript=text,
-            language=request.language,
-            streamer=request.streamer,
-            game=request.game,
-            title=request.title,
-            time_limit_s=time_limit_s,
-        ),
-        on_text=on_text,
+    asked = replace(_summary_request(transcript, request), time_limit_s=time_limit_s)
+    return summarizer.summarize(asked, on_text=on_text, notes=notes)
+
+
+def write_ahead(
+    transcript: dict[str, Any],
+    request: JobRequest,
+    *,
+    summarizer: Summarizer,
+    notes: Notes,
+    check: Callable[[], None],
+) -> int:
+    """Write notes on a transcript that still grows; returns how many are new. `check` may raise to stop."""
+    return summarizer.write_ahead(_summary_request(transcript, request), notes, check=check)
+
+
+def _summary_request(transcript: dict[str, Any], request: JobRequest) -> SummaryRequest:
+    segments = tuple(TimedText(**segment) for segment in transcript["segments"])
+    return SummaryRequest(
+        transcript=transcript_text(transcript),
+        segments=segments,
+        language=request.language,
+        streamer=request.streamer,
+        game=request.game,
+        title=request.title,
+        extra_instruction=request.extra_instruction,
     )
 
 

@@ -13,6 +13,7 @@ from streametrics.settings import Settings
 
 LIVE, LONG, SUMMARISE = "live", "long", "summarise"
 QUEUES = (LIVE, LONG, SUMMARISE)
+WRITE_AHEAD = "streametrics.write_ahead"
 TASKS = {Stage.TRANSCRIBE: "streametrics.transcribe", Stage.SUMMARIZE: "streametrics.summarise"}
 
 logger = logging.getLogger(__name__)
@@ -90,14 +91,17 @@ class Queue:
 
     def send(self, wake_up: WakeUp) -> None:
         """Ask some worker to look at a job. Raises QueueUnavailable within 5 s."""
+        message_id = f"{wake_up.task_id}.{wake_up.stage}.{wake_up.number}"
+        self._send(TASKS[wake_up.stage], [wake_up.task_id], message_id, queue_of(wake_up))
+
+    def send_ahead(self, task_id: str) -> None:
+        """Ask some worker to write notes on what is transcribed of a long recording. Raises QueueUnavailable."""
+        self._send(WRITE_AHEAD, [task_id], f"{task_id}.ahead", SUMMARISE)
+
+    def _send(self, task: str, arguments: list[str], message_id: str, queue: str) -> None:
         try:
             self._celery.send_task(
-                TASKS[wake_up.stage],
-                args=[wake_up.task_id],
-                task_id=f"{wake_up.task_id}.{wake_up.stage}.{wake_up.number}",
-                queue=queue_of(wake_up),
-                retry=False,
-                ignore_result=True,
+                task, args=arguments, task_id=message_id, queue=queue, retry=False, ignore_result=True
             )
         except (OperationalError, OSError) as error:
             logger.warning("queue unavailable: %s", error)

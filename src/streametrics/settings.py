@@ -101,6 +101,13 @@ class Settings(BaseSettings):
     def effective_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'streametrics.db'}"
 
+    def with_model(self, model: str | None) -> "Settings":
+        """The same settings with another model for summaries; None changes nothing."""
+        if model is None:
+            return self
+        names = {"mistral_model", "openai_model"} & set(type(self).model_fields)
+        return self.model_copy(update=dict.fromkeys(names, model))
+
     @property
     def max_upload_bytes(self) -> int:
         return self.max_upload_mb * 1_000_000

@@ -52,6 +52,8 @@ class Summary:
     source: str
     model: str | None = None
     warnings: tuple[Warn, ...] = ()
+    #: Of the words that asked for it; None where no model was asked.
+    prompt_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,12 @@ from streametrics.errors import (
     Interrupted,
     JobFailed,
     StaleAttempt,
+    SummarizerError,
     TimedOut,
     UnsafeSettings,
 )
-from streametrics.job import Claim, JobKind, JobResult, Stage
-from streametrics.jobs import Jobs, transcript_text
+from streametrics.job import Claim, JobKind, JobResult, Stage, transcript_text
+from streametrics.jobs import Jobs
 from streametrics.lease import Lease
 from streametrics.live import WorkerPresence
 from streametrics.logs import about_job
@@ -41,6 +42,7 @@ logger = logging.getLogger(__name__)
 class Worker:
     """One process's tools for the work, made once. `transcriber` is None where only summaries are written.
 
+    make_summarizer: the writer for a model, None for the settings' own; it keeps what it made.
     time_limit_error: what the task framework raises in the middle of work that takes too long.
     """
 
@@ -49,14 +51,16 @@ class Worker:
         settings: Settings,
         jobs: Jobs,
         *,
-        summarizer: Summarizer,
+        make_summarizer: Callable[[str | None], Summarizer],
         transcriber: Transcriber | None,
         decoder: Decoder | None,
         time_limit_error: type[BaseException] = TimedOut,
     ) -> None:
         self._settings = settings
         self._jobs = jobs
-        self._summarizer = summarizer
+        self._make_summarizer = make_summarizer
+        self._ahead: set[str] = set()
+        self._ahead_lock = threading.Lock()
         self._transcriber = transcriber
         self._decoder = decoder
         self._time_limit_error = time_limit_error
@@ -71,6 +75,46 @@ class Worker:
     def summarise(self, task_id: str, worker: str) -> None:
         """Write this job's summary."""
         self._work(task_id, Stage.SUMMARIZE, worker, self._summarise)
+
+    def write_ahead(self, task_id: str) -> None:
+        """Write notes on what is transcribed of a long recording, until it has caught up.
+
+        Nothing depends on it but time: it holds no claim, and what it does not get done the summary does.
+        """
+        with self._ahead_lock:
+            if task_id in self._ahead:
+                return
+            self._ahead.add(task_id)
+        try:
+            with about_job(task_id):
+                self._catch_up(task_id)
+        except Interrupted:
+            logger.info("event=write_ahead_stopped")
+        except (SummarizerError, DatabaseUnavailable) as error:
+            logger.warning("event=write_ahead_failed code=%s", error.code)
+        finally:
+            with self._ahead_lock:
+                self._ahead.discard(task_id)
+
+    def _catch_up(self, task_id: str) -> None:
+        seen = -1
+        while (found := self._jobs.transcribed_so_far(task_id)) is not None:
+            request, transcript = found
+            if len(transcript["segments"]) == seen:
+                return
+            seen = len(transcript["segments"])
+            written = pipeline.write_ahead(
+                transcript,
+                request,
+                summarizer=self._make_summarizer(request.summary_model),
+                notes=self._jobs.notes(task_id),
+                check=self._check_not_stopping,
+            )
+            logger.info("event=written_ahead notes=%d", written)
+
+    def _check_not_stopping(self) -> None:
+        if self.stopping.is_set():
+            raise Interrupted
 
     def _work(self, task_id: str, stage: Stage, worker: str, do: Callable[[Claim, Lease], None]) -> None:
         with about_job(task_id):
@@ -181,19 +225,20 @@ class Worker:
 
     def _summarise(self, claim: Claim, lease: Lease) -> None:
         assert claim.transcript is not None
-        text = transcript_text(claim.transcript)
         summary = pipeline.write(
-            text,
+            claim.transcript,
             claim.request,
-            summarizer=self._summarizer,
+            summarizer=self._make_summarizer(claim.request.summary_model),
             reporter=lease,
+            notes=self._jobs.notes(claim.task_id),
             time_limit_s=self._summary_time_s(claim),
         )
         result = JobResult(
-            text=text,
+            text=transcript_text(claim.transcript),
             summary=summary.text,
             summary_source=summary.source,
             model=summary.model,
+            prompt_version=summary.prompt_version,
             speech_language=claim.transcript["language"],
             segments=claim.transcript["segments"],
             warnings=(*claim.warnings, *summary.warnings),
@@ -210,7 +255,7 @@ class Worker:
         """A cheap look, remembered for a while: every job in work says so when nobody answers."""
         seen_at, missing = self._model_server_seen
         if time.monotonic() - seen_at >= HEALTH_VALID_S:
-            missing = not self._summarizer.health().reachable
+            missing = not self._make_summarizer(None).health().reachable
             self._model_server_seen = (time.monotonic(), missing)
         return missing
 

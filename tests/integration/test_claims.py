@@ -152,9 +152,10 @@ TestLife = Life.TestCase
 
 
 def test_two_claims_of_one_job_give_it_to_one(tmp_path: Path) -> None:
-    with database(tmp_path) as url:
-        records = JobRecords(Database(url))
-        store = Claims(Database(url), lease_s=10.0, deadline_s=600.0)
+    with database(tmp_path) as url, contextlib.ExitStack() as stack:
+        opened = stack.enter_context(contextlib.closing(Database(url)))
+        records = JobRecords(opened)
+        store = Claims(opened, lease_s=10.0, deadline_s=600.0)
         records.insert("a", REQUEST, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
 
         first = store.claim("a", Stage.TRANSCRIBE, "one")
@@ -164,9 +165,10 @@ def test_two_claims_of_one_job_give_it_to_one(tmp_path: Path) -> None:
 
 
 def test_a_job_that_is_given_back_for_later_cannot_be_claimed_before(tmp_path: Path) -> None:
-    with database(tmp_path) as url:
-        records = JobRecords(Database(url))
-        store = Claims(Database(url), lease_s=10.0, deadline_s=600.0)
+    with database(tmp_path) as url, contextlib.ExitStack() as stack:
+        opened = stack.enter_context(contextlib.closing(Database(url)))
+        records = JobRecords(opened)
+        store = Claims(opened, lease_s=10.0, deadline_s=600.0)
         records.insert("a", REQUEST, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
         claim = store.claim("a", Stage.TRANSCRIBE, "one")
         assert claim is not None
@@ -178,9 +180,10 @@ def test_a_job_that_is_given_back_for_later_cannot_be_claimed_before(tmp_path: P
 
 
 def test_a_stopping_worker_gives_back_its_own_and_no_others(tmp_path: Path) -> None:
-    with database(tmp_path) as url:
-        records = JobRecords(Database(url))
-        store = Claims(Database(url), lease_s=10.0, deadline_s=600.0)
+    with database(tmp_path) as url, contextlib.ExitStack() as stack:
+        opened = stack.enter_context(contextlib.closing(Database(url)))
+        records = JobRecords(opened)
+        store = Claims(opened, lease_s=10.0, deadline_s=600.0)
         for task_id, worker in (("a", "one"), ("b", "two")):
             records.insert(task_id, REQUEST, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
             assert store.claim(task_id, Stage.TRANSCRIBE, worker)

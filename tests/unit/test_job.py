@@ -2,8 +2,8 @@
 
 import pytest
 
-from streametrics.job import JobRequest, JobResult, JobState, JobStatus, Warn, error_body
-from streametrics.jobs import merge_transcripts, transcript_text
+from streametrics.job import JobRequest, JobResult, JobState, JobStatus, Warn, error_body, transcript_text
+from streametrics.jobs import merge_transcripts
 
 REQUEST = JobRequest(streamer="Zoë", language="en", game="", time="1732412345678", title="")
 

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from streametrics.errors import InvalidRequest
 from streametrics.logs import about_job
+from streametrics.redo import REDO_FIELDS, redo_request
 from streametrics.rendering import error_response
 from streametrics.routes.state import StateOf
 from streametrics.uploads import FIELD_LIMITS, FILE_FIELD, OPTIONAL_FIELDS
@@ -28,6 +29,15 @@ def _form_schema() -> dict[str, Any]:
         "properties": {FILE_FIELD: {"type": "string", "format": "binary"}, **texts},
     }
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+def _redo_schema() -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": "string", "maxLength": limit} for name, limit in REDO_FIELDS.items()},
+    }
+    kinds = ("application/x-www-form-urlencoded", "application/json")
+    return {"requestBody": {"required": False, "content": {kind: {"schema": schema} for kind in kinds}}}
 
 
 # Both spellings are one route: a redirect would make a client send its upload twice.
@@ -55,6 +65,25 @@ async def submit(request: Request, state: StateOf) -> JSONResponse:
     with about_job(task_id):
         logger.info("event=accepted kind=%s container=%s", upload.kind, upload.container)
     return JSONResponse({"task_id": task_id})
+
+
+@router.post(
+    "/{task_id}/resummarize",
+    summary="Summarise a finished job's transcript anew, as a job of its own",
+    openapi_extra=_redo_schema(),
+)
+async def resummarize(task_id: str, request: Request, state: StateOf) -> JSONResponse:
+    asked = await redo_request(request.headers.get("content-type", ""), request.stream())
+
+    def redo() -> str:
+        return state.jobs.redo(
+            task_id, language=asked.language, model=asked.model, extra_instruction=asked.extra_instruction
+        )
+
+    redone_id = await to_thread.run_sync(redo)
+    with about_job(redone_id):
+        logger.info("event=accepted_redo parent=%s", task_id)
+    return JSONResponse({"task_id": redone_id})
 
 
 @router.get("/status/{task_id}", summary="Where a job stands, and its result")

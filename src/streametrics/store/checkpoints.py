@@ -13,7 +13,7 @@ from streametrics.errors import JobFailed, StaleAttempt
 from streametrics.job import Claim, JobKind, JobState, Stage, WakeUp, Warn
 from streametrics.store.claims import held_row, released
 from streametrics.store.database import Database, now
-from streametrics.store.models import jobs, parts
+from streametrics.store.models import jobs, notes, parts
 from streametrics.store.records import DECODED, FINAL_STATES
 
 #: Joins the parts' transcripts, given as (start in seconds, transcript) in the order of the recording.
@@ -118,15 +118,18 @@ class Checkpoints:
 
     def finish(self, claim: Claim, result: dict[str, Any], warnings: tuple[Warn, ...]) -> None:
         """The job is done, for good."""
-        self._write(
-            claim,
-            state=JobState.DONE,
-            result=result,
-            warnings=_as_json(warnings),
-            transcript=None,
-            finished_at=now(),
-            **released(tries=0),
-        )
+        with self._database.write() as connection:
+            self._update(
+                connection,
+                claim,
+                state=JobState.DONE,
+                result=result,
+                warnings=_as_json(warnings),
+                transcript=None,
+                finished_at=now(),
+                **released(tries=0),
+            )
+            connection.execute(delete(notes).where(notes.c.task_id == claim.task_id))
 
     def fail(self, task_id: str, error: JobFailed, claim: Claim | None = None) -> str | None:
         """The job failed, for good. Returns the key of audio that nobody needs any more.
@@ -153,6 +156,7 @@ class Checkpoints:
                 )
             )
             connection.execute(delete(parts).where(parts.c.task_id == task_id))
+            connection.execute(delete(notes).where(notes.c.task_id == task_id))
             return job.audio_key if isinstance(job.audio_key, str) else None
 
     def _write(self, claim: Claim, **values: object) -> None:

@@ -38,6 +38,11 @@ jobs = Table(
     Column("time_raw", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("speech_language", String(8)),
+    #: The job whose transcript this one summarises anew.
+    Column("parent_task_id", String(36)),
+    #: Another model than the settings' one, and words added to the instruction.
+    Column("summary_model", String(100)),
+    Column("extra_instruction", Text, nullable=False, default="", server_default=""),
     #: Where the sound lies in its stream, when the stream is known.
     Column("offset_s", Float),
     #: Length of the sound; null until it is decoded.
@@ -70,6 +75,15 @@ parts = Table(
     *_lease_columns(),
     #: Null until the part is transcribed; its times count from the part's own start.
     Column("transcript", JSON(none_as_null=True)),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("task_id", String(36), ForeignKey("jobs.task_id", ondelete="CASCADE"), primary_key=True),
+    #: A hash of all that the note was made from.
+    Column("key", String(80), primary_key=True),
+    Column("text", Text, nullable=False),
 )
 
 facts = Table(

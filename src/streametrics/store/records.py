@@ -30,6 +30,9 @@ class JobRecord:
     error_code: str | None
     age_s: float | None
     erased: bool
+    request: JobRequest
+    #: None until the sound is decoded and cut, and again once it is transcribed.
+    container: str | None = None
 
 
 def request_of(row: Row[Any]) -> JobRequest:
@@ -40,11 +43,28 @@ def request_of(row: Row[Any]) -> JobRequest:
         time=row.time_raw,
         title=row.title,
         speech_language=row.speech_language,
+        parent_task_id=row.parent_task_id,
+        summary_model=row.summary_model,
+        extra_instruction=row.extra_instruction,
     )
 
 
 def warnings_of(row: Row[Any]) -> tuple[Warn, ...]:
     return tuple(Warn(**warning) for warning in row.warnings)
+
+
+def _columns(request: JobRequest) -> dict[str, Any]:
+    return {
+        "streamer": request.streamer,
+        "language": request.language,
+        "game": request.game,
+        "time_raw": request.time,
+        "title": request.title,
+        "speech_language": request.speech_language,
+        "parent_task_id": request.parent_task_id,
+        "summary_model": request.summary_model,
+        "extra_instruction": request.extra_instruction,
+    }
 
 
 class JobRecords:
@@ -64,16 +84,30 @@ class JobRecords:
                     owner=owner,
                     kind=kind,
                     state=JobState.QUEUED,
-                    streamer=request.streamer,
-                    language=request.language,
-                    game=request.game,
-                    time_raw=request.time,
-                    title=request.title,
-                    speech_language=request.speech_language,
                     received_at=now(),
                     sent_at=now(),
                     audio_key=audio_key,
                     container=container,
+                    **_columns(request),
+                )
+            )
+
+    def insert_redo(
+        self, task_id: str, request: JobRequest, *, owner: str, transcript: dict[str, Any], warnings: tuple[Warn, ...]
+    ) -> None:
+        """Write the row of a job that begins with a transcript."""
+        with self._database.write() as connection:
+            connection.execute(
+                insert(jobs).values(
+                    task_id=task_id,
+                    owner=owner,
+                    kind=JobKind.LONG,
+                    state=JobState.TRANSCRIBED,
+                    transcript=transcript,
+                    warnings=[warning.as_dict() for warning in warnings],
+                    received_at=now(),
+                    sent_at=now(),
+                    **_columns(request),
                 )
             )
 
@@ -101,6 +135,8 @@ class JobRecords:
             error_code=row.error_code,
             age_s=row.age_s,
             erased=row.erased_at is not None,
+            request=request_of(row),
+            container=row.container,
         )
 
     def finished_parts(self, task_id: str) -> list[tuple[float, float, dict[str, Any]]]:
@@ -145,6 +181,7 @@ class JobRecords:
                     game="",
                     time_raw="",
                     title="",
+                    extra_instruction="",
                     transcript=None,
                     result=None,
                     error=None,

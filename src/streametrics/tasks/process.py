@@ -4,6 +4,7 @@ A process that transcribes can also summarise (`--pool=solo` with all queues); o
 never loads Whisper.
 """
 
+import functools
 import logging
 import threading
 
@@ -60,10 +61,10 @@ def _create(stage: Stage) -> Worker:
 
 def _load(stage: Stage, settings: Settings, jobs: Jobs) -> tuple[Worker, dict[str, str]]:
     refuse_other_database(jobs)
-    summarizer = summarizers.create(settings)
+    make_summarizer = functools.lru_cache(maxsize=4)(lambda model: summarizers.create(settings.with_model(model)))
     if stage is Stage.SUMMARIZE:
-        worker = Worker(settings, jobs, summarizer=summarizer, transcriber=None, decoder=None)
-        return worker, {"summarizer": summarizer.source}
+        worker = Worker(settings, jobs, make_summarizer=make_summarizer, transcriber=None, decoder=None)
+        return worker, {"summarizer": make_summarizer(None).source}
     decoder = Decoder()
     decoder.start()
     transcriber = transcribers.create(settings)
@@ -71,7 +72,7 @@ def _load(stage: Stage, settings: Settings, jobs: Jobs) -> tuple[Worker, dict[st
     worker = Worker(
         settings,
         jobs,
-        summarizer=summarizer,
+        make_summarizer=make_summarizer,
         transcriber=transcriber,
         decoder=decoder,
         time_limit_error=SoftTimeLimitExceeded,

@@ -3,7 +3,7 @@
 from celery import Task, shared_task
 
 from streametrics.job import Stage
-from streametrics.queue import TASKS
+from streametrics.queue import TASKS, WRITE_AHEAD
 from streametrics.tasks import process
 
 
@@ -17,3 +17,9 @@ def transcribe(self: Task, task_id: str) -> None:
 def summarise(self: Task, task_id: str) -> None:
     """Write a job's summary."""
     process.summarising_worker().summarise(task_id, self.request.hostname)
+
+
+@shared_task(name=WRITE_AHEAD)  # type: ignore[untyped-decorator]
+def write_ahead(task_id: str) -> None:
+    """Write notes on what is transcribed of a long recording so far."""
+    process.summarising_worker().write_ahead(task_id)

@@ -1,0 +1,30 @@
+"""What was written about pieces of a long transcript, until its job ends."""
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from streametrics.store.database import Database
+from streametrics.store.models import notes
+
+
+class JobNotes:
+    """One job's notes, by key. They go with the job's end, for they tell what was said."""
+
+    def __init__(self, database: Database, task_id: str) -> None:
+        self._database = database
+        self._task_id = task_id
+
+    def get(self, key: str) -> str | None:
+        """The note, or None where none is kept."""
+        query = select(notes.c.text).where(notes.c.task_id == self._task_id, notes.c.key == key)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def put(self, key: str, text: str) -> None:
+        """Keep a note; the first one under a key stays, and none is kept of a job that is gone."""
+        try:
+            with self._database.write() as connection:
+                connection.execute(insert(notes).values(task_id=self._task_id, key=key, text=text))
+        except IntegrityError:
+            # Another worker wrote the same note at the same time, or the job's row was deleted meanwhile.
+            return
