@@ -163,11 +163,8 @@ class Jobs:
         merged = self._checkpoints.store_part(claim, transcript, merge_transcripts)
         if merged is not None:
             self._transcribed(claim)
-            return
-        try:
-            self.queue.send_ahead(claim.task_id)
-        except QueueUnavailable:
-            logger.warning("notes are not written ahead; the summary takes longer")
+        elif self.settings.write_ahead:
+            self._wake_ahead(claim.task_id)
 
     def transcribed_so_far(self, task_id: str) -> tuple[JobRequest, dict[str, Any]] | None:
         """Of a recording in parts: what was asked, and the transcript up to the first part that is missing."""
@@ -226,6 +223,12 @@ class Jobs:
             self.queue.send(wake_up)
         except QueueUnavailable:
             logger.warning("wake-up not sent; the keeper will")
+
+    def _wake_ahead(self, task_id: str) -> None:
+        try:
+            self.queue.send_ahead(task_id)
+        except QueueUnavailable:
+            logger.warning("notes are not written ahead; the summary takes longer")
 
     def _delete_audio(self, key: str | None) -> None:
         if key is None:

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     #: What happens when the model's summary cannot be had.
     summary_fallback: Literal["extractive", "error"] = "extractive"
     summarizer_concurrency: PositiveInt = 1
+    #: Summarise a long recording piece by piece while it is still being transcribed.
+    write_ahead: bool = True
     ollama_url: str = "http://localhost:11434"
     mistral_model: str = "mistral"
     mistral_num_ctx: PositiveInt = 8192
