@@ -1,0 +1,98 @@
+"""A worker whose engine and model take a known time: what is measured is the service, not them.
+
+The engine takes `PACED_ENGINE_S` for a minute of sound. The model reads `PACED_READ` and writes `PACED_WRITE`
+tokens a second; a token is a word here.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from streametrics import summarizers, transcribers
+from streametrics.chat_model import Answer, Condition, Message, ModelHealth, OnAnswer
+from streametrics.settings import Settings
+from streametrics.summarizer import Summarizer
+from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcriber, Transcript
+
+#: Two and a half words a second is a lively speaker.
+WORDS_PER_SECOND = 2.5
+SEGMENT_S = 5.0
+ANSWER = "Ada beats the dragon and thanks the chat. Then she sells the sword."
+
+
+class PacedTranscriber:
+    """Says numbered words at a speaker's pace, and takes its time for them."""
+
+    engine, model, precision = "fake", "paced", "none"
+
+    def __init__(self, seconds_per_minute: float) -> None:
+        self._seconds_per_minute = seconds_per_minute
+
+    def transcribe(
+        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+    ) -> Transcript:
+        length_s = len(samples) / SAMPLE_RATE_HZ
+        segments = []
+        for start in np.arange(0, length_s, SEGMENT_S):
+            end = min(start + SEGMENT_S, length_s)
+            time.sleep((end - start) / 60 * self._seconds_per_minute)
+            count = int((end - start) * WORDS_PER_SECOND)
+            text = " ".join(f"word{int(start * 10) + index}" for index in range(count)) + "."
+            segments.append(Segment(float(start), float(end), text))
+            if on_segment is not None:
+                on_segment(segments[-1])
+        return Transcript(tuple(segments), "en")
+
+
+class PacedModel:
+    """Answers three sentences after the time that reading and writing take."""
+
+    source, model = "fake", "paced"
+
+    def __init__(self, *, read_per_s: float, write_per_s: float, context_tokens: int = 2048) -> None:
+        self.context_tokens = context_tokens
+        self._read_per_s, self._write_per_s = read_per_s, write_per_s
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        schema: dict[str, Any] | None = None,
+        on_answer: OnAnswer | None = None,
+    ) -> Answer:
+        tokens = sum(len(message["content"].split()) for message in messages)
+        time.sleep(tokens / self._read_per_s)
+        written: list[str] = []
+        for word in ANSWER.split():
+            time.sleep(1 / self._write_per_s)
+            written.append(word)
+            if on_answer is not None:
+                on_answer(" ".join(written), len(written) / max_tokens)
+        return Answer(" ".join(written), prompt_tokens=tokens)
+
+    def health(self) -> ModelHealth:
+        return ModelHealth(Condition.WARM, "The paced model is always there.")
+
+
+def model() -> PacedModel:
+    """The model that the environment describes."""
+    return PacedModel(read_per_s=float(os.environ["PACED_READ"]), write_per_s=float(os.environ["PACED_WRITE"]))
+
+
+def _transcriber(settings: Settings, *, progress: bool = False) -> Transcriber:
+    return PacedTranscriber(float(os.environ["PACED_ENGINE_S"]))
+
+
+def _summarizer(settings: Settings) -> Summarizer:
+    from streametrics.summarizers.by_model import ModelSummarizer
+
+    return ModelSummarizer(model(), settings)
+
+
+if "PACED_ENGINE_S" in os.environ:
+    transcribers.create = _transcriber
+    summarizers.create = _summarizer
