@@ -1,5 +1,6 @@
 """Each row of the table of bad input: the status, a sentence, nothing left on disk, and the service goes on."""
 
+import socket
 import struct
 import threading
 from collections.abc import Iterator
@@ -209,3 +210,25 @@ def test_a_file_that_is_cut_off_is_done_with_a_warning(service: Stack) -> None:
     assert status["status"] == "done"
     assert [warning["code"] for warning in status["warnings"]] == ["audio_truncated"]
     assert status["result"]["text"].startswith("word0 word1 word2")
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(service: Stack) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n\r\n' + CHUNK[:50_000]
+    head = f"POST /summarize/ HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nContent-Length: 1000000\r\n"
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+        connection.sendall(head.encode() + b"Content-Type: multipart/form-data; boundary=x\r\n\r\n" + body)
+        until(lambda: service.audio_files, within_s=5, what="the upload is being stored")
+
+    until(lambda: service.audio_files == [], within_s=5, what="what was stored is gone")
+
+
+def test_a_form_that_ends_too_early_is_refused(service: Stack) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n\r\n' + CHUNK
+    response = requests.post(
+        service.url + "/summarize/",
+        data=body,
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+        timeout=10,
+    )
+
+    assert "ended" in refused(response, 422, "invalid_request")
