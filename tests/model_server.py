@@ -1,9 +1,11 @@
-"""A model server that plays a script: Ollama's routes on a real socket, in every state that a real one gets into.
+"""A model server that plays a script on a real socket, in every state that a real one gets into.
 
     with ModelServer(states.ok) as server:        # each chat call plays the next state, the last one ever again
-        OllamaSummarizer(Settings(ollama_url=server.url))
+        OllamaModel(Settings(ollama_url=server.url))
+        OpenAICompatibleModel(Settings(openai_base_url=server.url + "/v1"))
 
-What the real server sends was looked at in Ollama 0.24: lines of JSON, chunked, under `application/x-ndjson`.
+It speaks by the route it is asked on: Ollama's own (lines of JSON, chunked, under `application/x-ndjson`, as Ollama
+0.24 sends them), or `/v1/chat/completions` (server-sent events).
 """
 
 import contextlib
@@ -17,16 +19,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+CHAT_ROUTES = ("/api/chat", "/v1/chat/completions")
+
 #: The answer of `states.ok`.
 SUMMARY = "Ada beats the dragon and thanks the chat. Then she sells the sword."
 
 
 @dataclass(frozen=True)
 class Received:
-    """One request: its path and its JSON, None for a GET."""
+    """One request: its path, its JSON (None for a GET) and what it sent as `Authorization`."""
 
     path: str
     body: dict[str, Any] | None
+    authorization: str = ""
 
 
 class Reply(BaseHTTPRequestHandler):
@@ -37,12 +42,13 @@ class Reply(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._take(None)
-        tagged = [{"name": name} for name in self.server.play.models]
         match self.path:
             case "/api/tags":
-                self.json(200, {"models": tagged})
+                self.json(200, {"models": [{"name": name} for name in self.server.play.models]})
             case "/api/ps":
-                self.json(200, {"models": tagged if self.server.play.loaded else []})
+                self.server.play.on_ps(self)
+            case "/v1/models":
+                self.server.play.on_models(self)
             case _:
                 self.json(404, {"error": "no such route"})
 
@@ -50,7 +56,7 @@ class Reply(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self._take(body)
         with contextlib.suppress(ConnectionError):  # the caller hung up, as some states want it to
-            if self.path == "/api/chat":
+            if self.path in CHAT_ROUTES:
                 self.server.play.next_state()(self)
             elif self.path == "/api/generate":
                 self.server.play.on_load(self)
@@ -61,8 +67,15 @@ class Reply(BaseHTTPRequestHandler):
     def json(self, status: int, body: dict[str, Any]) -> None:
         self.plain(status, "application/json", json.dumps(body).encode())
 
-    def plain(self, status: int, content_type: str, data: bytes) -> None:
+    def error(self, status: int, reason: str, headers: dict[str, str] | None = None, **fields: str) -> None:
+        """A refusal as such a server words it."""
+        body = {"error": {"message": reason, **fields} if self._is_v1 else reason}
+        self.plain(status, "application/json", json.dumps(body).encode(), headers)
+
+    def plain(self, status: int, content_type: str, data: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -70,21 +83,39 @@ class Reply(BaseHTTPRequestHandler):
 
     def begin(self) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Content-Type", "text/event-stream" if self._is_v1 else "application/x-ndjson")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
 
     def line(self, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode() + b"\n"
+        data = json.dumps(body).encode()
+        self.raw(b"data: " + data + b"\n\n" if self._is_v1 else data + b"\n")
+
+    def raw(self, data: bytes) -> None:
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.flush()
 
     def token(self, text: str, **fields: str) -> None:
-        self.line({"message": {"role": "assistant", "content": text, **fields}, "done": False})
+        if self._is_v1:
+            thought = {"reasoning_content": fields["thinking"]} if "thinking" in fields else {}
+            self.line({"choices": [{"index": 0, "delta": {"content": text, **thought}, "finish_reason": None}]})
+        else:
+            self.line({"message": {"role": "assistant", "content": text, **fields}, "done": False})
 
-    def done(self, reason: str = "stop", prompt_tokens: int = 100_000) -> None:
-        last = {"role": "assistant", "content": ""}
-        self.line({"message": last, "done": True, "done_reason": reason, "prompt_eval_count": prompt_tokens})
+    def done(self, reason: str = "stop", prompt_tokens: int | None = 100_000) -> None:
+        """The last lines; prompt_tokens None is a server that does not count."""
+        if self._is_v1:
+            self.line({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+            if prompt_tokens is not None:
+                self.line({"choices": [], "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": 1}})
+            self.raw(b"data: [DONE]\n\n")
+        else:
+            counted = {} if prompt_tokens is None else {"prompt_eval_count": prompt_tokens}
+            last = {"role": "assistant", "content": ""}
+            self.line({"message": last, "done": True, "done_reason": reason, **counted})
+        self.end()
+
+    def end(self) -> None:
         self.wfile.write(b"0\r\n\r\n")
 
     def cut(self) -> None:
@@ -105,8 +136,12 @@ class Reply(BaseHTTPRequestHandler):
         self.close_connection = True
         return False
 
+    @property
+    def _is_v1(self) -> bool:
+        return self.path.startswith("/v1/")
+
     def _take(self, body: dict[str, Any] | None) -> None:
-        self.server.play.received.append(Received(self.path, body))
+        self.server.play.received.append(Received(self.path, body, self.headers.get("Authorization", "")))
 
 
 State = Callable[[Reply], None]
@@ -124,23 +159,23 @@ class states:
 
     @staticmethod
     def model_missing(reply: Reply) -> None:
-        reply.json(404, {"error": "model 'mistral' not found"})
+        reply.error(404, "model 'mistral' not found")
 
     @staticmethod
     def too_long(reply: Reply) -> None:
-        reply.json(400, {"error": "the input length exceeds the context length"})
+        reply.error(400, "the input length exceeds the context length")
 
     @staticmethod
     def not_supported(reply: Reply) -> None:
-        reply.json(400, {"error": '"mistral" does not support chat'})
+        reply.error(400, '"mistral" does not support chat')
 
     @staticmethod
     def runner_died(reply: Reply) -> None:
-        reply.json(500, {"error": "llama runner process has terminated: signal: killed"})
+        reply.error(500, "llama runner process has terminated: signal: killed")
 
     @staticmethod
     def queue_full(reply: Reply) -> None:
-        reply.json(503, {"error": "server busy, please try again. maximum pending requests exceeded"})
+        reply.error(503, "server busy, please try again. maximum pending requests exceeded")
 
     @staticmethod
     def silent_before_headers(reply: Reply) -> None:
@@ -170,7 +205,7 @@ class states:
         reply.begin()
         reply.token("Ada")
         reply.line({"error": "an error was encountered while running the model: unexpected EOF"})
-        reply.wfile.write(b"0\r\n\r\n")
+        reply.end()
 
     @staticmethod
     def empty(reply: Reply) -> None:
@@ -230,6 +265,85 @@ class states:
         reply.token("Ada beats the dragon. Then she sells the")
         reply.done("length")
 
+    # What only servers of `/v1` do
+
+    @staticmethod
+    def no_counts(reply: Reply) -> None:
+        reply.begin()
+        reply.token(SUMMARY)
+        reply.done(prompt_tokens=None)
+
+    @staticmethod
+    def comments_between(reply: Reply) -> None:
+        """Marks that only keep the connection, and names of events."""
+        reply.begin()
+        for word in SUMMARY.split(" "):
+            reply.raw(b": ping\n\nevent: message\n")
+            reply.token(f" {word}")
+        reply.done()
+
+    @staticmethod
+    def not_streamed(reply: Reply) -> None:
+        choice = {"index": 0, "message": {"role": "assistant", "content": SUMMARY}, "finish_reason": "stop"}
+        body = {"choices": [choice], "usage": {"prompt_tokens": 321}}
+        reply.plain(200, "application/json", json.dumps(body, indent=2).encode())
+
+    @staticmethod
+    def no_last_mark(reply: Reply) -> None:
+        """The answer is whole, and the connection stays open for nothing."""
+        reply.begin()
+        reply.token(SUMMARY)
+        reply.line({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        reply.hold()
+
+    @staticmethod
+    def filtered(reply: Reply) -> None:
+        reply.begin()
+        reply.token("Ada")
+        reply.done("content_filter")
+
+    @staticmethod
+    def too_large(reply: Reply) -> None:
+        reply.error(413, "Payload Too Large")
+
+    @staticmethod
+    def no_key(reply: Reply) -> None:
+        reply.error(401, f"Incorrect API key provided: {reply.headers.get('Authorization')}")
+
+    @staticmethod
+    def forbidden(reply: Reply) -> None:
+        reply.error(403, "This key may not use this model.")
+
+    @staticmethod
+    def no_quota(reply: Reply) -> None:
+        reply.error(429, "You exceeded your current quota.", code="insufficient_quota")
+
+    @staticmethod
+    def no_route(reply: Reply) -> None:
+        reply.json(404, {"detail": "Not Found"})
+
+
+def rate_limited(seconds: str) -> State:
+    """429 with `Retry-After`."""
+
+    def state(reply: Reply) -> None:
+        reply.error(429, "Rate limit reached.", {"Retry-After": seconds})
+
+    return state
+
+
+def knows_not(field: str, reason: str) -> State:
+    """Refuses a request that has this field, answers any other."""
+
+    def state(reply: Reply) -> None:
+        body = reply.server.play.received[-1].body or {}
+        if field in body:
+            reply.error(400, reason)
+        else:
+            states.ok(reply)
+
+    return state
+
 
 class ModelServer:
     """The server, from entering the block until leaving it."""
@@ -243,6 +357,8 @@ class ModelServer:
         self.hung_up = threading.Event()
         self.closing = threading.Event()
         self.on_load: State = self._load
+        self.on_ps: State = self._loaded
+        self.on_models: State = self._list
         self._script = iter(script or (states.ok,))
         self._last: State = states.ok
         self._lock = threading.Lock()
@@ -268,12 +384,18 @@ class ModelServer:
 
     def chats(self) -> list[dict[str, Any]]:
         """The bodies of the chat calls so far."""
-        return [request.body for request in self.received if request.path == "/api/chat" and request.body]
+        return [request.body for request in self.received if request.path in CHAT_ROUTES and request.body]
 
     def next_state(self) -> State:
         with self._lock:
             self._last = next(self._script, self._last)
             return self._last
+
+    def _loaded(self, reply: Reply) -> None:
+        reply.json(200, {"models": [{"name": name} for name in self.models if self.loaded]})
+
+    def _list(self, reply: Reply) -> None:
+        reply.json(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]})
 
     def _load(self, reply: Reply) -> None:
         self.loaded = True

@@ -27,6 +27,13 @@ def running(log: Path) -> Iterator[str]:
     if given:
         yield given.rstrip("/")
         return
+    with started(log) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def started(log: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """One of our own, and its process, which leads a group of its own: the model runs in a child of it."""
     binary = _binary()
     if binary is None or not WEIGHTS.exists():
         reason = "no Ollama for tests in the cache: run scripts/build_ollama.sh, or set TEST_OLLAMA_URL"
@@ -35,12 +42,14 @@ def running(log: Path) -> Iterator[str]:
         pytest.skip(reason)
     environment = _environment()
     with log.open("wb") as output:
-        process = subprocess.Popen([binary, "serve"], env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [binary, "serve"], env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
         try:
             url = environment["OLLAMA_HOST"]
             _wait_until_it_answers(url, process, log)
             _create_model(binary, environment)
-            yield url
+            yield url, process
         finally:
             _stop(process)
 

@@ -18,6 +18,7 @@ StreametricsError
 │   ├── TranscriptionFailed, InternalError
 │   └── SummarizerError       what a model server can do wrong
 │       ├── SummarizerUnavailable, SummarizerTimeout, SummarizerBusy   (may pass: tried again)
+│       ├── ModelServerResting                                         (not asked: it failed too often)
 │       └── ModelMissing, TranscriptTooLong, SummarizerRefused, SummaryUnusable   (will not pass)
 ├── StaleAttempt              (inside: a worker that lost its lease tried to write)
 ├── Interrupted               (inside: the worker is being stopped)
@@ -177,6 +178,12 @@ class SummarizerBusy(SummarizerError):
     """The model server is busy or failed for the moment."""
 
     code = "model_server_busy"
+
+
+class ModelServerResting(SummarizerError):
+    """The model server failed several times in a row and is left alone for a while."""
+
+    code = "model_server_resting"
 
 
 class ModelMissing(SummarizerError):

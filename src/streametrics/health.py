@@ -4,6 +4,7 @@ import threading
 import time
 from typing import Any
 
+from streametrics.chat_model import Condition
 from streametrics.errors import DatabaseUnavailable
 from streametrics.job import Stage
 from streametrics.jobs import Jobs
@@ -33,7 +34,7 @@ class Health:
             "queue": self._queue(),
             "transcribe_worker": _worker(workers, Stage.TRANSCRIBE),
             "summarise_worker": _worker(workers, Stage.SUMMARIZE),
-            "model_server": self._model_server_check(),
+            "model_server": self._model_server_check(workers),
         }
         needed = [check for name, check in checks.items() if name != "model_server" or self._model_is_a_must()]
         ok = all(check["ok"] for check in needed)
@@ -59,13 +60,23 @@ class Health:
             return {"ok": True, "detail": "answers"}
         return {"ok": False, "detail": "The queue does not answer: start Redis or Valkey, or correct REDIS_URL."}
 
-    def _model_server_check(self) -> dict[str, Any]:
+    def _model_server_check(self, workers: list[WorkerPresence]) -> dict[str, Any]:
+        """What this process sees from outside, and what the workers learnt from their calls."""
         with self._lock:
             seen_at, health = self._model_server
             if health is None or time.monotonic() - seen_at > MODEL_SERVER_VALID_S:
                 health = self._summarizer.health()
                 self._model_server = (time.monotonic(), health)
-        return {"ok": health.reachable and health.has_model, "detail": health.detail}
+        for worker in workers:
+            # Lists are answered while generation hangs: only who calls can know.
+            if health.has_model and worker.facts.get("model_server") == Condition.FAILING:
+                detail = worker.facts["model_server_detail"]
+                return {"ok": False, "condition": Condition.FAILING, "detail": detail}
+        return {
+            "ok": health.reachable and health.has_model and not health.failing,
+            "condition": health.condition,
+            "detail": health.detail,
+        }
 
 
 def _worker(workers: list[WorkerPresence], stage: Stage) -> dict[str, Any]:

@@ -79,7 +79,6 @@ class Snapshot:
     transcription: str | None = None
     partial_summary: str | None = None
     eta_s: float | None = None
-    model_server_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from streametrics.errors import JobExpired, JobFailed, JobNotReady, JobUnknown, QueueUnavailable
@@ -124,9 +124,9 @@ class Jobs:
 
     # For workers
 
-    def claim(self, task_id: str, stage: Stage, worker: str) -> Claim | None:
+    def claim(self, task_id: str, stage: Stage, worker: str, *, model_server_missing: bool = False) -> Claim | None:
         """Take what waits of this job; None when there is nothing to do."""
-        return self.claims.claim(task_id, stage, worker)
+        return self.claims.claim(task_id, stage, worker, model_server_missing=model_server_missing)
 
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
         """Say where the job stands; may be lost."""
@@ -279,18 +279,14 @@ def _status(record: JobRecord, snapshot: Snapshot | None) -> JobStatus:
         result=record.result,
         error=record.error,
         error_code=record.error_code,
+        model_server_missing=record.model_server_missing,
     )
-    if snapshot is None:
+    if snapshot is None or snapshot.state is not record.state:
         return status
-    fields = asdict(status) | {
-        "warnings": status.warnings,
-        "model_server_missing": snapshot.model_server_missing,
-    }
-    if snapshot.state is record.state:
-        fields |= {
-            "progress": snapshot.progress,
-            "transcription": transcription if transcription is not None else snapshot.transcription,
-            "partial_summary": snapshot.partial_summary,
-            "eta_s": snapshot.eta_s,
-        }
-    return JobStatus(**fields)
+    return replace(
+        status,
+        progress=snapshot.progress,
+        transcription=transcription if transcription is not None else snapshot.transcription,
+        partial_summary=snapshot.partial_summary,
+        eta_s=snapshot.eta_s,
+    )

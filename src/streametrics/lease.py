@@ -42,13 +42,11 @@ class Lease:
         claim: Claim,
         *,
         stopping: threading.Event,
-        model_server_missing: bool = False,
         exit_when_overdue: bool = False,
     ) -> None:
         self._jobs = jobs
         self._claim = claim
         self._stopping = stopping
-        self._model_server_missing = model_server_missing
         self._exit_when_overdue = exit_when_overdue
         self._started = time.monotonic()
         self._deadline = self._started + claim.time_left_s
@@ -128,15 +126,6 @@ class Lease:
         return True
 
     def _publish(self, snapshot: Snapshot) -> None:
-        if self._model_server_missing:
-            snapshot = Snapshot(
-                state=snapshot.state,
-                progress=snapshot.progress,
-                transcription=snapshot.transcription,
-                partial_summary=snapshot.partial_summary,
-                eta_s=snapshot.eta_s,
-                model_server_missing=True,
-            )
         self._jobs.publish(self._claim, snapshot)
 
     def _earlier_parts(self) -> tuple[float, str, bool]:

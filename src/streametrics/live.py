@@ -76,7 +76,6 @@ class Live:
                 "transcription": snapshot.transcription,
                 "partial_summary": snapshot.partial_summary,
                 "eta_s": snapshot.eta_s,
-                "model_server_missing": snapshot.model_server_missing,
             }
         )
         try:
@@ -111,7 +110,6 @@ class Live:
             transcription=fields["transcription"],
             partial_summary=fields["partial_summary"],
             eta_s=fields["eta_s"],
-            model_server_missing=fields["model_server_missing"],
         )
 
     def forget(self, task_id: str) -> None:

@@ -3,14 +3,22 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 #: Printed in the first version's documentation, so everybody knows it: it protects nothing.
 PUBLISHED_KEY = "streametrics-secret"
 
 EngineName = Literal["auto", "openai-whisper", "faster-whisper", "fake"]
-SummarizerName = Literal["ollama", "extractive", "fake"]
+SummarizerName = Literal["ollama", "openai_compatible", "extractive", "fake"]
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -64,6 +72,15 @@ class Settings(BaseSettings):
     #: Tries after the first one, and the step of the waits between them in seconds: 2, 4, 6.
     mistral_max_retries: NonNegativeInt = 3
     mistral_retry_delay: NonNegativeFloat = 2
+    #: Any server of `/v1/chat/completions`; limits and retries are those above.
+    openai_base_url: str = "http://localhost:8000/v1"
+    #: A SecretStr, so that no log shows it with the other settings.
+    openai_api_key: SecretStr = SecretStr("")
+    openai_model: str = ""
+    openai_context_tokens: PositiveInt = 8192
+    #: So many calls that fail one after another give the model server a rest of so many seconds.
+    breaker_failures: PositiveInt = 3
+    breaker_retry_s: PositiveFloat = 30
 
     #: Celery's limits for one task, in seconds; a claim's deadline is the hard one.
     task_time_limit_s: PositiveFloat = 600

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streametrics import languages
+from streametrics.chat_model import Condition
 from streametrics.job import Warn
 
 
@@ -58,11 +59,27 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class SummarizerHealth:
-    """Whether the server answers and has the model; `detail` is a sentence that says what to do if not."""
+    """Whether the server answers and has the model; `detail` is a sentence that says what to do if not.
+
+    warm: the model is in memory. failing: the server answers, and its last calls failed.
+    """
 
     reachable: bool
     has_model: bool
     detail: str
+    warm: bool = True
+    failing: bool = False
+
+    @property
+    def condition(self) -> Condition:
+        """The one word for it."""
+        if not self.reachable:
+            return Condition.UNREACHABLE
+        if not self.has_model:
+            return Condition.MODEL_MISSING
+        if self.failing:
+            return Condition.FAILING
+        return Condition.WARM if self.warm else Condition.COLD
 
 
 #: Called as text grows: the summary so far, and the share of the work done in 0…1. It may raise to stop the call.

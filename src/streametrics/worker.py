@@ -28,7 +28,7 @@ from streametrics.live import WorkerPresence
 from streametrics.logs import about_job
 from streametrics.settings import Settings
 from streametrics.store.audio import AudioWriter
-from streametrics.summarizer import Summarizer
+from streametrics.summarizer import Summarizer, SummarizerHealth
 from streametrics.transcriber import Transcriber
 
 #: How long a look at the model server counts, in seconds.
@@ -66,7 +66,7 @@ class Worker:
         self._time_limit_error = time_limit_error
         #: Set when the process is asked to stop.
         self.stopping = threading.Event()
-        self._model_server_seen: tuple[float, bool] = (-HEALTH_VALID_S, True)
+        self._model_server_seen: tuple[float, SummarizerHealth | None] = (0.0, None)
 
     def transcribe(self, task_id: str, worker: str) -> None:
         """Do what waits of this job's sound: all of it, its cutting, or one part."""
@@ -118,7 +118,9 @@ class Worker:
 
     def _work(self, task_id: str, stage: Stage, worker: str, do: Callable[[Claim, Lease], None]) -> None:
         with about_job(task_id):
-            claim = self._jobs.claim(task_id, stage, worker)
+            # Before the claim, so that nobody sees the job in work and not what is known of the model server.
+            missing = not self.model_server().reachable
+            claim = self._jobs.claim(task_id, stage, worker, model_server_missing=missing)
             if claim is None:
                 logger.info("event=nothing_to_do stage=%s", stage)
                 return
@@ -136,7 +138,6 @@ class Worker:
                 self._jobs,
                 claim,
                 stopping=self.stopping,
-                model_server_missing=self._model_server_missing(),
                 exit_when_overdue=self._transcriber is not None,
             )
             with lease:
@@ -251,13 +252,13 @@ class Worker:
             return None
         return max(0.0, self._settings.live_deadline_s - claim.waited_s)
 
-    def _model_server_missing(self) -> bool:
-        """A cheap look, remembered for a while: every job in work says so when nobody answers."""
-        seen_at, missing = self._model_server_seen
-        if time.monotonic() - seen_at >= HEALTH_VALID_S:
-            missing = not self._make_summarizer(None).health().reachable
-            self._model_server_seen = (time.monotonic(), missing)
-        return missing
+    def model_server(self) -> SummarizerHealth:
+        """A cheap look, remembered for a while: every job in work asks for it."""
+        seen_at, health = self._model_server_seen
+        if health is None or time.monotonic() - seen_at >= HEALTH_VALID_S:
+            health = self._make_summarizer(None).health()
+            self._model_server_seen = (time.monotonic(), health)
+        return health
 
 
 class Presence:
@@ -268,7 +269,7 @@ class Presence:
         self._name = f"{stage}@{socket.gethostname()}:{os.getpid()}"
         self._stage = stage
         self._ready = False
-        self._facts: dict[str, str] = {}
+        self._facts: Callable[[], dict[str, str]] = dict
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
@@ -277,14 +278,14 @@ class Presence:
         self._announce()
         self._thread.start()
 
-    def ready(self, **facts: str) -> None:
-        """From here on this process can work; the facts are for people."""
+    def ready(self, facts: Callable[[], dict[str, str]]) -> None:
+        """From here on this process can work; the facts are for people, and asked for each time."""
         self._ready, self._facts = True, facts
         self._announce()
 
     def failed(self, reason: str) -> None:
         """This process cannot work, and why."""
-        self._ready, self._facts = False, {"error": reason}
+        self._ready, self._facts = False, lambda: {"error": reason}
         self._announce()
 
     def stop(self) -> None:
@@ -297,7 +298,7 @@ class Presence:
             self._announce()
 
     def _announce(self) -> None:
-        presence = WorkerPresence(self._name, self._stage, self._ready, self._facts)
+        presence = WorkerPresence(self._name, self._stage, self._ready, self._facts())
         self._jobs.live.announce(presence, expires_s=PRESENCE_EXPIRES_S)
 
 

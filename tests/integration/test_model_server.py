@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests import ollama_server
 from tests.media import plain_wav, tone
@@ -86,3 +87,13 @@ def test_a_real_ollama_writes_the_summary(service_with_ollama: Stack) -> None:
     assert status["status"] == "done"
     assert (status["result"]["summary_source"], status["result"]["model"]) == ("ollama", "mistral")
     assert status["result"]["summary"].strip()
+
+
+def test_readiness_tells_a_missing_server_from_a_missing_model(service_with_ollama: Stack) -> None:
+    with ModelServer(states.ok, models=("other:latest",)) as server:
+        service_with_ollama.settings["OLLAMA_URL"] = server.url
+        service_with_ollama.start_api()
+        check = requests.get(service_with_ollama.url + "/health/ready", timeout=5).json()["checks"]["model_server"]
+
+    assert (check["ok"], check["condition"]) == (False, "model_missing")
+    assert "ollama pull mistral" in check["detail"]

@@ -41,8 +41,11 @@ class Claims:
         self._lease_s = lease_s
         self._deadline_s = deadline_s
 
-    def claim(self, task_id: str, stage: Stage, worker: str) -> Claim | None:
-        """Take what waits of this job in this stage; None when there is nothing, or somebody has it."""
+    def claim(self, task_id: str, stage: Stage, worker: str, *, model_server_missing: bool = False) -> Claim | None:
+        """Take what waits of this job in this stage; None when there is nothing, or somebody has it.
+
+        model_server_missing: what the worker saw just before, for those who ask after the job.
+        """
         with self._database.write() as connection:
             job = connection.execute(
                 select(jobs, (now() - jobs.c.received_at).label("waited_s"))
@@ -55,7 +58,14 @@ class Claims:
                 return self._claim_part(connection, job, worker)
             if job.lease_until is not None:
                 return None
-            self._take(connection, jobs, whole_row(task_id), worker, state=_CLAIMED[stage])
+            self._take(
+                connection,
+                jobs,
+                whole_row(task_id),
+                worker,
+                state=_CLAIMED[stage],
+                model_server_missing=model_server_missing,
+            )
             return self._claim_of(job, stage, worker, attempt=job.attempt + 1, job_attempt=job.attempt + 1)
 
     def _claim_part(self, connection: Connection, job: Row[Any], worker: str) -> Claim | None:

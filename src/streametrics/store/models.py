@@ -1,6 +1,6 @@
 """The tables. Times are seconds since 1970 by the database's own clock; lengths are seconds of sound."""
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, false
 
 metadata = MetaData()
 
@@ -55,6 +55,8 @@ jobs = Table(
     *_lease_columns(),
     Column("transcript", JSON(none_as_null=True)),
     Column("warnings", JSON, nullable=False, default=list),
+    #: Whether the model server could not be reached when the job was last claimed.
+    Column("model_server_missing", Boolean, nullable=False, default=False, server_default=false()),
     Column("result", JSON(none_as_null=True)),
     Column("error", Text),
     Column("error_code", String(40)),

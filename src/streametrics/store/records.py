@@ -31,6 +31,7 @@ class JobRecord:
     age_s: float | None
     erased: bool
     request: JobRequest
+    model_server_missing: bool
     #: None until the sound is decoded and cut, and again once it is transcribed.
     container: str | None = None
 
@@ -136,6 +137,7 @@ class JobRecords:
             age_s=row.age_s,
             erased=row.erased_at is not None,
             request=request_of(row),
+            model_server_missing=row.model_server_missing,
             container=row.container,
         )
 

@@ -7,12 +7,13 @@ from streametrics.summarizer import Summarizer
 
 
 def create(settings: Settings) -> Summarizer:
-    """The writer that SUMMARIZER names; Ollama's with SUMMARY_FALLBACK behind it."""
+    """The writer that SUMMARIZER names; a model's with SUMMARY_FALLBACK behind it."""
     match settings.summarizer:
-        case "ollama":
-            from streametrics.summarizers.ollama import OllamaSummarizer
+        case "ollama" | "openai_compatible":
+            from streametrics import models
+            from streametrics.summarizers.by_model import ModelSummarizer
 
-            return _with_fallback(OllamaSummarizer(settings), settings)
+            return _with_fallback(ModelSummarizer(models.create(settings), settings), settings)
         case "extractive":
             from streametrics.summarizers.extractive import ExtractiveSummarizer
 
@@ -26,13 +27,16 @@ def create(settings: Settings) -> Summarizer:
 
 
 def _with_fallback(primary: Summarizer, settings: Settings) -> Summarizer:
+    from streametrics.summarizers.breaker import Breaker
+    from streametrics.summarizers.chain import FallbackSummarizer
+
+    breaker = Breaker(settings.breaker_failures, settings.breaker_retry_s)
     match settings.summary_fallback:
         case "extractive":
-            from streametrics.summarizers.chain import FallbackSummarizer
             from streametrics.summarizers.extractive import ExtractiveSummarizer
 
-            return FallbackSummarizer(primary, ExtractiveSummarizer())
+            return FallbackSummarizer(primary, ExtractiveSummarizer(), breaker)
         case "error":
-            return primary
+            return FallbackSummarizer(primary, None, breaker)
         case _:
             assert_never(settings.summary_fallback)

@@ -7,6 +7,7 @@ never loads Whisper.
 import functools
 import logging
 import threading
+from collections.abc import Callable
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
@@ -54,17 +55,23 @@ def _create(stage: Stage) -> Worker:
         logger.error("this worker cannot work: %s", error)
         presence.failed(str(error))
         raise
-    presence.ready(**facts)
+    presence.ready(facts)
     _presences.append(presence)
     return worker
 
 
-def _load(stage: Stage, settings: Settings, jobs: Jobs) -> tuple[Worker, dict[str, str]]:
+def _load(stage: Stage, settings: Settings, jobs: Jobs) -> tuple[Worker, Callable[[], dict[str, str]]]:
     refuse_other_database(jobs)
     make_summarizer = functools.lru_cache(maxsize=4)(lambda model: summarizers.create(settings.with_model(model)))
     if stage is Stage.SUMMARIZE:
         worker = Worker(settings, jobs, make_summarizer=make_summarizer, transcriber=None, decoder=None)
-        return worker, {"summarizer": make_summarizer(None).source}
+        source = make_summarizer(None).source
+
+        def seen() -> dict[str, str]:
+            health = worker.model_server()
+            return {"summarizer": source, "model_server": health.condition, "model_server_detail": health.detail}
+
+        return worker, seen
     decoder = Decoder()
     decoder.start()
     transcriber = transcribers.create(settings)
@@ -88,7 +95,7 @@ def _load(stage: Stage, settings: Settings, jobs: Jobs) -> tuple[Worker, dict[st
         facts["model"],
         facts["precision"],
     )
-    return worker, facts
+    return worker, lambda: facts
 
 
 def stop() -> None:

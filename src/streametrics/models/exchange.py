@@ -11,23 +11,40 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import ConnectionPool
 
 from streametrics.errors import SummarizerBusy, SummarizerTimeout, SummarizerUnavailable, SummaryUnusable
+from streametrics.models.patience import Patience
 
 CONNECT_TIMEOUT_S = 3.05
-#: A summary is some hundred bytes, and streaming puts some 150 around each token.
+#: Lists of models are some kilobytes.
 LONGEST_ANSWER_BYTES = 1_000_000
+#: Streaming puts 150 to 400 bytes around each token.
+BYTES_A_TOKEN = 1_000
 #: While the server is silent the caller is woken this often, in seconds.
 BEAT_S = 0.25
 
 _READ_BYTES = 4096
+
+
+def longest_answer_bytes(max_tokens: int) -> int:
+    """More than this is no answer of so many tokens."""
+    return LONGEST_ANSWER_BYTES // 4 + BYTES_A_TOKEN * max_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """The two sentences of a server that cannot be reached: what to start, and which setting is no address."""
+
+    unavailable: str
+    no_address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +52,25 @@ class Call:
     """What to send. `body` None makes it a GET; trust_env lets `requests` honour proxies from the environment."""
 
     url: str
+    hints: Hints
     body: dict[str, Any] | None = None
     trust_env: bool = True
+    #: Sent as a bearer's; never shown.
+    key: str = field(default="", repr=False)
+    longest_answer_bytes: int = LONGEST_ANSWER_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that has begun: its status and type, and its lines as they come, without empty ones."""
+    """An answer that has begun: its status and type, and its lines as they come, without empty ones.
+
+    retry_after_s: when the server wants to be asked again, None where it does not say it in seconds.
+    """
 
     status: int
     content_type: str
     lines: Iterator[bytes]
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +82,28 @@ class Answer:
 
 
 @contextlib.contextmanager
-def opened(call: Call, *, limit_s: float, clock: Callable[[], float], beat: Callable[[], None]) -> Iterator[Reply]:
+def opened(call: Call, patience: Patience, *, beat: Callable[[], None]) -> Iterator[Reply]:
     """Send the call and wait for its head; the lines are read inside the block, and leaving it hangs up.
 
-    limit_s: for the whole call, by `clock`. beat: called while nothing comes; it may raise to leave.
-    Raises, in the lines too, SummarizerUnavailable (no connection), SummarizerTimeout, SummarizerBusy (the connection
-    broke) and SummaryUnusable (more than LONGEST_ANSWER_BYTES).
+    patience: the call's limits; who reads the lines tells it of each token. beat: called while nothing comes; it may
+    raise to leave. Raises, in the lines too, SummarizerUnavailable (no connection), SummarizerTimeout, SummarizerBusy
+    (the connection broke) and SummaryUnusable (more than the call's `longest_answer_bytes`).
     """
-    ends_at = clock() + limit_s
-    reader = _Reader(call, limit_s)
+    reader = _Reader(call, patience.whole_s)
     reader.start()
     try:
-        items = _items(reader, lambda: ends_at - clock(), limit_s, beat)
+        items = _items(reader, call.hints, patience, beat)
         head = next(items)
         assert isinstance(head, _Head)
-        yield Reply(head.status, head.content_type, (line for line in items if isinstance(line, bytes)))
+        lines = (line for line in items if isinstance(line, bytes))
+        yield Reply(head.status, head.content_type, lines, head.retry_after_s)
     finally:
         reader.hang_up()
 
 
 def whole(call: Call, *, limit_s: float, clock: Callable[[], float], beat: Callable[[], None]) -> Answer:
     """The answer as one piece of JSON; raises what `opened` raises."""
-    with opened(call, limit_s=limit_s, clock=clock, beat=beat) as reply:
+    with opened(call, Patience(clock, limit_s), beat=beat) as reply:
         text = b"\n".join(reply.lines)
     try:
         return Answer(reply.status, json.loads(text))
@@ -86,21 +111,20 @@ def whole(call: Call, *, limit_s: float, clock: Callable[[], float], beat: Calla
         return Answer(reply.status, None)
 
 
-def _items(
-    reader: "_Reader", left_s: Callable[[], float], limit_s: float, beat: Callable[[], None]
-) -> "Iterator[_Head | bytes]":
+def _items(reader: "_Reader", hints: Hints, patience: Patience, beat: Callable[[], None]) -> "Iterator[_Head | bytes]":
     while True:
-        if left_s() <= 0:
-            raise SummarizerTimeout(f"The model server did not finish within {limit_s:g} seconds.")
+        left_s = patience.left_s()
+        if left_s <= 0:
+            raise patience.over()
         try:
-            item = reader.items.get(timeout=max(0.0, min(BEAT_S, left_s())))
+            item = reader.items.get(timeout=min(BEAT_S, left_s))
         except queue.Empty:
             beat()
             continue
         if item is None:
             return
         if isinstance(item, Exception):
-            raise _translated(item) from item
+            raise _translated(item, hints) from item
         yield item
 
 
@@ -108,6 +132,7 @@ def _items(
 class _Head:
     status: int
     content_type: str
+    retry_after_s: float | None
 
 
 class _TooLong(Exception):
@@ -134,7 +159,7 @@ class _Reader(threading.Thread):
                 session.mount("http://", wire)
                 session.mount("https://", wire)
                 with self._request(session) as response:
-                    self.items.put(_Head(response.status_code, response.headers.get("Content-Type", "")))
+                    self.items.put(_head(response))
                     self._read(response)
             self.items.put(None)
         except Exception as error:  # noqa: BLE001 - the caller raises it; lost here, it would wait out its limit
@@ -163,6 +188,8 @@ class _Reader(threading.Thread):
             stream=True,
             allow_redirects=False,
             timeout=(CONNECT_TIMEOUT_S, self._limit_s + CONNECT_TIMEOUT_S),
+            # Not a header: a `.netrc` would replace that one.
+            auth=_Bearer(self._call.key) if self._call.key else None,
         )
 
     def _read(self, response: requests.Response) -> None:
@@ -170,7 +197,7 @@ class _Reader(threading.Thread):
         rest = b""
         for piece in response.iter_content(_READ_BYTES):
             received += len(piece)
-            if received > LONGEST_ANSWER_BYTES:
+            if received > self._call.longest_answer_bytes:
                 raise _TooLong
             *whole_lines, rest = (rest + piece).split(b"\n")
             self._put(whole_lines)
@@ -180,6 +207,15 @@ class _Reader(threading.Thread):
         for line in found:
             if line.strip():
                 self.items.put(line)
+
+
+class _Bearer(AuthBase):
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
 
 
 class _Wire(HTTPAdapter):
@@ -214,7 +250,16 @@ def _shut_down(opened: socket.socket) -> None:
         opened.shutdown(socket.SHUT_RDWR)
 
 
-def _translated(error: Exception) -> Exception:
+def _head(response: requests.Response) -> _Head:
+    headers = response.headers
+    try:
+        retry_after_s = max(0.0, float(headers["Retry-After"]))
+    except (KeyError, ValueError):  # absent, or a date
+        retry_after_s = None
+    return _Head(response.status_code, headers.get("Content-Type", ""), retry_after_s)
+
+
+def _translated(error: Exception, hints: Hints) -> Exception:
     """The foreign error as one of ours."""
     match error:
         case _TooLong():
@@ -224,8 +269,8 @@ def _translated(error: Exception) -> Exception:
         case requests.exceptions.ChunkedEncodingError():
             return SummarizerBusy("The model server broke off its answer.")
         case requests.exceptions.InvalidURL() | requests.exceptions.InvalidSchema():
-            return SummarizerUnavailable("OLLAMA_URL is not an address: it looks like http://localhost:11434.")
+            return SummarizerUnavailable(hints.no_address)
         case requests.RequestException() | OSError():
-            return SummarizerUnavailable("The model server does not answer: start it with 'ollama serve'.")
+            return SummarizerUnavailable(hints.unavailable)
         case _:
             return error

@@ -1,0 +1,40 @@
+"""What the last calls came to: a server that lists its models may still fail at every answer."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from streametrics.errors import SummarizerError, SummaryUnusable
+from streametrics.models.progress import Progress
+from streametrics.models.tries import MAY_PASS
+
+
+class Record:
+    """Counts calls that failed one after another; thread-safe."""
+
+    def __init__(self, failures: int) -> None:
+        self._enough = failures
+        self._lock = threading.Lock()
+        self._in_a_row = 0
+        self._last: SummarizerError | None = None
+
+    @contextlib.contextmanager
+    def of(self, progress: Progress) -> Iterator[None]:
+        """Count the block. A prompt that was too long, or a caller that left, says nothing about the server."""
+        try:
+            yield
+        except (*MAY_PASS, SummaryUnusable) as error:
+            if error is not progress.stopped_by:
+                with self._lock:
+                    self._in_a_row += 1
+                    self._last = error
+            raise
+        with self._lock:
+            self._in_a_row, self._last = 0, None
+
+    def failing(self) -> str | None:
+        """`its last 3 calls failed (…)`; None while they do not."""
+        with self._lock:
+            if self._last is None or self._in_a_row < self._enough:
+                return None
+            return f"its last {self._in_a_row} calls failed ({str(self._last).rstrip('.')})"

@@ -1,0 +1,123 @@
+"""A rest for a model server that fails again and again: nobody waits for what will not come.
+
+closed      calls pass; so many failures one after another open it
+open        calls are refused at once, for some seconds
+half open   one call passes and shows what has changed; the others are still refused
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from streametrics.errors import (
+    ModelServerResting,
+    SummarizerBusy,
+    SummarizerError,
+    SummarizerTimeout,
+    SummarizerUnavailable,
+)
+
+#: What counts as a failure: it may pass, and it costs time. Everything else that a server refuses it refuses at once.
+COUNTED = (SummarizerUnavailable, SummarizerTimeout, SummarizerBusy)
+
+#: A server that wrote something so many seconds ago is slow or busy, and has not failed.
+ALIVE_FOR_S = 10.0
+
+
+class GuardedCall:
+    """One call in a breaker's block."""
+
+    def __init__(self, *, is_probe: bool) -> None:
+        self.is_probe = is_probe
+        self.is_silent = False
+
+    def says_nothing(self) -> None:
+        """The end of the block shows nothing about the server: it was not asked, or was busy with another call."""
+        self.is_silent = True
+
+
+class Breaker:
+    """failures: so many in a row open it. retry_s: how long it stays open, in seconds of `clock`. Thread-safe."""
+
+    def __init__(self, failures: int, retry_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._failures = failures
+        self._retry_s = retry_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._in_a_row = 0
+        self._last: SummarizerError | None = None
+        #: None while it is closed.
+        self._opened_at: float | None = None
+        self._probing = False
+        self._alive_at: float | None = None
+
+    def resting(self) -> ModelServerResting | None:
+        """Why a call would be refused now; None where one may pass."""
+        with self._lock:
+            return self._reason() if self._refuses() else None
+
+    @contextlib.contextmanager
+    def guard(self) -> Iterator["GuardedCall"]:
+        """Make a call in the block. Raises ModelServerResting instead where the server is left alone.
+
+        A SummarizerError of COUNTED is a failure, any other shows that the server answers; what else is raised (the
+        caller stopped the call) says nothing.
+        """
+        call = GuardedCall(is_probe=self._entered())
+        try:
+            yield call
+        except SummarizerError as error:
+            self._ended(call, error)
+            raise
+        else:
+            self._ended(call, None)
+        finally:
+            self._leave(call)
+
+    def alive(self) -> None:
+        """Some call gets on: its text grows, or a part of its work is done."""
+        with self._lock:
+            self._alive_at = self._clock()
+
+    def was_alive(self) -> bool:
+        """Whether some call got on in the last seconds."""
+        with self._lock:
+            return self._alive_at is not None and self._clock() - self._alive_at < ALIVE_FOR_S
+
+    def _entered(self) -> bool:
+        """Whether the call that enters is the one that tries an open breaker."""
+        with self._lock:
+            if self._refuses():
+                raise self._reason()
+            self._probing = self._opened_at is not None
+            return self._probing
+
+    def _ended(self, call: "GuardedCall", error: SummarizerError | None) -> None:
+        with self._lock:
+            if call.is_silent:
+                return
+            if not isinstance(error, COUNTED):
+                self._in_a_row, self._last, self._opened_at = 0, None, None
+            else:
+                self._in_a_row += 1
+                self._last = error
+                if self._in_a_row >= self._failures:  # so it is after a probe that failed, too
+                    self._opened_at = self._clock()
+
+    def _leave(self, call: "GuardedCall") -> None:
+        with self._lock:
+            if call.is_probe:
+                self._probing = False
+
+    def _refuses(self) -> bool:
+        if self._opened_at is None:
+            return False
+        return self._probing or self._clock() - self._opened_at < self._retry_s
+
+    def _reason(self) -> ModelServerResting:
+        last = str(self._last).rstrip(".")
+        return ModelServerResting(
+            f"The model server failed {self._in_a_row} times in a row (at last: {last}), so it is asked again only"
+            f" every {self._retry_s:g} seconds: see its log, or start it again."
+        )

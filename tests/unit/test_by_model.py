@@ -1,0 +1,360 @@
+"""A model's summaries: short and long, kept notes, second tries, refusals, progress."""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from streametrics.chat_model import Condition, Message, ModelHealth
+from streametrics.errors import SummarizerBusy, SummarizerError, SummaryUnusable, TranscriptTooLong
+from streametrics.models.fake import FakeModel
+from streametrics.prompts import PROMPT_VERSION
+from streametrics.settings import Settings
+from streametrics.summarizer import Summary, SummaryRequest, TimedText
+from streametrics.summarizers.by_model import ModelSummarizer
+
+ENGLISH = "Ada beats the dragon on the third try and thanks the chat. Then she sells the sword at the market."
+FRENCH = "Ada bat le dragon au troisième essai et remercie le chat. Ensuite, elle vend l'épée au marché."
+MOMENTS = [{"time": "0:10:03", "what": "The dragon falls."}, {"time": "0:00:30", "what": "It begins."}]
+OVERVIEW = json.dumps({"overview": ENGLISH, "moments": MOMENTS})
+
+
+class Kept(dict[str, str]):
+    """Notes in memory."""
+
+    def put(self, key: str, text: str) -> None:
+        self[key] = text
+
+
+class Stop(Exception):
+    """What a job that is cancelled raises."""
+
+
+def recording(minutes: float, *, segment_s: float = 5.0) -> SummaryRequest:
+    """Somebody speaks twelve numbered words every five seconds."""
+    count = int(minutes * 60 / segment_s)
+    segments = tuple(
+        TimedText(
+            index * segment_s,
+            (index + 1) * segment_s,
+            " ".join(f"word{index}{letter}" for letter in "abcdefghijkl") + ".",
+        )
+        for index in range(count)
+    )
+    return SummaryRequest(" ".join(each.text for each in segments), "en", "Ada", segments=segments)
+
+
+def good(messages: Sequence[Message], max_tokens: int, schema: dict[str, Any] | None) -> str:
+    return ENGLISH if schema is None else OVERVIEW
+
+
+def answering(*texts: str) -> Any:
+    """A model that writes these one after another, the last one ever again."""
+    left = list(texts)
+    return lambda *_: left.pop(0) if len(left) > 1 else left[0]
+
+
+def writer(model: FakeModel, **more: Any) -> ModelSummarizer:
+    return ModelSummarizer(model, Settings(_env_file=None, **more))
+
+
+def kinds(model: FakeModel) -> list[str]:
+    """What each call was for."""
+    found = []
+    for call in model.calls:
+        system, user = call.messages[0]["content"], call.messages[-1]["content"]
+        if "should have been JSON" in system:
+            found.append("repair")
+        elif system.startswith("You take notes"):
+            found.append("note")
+        elif system.startswith("You shorten notes"):
+            found.append("merge")
+        elif system.startswith("You write short"):
+            found.append("summary")
+        else:
+            found.append("moments" if call.schema else "plain")
+        assert "Whatever it says" in user
+    return found
+
+
+# Short and long
+
+
+def test_a_chunk_is_one_call() -> None:
+    model = FakeModel(good)
+    summary = writer(model).summarize(recording(0.5))
+    assert summary == Summary(ENGLISH, "fake", "fake", (), PROMPT_VERSION)
+    assert kinds(model) == ["summary"]
+    assert model.calls[0].max_tokens == 160
+
+
+def test_a_live_chunk_is_one_call_however_much_is_said_in_it() -> None:
+    model = FakeModel(good)
+    crowded = recording(50 / 60, segment_s=0.8)
+    writer(model).summarize(crowded)
+    assert kinds(model) == ["summary"]
+
+
+def test_a_long_recording_gets_notes_and_an_overview_with_moments_of_its_segments() -> None:
+    model = FakeModel(good)
+    summary = writer(model).summarize(recording(30))
+    assert summary.text == f"{ENGLISH}\n\n0:00:30 It begins.\n0:10:00 The dragon falls."
+    assert set(kinds(model)[:-1]) == {"note"}
+    assert kinds(model)[-1] == "moments"
+    assert "[0:29:" in model.calls[-2].messages[-1]["content"]
+
+
+def test_a_long_recording_with_few_words_needs_no_notes() -> None:
+    model = FakeModel(good)
+    writer(model).summarize(recording(20, segment_s=60.0))
+    assert kinds(model) == ["moments"]
+    assert "word19a" in model.calls[0].messages[-1]["content"]
+
+
+def test_without_times_no_moments_are_asked_for() -> None:
+    model = FakeModel(good)
+    long = recording(30)
+    summary = writer(model).summarize(SummaryRequest(long.transcript, "en"))
+    assert summary.text == ENGLISH
+    assert kinds(model)[-1] == "plain"
+
+
+def test_a_small_context_means_merging() -> None:
+    model = FakeModel(good, context_tokens=2048)
+    assert writer(model).summarize(recording(120)).text.startswith(ENGLISH)
+    assert kinds(model).count("merge") > 1
+    assert kinds(model)[-1] == "moments"
+
+
+def test_a_context_that_is_too_small_for_anything_says_what_to_set() -> None:
+    with pytest.raises(TranscriptTooLong, match="MISTRAL_NUM_CTX"):
+        writer(FakeModel(good, context_tokens=256)).summarize(recording(0.5))
+
+
+def test_many_words_are_prepared_in_two_seconds_and_a_chunk_costs_next_to_nothing() -> None:
+    writer(FakeModel(good)).summarize(recording(0.5))  # what is loaded once is loaded
+    model = FakeModel(good, tells_tokens=False)
+    long = recording(1400)
+    assert len(long.transcript.split()) > 200_000
+    begun = time.process_time()
+    writer(model).summarize(long)
+    # Expect a multiple of what it takes, so that a busy machine does not fail it
+    assert time.process_time() - begun < 8
+    begun = time.process_time()
+    chunk = recording(0.5)
+    for _ in range(20):
+        writer(model).summarize(chunk)
+    assert (time.process_time() - begun) / 20 < 0.02
+
+
+# Notes that are kept
+
+
+def test_notes_are_written_ahead_once_and_found_again() -> None:
+    model, kept = FakeModel(good), Kept()
+    summarizer = writer(model)
+    whole = recording(40)
+    written = 0
+    for minutes in (5, 12, 12, 20, 30, 40):
+        end = minutes * 12
+        growing = SummaryRequest("…", "en", "Ada", segments=whole.segments[:end])
+        written += summarizer.write_ahead(growing, kept, check=lambda: None)
+    assert written == len(kept) == len(model.calls)
+    assert written > 3
+    # When the recording is over, in another process
+    again = FakeModel(good)
+    writer(again).summarize(whole, notes=kept)
+    # Expect one note that was not certain before, and the overview
+    assert kinds(again) == ["note", "moments"]
+
+
+def test_a_crash_in_the_middle_costs_the_note_that_was_being_written() -> None:
+    kept = Kept()
+    failing = FakeModel(good, failures=[None, None, None, SummarizerBusy()])
+    with pytest.raises(SummarizerBusy):
+        writer(failing).summarize(recording(60), notes=kept)
+    assert len(kept) == 3
+    whole = FakeModel(good)
+    writer(whole).summarize(recording(60))
+    again = FakeModel(good)
+    writer(again).summarize(recording(60), notes=kept)
+    assert len(again.calls) == len(whole.calls) - 3
+
+
+@pytest.mark.parametrize("changed", [{"language": "de"}, {"extra_instruction": "Name the boss."}, {"game": "Chess"}])
+def test_notes_for_another_question_are_not_taken(changed: dict[str, str]) -> None:
+    kept = Kept()
+    request = recording(30)
+    writer(FakeModel(good)).summarize(request, notes=kept)
+    before = len(kept)
+    fields = {"language": "en", "streamer": "Ada"} | changed
+    other = FakeModel(lambda messages, tokens, schema: good(messages, tokens, schema))
+    writer(other).summarize(SummaryRequest(request.transcript, segments=request.segments, **fields), notes=kept)
+    assert kinds(other).count("note") == before
+    # Nor are another model's
+    third = FakeModel(good, model="another")
+    writer(third).summarize(request, notes=kept)
+    assert kinds(third).count("note") == before
+
+
+def test_writing_ahead_stops_as_soon_as_it_is_told_to() -> None:
+    asked = 0
+
+    def check() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 5:
+            raise Stop
+
+    model = FakeModel(good)
+    with pytest.raises(Stop):
+        writer(model).write_ahead(recording(60), Kept(), check=check)
+    assert len(model.calls) == 1
+
+
+# Answers that cannot be used
+
+
+def test_another_language_is_asked_for_once_more_then_accepted_with_a_warning() -> None:
+    request = SummaryRequest("On a battu le dragon.", "fr")
+    model = FakeModel(answering(ENGLISH, FRENCH))
+    summary = writer(model).summarize(request)
+    assert (summary.text, summary.warnings) == (FRENCH, ())
+    assert "in no other language" in model.calls[1].messages[-1]["content"]
+    # And where the second try is in English too
+    summary = writer(FakeModel(answering(ENGLISH))).summarize(request)
+    assert summary.text == ENGLISH
+    assert [warning.code for warning in summary.warnings] == ["summary_language"]
+    assert "French" in summary.warnings[0].message
+
+
+def test_a_long_recording_in_another_language_is_marked_too() -> None:
+    request = recording(30)
+    summary = writer(FakeModel(good)).summarize(SummaryRequest("…x", "fr", segments=request.segments))
+    assert [warning.code for warning in summary.warnings] == ["summary_language"]
+
+
+@pytest.mark.parametrize(
+    "useless", ["…", "Summarise it in two or three sentences in English. Write only these sentences."]
+)
+def test_our_own_words_are_no_summary(useless: str) -> None:
+    model = FakeModel(answering(useless, ENGLISH))
+    assert writer(model).summarize(recording(0.5)).text == ENGLISH
+    assert len(model.calls) == 2
+    with pytest.raises(SummaryUnusable):
+        writer(FakeModel(answering(useless))).summarize(recording(0.5))
+
+
+def test_broken_json_is_repaired_once() -> None:
+    def respond(messages: Sequence[Message], max_tokens: int, schema: object) -> str:
+        if schema is None:
+            return ENGLISH
+        is_repair = "should have been JSON" in messages[0]["content"]
+        return OVERVIEW if is_repair else f"{{overview: {ENGLISH}, moments: 0:10:03 The dragon falls."
+
+    model = FakeModel(respond)
+    assert "0:10:00 The dragon falls." in writer(model).summarize(recording(30)).text
+    assert kinds(model)[-2:] == ["moments", "repair"]
+
+
+def test_prose_instead_of_json_is_taken_after_the_repair_failed() -> None:
+    model = FakeModel(lambda *_: ENGLISH)
+    assert writer(model).summarize(recording(30)).text == ENGLISH
+    assert kinds(model)[-2:] == ["moments", "repair"]
+
+
+def test_without_any_json_the_overview_is_asked_for_as_plain_text() -> None:
+    model = FakeModel(lambda messages, tokens, schema: ENGLISH if schema is None else "{{{")
+    assert writer(model).summarize(recording(30)).text == ENGLISH
+    assert kinds(model)[-3:] == ["moments", "repair", "plain"]
+
+
+def test_a_piece_on_which_nothing_can_be_written_stands_for_itself() -> None:
+    def respond(messages: Sequence[Message], max_tokens: int, schema: object) -> str:
+        if schema is not None:
+            return OVERVIEW
+        return "…" if "word0a" in messages[-1]["content"] else ENGLISH
+
+    model, kept = FakeModel(respond), Kept()
+    assert writer(model).write_ahead(recording(60), kept, check=lambda: None) == len(kept)
+    summary = writer(model).summarize(recording(60), notes=kept)
+    assert [warning.code for warning in summary.warnings] == ["summary_incomplete"]
+    assert "word0a" in model.calls[-1].messages[-1]["content"]
+
+
+# Prompts that a server finds too long
+
+
+def test_a_vocabulary_that_needs_more_than_was_thought_means_smaller_pieces() -> None:
+    # Given a model with a token for each letter, and no word of it but its refusals
+    model = FakeModel(good, context_tokens=6000, count=len, tells_tokens=False)
+    summarizer = writer(model)
+    assert summarizer.summarize(recording(60)).text.startswith(ENGLISH)
+    assert all(call.prompt_tokens <= 6000 for call in model.calls)
+    assert summarizer.write_ahead(recording(60), Kept(), check=lambda: None) > 3
+
+
+def test_a_server_that_refuses_everything_is_not_asked_for_ever() -> None:
+    refusals: list[SummarizerError] = [TranscriptTooLong() for _ in range(50)]
+    model = FakeModel(good, failures=refusals)
+    with pytest.raises(TranscriptTooLong):
+        writer(model).summarize(recording(60))
+    assert len(model.calls) <= 6
+
+
+def test_a_reason_to_stop_is_not_taken_for_a_refusal() -> None:
+    def stop(text: str, share: float) -> None:
+        if share > 0:
+            raise TranscriptTooLong("mine")
+
+    model = FakeModel(good)
+    with pytest.raises(TranscriptTooLong, match="mine"):
+        writer(model).summarize(recording(0.5), on_text=stop)
+    assert len(model.calls) == 1
+
+
+# Progress
+
+
+@pytest.mark.parametrize("minutes", [0.5, 30, 120])
+def test_share_and_text_only_grow_and_the_text_is_the_summary(minutes: float) -> None:
+    told: list[tuple[str, float]] = []
+    summary = writer(FakeModel(good, context_tokens=2048)).summarize(
+        recording(minutes), on_text=lambda text, share: told.append((text, share))
+    )
+    shares, texts = [share for _, share in told], [text for text, _ in told]
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] <= shares[-1] <= 1
+    assert [len(text) for text in texts] == sorted(len(text) for text in texts)
+    assert summary.text.startswith(texts[-1].rstrip("…"))
+    assert len({text for text in texts if text}) > 3
+
+
+def test_while_pieces_are_read_there_is_no_text_and_the_share_is_theirs() -> None:
+    told: list[tuple[str, float]] = []
+    model = FakeModel(good)
+    writer(model).summarize(recording(30), on_text=lambda text, share: told.append((text, share)))
+    before = [share for text, share in told if not text]
+    assert max(before) >= 0.5
+    assert len(set(before)) > len(model.calls)
+
+
+# Health
+
+
+@pytest.mark.parametrize(
+    ("condition", "seen"),
+    [
+        (Condition.UNREACHABLE, (False, False, False, False)),
+        (Condition.MODEL_MISSING, (True, False, False, False)),
+        (Condition.COLD, (True, True, False, False)),
+        (Condition.WARM, (True, True, True, False)),
+        (Condition.FAILING, (True, True, False, True)),
+    ],
+)
+def test_each_condition_of_a_model_is_told(condition: Condition, seen: tuple[bool, ...]) -> None:
+    health = writer(FakeModel(report=ModelHealth(condition, "A sentence."))).health()
+    assert (health.reachable, health.has_model, health.warm, health.failing) == seen
+    assert health.detail == "A sentence."
