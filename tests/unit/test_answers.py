@@ -123,6 +123,14 @@ def test_a_summary_is_no_repetition(text: str) -> None:
     assert answers.defect(text, INSTRUCTION, "en") is None
 
 
+def test_sentences_of_ours_are_taken_out_of_a_summary() -> None:
+    mark = prompts.marker("We beat the dragon.")
+    text = "The transcript was made by speech recognition, so names may be misspelt. Ada wins. She sells the sword."
+    assert answers.without_our_words(text, INSTRUCTION) == "Ada wins. She sells the sword."
+    assert answers.without_our_words("Add nothing else.", INSTRUCTION) == "Add nothing else."
+    assert answers.prose(f"The transcript stands between the two lines marked {mark}: Ada wins.") == "Ada wins."
+
+
 def test_an_instruction_without_spaces_is_recognised_too() -> None:
     told = "この配信を二、三文で要約してください。ほかには何も書かないでください。"
     assert answers.repeats(told, f"Rules. {told}")

@@ -17,7 +17,12 @@ _SEQUENCE_LETTERS = 10
 #: Letters of what one key moment may say.
 _LONGEST_MOMENT = 200
 
-_FENCE_LINE = re.compile(r"(?:end of )?(?:transcript|notes|answer)?[ :]*\b[0-9a-f]{16}\b", re.IGNORECASE)
+#: What leads to our fence, and its lines; small models copy them.
+_FENCE_LINE = re.compile(
+    r"the (?:transcript|notes|answer) stands? between the two lines marked[ :]*(?:\b[0-9a-f]{16}\b)?[ :]*"
+    r"|(?:end of )?(?:transcript|notes|answer)?[ :]*\b[0-9a-f]{16}\b",
+    re.IGNORECASE,
+)
 _OVERVIEW_SO_FAR = re.compile(r'"overview"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
 _OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 _MOMENT = re.compile(r'\{\s*"time"\s*:\s*"([^"\\]*)"\s*,\s*"what"\s*:\s*"((?:[^"\\]|\\.)*)"\s*\}', re.DOTALL)
@@ -57,6 +62,12 @@ def defect(text: str, instruction: str, tag: str | None) -> Defect | None:
     if tag is not None and written_language.is_other(text, tag):
         return Defect.OTHER_LANGUAGE
     return None
+
+
+def without_our_words(text: str, instruction: str) -> str:
+    """A text without those of its sentences that only repeat the instruction; as it is where nothing would be left."""
+    kept = [sentence for sentence in sentences.split(text) if not repeats(sentence, instruction)]
+    return " ".join(kept) or text
 
 
 def repeats(text: str, instruction: str) -> bool:

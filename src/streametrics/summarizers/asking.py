@@ -89,7 +89,7 @@ class Asker:
         asked, text, defect = messages, "", None
         for _ in range(2):
             answer = self.ask(asked, max_tokens=max_tokens, on_answer=on_answer)
-            text = answers.prose(answer.text, was_cut=answer.was_cut)
+            text = answers.without_our_words(answers.prose(answer.text, was_cut=answer.was_cut), instruction)
             defect = answers.defect(text, instruction, tag)
             if defect is None:
                 break
