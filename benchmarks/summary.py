@@ -11,13 +11,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from streametrics.summarizers.by_model import ModelSummarizer
-
 from benchmarks import report
 from benchmarks.paced import WORDS_PER_SECOND, PacedModel
 from streametrics.chat_model import Answer
 from streametrics.settings import Settings
 from streametrics.summarizer import SummaryRequest, TimedText
+from streametrics.summarizers.by_model import ModelSummarizer
 from tests.media import plain_wav, tone
 from tests.stack import stack
 
