@@ -17,11 +17,10 @@ from streametrics.errors import (
     Interrupted,
     JobFailed,
     StaleAttempt,
-    SummarizerError,
     TimedOut,
     UnsafeSettings,
 )
-from streametrics.job import Claim, JobKind, JobResult, Stage, transcript_text
+from streametrics.job import Claim, Stage
 from streametrics.jobs import Jobs
 from streametrics.lease import Lease
 from streametrics.live import WorkerPresence
@@ -29,10 +28,9 @@ from streametrics.logs import about_job
 from streametrics.settings import Settings
 from streametrics.store.audio import AudioWriter
 from streametrics.summarizer import Summarizer, SummarizerHealth
+from streametrics.summary_work import SummaryWork
 from streametrics.transcriber import Transcriber
 
-#: How long a look at the model server counts, in seconds.
-HEALTH_VALID_S = 10.0
 #: Between two signs of life, and after how long without one a worker counts as gone, in seconds.
 PRESENCE_INTERVAL_S, PRESENCE_EXPIRES_S = 3.0, 10.0
 
@@ -43,7 +41,7 @@ class Worker:
     """One process's tools for the work, made once. `transcriber` is None where only summaries are written.
 
     make_summarizer: the writer for a model, None for the settings' own; it keeps what it made.
-    time_limit_error: what the task framework raises in the middle of work that takes too long.
+    time_limit_error: what the task framework raises in the middle of work that takes too long. clock: for tests.
     """
 
     def __init__(
@@ -55,18 +53,18 @@ class Worker:
         transcriber: Transcriber | None,
         decoder: Decoder | None,
         time_limit_error: type[BaseException] = TimedOut,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._jobs = jobs
-        self._make_summarizer = make_summarizer
-        self._ahead: set[str] = set()
-        self._ahead_lock = threading.Lock()
         self._transcriber = transcriber
         self._decoder = decoder
         self._time_limit_error = time_limit_error
         #: Set when the process is asked to stop.
         self.stopping = threading.Event()
-        self._model_server_seen: tuple[float, SummarizerHealth | None] = (0.0, None)
+        self._summaries = SummaryWork(
+            settings, jobs, make_summarizer=make_summarizer, stopping=self.stopping, clock=clock
+        )
 
     def transcribe(self, task_id: str, worker: str) -> None:
         """Do what waits of this job's sound: all of it, its cutting, or one part."""
@@ -74,47 +72,15 @@ class Worker:
 
     def summarise(self, task_id: str, worker: str) -> None:
         """Write this job's summary."""
-        self._work(task_id, Stage.SUMMARIZE, worker, self._summarise)
+        self._work(task_id, Stage.SUMMARIZE, worker, self._summaries.summarise)
 
     def write_ahead(self, task_id: str) -> None:
-        """Write notes on what is transcribed of a long recording, until it has caught up.
+        """Write notes on what is transcribed of a long recording; nothing but time depends on it."""
+        self._summaries.write_ahead(task_id)
 
-        Nothing depends on it but time: it holds no claim, and what it does not get done the summary does.
-        """
-        with self._ahead_lock:
-            if task_id in self._ahead:
-                return
-            self._ahead.add(task_id)
-        try:
-            with about_job(task_id):
-                self._catch_up(task_id)
-        except Interrupted:
-            logger.info("event=write_ahead_stopped")
-        except (SummarizerError, DatabaseUnavailable) as error:
-            logger.warning("event=write_ahead_failed code=%s", error.code)
-        finally:
-            with self._ahead_lock:
-                self._ahead.discard(task_id)
-
-    def _catch_up(self, task_id: str) -> None:
-        seen = -1
-        while (found := self._jobs.transcribed_so_far(task_id)) is not None:
-            request, transcript = found
-            if len(transcript["segments"]) == seen:
-                return
-            seen = len(transcript["segments"])
-            written = pipeline.write_ahead(
-                transcript,
-                request,
-                summarizer=self._make_summarizer(request.summary_model),
-                notes=self._jobs.notes(task_id),
-                check=self._check_not_stopping,
-            )
-            logger.info("event=written_ahead notes=%d", written)
-
-    def _check_not_stopping(self) -> None:
-        if self.stopping.is_set():
-            raise Interrupted
+    def model_server(self) -> SummarizerHealth:
+        """A cheap look, remembered for a while."""
+        return self._summaries.model_server()
 
     def _work(self, task_id: str, stage: Stage, worker: str, do: Callable[[Claim, Lease], None]) -> None:
         with about_job(task_id):
@@ -223,42 +189,6 @@ class Worker:
                         self._jobs.reroute(claim, outcome.kind)
         except FileNotFoundError as error:
             raise AudioUnreadable("The stored audio is gone: send it again.") from error
-
-    def _summarise(self, claim: Claim, lease: Lease) -> None:
-        assert claim.transcript is not None
-        summary = pipeline.write(
-            claim.transcript,
-            claim.request,
-            summarizer=self._make_summarizer(claim.request.summary_model),
-            reporter=lease,
-            notes=self._jobs.notes(claim.task_id),
-            time_limit_s=self._summary_time_s(claim),
-        )
-        result = JobResult(
-            text=transcript_text(claim.transcript),
-            summary=summary.text,
-            summary_source=summary.source,
-            model=summary.model,
-            prompt_version=summary.prompt_version,
-            speech_language=claim.transcript["language"],
-            segments=claim.transcript["segments"],
-            warnings=(*claim.warnings, *summary.warnings),
-        )
-        self._jobs.finish(claim, result)
-
-    def _summary_time_s(self, claim: Claim) -> float | None:
-        """What is left for the model before a live chunk's summary comes too late."""
-        if claim.kind is not JobKind.LIVE:
-            return None
-        return max(0.0, self._settings.live_deadline_s - claim.waited_s)
-
-    def model_server(self) -> SummarizerHealth:
-        """A cheap look, remembered for a while: every job in work asks for it."""
-        seen_at, health = self._model_server_seen
-        if health is None or time.monotonic() - seen_at >= HEALTH_VALID_S:
-            health = self._make_summarizer(None).health()
-            self._model_server_seen = (time.monotonic(), health)
-        return health
 
 
 class Presence:
