@@ -63,6 +63,7 @@ class PacedModel:
         max_tokens: int,
         schema: dict[str, Any] | None = None,
         on_answer: OnAnswer | None = None,
+        urgent: bool = False,
     ) -> Answer:
         tokens = sum(len(message["content"].split()) for message in messages)
         time.sleep(tokens / self._read_per_s)

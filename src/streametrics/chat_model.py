@@ -64,12 +64,14 @@ class ChatModel(Protocol):
         max_tokens: int,
         schema: dict[str, Any] | None = None,
         on_answer: OnAnswer | None = None,
+        urgent: bool = False,
     ) -> Answer:
         """Have the model answer, in at most `max_tokens` tokens, as JSON by `schema` where one is given.
 
-        Retries, waits for a turn and loading are inside. Raises TranscriptTooLong (the prompt does not fit),
-        ModelMissing, SummarizerUnavailable, SummarizerTimeout, SummarizerBusy, SummarizerRefused, SummaryUnusable
-        (nothing but white space); whatever `on_answer` raises passes through and ends the call at once.
+        urgent: somebody waits for it, so its turn comes before that of calls that do not say so. Retries, waits for
+        a turn and loading are inside. Raises TranscriptTooLong (the prompt does not fit), ModelMissing,
+        SummarizerUnavailable, SummarizerTimeout, SummarizerBusy, SummarizerRefused, SummaryUnusable (nothing but white
+        space); whatever `on_answer` raises passes through and ends the call at once.
         """
         ...
 

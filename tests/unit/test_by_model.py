@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -147,6 +148,13 @@ def test_many_words_are_prepared_in_two_seconds_and_a_chunk_costs_next_to_nothin
     for _ in range(20):
         writer(model).summarize(chunk)
     assert (time.process_time() - begun) / 20 < 0.02
+
+
+def test_a_chunk_that_somebody_waits_for_is_urgent_and_a_recording_is_not() -> None:
+    model = FakeModel(good)
+    writer(model).summarize(replace(recording(0.5), time_limit_s=20.0))
+    writer(model).summarize(recording(30))
+    assert [call.urgent for call in model.calls] == [True] + [False] * (len(model.calls) - 1)
 
 
 # Notes that are kept

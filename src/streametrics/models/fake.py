@@ -28,6 +28,7 @@ class Asked:
     max_tokens: int
     schema: dict[str, Any] | None
     prompt_tokens: int
+    urgent: bool = False
 
 
 def count_words(text: str) -> int:
@@ -99,12 +100,13 @@ class FakeModel:
         max_tokens: int,
         schema: dict[str, Any] | None = None,
         on_answer: OnAnswer | None = None,
+        urgent: bool = False,
     ) -> Answer:
         prompt_tokens = sum(self._count(message["content"]) for message in messages)
         if prompt_tokens > self.context_tokens:
             raise TranscriptTooLong
         with self._lock:
-            self.calls.append(Asked(tuple(messages), max_tokens, schema, prompt_tokens))
+            self.calls.append(Asked(tuple(messages), max_tokens, schema, prompt_tokens, urgent))
             failure = next(self._failures, None)
         if failure is not None:
             raise failure

@@ -74,6 +74,7 @@ class OllamaModel:
         max_tokens: int,
         schema: dict[str, Any] | None = None,
         on_answer: OnAnswer | None = None,
+        urgent: bool = False,
     ) -> Answer:
         """As the contract says. `on_answer` is also called, with what it was told last, about four times a second
         while nothing comes: in the queue for a turn, while the model loads, and between two tries."""
@@ -84,7 +85,7 @@ class OllamaModel:
         body = self._chat_body(messages, max_tokens, schema)
 
         def one_try() -> Answer:
-            with self._turns.one(progress.beat):
+            with self._turns.one(progress.beat, urgent=urgent):
                 with tries.timed() as limit_s:
                     is_loaded = self._is_loaded(min(limit_s, _LIST_TIMEOUT_S), progress)
                 if not is_loaded:

@@ -71,6 +71,7 @@ class OpenAICompatibleModel:
         max_tokens: int,
         schema: dict[str, Any] | None = None,
         on_answer: OnAnswer | None = None,
+        urgent: bool = False,
     ) -> Answer:
         """As the contract says. `on_answer` is also called, with what it was told last, about four times a second
         while nothing comes: in the queue for a turn, and between two tries. A server that refuses schemas answers
@@ -85,7 +86,7 @@ class OpenAICompatibleModel:
         tries = Tries(self._settings, progress, wait=self._wait, clock=self._clock)
 
         def one_try() -> Answer:
-            with self._turns.one(progress.beat), tries.timed() as limit_s:
+            with self._turns.one(progress.beat, urgent=urgent), tries.timed() as limit_s:
                 return self._understood(messages, max_tokens, schema, limit_s, tries, progress)
 
         with self._record.of(progress):

@@ -47,6 +47,7 @@ class Asker:
         max_tokens: int,
         on_answer: OnAnswer,
         schema: dict[str, Any] | None = None,
+        urgent: bool = False,
     ) -> Answer:
         """As `ChatModel.chat`; raises Refused where the server says that the prompt is too long."""
         if not self.fits(messages, max_tokens):
@@ -63,7 +64,7 @@ class Asker:
                 raise
 
         try:
-            answer = self.model.chat(messages, max_tokens=max_tokens, schema=schema, on_answer=watched)
+            answer = self.model.chat(messages, max_tokens=max_tokens, schema=schema, on_answer=watched, urgent=urgent)
         except TranscriptTooLong as error:
             if error is stopped_by:
                 raise
@@ -82,13 +83,14 @@ class Asker:
         max_tokens: int,
         on_answer: OnAnswer,
         any_language: bool = False,
+        urgent: bool = False,
     ) -> tuple[str, Defect | None]:
         """Sentences in one line, and what is still wrong with them after a second try. Raises SummaryUnusable."""
         tag = None if any_language else request.language
         instruction = prompts.instruction(messages)
         asked, text, defect = messages, "", None
         for _ in range(2):
-            answer = self.ask(asked, max_tokens=max_tokens, on_answer=on_answer)
+            answer = self.ask(asked, max_tokens=max_tokens, on_answer=on_answer, urgent=urgent)
             text = answers.without_our_words(answers.prose(answer.text, was_cut=answer.was_cut), instruction)
             defect = answers.defect(text, instruction, tag)
             if defect is None:

@@ -96,6 +96,7 @@ class ModelSummarizer:
                     request,
                     max_tokens=tokens,
                     on_answer=lambda so_far, share: progress.tell(share, answers.prose(so_far)),
+                    urgent=request.time_limit_s is not None,
                 )
                 return self._summary(text, request, defect, unusable_pieces=0)
         return self._of_long(request, lines, noting, cut, progress)
