@@ -92,6 +92,8 @@ class JobStatus:
     eta_s: float | None = None
     model_server_missing: bool = False
     warnings: tuple[Warn, ...] = ()
+    #: What is written about stretches of a recording so far: start and end in seconds, text.
+    notes: tuple[dict[str, Any], ...] = ()
     result: dict[str, Any] | None = None
     error: str | None = None
     error_code: str | None = None
@@ -130,6 +132,8 @@ class JobStatus:
         }
         if self.partial_summary is not None:
             body["partial_summary"] = self.partial_summary
+        if self.notes:
+            body["notes"] = list(self.notes)
         if self.eta_s is not None:
             body["eta_s"] = round(self.eta_s, 1)
         if self.warnings:

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from streametrics.errors import JobExpired, JobFailed, JobNotReady, JobUnknown, QueueUnavailable
@@ -84,7 +84,10 @@ class Jobs:
         record = self._record(task_id)
         waiting = record.state is JobState.QUEUED
         snapshot = None if waiting or record.state.is_final else self.live.snapshot(task_id)
-        return _status(record, snapshot)
+        status = _status(record, snapshot)
+        if record.kind is JobKind.LIVE or waiting or record.state.is_final:
+            return status
+        return replace(status, notes=tuple(asdict(note) for note in self.notes(task_id).timed()))
 
     def redo(self, task_id: str, *, language: str | None, model: str | None, extra_instruction: str) -> str:
         """Summarise a job's transcript anew, as a job of its own; returns its id.

@@ -51,6 +51,7 @@ class Lease:
         self._started = time.monotonic()
         self._deadline = self._started + claim.time_left_s
         self._reported = 0.0
+        self._text_told = False
         self._released = threading.Event()
         self._lost = threading.Event()
         self._thread = threading.Thread(target=self._renew, name=f"lease-{claim.task_id}", daemon=True)
@@ -104,23 +105,25 @@ class Lease:
         )
 
     def written(self, share: float, text: str) -> None:
-        """A share (0…1) of the summary is written."""
-        if not self._due():
+        """A share (0…1) of the summary is written; its first words are told at once."""
+        is_first = bool(text) and not self._text_told
+        if not self._due(at_once=is_first):
             return
+        self._text_told = bool(text)
         elapsed_s = time.monotonic() - self._started
         progress = SUMMARIZING_FROM + int((SUMMARIZING_END - SUMMARIZING_FROM) * min(max(share, 0.0), 1.0))
         self._publish(
             Snapshot(
                 JobState.SUMMARIZING,
                 progress=progress,
-                partial_summary=text,
+                partial_summary=text or None,
                 eta_s=elapsed_s / share - elapsed_s if 0 < share <= 1 else None,
             )
         )
 
-    def _due(self) -> bool:
+    def _due(self, *, at_once: bool = False) -> bool:
         now = time.monotonic()
-        if now - self._reported < REPORT_INTERVAL_S:
+        if now - self._reported < REPORT_INTERVAL_S and not at_once:
             return False
         self._reported = now
         return True

@@ -18,12 +18,19 @@ class TimedText:
     text: str
 
 
+#: Start and end in seconds from the beginning of the recording.
+Span = tuple[float, float]
+
+
 class Notes(Protocol):
-    """Keeps what was written about pieces of a long transcript, so that no piece is paid for twice."""
+    """Keeps what was written about pieces of a long transcript, so that no piece is paid for twice.
+
+    span: the stretch of the recording that a note is about, None for one that is made of other notes.
+    """
 
     def get(self, key: str) -> str | None: ...
 
-    def put(self, key: str, text: str) -> None: ...
+    def put(self, key: str, text: str, span: Span | None = None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from streametrics.jobs import Jobs
 from streametrics.logs import about_job
 from streametrics.pipeline import JobReporter
 from streametrics.settings import Settings
-from streametrics.summarizer import Notes, Summarizer, SummarizerHealth
+from streametrics.summarizer import Notes, Span, Summarizer, SummarizerHealth
 
 #: How long a look at the model server counts, in seconds.
 HEALTH_VALID_S = 10.0
@@ -131,8 +131,8 @@ class _CountedNotes:
     def get(self, key: str) -> str | None:
         return self._notes.get(key)
 
-    def put(self, key: str, text: str) -> None:
-        self._notes.put(key, text)
+    def put(self, key: str, text: str, span: Span | None = None) -> None:
+        self._notes.put(key, text, span)
         self.new += 1
 
 

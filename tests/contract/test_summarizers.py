@@ -25,7 +25,7 @@ from streametrics.models.fake import FakeModel
 from streametrics.models.ollama import OllamaModel
 from streametrics.prompts import PROMPT_VERSION
 from streametrics.settings import Settings
-from streametrics.summarizer import Notes, OnText, Summarizer, Summary, SummaryRequest
+from streametrics.summarizer import Notes, OnText, Span, Summarizer, Summary, SummaryRequest
 from streametrics.summarizers import create
 from streametrics.summarizers.by_model import ModelSummarizer
 from streametrics.summarizers.chain import FallbackSummarizer
@@ -44,7 +44,7 @@ class Stop(Exception):
 class Kept(dict[str, str]):
     """Notes in memory."""
 
-    def put(self, key: str, text: str) -> None:
+    def put(self, key: str, text: str, span: Span | None = None) -> None:
         self[key] = text
 
 

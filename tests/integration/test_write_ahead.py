@@ -28,7 +28,8 @@ class PiecewiseWriter(FakeSummarizer):
         for segment in request.segments[:-1]:
             check()
             if notes.get(segment.text) is None:
-                notes.put(segment.text, f"note on {segment.text} in {request.language}")
+                span = (segment.start, segment.end)
+                notes.put(segment.text, f"note on {segment.text} in {request.language}", span)
                 self.written.append(segment.text)
                 new += 1
         return new
@@ -77,6 +78,12 @@ def test_notes_follow_the_transcript_and_are_found_by_the_summary(jobs: Jobs, tm
 
     # Expect notes on what is certain, each written once
     assert writer.written == ["part 0", "part 1"]
+    # And shown to who asks, while the rest is still being heard
+    assert jobs.status(task_id).state is JobState.TRANSCRIBING
+    assert jobs.status(task_id).body()["notes"] == [
+        {"start": 1.0, "end": 2.0, "text": "note on part 0 in fr"},
+        {"start": 61.0, "end": 62.0, "text": "note on part 1 in fr"},
+    ]
 
     # And when the last part is heard, the summary finds them
     jobs.store_part(claims[3], part("part 3"))

@@ -18,7 +18,7 @@ from streametrics.errors import (
     SummarizerUnavailable,
     TranscriptTooLong,
 )
-from streametrics.summarizer import Notes, OnText, SummarizerHealth, Summary, SummaryRequest
+from streametrics.summarizer import Notes, OnText, Span, SummarizerHealth, Summary, SummaryRequest
 from streametrics.summarizers.breaker import ALIVE_FOR_S, Breaker
 from streametrics.summarizers.chain import FallbackSummarizer
 from streametrics.summarizers.extractive import ExtractiveSummarizer
@@ -52,7 +52,7 @@ class Memory:
     def get(self, key: str) -> str | None:
         return self.kept.get(key)
 
-    def put(self, key: str, text: str) -> None:
+    def put(self, key: str, text: str, span: Span | None = None) -> None:
         self.kept[key] = text
 
 

@@ -13,7 +13,7 @@ from streametrics.errors import SummarizerBusy, SummarizerError, SummaryUnusable
 from streametrics.models.fake import FakeModel
 from streametrics.prompts import PROMPT_VERSION
 from streametrics.settings import Settings
-from streametrics.summarizer import Summary, SummaryRequest, TimedText
+from streametrics.summarizer import Span, Summary, SummaryRequest, TimedText
 from streametrics.summarizers.by_model import ModelSummarizer
 
 ENGLISH = "Ada beats the dragon on the third try and thanks the chat. Then she sells the sword at the market."
@@ -25,8 +25,13 @@ OVERVIEW = json.dumps({"overview": ENGLISH, "moments": MOMENTS})
 class Kept(dict[str, str]):
     """Notes in memory."""
 
-    def put(self, key: str, text: str) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.spans: list[Span] = []
+
+    def put(self, key: str, text: str, span: Span | None = None) -> None:
         self[key] = text
+        self.spans += [span] if span else []
 
 
 class Stop(Exception):
@@ -171,6 +176,8 @@ def test_notes_are_written_ahead_once_and_found_again() -> None:
         written += summarizer.write_ahead(growing, kept, check=lambda: None)
     assert written == len(kept) == len(model.calls)
     assert written > 3
+    # Each about the stretch that follows the one before
+    assert [start for start, _ in kept.spans] == [0.0, *(end for _, end in kept.spans[:-1])]
     # When the recording is over, in another process
     again = FakeModel(good)
     writer(again).summarize(whole, notes=kept)

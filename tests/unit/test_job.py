@@ -48,11 +48,14 @@ def test_extra_fields_appear_only_when_there_is_something_to_say() -> None:
         transcription="words",
         partial_summary="so",
         eta_s=1.26,
+        notes=({"start": 0.0, "end": 60.0, "text": "It begins."},),
         warnings=(Warn("audio_truncated", "cut"),),
     ).body()
 
     assert body["partial_summary"] == "so"
     assert body["eta_s"] == 1.3
+    assert body["notes"] == [{"start": 0.0, "end": 60.0, "text": "It begins."}]
+    assert not {"partial_summary", "eta_s", "notes", "warnings"} & JobStatus(JobState.SUMMARIZING, 70).body().keys()
     assert body["warnings"] == [{"code": "audio_truncated", "message": "cut"}]
 
 

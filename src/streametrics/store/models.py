@@ -86,6 +86,9 @@ notes = Table(
     #: A hash of all that the note was made from.
     Column("key", String(80), primary_key=True),
     Column("text", Text, nullable=False),
+    #: The stretch of the recording that it is about; null for notes on notes.
+    Column("start_s", Float),
+    Column("end_s", Float),
 )
 
 facts = Table(

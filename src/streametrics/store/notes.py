@@ -5,6 +5,7 @@ from sqlalchemy.exc import IntegrityError
 
 from streametrics.store.database import Database
 from streametrics.store.models import notes
+from streametrics.summarizer import Span, TimedText
 
 
 class JobNotes:
@@ -20,11 +21,23 @@ class JobNotes:
         with self._database.read() as connection:
             return connection.execute(query).scalar_one_or_none()
 
-    def put(self, key: str, text: str) -> None:
+    def put(self, key: str, text: str, span: Span | None = None) -> None:
         """Keep a note; the first one under a key stays, and none is kept of a job that is gone."""
+        start_s, end_s = span or (None, None)
+        values = {"task_id": self._task_id, "key": key, "text": text, "start_s": start_s, "end_s": end_s}
         try:
             with self._database.write() as connection:
-                connection.execute(insert(notes).values(task_id=self._task_id, key=key, text=text))
+                connection.execute(insert(notes).values(values))
         except IntegrityError:
             # Another worker wrote the same note at the same time, or the job's row was deleted meanwhile.
             return
+
+    def timed(self) -> list[TimedText]:
+        """Those that are about a stretch of the recording, in its order."""
+        query = (
+            select(notes.c.start_s, notes.c.end_s, notes.c.text)
+            .where(notes.c.task_id == self._task_id, notes.c.start_s.is_not(None))
+            .order_by(notes.c.start_s, notes.c.end_s)
+        )
+        with self._database.read() as connection:
+            return [TimedText(row.start_s, row.end_s, row.text) for row in connection.execute(query)]

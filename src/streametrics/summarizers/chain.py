@@ -9,6 +9,7 @@ from streametrics.job import Warn
 from streametrics.summarizer import (
     Notes,
     OnText,
+    Span,
     Summarizer,
     SummarizerHealth,
     Summary,
@@ -109,9 +110,9 @@ class _Telling:
     def get(self, key: str) -> str | None:
         return self._notes.get(key)
 
-    def put(self, key: str, text: str) -> None:
+    def put(self, key: str, text: str, span: Span | None = None) -> None:
         self._breaker.alive()
-        self._notes.put(key, text)
+        self._notes.put(key, text, span)
 
 
 def _watched(breaker: Breaker, on_text: OnText | None) -> OnText:

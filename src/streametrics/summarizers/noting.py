@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from streametrics import prompts
 from streametrics.chat_model import Message, OnAnswer
 from streametrics.errors import SummaryUnusable
-from streametrics.summarizer import Notes, SummaryRequest, is_silent
+from streametrics.summarizer import Notes, Span, SummaryRequest, is_silent
 from streametrics.summarizers import pieces
 from streametrics.summarizers.asking import Asker
 from streametrics.summarizers.budget import price
@@ -43,7 +43,9 @@ class Noting:
         """The note on a piece, and whether it was written now; empty for silence. Raises SummaryUnusable."""
         if is_silent(piece.text):
             return "", False
-        return self._written(prompts.note(self._request, piece.text), on_answer)
+        start_s, end_s = piece.span.start_s, piece.span.end_s
+        span = None if start_s is None or end_s is None else (start_s, end_s)
+        return self._written(prompts.note(self._request, piece.text), on_answer, span)
 
     def write_ahead(self, piece: Piece, check: Callable[[], None]) -> int:
         """How many notes were written now: 0 where there is one, or where the model can write none."""
@@ -101,7 +103,7 @@ class Noting:
             text = " ".join(line.text for line in group.lines)
         return Line(text, group.span.start_s, group.span.end_s)
 
-    def _written(self, messages: list[Message], on_answer: OnAnswer) -> tuple[str, bool]:
+    def _written(self, messages: list[Message], on_answer: OnAnswer, span: Span | None = None) -> tuple[str, bool]:
         key = self._key(messages)
         found = self._kept.get(key) if self._kept is not None else None
         if found is not None:
@@ -110,7 +112,7 @@ class Noting:
             messages, self._request, max_tokens=self._tokens, on_answer=on_answer, any_language=True
         )
         if self._kept is not None:
-            self._kept.put(key, text)
+            self._kept.put(key, text, span)
         return text, True
 
     def _in_its_own_words(self, piece: Piece) -> str:
