@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 #: Printed in the first version's documentation, so everybody knows it: it protects nothing.
 PUBLISHED_KEY = "streametrics-secret"
 
-EngineName = Literal["auto", "openai-whisper", "faster-whisper", "fake"]
+EngineName = Literal["auto", "openai-whisper", "openai-whisper-int8", "faster-whisper", "fake"]
 SummarizerName = Literal["ollama", "openai_compatible", "extractive", "fake"]
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]

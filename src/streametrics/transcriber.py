@@ -43,7 +43,7 @@ OnSegment = Callable[[Segment], None]
 class Transcriber(Protocol):
     """One loaded model. Not thread-safe: one call at a time."""
 
-    #: `openai-whisper`, `faster-whisper` or `fake`.
+    #: `openai-whisper`, `openai-whisper-int8`, `faster-whisper` or `fake`.
     engine: str
     #: The name or path that was asked for, for people to read.
     model: str

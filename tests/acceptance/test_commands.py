@@ -30,7 +30,7 @@ def run(environment: dict[str, str], *arguments: str) -> "subprocess.CompletedPr
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
 
-@pytest.mark.parametrize("engine", ["faster-whisper", "openai-whisper"])
+@pytest.mark.parametrize("engine", ["faster-whisper", "openai-whisper", "openai-whisper-int8"])
 def test_a_recording_becomes_text_without_a_server(engine: str, environment: dict[str, str]) -> None:
     clip = sounds.clip("en/quick_brown_fox")
     finished = run(environment | {"WHISPER_ENGINE": engine}, "transcribe", str(clip.path))
@@ -51,7 +51,7 @@ def test_the_doctor_tries_the_real_engine(environment: dict[str, str]) -> None:
     checks = {check["name"]: check for check in json.loads(finished.stdout)}
     assert finished.returncode == 0, finished.stdout
     assert checks["engine"]["verdict"] == "OK"
-    assert "faster-whisper" in checks["engine"]["detail"]
+    assert "whisper" in checks["engine"]["detail"]
     assert checks["decoder"]["verdict"] == "OK"
 
 

@@ -1,4 +1,4 @@
-"""One suite for every engine: the fake, and the two real ones on real weights."""
+"""One suite for every engine: the fake, and the real ones on real weights."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ SoundMaker = Callable[[], Samples]
 REAL = [
     pytest.param("faster-whisper", marks=pytest.mark.weights),
     pytest.param("openai-whisper", marks=pytest.mark.weights),
+    pytest.param("openai-whisper-int8", marks=pytest.mark.weights),
 ]
 every_engine = pytest.mark.parametrize("transcriber", ["fake", *REAL], indirect=True, scope="module")
 real_engines = pytest.mark.parametrize("transcriber", REAL, indirect=True, scope="module")
@@ -33,7 +34,7 @@ class ListenerStopped(Exception):
 
 @every_engine
 def test_says_what_it_is(transcriber: Transcriber) -> None:
-    assert transcriber.engine in ("fake", "faster-whisper", "openai-whisper")
+    assert transcriber.engine in ("fake", "faster-whisper", "openai-whisper", "openai-whisper-int8")
     assert transcriber.model
     assert transcriber.precision
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.weights
 SAID = sounds.clip("en/quick_brown_fox")
 
 
-@pytest.fixture(scope="module", params=["faster-whisper", "openai-whisper"])
+@pytest.fixture(scope="module", params=["faster-whisper", "openai-whisper", "openai-whisper-int8"])
 def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("real")
     with stack(folder, WHISPER_ENGINE=request.param, SUMMARIZER="extractive", KEEPER_INTERVAL_S="0.2") as running:

@@ -9,18 +9,24 @@ import pytest
 from streametrics import transcribers
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import EngineName, Settings
+from streametrics.transcribers import choice, trial
 
 
-def settings(engine: EngineName = "auto", model: str = "base") -> Settings:
-    return Settings(_env_file=None, whisper_engine=engine, whisper_model=model)
+@pytest.fixture(autouse=True)
+def without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcribers, "_has_nvidia_gpu", lambda: False)
+
+
+def settings(engine: EngineName = "auto", model: str = "base", model_dir: Path = Path("/nowhere")) -> Settings:
+    return Settings(_env_file=None, whisper_engine=engine, whisper_model=model, model_dir=model_dir)
 
 
 @pytest.mark.parametrize(
     ("installed", "model", "chosen"),
     [
         ({"faster_whisper", "whisper"}, "base", "faster-whisper"),
-        ({"whisper"}, "base", "openai-whisper"),
-        ({"faster_whisper", "whisper"}, "/models/mine.pt", "openai-whisper"),
+        ({"whisper"}, "base", "openai-whisper-int8"),
+        ({"faster_whisper", "whisper"}, "/models/mine.pt", "openai-whisper-int8"),
         ({"faster_whisper"}, "/models/mine", "faster-whisper"),
     ],
 )
@@ -37,6 +43,34 @@ def test_auto_without_an_engine_says_what_to_do(monkeypatch: pytest.MonkeyPatch)
 
     with pytest.raises(TranscriptionFailed, match="pip install"):
         transcribers.resolve_engine(settings())
+
+
+def test_auto_takes_what_was_the_fastest_here(tmp_path: Path) -> None:
+    # Given a measurement made on this machine
+    here = choice.machine(transcribers.available_cores())
+    choice.keep(tmp_path, here, {"faster-whisper": 2.0, "openai-whisper-int8": 0.8})
+
+    # Expect its winner, and no second measurement
+    assert transcribers.resolve_engine(settings(model_dir=tmp_path)) == "openai-whisper-int8"
+    assert not trial.is_due(settings(model_dir=tmp_path))
+
+
+def test_a_measurement_holds_for_its_machine_only(tmp_path: Path) -> None:
+    choice.keep(tmp_path, "another processor", {"faster-whisper": 2.0, "openai-whisper-int8": 0.8})
+
+    assert transcribers.resolve_engine(settings(model_dir=tmp_path)) == "faster-whisper"
+    assert trial.is_due(settings(model_dir=tmp_path))
+
+
+@pytest.mark.parametrize("torn", ["", "[]", "{", '{"machine": 1}', '{"machine": "here", "seconds": {"x": "fast"}}'])
+def test_a_torn_measurement_is_as_good_as_none(tmp_path: Path, torn: str) -> None:
+    (tmp_path / "fastest-engine.json").write_text(torn)
+
+    assert choice.kept(tmp_path, "here") == {}
+
+
+def test_a_set_engine_is_not_measured(tmp_path: Path) -> None:
+    assert not trial.is_due(settings("faster-whisper", model_dir=tmp_path))
 
 
 def test_a_set_engine_is_kept() -> None:

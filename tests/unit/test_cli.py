@@ -55,7 +55,11 @@ def test_the_help_imports_neither_engine_nor_framework() -> None:
         ("PORT", "70000", "PORT: '70000' is not allowed, a number of at most 65535 is (default: 5000)."),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL: 'LOUD' is not allowed, one of 'DEBUG', 'INFO', 'WARNING' or 'ERROR' is"),
         ("MISTRAL_TIMEOUT", "0", "MISTRAL_TIMEOUT: '0' is not allowed, a number above 0 is"),
-        ("WHISPER_ENGINE", "vosk", "one of 'auto', 'openai-whisper', 'faster-whisper' or 'fake' is"),
+        (
+            "WHISPER_ENGINE",
+            "vosk",
+            "one of 'auto', 'openai-whisper', 'openai-whisper-int8', 'faster-whisper' or 'fake' is",
+        ),
     ],
 )
 def test_a_bad_setting_is_a_sentence(

@@ -1,7 +1,7 @@
 """Windows over stretches of speech, and how an engine is led over them."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -92,17 +92,22 @@ def test_without_the_detector_loudness_decides(monkeypatch: pytest.MonkeyPatch) 
 class Scripted:
     """An engine that takes each window for one segment in the next of `languages`, with times that overshoot."""
 
-    def __init__(self, languages: list[tuple[str, float]]) -> None:
+    def __init__(self, languages: list[tuple[str, float]], windows_at_once: int = 1) -> None:
         self.languages = languages
+        self.windows_at_once = windows_at_once
         self.heard: list[str] = []
+        self.batches: list[int] = []
 
-    def detect_language(self, samples: Samples) -> tuple[str, float]:
-        return self.languages.pop(0)
+    def detect_languages(self, heard: Sequence[voice.SpeechWindow]) -> list[tuple[str, float]]:
+        return [self.languages.pop(0) for _ in heard]
 
-    def decode(self, samples: Samples, language: str) -> Iterator[Segment]:
-        self.heard.append(language)
-        yield Segment(-1.0, 0.5, "  ")
-        yield Segment(0.0, 99.0, f" in {language} ")
+    def decode(self, heard: Sequence[voice.SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
+        self.batches.append(len(heard))
+        for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
+            assert 0 < window.voiced_until_s <= len(window.samples) / SAMPLE_RATE_HZ
+            self.heard.append(language)
+            yield number, Segment(-1.0, 0.5, "  ")
+            yield number, Segment(0.0, 99.0, f" in {language} ")
 
 
 @pytest.fixture
@@ -120,6 +125,19 @@ def test_a_long_and_sure_window_changes_the_language(three_windows: Samples) -> 
 
     assert engine.heard == ["en", "fr", "fr"]
     assert transcript.language == "fr"
+
+
+@pytest.mark.parametrize(("at_once", "batches"), [(1, [1, 1, 1]), (2, [2, 1]), (8, [3])])
+def test_windows_heard_together_are_like_windows_heard_alone(
+    three_windows: Samples, at_once: int, batches: list[int]
+) -> None:
+    engine = Scripted([("en", 0.3), ("fr", 0.9), ("cy", 0.99)], at_once)
+
+    together = voice.transcribe_speech(engine, three_windows, speech_language=None, on_segment=None)
+
+    alone = Scripted([("en", 0.3), ("fr", 0.9), ("cy", 0.99)])
+    assert together == voice.transcribe_speech(alone, three_windows, speech_language=None, on_segment=None)
+    assert engine.batches == batches
 
 
 def test_an_unsure_window_keeps_the_language(three_windows: Samples) -> None:

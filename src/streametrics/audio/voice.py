@@ -8,7 +8,7 @@ speaks.
 import importlib.util
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -59,15 +59,28 @@ class Span:
         return self.end - self.start
 
 
-class Engine(Protocol):
-    """What an engine has to be able to do with one window of speech."""
+@dataclass(frozen=True, slots=True)
+class SpeechWindow:
+    """Up to about 30 s of sound; the last voice in it ends after `voiced_until_s` seconds."""
 
-    def detect_language(self, samples: Samples) -> tuple[str, float]:
-        """A Whisper language code and its probability."""
+    samples: Samples
+    voiced_until_s: float
+
+
+class Engine(Protocol):
+    """What an engine has to be able to do with windows of speech. It is given `windows_at_once` at most."""
+
+    windows_at_once: int
+
+    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
+        """A Whisper language code and its probability, for each window."""
         ...
 
-    def decode(self, samples: Samples, language: str) -> Iterator[Segment]:
-        """Segments in order, times in seconds from the beginning of the window, as soon as each is known."""
+    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
+        """Segments in order, each with its window's number, as soon as each is known.
+
+        Times are in seconds from the beginning of the segment's window.
+        """
         ...
 
 
@@ -84,19 +97,31 @@ def transcribe_speech(
     spoken_s: Counter[str] = Counter()
     language = speech_language
     spans = speech(samples)
-    for window in windows(spans, len(samples)):
-        heard = samples[window.start : window.end]
+    for batch in _batches(windows(spans, len(samples)), engine.windows_at_once):
+        heard = [_cut_out(samples, window, spans) for window in batch]
+        languages = [language or "en"] * len(batch)
         if speech_language is None:
-            language = _follow_language(engine, heard, language)
-        for part in engine.decode(heard, language or "en"):
-            segment = _place(part, window, spans, after_s=segments[-1].end if segments else 0.0)
+            languages = _follow_languages(engine, heard, language)
+            language = languages[-1]
+        for number, part in engine.decode(heard, languages):
+            segment = _place(part, batch[number], spans, after_s=segments[-1].end if segments else 0.0)
             if segment is None:
                 continue
             segments.append(segment)
-            spoken_s[language or "en"] += len(segment.text)
+            spoken_s[languages[number]] += len(segment.text)
             if on_segment is not None:
                 on_segment(segment)
     return Transcript(tuple(segments), spoken_s.most_common(1)[0][0] if spoken_s else None)
+
+
+def _batches(found: list[Span], size: int) -> Iterator[list[Span]]:
+    for first in range(0, len(found), size):
+        yield found[first : first + size]
+
+
+def _cut_out(samples: Samples, window: Span, spans: list[Span]) -> SpeechWindow:
+    voiced = max((min(span.end, window.end) for span in spans if span.start < window.end), default=window.end)
+    return SpeechWindow(samples[window.start : window.end], (voiced - window.start) / SAMPLE_RATE_HZ)
 
 
 def speech(samples: Samples) -> list[Span]:
@@ -152,10 +177,14 @@ def _may_join(window: Span, span: Span, length: int) -> bool:
     return silence <= LONG_SILENCE_S * SAMPLE_RATE_HZ and needed <= WINDOW_S * SAMPLE_RATE_HZ
 
 
-def _follow_language(engine: Engine, heard: Samples, language: str | None) -> str:
-    code, probability = engine.detect_language(heard)
-    sure = len(heard) >= LANGUAGE_MIN_S * SAMPLE_RATE_HZ and probability >= LANGUAGE_MIN_PROBABILITY
-    return code if language is None or sure else language
+def _follow_languages(engine: Engine, heard: Sequence[SpeechWindow], language: str | None) -> list[str]:
+    """Each window's language: the one before it stays unless a window is long and sure enough to change it."""
+    followed: list[str] = []
+    for window, (code, probability) in zip(heard, engine.detect_languages(heard), strict=True):
+        sure = len(window.samples) >= LANGUAGE_MIN_S * SAMPLE_RATE_HZ and probability >= LANGUAGE_MIN_PROBABILITY
+        language = code if language is None or sure else language
+        followed.append(language)
+    return followed
 
 
 def _place(part: Segment, window: Span, spans: list[Span], *, after_s: float) -> Segment | None:

@@ -157,6 +157,7 @@ class Start:
         database.migrate(self._settings.effective_database_url)
         if self._parts.transcribe:
             fetch_weights(self._settings, self._console)
+            measure_engines(self._settings, self._console)
 
     def _announce_database(self) -> None:
         """Before a worker looks: a queue that was used before may still name an older database."""
@@ -259,3 +260,16 @@ def fetch_weights(settings: Settings, console: Console | None = None) -> None:
     if console is not None:
         console.say(f"Fetching the weights of the Whisper model '{settings.whisper_model}'")
     weights.ensure(settings.whisper_model, wanted, settings.model_dir, progress=True)
+
+
+def measure_engines(settings: Settings, console: Console) -> None:
+    """Once on each machine: which engine is the fastest here?"""
+    from streametrics.transcribers import trial
+
+    if not trial.is_due(settings):
+        return
+    console.say("Measuring which Whisper engine is the fastest on this machine (once, about 10 s)")
+    seconds = trial.measure(settings)
+    for engine, taken_s in sorted(seconds.items(), key=lambda entry: entry[1]):
+        console.say(f"  {engine}: {taken_s:.1f} s for 22 s of speech")
+    fetch_weights(settings, console)

@@ -11,8 +11,12 @@ from streametrics import weights
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
 from streametrics.transcriber import Transcriber
+from streametrics.transcribers import choice
 
-Engine = Literal["openai-whisper", "faster-whisper", "fake"]
+Engine = Literal["openai-whisper", "openai-whisper-int8", "faster-whisper", "fake"]
+
+#: What each engine stands on; `auto` takes the first that is here unless a measurement says otherwise.
+_PACKAGES: dict[Engine, str] = {"faster-whisper": "faster_whisper", "openai-whisper-int8": "whisper"}
 
 
 def create(settings: Settings, *, progress: bool = False) -> Transcriber:
@@ -29,13 +33,17 @@ def create(settings: Settings, *, progress: bool = False) -> Transcriber:
             folder = weights.ensure(name, "ctranslate2", settings.model_dir, progress=progress)
             return FasterWhisper(folder, model=name, cpu_threads=available_cores())
         case "openai-whisper":
-            # Before torch is loaded: its threads otherwise spin while they wait for each other, and on cores that
-            # another process uses too, a chunk takes ten times as long.
-            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+            _let_threads_sleep()
             from streametrics.transcribers.openai_whisper import OpenAIWhisper
 
             file = weights.ensure(name, "openai", settings.model_dir, progress=progress)
             return OpenAIWhisper(file, model=name, cpu_threads=available_cores())
+        case "openai-whisper-int8":
+            _let_threads_sleep()
+            from streametrics.transcribers.openai_whisper_int8 import Int8Whisper
+
+            file = weights.ensure(name, "openai", settings.model_dir, progress=progress)
+            return Int8Whisper(file, model=name, cpu_threads=available_cores())
         case "fake":
             from streametrics.transcribers.fake import FakeTranscriber
 
@@ -44,23 +52,50 @@ def create(settings: Settings, *, progress: bool = False) -> Transcriber:
             assert_never(engine)
 
 
+def _let_threads_sleep() -> None:
+    """Before torch is loaded: its threads otherwise spin while they wait for each other.
+
+    On cores that another process uses too, a chunk then takes ten times as long.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def resolve_engine(settings: Settings) -> Engine:
-    """What `auto` stands for here; looks for libraries without importing them.
+    """What `auto` stands for here; looks for libraries and measurements without importing an engine.
 
     Raises TranscriptionFailed where no engine is installed.
     """
     if settings.whisper_engine != "auto":
         return settings.whisper_engine
-    candidates: list[tuple[Engine, str]] = [
-        ("faster-whisper", "faster_whisper"),
-        ("openai-whisper", "whisper"),
-    ]
-    if settings.whisper_model.endswith(".pt"):  # only openai-whisper reads such a file
-        candidates.reverse()
-    for engine, package in candidates:
-        if importlib.util.find_spec(package) is not None:
-            return engine
-    raise TranscriptionFailed("No Whisper engine is installed: run 'pip install -r requirements.txt'")
+    here = candidates(settings)
+    if not here:
+        raise TranscriptionFailed("No Whisper engine is installed: run 'pip install -r requirements.txt'")
+    return next((engine for engine in measured(settings) if engine in here), here[0])
+
+
+def candidates(settings: Settings) -> list[Engine]:
+    """The engines that `auto` may take, the one to take without a measurement first."""
+    here = [name for name, package in _PACKAGES.items() if importlib.util.find_spec(package) is not None]
+    if _has_nvidia_gpu():  # both libraries use it; our own path is for CPUs
+        plain: dict[Engine, Engine] = {"openai-whisper-int8": "openai-whisper"}
+        here = [plain.get(engine, engine) for engine in here]
+    if settings.whisper_model.endswith(".pt"):  # faster-whisper does not read such a file
+        return [engine for engine in here if engine != "faster-whisper"]
+    if _has_nvidia_gpu():
+        return here[:1]
+    if Path(settings.whisper_model).expanduser().is_dir():  # and a folder only it reads
+        return [engine for engine in here if engine == "faster-whisper"]
+    return here
+
+
+def measured(settings: Settings) -> list[Engine]:
+    """What `trial.measure` found on this machine, fastest first; empty where it did not run."""
+    seconds = choice.kept(settings.model_dir, choice.machine(available_cores()))
+    return [engine for engine in _PACKAGES if engine in seconds and seconds[engine] == min(seconds.values())]
+
+
+def _has_nvidia_gpu() -> bool:
+    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidia0").exists()
 
 
 def weights_format(engine: Engine) -> weights.Format | None:
@@ -68,7 +103,7 @@ def weights_format(engine: Engine) -> weights.Format | None:
     match engine:
         case "faster-whisper":
             return "ctranslate2"
-        case "openai-whisper":
+        case "openai-whisper" | "openai-whisper-int8":
             return "openai"
         case "fake":
             return None

@@ -2,7 +2,7 @@
 
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import whisper
 from whisper.audio import HOP_LENGTH, N_FRAMES, N_SAMPLES
 from whisper.tokenizer import get_tokenizer
 
-from streametrics.audio.voice import transcribe_speech
+from streametrics.audio.voice import SpeechWindow, transcribe_speech
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
 
@@ -21,6 +21,7 @@ class OpenAIWhisper:
     """A model that was loaded from a `.pt` file. `cpu_threads`: cores to compute with."""
 
     engine = "openai-whisper"
+    windows_at_once = 1
 
     def __init__(self, file: Path, *, model: str, cpu_threads: int) -> None:
         self.model = model
@@ -37,7 +38,7 @@ class OpenAIWhisper:
             warnings.simplefilter("ignore", ResourceWarning)
             self._languages = _languages(self._whisper)
         # The first pass prepares memory; `transcriber.warm` does not get here, as a tone is no voice.
-        list(self.decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
+        list(self._decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
 
     def transcribe(
         self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
@@ -46,8 +47,17 @@ class OpenAIWhisper:
             raise TranscriptionFailed(f"The model '{self.model}' does not know the language '{speech_language}'")
         return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
 
-    def detect_language(self, samples: Samples) -> tuple[str, float]:
+    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         """See `voice.Engine`."""
+        return [self._detect_language(window.samples) for window in heard]
+
+    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
+        """See `voice.Engine`."""
+        for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
+            for segment in self._decode(window.samples, language):
+                yield number, segment
+
+    def _detect_language(self, samples: Samples) -> tuple[str, float]:
         if not self._whisper.is_multilingual:
             return "en", 1.0
         try:
@@ -61,8 +71,8 @@ class OpenAIWhisper:
         code = max(probabilities, key=probabilities.__getitem__)
         return str(code), float(probabilities[code])
 
-    def decode(self, samples: Samples, language: str) -> Iterator[Segment]:
-        """See `voice.Engine`.
+    def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:
+        """Segments of one window.
 
         The library tells of its segments when all are ready, so it hears 30 s at a time. Where nobody paused
         for so long, the cut goes through a word: the last segment is then dropped, and heard again from its

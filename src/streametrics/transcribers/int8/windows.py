@@ -1,0 +1,126 @@
+"""The seek loop: windows of speech become segments, several windows in one pass of the model.
+
+A pass says what it heard of a window up to its last whole segment; what lies behind that is heard in the next
+pass, until no voice is left. This, the checks of an answer and the ladder of temperatures are openai-whisper's
+(`whisper.transcribe`), with one change: sound in which the voice detector found nobody is not worth a pass.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+import whisper
+from whisper.audio import FRAMES_PER_SECOND, N_FRAMES, N_SAMPLES
+from whisper.tokenizer import Tokenizer
+from whisper.utils import compression_ratio
+
+from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment
+from streametrics.transcribers.int8.sampling import Said, Sampler
+
+#: openai-whisper's own limits and ladder.
+TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+MOST_COMPRESSED, LEAST_LOGPROB, MOST_SILENT = 2.4, -1.0, 0.6
+#: Seconds in a timestamp's step, and spectrogram frames in one.
+STEP_S, STEP_FRAMES = 0.02, 2
+#: Voice that is shorter than a word is no reason for another pass, in seconds.
+SHORTEST_VOICE_S = 0.2
+
+
+@dataclass(slots=True)
+class Window:
+    """One window on its way: its spectrogram, how far it is heard, and what was said in it."""
+
+    mel: torch.Tensor
+    frames: int
+    voiced_frames: int
+    tokenizer: Tokenizer
+    seek: int = 0
+    segments: list[Segment] = field(default_factory=list)
+
+    @property
+    def is_heard(self) -> bool:
+        return self.seek >= self.frames or self.seek + SHORTEST_VOICE_S * FRAMES_PER_SECOND > self.voiced_frames
+
+    def piece(self) -> torch.Tensor:
+        """The 30 s from where it is heard up to, filled up, shape (mels, 3000)."""
+        heard: torch.Tensor = whisper.pad_or_trim(self.mel[:, self.seek : self.seek + self.length], N_FRAMES)
+        return heard
+
+    @property
+    def length(self) -> int:
+        """Frames of sound in the piece."""
+        return min(int(N_FRAMES), self.frames - self.seek)
+
+
+def spectrogram(samples: Samples, mels: int) -> torch.Tensor:
+    """Of a whole window and 30 s of silence behind it, as the reference makes it, shape (mels, frames)."""
+    made: torch.Tensor = whisper.log_mel_spectrogram(samples, mels, padding=N_SAMPLES)
+    return made
+
+
+def frames_of(samples: Samples) -> int:
+    """Spectrogram frames that hold sound."""
+    return len(samples) * int(FRAMES_PER_SECOND) // SAMPLE_RATE_HZ
+
+
+def say(sampler: Sampler, features: torch.Tensor, windows: Sequence[Window]) -> list[Said]:
+    """What each window's piece says: greedily, and warmer only for those whose answer fails its checks."""
+    answers: dict[int, Said] = {}
+    doubtful = list(range(len(windows)))
+    for temperature in TEMPERATURES:
+        prompts = [list(windows[index].tokenizer.sot_sequence) for index in doubtful]
+        said = sampler.say(features[torch.tensor(doubtful)], prompts, temperature)
+        answers.update(zip(doubtful, said, strict=True))
+        doubtful = [index for index in doubtful if _fails(answers[index], windows[index].tokenizer)]
+        if not doubtful:
+            break
+    return [answers[index] for index in range(len(windows))]
+
+
+def _fails(said: Said, tokenizer: Tokenizer) -> bool:
+    if said.average_logprob < LEAST_LOGPROB:
+        return said.no_speech <= MOST_SILENT
+    text = tokenizer.decode(said.tokens).strip()
+    return bool(text) and compression_ratio(text) > MOST_COMPRESSED
+
+
+def take(window: Window, said: Said) -> None:
+    """Add what was said to a window, and move its position behind it."""
+    offset_s, length = window.seek / FRAMES_PER_SECOND, window.length
+    if said.no_speech > MOST_SILENT and said.average_logprob <= LEAST_LOGPROB:
+        window.seek += length
+        return
+    begin = window.tokenizer.timestamp_begin
+    pieces, heard_steps = _cut(said.tokens, begin)
+    window.seek += length if heard_steps is None else max(min(heard_steps * STEP_FRAMES, length), 1)
+    for start, end, tokens in pieces:
+        end_s = length / FRAMES_PER_SECOND if end is None else end * STEP_S
+        text = window.tokenizer.decode([token for token in tokens if token < window.tokenizer.eot]).strip()
+        if text and end_s > start * STEP_S:
+            window.segments.append(Segment(offset_s + start * STEP_S, offset_s + end_s, text))
+
+
+def _cut(tokens: list[int], begin: int) -> tuple[list[tuple[int, int | None, list[int]]], int | None]:
+    """Segments as (start step, end step, tokens), and the step up to which the piece is heard, None for all.
+
+    An end step of None is the end of the piece.
+    """
+    is_time = [token >= begin for token in tokens]
+    borders = [at for at in range(1, len(tokens)) if is_time[at] and is_time[at - 1]]
+    ends_once = is_time[-2:] == [False, True]
+    if not borders:
+        times = [token - begin for token in tokens if token >= begin]
+        end = times[-1] if times and times[-1] > 0 else None
+        return [(0, end, tokens)], None
+    if ends_once:
+        borders.append(len(tokens))
+    pieces: list[tuple[int, int | None, list[int]]] = []
+    for start, stop in zip([0, *borders], borders, strict=False):
+        piece = tokens[start:stop]
+        pieces.append((piece[0] - begin, piece[-1] - begin, piece))
+    return pieces, None if ends_once else tokens[borders[-1] - 1] - begin
+
+
+def in_order(windows: Iterable[Window]) -> list[tuple[int, Segment]]:
+    """All segments with their window's number."""
+    return [(number, segment) for number, window in enumerate(windows) for segment in window.segments]

@@ -1,0 +1,137 @@
+"""openai-whisper's weights and rules on a CPU, several times as fast: bfloat16 encoder, int8 decoder.
+
+Where it is the fastest engine, and how near it comes to the plain library, is in docs/decisions/0012.
+"""
+
+import pickle
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+import torch
+import whisper
+from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
+
+from streametrics.audio.voice import SpeechWindow, transcribe_speech
+from streametrics.errors import TranscriptionFailed
+from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
+from streametrics.transcribers import processor
+from streametrics.transcribers.int8 import windows as listening
+from streametrics.transcribers.int8.decoder import Decoder
+from streametrics.transcribers.int8.encoder import Encoder
+from streametrics.transcribers.int8.rules import Rules
+from streametrics.transcribers.int8.sampling import Sampler
+from streametrics.transcribers.int8.windows import Window
+
+
+class Int8Whisper:
+    """A model that was loaded from a `.pt` file. `cpu_threads`: cores to compute with."""
+
+    engine = "openai-whisper-int8"
+    #: More windows in a pass gain little: the encoder shares nothing, and the decoder's weights are shared by then.
+    windows_at_once = 4
+
+    def __init__(self, file: Path, *, model: str, cpu_threads: int) -> None:
+        self.model = model
+        self._threads = cpu_threads
+        torch.set_num_threads(cpu_threads)
+        dtype = _encoder_type()
+        self.precision = f"{'bfloat16' if dtype is torch.bfloat16 else 'float32'} and int8 on cpu"
+        try:
+            loaded = whisper.load_model(str(file), device="cpu")
+        except (RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
+            raise TranscriptionFailed(f"The Whisper model in {file} cannot be loaded: {error}") from error
+        self._is_multilingual, self._count = loaded.is_multilingual, loaded.num_languages
+        self._mels = loaded.dims.n_mels
+        with torch.inference_mode():
+            self._encoder, self._decoder = Encoder(loaded.encoder, dtype), Decoder(loaded.decoder, dtype)
+        with warnings.catch_warnings():
+            # The library forgets to close its vocabulary, once; where warnings are errors, that is one.
+            warnings.simplefilter("ignore", ResourceWarning)
+            tokenizer = self._tokenizer("en")
+        assert tokenizer.no_speech is not None
+        self._languages = tuple(tokenizer.all_language_codes) if self._is_multilingual else ("en",)
+        rules = Rules(tokenizer, loaded.dims.n_vocab)
+        self._sampler = Sampler(self._decoder, rules, no_speech_token=tokenizer.no_speech)
+        self._encoded: tuple[torch.Tensor, torch.Tensor] | None = None
+        # The first pass prepares memory; `transcriber.warm` does not get here, as a tone is no voice.
+        list(self.decode([SpeechWindow(torch.zeros(SAMPLE_RATE_HZ).numpy(), 1.0)], ["en"]))
+
+    def transcribe(
+        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+    ) -> Transcript:
+        if speech_language is not None and speech_language not in self._languages:
+            raise TranscriptionFailed(f"The model '{self.model}' does not know the language '{speech_language}'")
+        return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
+
+    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
+        """See `voice.Engine`."""
+        if not self._is_multilingual:
+            return [("en", 1.0)] * len(heard)
+        tokenizer = self._tokenizer("en")
+        with torch.inference_mode():
+            features = self._encode([window.piece() for window in self._windows(heard, ["en"] * len(heard))])
+            torch.set_num_threads(1)
+            try:
+                memory = self._decoder.listen(features, 1)
+                scores = self._decoder.step(torch.full((len(heard), 1), tokenizer.sot), memory)[:, -1]
+            finally:
+                torch.set_num_threads(self._threads)
+            shares = torch.softmax(scores[:, list(tokenizer.all_language_tokens)], dim=-1)
+        best = shares.max(dim=-1)
+        return [
+            (self._languages[index], float(share))
+            for index, share in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        ]
+
+    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
+        """See `voice.Engine`."""
+        try:
+            with torch.inference_mode():
+                made = self._windows(heard, languages)
+                while waiting := [window for window in made if not window.is_heard]:
+                    features = self._encode([window.piece() for window in waiting])
+                    # A token's matrices are so small that a second thread costs more than it carries.
+                    torch.set_num_threads(1)
+                    try:
+                        answers = listening.say(self._sampler, features, waiting)
+                    finally:
+                        torch.set_num_threads(self._threads)
+                    for window, said in zip(waiting, answers, strict=True):
+                        listening.take(window, said)
+        except RuntimeError as error:
+            raise TranscriptionFailed(f"The model could not transcribe this audio: {error}") from error
+        yield from listening.in_order(made)
+
+    def _windows(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> list[Window]:
+        return [
+            Window(
+                mel=listening.spectrogram(each.samples, self._mels),
+                frames=listening.frames_of(each.samples),
+                voiced_frames=int(each.voiced_until_s * whisper.audio.FRAMES_PER_SECOND),
+                tokenizer=self._tokenizer(language),
+            )
+            for each, language in zip(heard, languages, strict=True)
+        ]
+
+    def _encode(self, pieces: list[torch.Tensor]) -> torch.Tensor:
+        """Features of the pieces. Detecting the language and decoding ask for the same: one encoding serves both."""
+        mel = torch.stack(pieces)
+        if self._encoded is None or not torch.equal(self._encoded[0], mel):
+            self._encoded = (mel, self._encoder(mel))
+        return self._encoded[1]
+
+    def _tokenizer(self, language: str) -> Tokenizer:
+        return _tokenizer(self._is_multilingual, self._count, language if self._is_multilingual else "en")
+
+
+@cache
+def _tokenizer(multilingual: bool, languages: int, language: str) -> Tokenizer:
+    assert language in LANGUAGES
+    return get_tokenizer(multilingual, num_languages=languages, language=language, task="transcribe")
+
+
+def _encoder_type() -> torch.dtype:
+    """bfloat16 where the processor multiplies it; elsewhere it would be slower than float32."""
+    return torch.float32 if processor.flags().isdisjoint(("avx512_bf16", "amx_bf16")) else torch.bfloat16

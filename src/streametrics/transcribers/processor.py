@@ -1,0 +1,25 @@
+"""What this machine's processor is called, and which instruction sets it has. Known on Linux alone."""
+
+import platform
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def flags() -> frozenset[str]:
+    """Names as in /proc/cpuinfo, such as `avx512_bf16`; empty elsewhere."""
+    return frozenset(_line("flags").split())
+
+
+@cache
+def name() -> str:
+    """As its maker calls it."""
+    return _line("model name") or platform.processor() or platform.machine()
+
+
+def _line(beginning: str) -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(beginning)), "")

@@ -1,0 +1,173 @@
+"""The int8 engine's own rules beside openai-whisper's, on the library's real tokenizer and real weights."""
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+import whisper
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from whisper.decoding import ApplyTimestampRules, DecodingOptions, DecodingTask
+from whisper.tokenizer import Tokenizer, get_tokenizer
+
+from streametrics import transcribers, weights
+from streametrics.audio.voice import SpeechWindow
+from streametrics.settings import Settings
+from streametrics.transcriber import SAMPLE_RATE_HZ
+from streametrics.transcribers.int8 import windows
+from streametrics.transcribers.int8.linear import linear
+from streametrics.transcribers.int8.rules import Rules
+from streametrics.transcribers.int8.sampling import Said
+from streametrics.transcribers.int8.windows import Window
+from streametrics.transcribers.openai_whisper_int8 import Int8Whisper
+from tests import sounds
+
+VOCABULARY = 51_865
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        made = get_tokenizer(True, num_languages=99, language="en", task="transcribe")
+        made.decode([1])
+    return made
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[whisper.Whisper]:
+    asked = Settings(_env_file=None, whisper_model="base")
+    yield whisper.load_model(str(weights.ensure("base", "openai", asked.model_dir)), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Int8Whisper:
+    made = transcribers.create(Settings(_env_file=None, whisper_engine="openai-whisper-int8", whisper_model="base"))
+    assert isinstance(made, Int8Whisper)
+    return made
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_the_grammar_of_timestamps_is_the_references(tokenizer: Tokenizer, data: st.DataObject) -> None:
+    # Given what was said so far, words and timestamps in any order, and any scores
+    begin = tokenizer.timestamp_begin
+    token = st.one_of(st.integers(0, 50_000), st.integers(begin, begin + 300))
+    rows = data.draw(st.integers(1, 3))
+    length = data.draw(st.integers(1, 6))
+    said = [data.draw(st.lists(token, min_size=length, max_size=length)) for _ in range(rows)]
+    scores = torch.from_numpy(
+        np.random.default_rng(data.draw(st.integers(0, 9999))).normal(0, 5, (rows, VOCABULARY)).astype(np.float32)
+    )
+    # When the reference forbids what may not come next
+    expected = scores.clone()
+    expected[:, _suppressed(tokenizer)] = -np.inf
+    ApplyTimestampRules(tokenizer, 0, 50).apply(expected, torch.tensor(said))
+    # Expect ours to forbid the same
+    Rules(tokenizer, VOCABULARY).next(scores, said)
+    assert torch.equal(scores, expected)
+
+
+def _suppressed(tokenizer: Tokenizer) -> list[int]:
+    class Shell:
+        """As much of a task as its list of suppressed tokens needs."""
+
+        options = DecodingOptions()
+
+    Shell.tokenizer = tokenizer  # type: ignore[attr-defined]
+    return list(DecodingTask._get_suppress_tokens(Shell()))  # type: ignore[arg-type]
+
+
+def test_int8_matrices_are_near_the_exact_ones() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight, rows = torch.randn(96, 64, generator=generator), torch.randn(3, 64, generator=generator)
+
+    product = linear(weight, torch.ones(96))(rows)
+
+    exact = torch.nn.functional.linear(rows, weight, torch.ones(96))
+    assert float((product - exact).norm() / exact.norm()) < 0.02
+
+
+def test_without_int8_in_torch_the_matrices_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a torch that has taken its quantised tensors out, as it announced
+    monkeypatch.delattr(torch, "quantize_per_channel")
+    weight, rows = torch.randn(96, 64), torch.randn(3, 64)
+
+    assert torch.allclose(linear(weight, None)(rows), torch.nn.functional.linear(rows, weight), atol=1e-5)
+
+
+@pytest.mark.weights
+def test_the_encoder_says_what_the_reference_says(engine: Int8Whisper, reference: whisper.Whisper) -> None:
+    mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(sounds.speech(12)))[None]
+
+    with torch.inference_mode():
+        ours, theirs = engine._encoder(mel).float(), reference.encoder(mel)
+
+    assert float((ours - theirs).norm() / theirs.norm()) < 0.03
+
+
+@pytest.mark.weights
+def test_windows_together_say_what_each_says_alone(engine: Int8Whisper) -> None:
+    # Given windows of different lengths and languages
+    clips = [sounds.clip(name) for name in ("en/quick_brown_fox", "fr/pangrama", "en/counting")]
+    heard = [windows_of(clip) for clip in clips]
+    languages = [clip.language for clip in clips]
+
+    together = list(engine.decode(heard, languages))
+
+    # Expect each window's words, in order; int8's common scale may change a doubtful letter, not a clear sentence
+    for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
+        alone = [segment.text for _, segment in engine.decode([window], [language])]
+        assert [segment.text for found, segment in together if found == number] == alone
+
+
+def windows_of(clip: sounds.Clip) -> SpeechWindow:
+    samples = clip.samples()
+    return SpeechWindow(samples, len(samples) / SAMPLE_RATE_HZ)
+
+
+@pytest.mark.parametrize(
+    ("said", "segments", "seek"),
+    [
+        # Two whole segments and the beginning of a third: heard up to the end of the second.
+        ([0, "a", 100, 100, "b", 250, 250, "c"], [(0.0, 2.0), (2.0, 5.0)], 500),
+        # The last segment has an end and nothing behind it: all is heard.
+        ([0, "a", 100, 100, "b", 250], [(0.0, 2.0), (2.0, 5.0)], 3000),
+        # One segment without an end reaches to the end of the piece.
+        ([0, "a"], [(0.0, 30.0)], 3000),
+        # One segment with an end.
+        ([0, "a", 150], [(0.0, 3.0)], 3000),
+        # Nothing at all.
+        ([], [], 3000),
+    ],
+)
+def test_a_piece_is_cut_at_its_timestamps(
+    tokenizer: Tokenizer, said: list[int | str], segments: list[tuple[float, float]], seek: int
+) -> None:
+    window = Window(mel=torch.zeros(80, 6000), frames=3000, voiced_frames=3000, tokenizer=tokenizer)
+    tokens = [
+        tokenizer.encode(f" {item}")[0] if isinstance(item, str) else tokenizer.timestamp_begin + item for item in said
+    ]
+
+    windows.take(window, Said(tokens, average_logprob=-0.2, no_speech=0.0))
+
+    assert [(segment.start, segment.end) for segment in window.segments] == segments
+    assert window.seek == seek
+
+
+def test_what_is_likely_silence_and_doubtful_words_is_left_out(tokenizer: Tokenizer) -> None:
+    window = Window(mel=torch.zeros(80, 6000), frames=3000, voiced_frames=3000, tokenizer=tokenizer)
+
+    windows.take(window, Said([tokenizer.timestamp_begin, *tokenizer.encode(" Thank you.")], -1.3, no_speech=0.9))
+
+    assert window.segments == []
+    assert window.is_heard
+
+
+def test_a_rest_without_a_voice_is_not_worth_a_pass(tokenizer: Tokenizer) -> None:
+    window = Window(mel=torch.zeros(80, 6000), frames=3000, voiced_frames=2500, tokenizer=tokenizer, seek=2490)
+    assert window.is_heard
+    window.seek = 2400
+    assert not window.is_heard
