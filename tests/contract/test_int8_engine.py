@@ -1,7 +1,7 @@
 """The int8 engine's own rules beside openai-whisper's, on the library's real tokenizer and real weights."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from streametrics import transcribers, weights
 from streametrics.audio.voice import SpeechWindow
 from streametrics.settings import Settings
 from streametrics.transcriber import SAMPLE_RATE_HZ
+from streametrics.transcribers import trial
 from streametrics.transcribers.int8 import windows
 from streametrics.transcribers.int8.linear import linear
 from streametrics.transcribers.int8.rules import Rules
@@ -171,3 +172,21 @@ def test_a_rest_without_a_voice_is_not_worth_a_pass(tokenizer: Tokenizer) -> Non
     assert window.is_heard
     window.seek = 2400
     assert not window.is_heard
+
+
+@pytest.mark.weights
+def test_the_trials_clip_is_heard_in_one_go(engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given the clip by which engines are compared; when its answer is drawn
+    temperatures: list[float] = []
+    say = engine._sampler.say
+
+    def noted(features: torch.Tensor, prompts: Sequence[Sequence[int]], temperature: float) -> list[Said]:
+        temperatures.append(temperature)
+        return say(features, prompts, temperature)
+
+    monkeypatch.setattr(engine._sampler, "say", noted)
+    transcript = engine.transcribe(trial.clip(), speech_language="en")
+
+    # Expect no second try, which would be measured as the engine's slowness
+    assert set(temperatures) == {0.0}
+    assert "ask not what your country can do for you" in transcript.text

@@ -52,13 +52,12 @@ def measure(settings: Settings) -> dict[str, float]:
 
 
 def clip() -> Samples:
-    """The sound of the trial, twice in a row: 22 s, as long as many a chunk."""
+    """The sound of the trial. Not repeated for length: that looks like a loop, and engines try again and again."""
     with (
         Decoder() as decoder,
         decoder.decode(Path(__file__).with_name("trial.ogg"), "ogg", max_audio_s=60, timeout_s=30) as blocks,
     ):
-        once = to_float32(np.concatenate(list(blocks)))
-    return np.concatenate([once, once])
+        return to_float32(np.concatenate(list(blocks)))
 
 
 def main(engine: str, model: str, model_dir: str) -> None:
