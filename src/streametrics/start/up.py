@@ -271,5 +271,5 @@ def measure_engines(settings: Settings, console: Console) -> None:
     console.say("Measuring which Whisper engine is the fastest on this machine (once, about 10 s)")
     seconds = trial.measure(settings)
     for engine, taken_s in sorted(seconds.items(), key=lambda entry: entry[1]):
-        console.say(f"  {engine}: {taken_s:.1f} s for 11 s of speech")
+        console.say(f"  {engine}: {taken_s:.1f} s for 26 s of speech")
     fetch_weights(settings, console)
