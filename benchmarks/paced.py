@@ -75,6 +75,9 @@ class PacedModel:
                 on_answer(" ".join(written), len(written) / max_tokens)
         return Answer(" ".join(written), prompt_tokens=tokens)
 
+    def warm_up(self) -> None:
+        """It is in memory."""
+
     def health(self) -> ModelHealth:
         return ModelHealth(Condition.WARM, "The paced model is always there.")
 

@@ -362,14 +362,22 @@ def test_while_pieces_are_read_there_is_no_text_and_the_share_is_theirs() -> Non
 @pytest.mark.parametrize(
     ("condition", "seen"),
     [
-        (Condition.UNREACHABLE, (False, False, False, False)),
-        (Condition.MODEL_MISSING, (True, False, False, False)),
-        (Condition.COLD, (True, True, False, False)),
-        (Condition.WARM, (True, True, True, False)),
-        (Condition.FAILING, (True, True, False, True)),
+        (Condition.UNREACHABLE, (False, False, False)),
+        (Condition.MODEL_MISSING, (True, False, False)),
+        (Condition.COLD, (True, True, False)),
+        (Condition.WARMING, (True, True, False)),
+        (Condition.WARM, (True, True, False)),
+        (Condition.WORKING, (True, True, False)),
+        (Condition.FAILING, (True, True, True)),
     ],
 )
 def test_each_condition_of_a_model_is_told(condition: Condition, seen: tuple[bool, ...]) -> None:
     health = writer(FakeModel(report=ModelHealth(condition, "A sentence."))).health()
-    assert (health.reachable, health.has_model, health.warm, health.failing) == seen
+    assert (health.reachable, health.has_model, health.failing) == seen
     assert health.detail == "A sentence."
+
+
+def test_warming_up_is_the_models_business() -> None:
+    model = FakeModel(good)
+    writer(model).warm_up()
+    assert model.warmed_up == 1

@@ -10,14 +10,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from streametrics import prompts, sentences
-from streametrics.chat_model import ChatModel, Condition
+from streametrics.chat_model import ChatModel, ModelHealth
 from streametrics.job import Warn
 from streametrics.prompts import Defect
 from streametrics.settings import Settings
 from streametrics.summarizer import (
     Notes,
     OnText,
-    SummarizerHealth,
     Summary,
     SummaryRequest,
     is_silent,
@@ -70,16 +69,11 @@ class ModelSummarizer:
 
         return _until_it_fits(write)
 
-    def health(self) -> SummarizerHealth:
-        found = self._model.health()
-        is_there = found.condition is not Condition.UNREACHABLE
-        return SummarizerHealth(
-            reachable=is_there,
-            has_model=is_there and found.condition is not Condition.MODEL_MISSING,
-            detail=found.detail,
-            warm=found.condition is Condition.WARM,
-            failing=found.condition is Condition.FAILING,
-        )
+    def warm_up(self) -> None:
+        self._model.warm_up()
+
+    def health(self) -> ModelHealth:
+        return self._model.health()
 
     def _written(self, request: SummaryRequest, progress: Progress, notes: Notes | None) -> Summary:
         lines = _lines(request)
