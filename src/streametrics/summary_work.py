@@ -100,10 +100,10 @@ class SummaryWork:
             with self._ahead_lock:
                 self._ahead.discard(task_id)
 
-    def model_server(self) -> ModelHealth:
+    def model_server(self, *, valid_s: float = HEALTH_VALID_S) -> ModelHealth:
         """A cheap look, remembered for a while: every job in work asks for it."""
         seen_at, health = self._model_server_seen
-        if health is None or time.monotonic() - seen_at >= HEALTH_VALID_S:
+        if health is None or time.monotonic() - seen_at >= valid_s:
             health = self._make_summarizer(None).health()
             self._model_server_seen = (time.monotonic(), health)
         return health

@@ -80,8 +80,8 @@ class Worker:
         self._summaries.write_ahead(task_id)
 
     def model_server(self) -> ModelHealth:
-        """A cheap look, remembered for a while."""
-        return self._summaries.model_server()
+        """How far the model server is, for this process's presence."""
+        return self._summaries.model_server(valid_s=PRESENCE_INTERVAL_S)
 
     def _work(self, task_id: str, stage: Stage, worker: str, do: Callable[[Claim, Lease], None]) -> None:
         with about_job(task_id):

@@ -85,11 +85,12 @@ class ModelSummarizer:
             messages = prompts.summary(request)
             tokens = self._asker.answer_tokens(SUMMARY_TOKENS, request)
             if self._asker.fits(messages, tokens):
+                instruction = prompts.instruction(messages)
                 text, defect = self._asker.prose(
                     messages,
                     request,
                     max_tokens=tokens,
-                    on_answer=lambda so_far, share: progress.tell(share, answers.prose(so_far)),
+                    on_answer=lambda so_far, share: progress.tell(share, answers.so_far(so_far, instruction)),
                     urgent=request.time_limit_s is not None,
                 )
                 return self._summary(text, request, defect, unusable_pieces=0)
