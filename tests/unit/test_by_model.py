@@ -229,6 +229,18 @@ def test_writing_ahead_stops_as_soon_as_it_is_told_to() -> None:
     assert len(model.calls) == 1
 
 
+def test_a_time_outside_of_its_piece_reaches_neither_notes_nor_summary() -> None:
+    def respond(messages: Sequence[Message], max_tokens: int, schema: object) -> str:
+        said = f"[0:00:00] [7:00:00] {ENGLISH}"
+        return said if schema is None else json.dumps({"overview": said, "moments": []})
+
+    kept = Kept()
+    summary = writer(FakeModel(respond)).summarize(recording(30), notes=kept)
+    assert summary.text == f"[0:00:00] {ENGLISH}"
+    notes = list(kept.values())
+    assert notes == [f"[0:00:00] {ENGLISH}", *[ENGLISH] * (len(notes) - 1)]
+
+
 # Answers that cannot be used
 
 

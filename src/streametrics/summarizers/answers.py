@@ -135,7 +135,7 @@ def parse_overview(text: str, timeline: Timeline) -> Overview | None:
         found: Any = [{"time": at, "what": _unescaped(what)} for at, what in _MOMENT.findall(text)]
     else:
         found = data.get("moments") if data else None
-    line = prose(said)
+    line = pieces.without_false_times(prose(said), 0.0, timeline.end_s)
     if not line:
         return None
     return Overview(line, _moments(found if isinstance(found, list) else [], timeline))
