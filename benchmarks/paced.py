@@ -4,6 +4,7 @@ The engine takes `PACED_ENGINE_S` for a minute of sound. The model reads `PACED_
 tokens a second; a token is a word here.
 """
 
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment
 WORDS_PER_SECOND = 2.5
 SEGMENT_S = 5.0
 ANSWER = "Ada beats the dragon and thanks the chat. Then she sells the sword."
+#: A note or an overview is longer.
+LONG_ANSWER = " ".join(f"{ANSWER[:-1]} for {coins} coins." for coins in range(1, 6))
 
 
 class PacedTranscriber:
@@ -48,7 +51,7 @@ class PacedTranscriber:
 
 
 class PacedModel:
-    """Answers three sentences after the time that reading and writing take."""
+    """Answers some sentences, as JSON where a schema is given, after the time that reading and writing take."""
 
     source, model = "fake", "paced"
 
@@ -68,15 +71,25 @@ class PacedModel:
         tokens = sum(len(message["content"].split()) for message in messages)
         time.sleep(tokens / self._read_per_s)
         written: list[str] = []
-        for word in ANSWER.split():
+        for word in _answer(max_tokens, schema).split(" "):
             time.sleep(1 / self._write_per_s)
             written.append(word)
             if on_answer is not None:
                 on_answer(" ".join(written), len(written) / max_tokens)
         return Answer(" ".join(written), prompt_tokens=tokens)
 
+    def warm_up(self) -> None:
+        """It is in memory."""
+
     def health(self) -> ModelHealth:
         return ModelHealth(Condition.WARM, "The paced model is always there.")
+
+
+def _answer(max_tokens: int, schema: dict[str, Any] | None) -> str:
+    if schema is None:
+        return ANSWER if max_tokens < 200 else LONG_ANSWER
+    moments = [{"time": f"0:{minute:02}:00", "what": ANSWER} for minute in range(5)]
+    return json.dumps({"overview": LONG_ANSWER, "moments": moments})
 
 
 def model() -> PacedModel:

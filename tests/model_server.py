@@ -386,6 +386,11 @@ class ModelServer:
         """The bodies of the chat calls so far."""
         return [request.body for request in self.received if request.path in CHAT_ROUTES and request.body]
 
+    def script(self, *states: State) -> None:
+        """What the next calls play, instead of what is left of the script before."""
+        with self._lock:
+            self._script = iter(states)
+
     def next_state(self) -> State:
         with self._lock:
             self._last = next(self._script, self._last)

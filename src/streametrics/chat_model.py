@@ -32,7 +32,9 @@ class Condition(StrEnum):
     UNREACHABLE = "unreachable"  #: nothing answers, or what answers is no such server
     MODEL_MISSING = "model_missing"  #: it answers and does not have the model
     COLD = "cold"  #: it has the model and must load it first
+    WARMING = "warming"  #: it is loading the model
     WARM = "warm"  #: the model is in memory
+    WORKING = "working"  #: and it answered the last call
     FAILING = "failing"  #: it answers, and its last calls failed
 
 
@@ -42,6 +44,18 @@ class ModelHealth:
 
     condition: Condition
     detail: str
+
+    @property
+    def reachable(self) -> bool:
+        return self.condition is not Condition.UNREACHABLE
+
+    @property
+    def has_model(self) -> bool:
+        return self.condition not in (Condition.UNREACHABLE, Condition.MODEL_MISSING)
+
+    @property
+    def failing(self) -> bool:
+        return self.condition is Condition.FAILING
 
 
 #: Called as text grows with all of it so far, and a few times a second while nothing comes. May raise to stop the call.
@@ -73,6 +87,10 @@ class ChatModel(Protocol):
         SummarizerUnavailable, SummarizerTimeout, SummarizerBusy, SummarizerRefused, SummaryUnusable (nothing but white
         space); whatever `on_answer` raises passes through and ends the call at once.
         """
+        ...
+
+    def warm_up(self) -> None:
+        """Begin to load a model that is not in memory, and return within about a second; never raises."""
         ...
 
     def health(self) -> ModelHealth:

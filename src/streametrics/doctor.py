@@ -7,6 +7,7 @@ import tempfile
 import time
 import wave
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from streametrics.errors import StreametricsError
+from streametrics.errors import StreametricsError, SummarizerError, SummaryUnusable
 from streametrics.settings import Settings
 from streametrics.start import embedded_queue, readiness, safety
 
@@ -22,6 +23,8 @@ from streametrics.start import embedded_queue, readiness, safety
 LOW_DISK_BYTES, FULL_DISK_BYTES = 2_000_000_000, 500_000_000
 #: The sound that the decoder is tried with, in seconds.
 PROBE_S = 0.5
+#: How long the model may take for a word, in seconds: it is in memory, and may be busy with another's summary.
+MODEL_TRIAL_S = 30.0
 
 
 class Verdict(StrEnum):
@@ -209,14 +212,34 @@ def decoder(settings: Settings) -> Check:
 
 
 def model_server(settings: Settings) -> Check:
+    """Whether it is there, has the model, has it in memory, and writes: each is another thing to mend."""
     from streametrics import summarizers
+    from streametrics.chat_model import Condition
 
     health = summarizers.create(settings).health()
-    if health.reachable and health.has_model:
-        return Check("summary", Verdict.OK, health.detail)
+    detail, mend = "", health.detail
+    if health.has_model and not health.failing:
+        if health.condition is not Condition.WARM:
+            return Check("summary", Verdict.OK, health.detail)
+        try:
+            return Check("summary", Verdict.OK, f"{health.detail} It wrote a word in {_written_in_s(settings):.1f} s.")
+        except SummarizerError as error:
+            detail, mend = f": {health.detail} But it writes nothing: {error}", "see its log, or start it again"
     if settings.summary_fallback == "error":
-        return Check("summary", Verdict.FAIL, "SUMMARY_FALLBACK=error wants the model server", health.detail)
-    return Check("summary", Verdict.WARN, "summaries are extractive for the time being", health.detail)
+        return Check("summary", Verdict.FAIL, f"SUMMARY_FALLBACK=error wants the model server{detail}", mend)
+    return Check("summary", Verdict.WARN, f"summaries are extractive for the time being{detail}", mend)
+
+
+def _written_in_s(settings: Settings) -> float:
+    """Seconds that the model needs for a word or two. Raises a SummarizerError."""
+    from streametrics import models
+    from streametrics.chat_model import Message
+
+    once = settings.model_copy(update={"mistral_max_retries": 0, "mistral_timeout": MODEL_TRIAL_S})
+    began = time.monotonic()
+    with suppress(SummaryUnusable):  # it wrote, if only to itself
+        models.create(once).chat([Message(role="user", content="Say yes.")], max_tokens=8)
+    return time.monotonic() - began
 
 
 def port(settings: Settings) -> Check:

@@ -4,12 +4,12 @@ import threading
 import time
 from typing import Any
 
-from streametrics.chat_model import Condition
+from streametrics.chat_model import Condition, ModelHealth
 from streametrics.errors import DatabaseUnavailable
 from streametrics.job import Stage
 from streametrics.jobs import Jobs
 from streametrics.live import WorkerPresence
-from streametrics.summarizer import Summarizer, SummarizerHealth
+from streametrics.summarizer import Summarizer
 
 #: A look at the model server counts for so long, in seconds: many may ask for readiness.
 MODEL_SERVER_VALID_S = 5.0
@@ -24,7 +24,7 @@ class Health:
         self._jobs = jobs
         self._summarizer = summarizer
         self._lock = threading.Lock()
-        self._model_server: tuple[float, SummarizerHealth | None] = (0.0, None)
+        self._model_server: tuple[float, ModelHealth | None] = (0.0, None)
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Whether jobs are taken and finished, and the body of `GET /health/ready`."""
@@ -38,8 +38,8 @@ class Health:
         }
         needed = [check for name, check in checks.items() if name != "model_server" or self._model_is_a_must()]
         ok = all(check["ok"] for check in needed)
-        warming = any(check.get("warming") for check in needed)
-        status = "ready" if ok else "warming" if warming else "not_ready"
+        warming = any(check.get("warming") for check in (checks["model_server"], *needed))
+        status = "warming" if warming else "ready" if ok else "not_ready"
         return ok, {"status": status, "checks": checks}
 
     def _model_is_a_must(self) -> bool:
@@ -67,16 +67,30 @@ class Health:
             if health is None or time.monotonic() - seen_at > MODEL_SERVER_VALID_S:
                 health = self._summarizer.health()
                 self._model_server = (time.monotonic(), health)
-        for worker in workers:
-            # Lists are answered while generation hangs: only who calls can know.
-            if health.has_model and worker.facts.get("model_server") == Condition.FAILING:
-                detail = worker.facts["model_server_detail"]
-                return {"ok": False, "condition": Condition.FAILING, "detail": detail}
-        return {
-            "ok": health.reachable and health.has_model and not health.failing,
-            "condition": health.condition,
-            "detail": health.detail,
+        condition, detail = _with_what_workers_know(health, workers)
+        check = {
+            "ok": health.has_model and condition is not Condition.FAILING,
+            "condition": condition,
+            "detail": detail,
         }
+        return check | ({"warming": True} if condition is Condition.WARMING else {})
+
+
+def _with_what_workers_know(health: ModelHealth, workers: list[WorkerPresence]) -> tuple[Condition, str]:
+    """Lists are answered while generation hangs: only who loads and calls can know whether that works."""
+    theirs = {
+        worker.facts["model_server"]: worker.facts["model_server_detail"]
+        for worker in workers
+        if "model_server" in worker.facts
+    }
+    news = {
+        Condition.COLD: (Condition.FAILING, Condition.WARMING),
+        Condition.WARM: (Condition.FAILING, Condition.WARMING, Condition.WORKING),
+    }
+    for condition in news.get(health.condition, ()):
+        if condition in theirs:
+            return condition, theirs[condition]
+    return health.condition, health.detail
 
 
 def _worker(workers: list[WorkerPresence], stage: Stage) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from streametrics.jobs import Jobs
 
 #: Between two progress writes of one job, in seconds.
 REPORT_INTERVAL_S = 1.0
+#: Of a summary: with less, what is left cannot be told from how long reading the prompt took.
+LEAST_SHARE = 0.05
 #: How long after its deadline a process that does not listen ends itself, in seconds.
 OVERDUE_GRACE_S = 5.0
 #: The exit status of such a process (EX_SOFTWARE of sysexits.h).
@@ -117,7 +119,7 @@ class Lease:
                 JobState.SUMMARIZING,
                 progress=progress,
                 partial_summary=text or None,
-                eta_s=elapsed_s / share - elapsed_s if 0 < share <= 1 else None,
+                eta_s=elapsed_s / share - elapsed_s if LEAST_SHARE <= share <= 1 else None,
             )
         )
 

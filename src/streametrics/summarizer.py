@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streametrics import languages
-from streametrics.chat_model import Condition
+from streametrics.chat_model import ModelHealth
 from streametrics.job import Warn
 
 
@@ -64,31 +64,6 @@ class Summary:
     prompt_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SummarizerHealth:
-    """Whether the server answers and has the model; `detail` is a sentence that says what to do if not.
-
-    warm: the model is in memory. failing: the server answers, and its last calls failed.
-    """
-
-    reachable: bool
-    has_model: bool
-    detail: str
-    warm: bool = True
-    failing: bool = False
-
-    @property
-    def condition(self) -> Condition:
-        """The one word for it."""
-        if not self.reachable:
-            return Condition.UNREACHABLE
-        if not self.has_model:
-            return Condition.MODEL_MISSING
-        if self.failing:
-            return Condition.FAILING
-        return Condition.WARM if self.warm else Condition.COLD
-
-
 #: Called as text grows: the summary so far, and the share of the work done in 0…1. It may raise to stop the call.
 OnText = Callable[[str, float], None]
 
@@ -117,7 +92,11 @@ class Summarizer(Protocol):
         """
         ...
 
-    def health(self) -> SummarizerHealth:
+    def warm_up(self) -> None:
+        """Have a model loaded that is not in memory, without waiting for it; never raises."""
+        ...
+
+    def health(self) -> ModelHealth:
         """Look cheaply (at most about a second); never raises."""
         ...
 

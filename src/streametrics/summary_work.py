@@ -6,16 +6,20 @@ import time
 from collections.abc import Callable
 
 from streametrics import pipeline
+from streametrics.chat_model import Condition, ModelHealth
 from streametrics.errors import DatabaseUnavailable, Interrupted, SummarizerError, SummarizerTimeout
 from streametrics.job import Claim, JobKind, JobResult, transcript_text
 from streametrics.jobs import Jobs
 from streametrics.logs import about_job
 from streametrics.pipeline import JobReporter
 from streametrics.settings import Settings
-from streametrics.summarizer import Notes, Span, Summarizer, SummarizerHealth
+from streametrics.summarizer import Notes, Span, Summarizer
 
 #: How long a look at the model server counts, in seconds.
 HEALTH_VALID_S = 10.0
+#: What is kept of LIVE_DEADLINE_S for what follows the model's time: noticing its end (a beat, a quarter of a second),
+#: hanging up, picking sentences and storing them, in seconds.
+DELIVERY_S = 0.75
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +47,7 @@ class SummaryWork:
         self._clock = clock
         self._ahead: set[str] = set()
         self._ahead_lock = threading.Lock()
-        self._model_server_seen: tuple[float, SummarizerHealth | None] = (0.0, None)
+        self._model_server_seen: tuple[float, ModelHealth | None] = (0.0, None)
 
     def summarise(self, claim: Claim, reporter: JobReporter) -> None:
         """Write a job's summary and finish the job; raises what `pipeline.write` raises."""
@@ -58,7 +62,7 @@ class SummaryWork:
             if is_live
             else _Turn(reporter, notes, self._settings.task_soft_time_limit_s, self._clock),
             notes=notes,
-            time_limit_s=max(0.0, self._settings.live_deadline_s - claim.waited_s) if is_live else None,
+            time_limit_s=self._model_time_s(claim) if is_live else None,
         )
         result = JobResult(
             text=transcript_text(claim.transcript),
@@ -71,6 +75,10 @@ class SummaryWork:
             warnings=(*claim.warnings, *summary.warnings),
         )
         self._jobs.finish(claim, result)
+
+    def _model_time_s(self, claim: Claim) -> float:
+        """What is left for the model before a live chunk's summary comes too late."""
+        return max(0.0, self._settings.live_deadline_s - DELIVERY_S - claim.waited_s)
 
     def write_ahead(self, task_id: str) -> None:
         """Write notes on what is transcribed of a long recording, until it has caught up.
@@ -92,12 +100,19 @@ class SummaryWork:
             with self._ahead_lock:
                 self._ahead.discard(task_id)
 
-    def model_server(self) -> SummarizerHealth:
+    def model_server(self, *, valid_s: float = HEALTH_VALID_S) -> ModelHealth:
         """A cheap look, remembered for a while: every job in work asks for it."""
         seen_at, health = self._model_server_seen
-        if health is None or time.monotonic() - seen_at >= HEALTH_VALID_S:
+        if health is None or time.monotonic() - seen_at >= valid_s:
             health = self._make_summarizer(None).health()
             self._model_server_seen = (time.monotonic(), health)
+        return health
+
+    def look_before_a_job(self) -> ModelHealth:
+        """The same look; a model that is not in memory begins to load, while the sound is transcribed."""
+        health = self.model_server()
+        if health.condition is Condition.COLD:
+            self._make_summarizer(None).warm_up()
         return health
 
     def _catch_up(self, task_id: str) -> None:

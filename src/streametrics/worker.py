@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 
 from streametrics import pipeline
 from streametrics.audio.decoder import Decoder
+from streametrics.chat_model import ModelHealth
 from streametrics.errors import (
     AudioUnreadable,
     DatabaseUnavailable,
@@ -27,7 +28,7 @@ from streametrics.live import WorkerPresence
 from streametrics.logs import about_job
 from streametrics.settings import Settings
 from streametrics.store.audio import AudioWriter
-from streametrics.summarizer import Summarizer, SummarizerHealth
+from streametrics.summarizer import Summarizer
 from streametrics.summary_work import SummaryWork
 from streametrics.transcriber import Transcriber
 
@@ -78,14 +79,14 @@ class Worker:
         """Write notes on what is transcribed of a long recording; nothing but time depends on it."""
         self._summaries.write_ahead(task_id)
 
-    def model_server(self) -> SummarizerHealth:
-        """A cheap look, remembered for a while."""
-        return self._summaries.model_server()
+    def model_server(self) -> ModelHealth:
+        """How far the model server is, for this process's presence."""
+        return self._summaries.model_server(valid_s=PRESENCE_INTERVAL_S)
 
     def _work(self, task_id: str, stage: Stage, worker: str, do: Callable[[Claim, Lease], None]) -> None:
         with about_job(task_id):
             # Before the claim, so that nobody sees the job in work and not what is known of the model server.
-            missing = not self.model_server().reachable
+            missing = not self._summaries.look_before_a_job().reachable
             claim = self._jobs.claim(task_id, stage, worker, model_server_missing=missing)
             if claim is None:
                 logger.info("event=nothing_to_do stage=%s", stage)

@@ -144,6 +144,10 @@ def test_a_prompt_with_more_words_than_context_is_refused(model: ChatModel) -> N
         model.chat([{"role": "user", "content": "word " * 9000}], max_tokens=MAX_TOKENS)
 
 
+def test_warming_up_never_raises(model: ChatModel) -> None:
+    model.warm_up()
+
+
 def test_health_is_a_sentence(model: ChatModel) -> None:
     health = model.health()
     assert health.condition is Condition.WARM
@@ -437,7 +441,7 @@ def test_a_model_whose_last_calls_failed_is_failing_until_one_succeeds(make: Mak
         assert "its last 3 calls failed" in health.detail
         assert "see its log" in health.detail
         ask(model)
-        assert model.health().condition is Condition.WARM
+        assert model.health().condition is Condition.WORKING
 
 
 def test_prompts_that_do_not_fit_are_no_failure_of_the_server(make: Make) -> None:
@@ -548,6 +552,36 @@ def test_a_model_in_memory_with_another_context_is_loaded_with_ours_first() -> N
         assert ask(ollama(server.url, mistral_num_ctx=4096)).text == SUMMARY
         paths = [request.path for request in server.received]
     assert paths == ["/api/ps", "/api/generate", "/api/chat", "/api/ps", "/api/chat"]
+
+
+def test_a_model_is_warmed_up_without_waiting_and_says_so() -> None:
+    loading, finish = threading.Event(), threading.Event()
+
+    def slow_load(reply: Reply) -> None:
+        loading.set()
+        assert finish.wait(PATIENCE_S)
+        server.loaded = True
+        reply.json(200, {"done": True, "done_reason": "load"})
+
+    with ModelServer(loaded=False) as server:
+        server.on_load = slow_load
+        model = ollama(server.url)
+        # Given a cold model, when it is warmed up twice
+        model.warm_up()
+        assert loading.wait(PATIENCE_S)
+        model.warm_up()
+        # Expect one load, which is told of while it runs, and a call that finds it
+        health = model.health()
+        assert health.condition is Condition.WARMING
+        assert "being loaded" in health.detail
+        assert ask(model, on_answer=lambda *_: finish.set()).text == SUMMARY
+        assert [request.path for request in server.received].count("/api/generate") == 1
+        assert model.health().condition is Condition.WORKING
+        # And that a warm one is left alone
+        model.warm_up()
+        assert [request.path for request in server.received].count("/api/generate") == 1
+    with closed_port() as url:
+        ollama(url).warm_up()
 
 
 def test_ollamas_conditions_are_told_apart() -> None:

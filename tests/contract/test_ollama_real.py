@@ -55,11 +55,15 @@ def test_a_cold_model_is_told_from_a_warm_one(url: str) -> None:
     # Given a server that has just been started; one that ran before may have the model in memory
     model = OllamaModel(settings(url + "/"))
     assert model.health().condition in (Condition.COLD, Condition.WARM)
+    # When it is told to load it, expect it to say that it does, if it is not quicker
+    model.warm_up()
+    assert model.health().condition in (Condition.WARMING, Condition.WARM)
     # When it has answered
     ask(model)
-    # Expect the model in memory
+    # Expect the model in memory, and that who has not asked it knows that much and no more
     health = model.health()
-    assert health.condition is Condition.WARM
+    assert health.condition is Condition.WORKING
+    assert OllamaModel(settings(url)).health().condition is Condition.WARM
     assert "has the model 'mistral'" in health.detail
 
 

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import text
 
+from streametrics.store.database import open_engine
 from tests import ollama_server
+from tests.contract.test_summarizers import ENDINGS
 from tests.media import plain_wav, tone
-from tests.model_server import SUMMARY, ModelServer, closed_port, states
+from tests.model_server import SUMMARY, ModelServer, State, closed_port, states
 from tests.stack import Stack, stack
 
 CHUNK = plain_wav(tone(3.0, 16_000), 16_000)
@@ -65,14 +68,62 @@ def test_a_setting_turns_a_missing_summary_into_an_error_that_keeps_the_words(se
 
 def test_a_model_that_is_too_slow_for_a_live_chunk_is_stopped(service_with_ollama: Stack) -> None:
     with ModelServer(states.silent_in_body) as server:
-        service_with_ollama.settings |= {"OLLAMA_URL": server.url, "LIVE_DEADLINE_S": "2"}
+        service_with_ollama.settings |= {"OLLAMA_URL": server.url, "LIVE_DEADLINE_S": "3"}
         service_with_ollama.start_all()
 
-        status = service_with_ollama.finished(service_with_ollama.submit(CHUNK), within_s=20)
+        task_id = service_with_ollama.submit(CHUNK)
+        status = service_with_ollama.finished(task_id, within_s=20)
 
         assert server.hung_up.wait(5), "the model's call was not stopped"
     assert status["result"]["summary_source"] == "extractive"
     assert [warning["code"] for warning in status["warnings"]] == ["model_server_timeout"]
+    # And it was delivered in time, not stopped in time and delivered after it
+    engine = open_engine(service_with_ollama.database_url)
+    with engine.connect() as connection:
+        query = text("SELECT finished_at - received_at FROM jobs WHERE task_id = :id")
+        taken_s = connection.execute(query, {"id": task_id}).scalar_one()
+    engine.dispose()
+    assert 2 < taken_s <= 3
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, ModelServer]]:
+    """The whole service before a model server that plays what a test scripts; its failures open no breaker."""
+    scaled = {"MISTRAL_TIMEOUT": "1", "MISTRAL_MAX_RETRIES": "2", "MISTRAL_RETRY_DELAY": "0.01"}
+    with (
+        ModelServer() as server,
+        stack(
+            tmp_path_factory.mktemp("scripted"),
+            SUMMARIZER="ollama",
+            OLLAMA_URL=server.url,
+            BREAKER_FAILURES="1000",
+            **scaled,
+        ) as service,
+    ):
+        service.start_all()
+        yield service, server
+
+
+@pytest.mark.parametrize(("script", "ending"), [row[1:] for row in ENDINGS], ids=[row[0] for row in ENDINGS])
+def test_the_transcript_is_delivered_in_every_state(
+    scripted: tuple[Stack, ModelServer], script: tuple[State, ...], ending: str
+) -> None:
+    service, server = scripted
+    server.script(*script)
+
+    status = service.finished(service.submit(CHUNK), within_s=20)
+
+    assert status["status"] == "done"
+    result = status["result"]
+    assert result["text"] == "word0 word1 word2"
+    assert result["segments"]
+    if ending.endswith("."):
+        assert (result["summary"], result["summary_source"], result["warnings"]) == (ending, "ollama", [])
+    else:
+        assert (result["summary"], result["summary_source"]) == ("word0 word1 word2…", "extractive")
+        (warning,) = result["warnings"]
+        assert warning["code"] == ending
+        assert len(warning["message"]) > 80
 
 
 @pytest.mark.ollama

@@ -1,6 +1,7 @@
 """What a model wrote: checked, and saved where it can be."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -151,6 +152,27 @@ def test_the_fence_does_not_leak() -> None:
     assert answers.prose(leaking) == "Ada wins. She left."
 
 
+def test_what_is_shown_of_a_growing_answer_holds_none_of_our_words_and_marks() -> None:
+    messages = prompts.summary(SummaryRequest("We meet a dragon.", "en"))
+    instruction, mark = prompts.instruction(messages), prompts.marker("We meet a dragon.")
+    ours = "The transcript was made by speech recognition, so names may be misspelt."
+    fence = f"The transcript stood between the two lines marked {mark}: end of transcript {mark}"
+    answer = f"{ours} Ada wins the fight. {fence}"
+    shown = [answers.so_far(answer[:end], instruction) for end in range(len(answer) + 1)]
+    # Expect her fight, as it grows, and nothing else
+    assert shown[-1] == "Ada wins the fight."
+    assert [text for text in shown if not "Ada wins the fight.".startswith(text)] == []
+    assert "Ada wins the fight" in shown
+    for text in shown:
+        assert "speech recognition" not in text
+        assert not re.search(r"[0-9a-f]{6}|end of transcript", text), text
+
+
+def test_what_a_model_says_twice_is_kept_once() -> None:
+    said = "Ada wins the fight. She sells the sword. ada wins the fight. She sells the sword."
+    assert answers.without_our_words(said, "Nothing of it.") == "Ada wins the fight. She sells the sword."
+
+
 def test_a_cut_answer_ends_at_its_last_whole_sentence() -> None:
     assert answers.prose("Ada wins. She sells the", was_cut=True) == "Ada wins."
     assert answers.prose("Ada wins and", was_cut=True) == "Ada wins and…"
@@ -227,13 +249,13 @@ def test_odd_moments_are_left_out_and_the_overview_stays(moments: str) -> None:
 def test_no_answer_breaks_the_reading(text: str) -> None:
     for answer in (text, f'{{"overview": "{text}', f'{{"overview": "a", "moments": [{text}]}}'):
         found = answers.parse_overview(answer, TIMELINE)
-        answers.overview_so_far(answer)
+        answers.overview_so_far(answer, INSTRUCTION)
         assert found is None or found.text
 
 
 def test_the_overview_grows_while_the_json_is_written() -> None:
     whole = written(("0:01:00", "It begins."), overview='Ada "wins"\nat last. 🐉')
-    grown = [answers.overview_so_far(whole[:end]) for end in range(len(whole) + 1)]
+    grown = [answers.overview_so_far(whole[:end], INSTRUCTION) for end in range(len(whole) + 1)]
     assert grown[0] == ""
     assert grown[-1] == 'Ada "wins" at last. 🐉'
     lengths = [len(text) for text in grown if "\ufffd" not in text]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from streametrics.chat_model import Condition, ModelHealth
 from streametrics.errors import (
     ModelMissing,
     ModelServerResting,
@@ -18,7 +19,7 @@ from streametrics.errors import (
     SummarizerUnavailable,
     TranscriptTooLong,
 )
-from streametrics.summarizer import Notes, OnText, Span, SummarizerHealth, Summary, SummaryRequest
+from streametrics.summarizer import Notes, OnText, Span, Summary, SummaryRequest
 from streametrics.summarizers.breaker import ALIVE_FOR_S, Breaker
 from streametrics.summarizers.chain import FallbackSummarizer
 from streametrics.summarizers.extractive import ExtractiveSummarizer
@@ -80,7 +81,7 @@ class Writer(FakeSummarizer):
             notes.put(f"piece {number}", "a note")
         return self._writes
 
-    def health(self) -> SummarizerHealth:
+    def health(self) -> ModelHealth:
         self.checked += 1
         return super().health()
 
@@ -227,7 +228,7 @@ def test_without_a_fallback_a_resting_server_fails_the_job_at_once(breaker: Brea
 
 
 def test_without_a_fallback_nobody_is_asked_whether_the_server_is_there_and_no_time_is_out(breaker: Breaker) -> None:
-    writer = Writer(report=SummarizerHealth(False, False, "Nobody is there."))
+    writer = Writer(report=ModelHealth(Condition.UNREACHABLE, "Nobody is there."))
     assert FallbackSummarizer(writer, None, breaker).summarize(LIVE).source == "fake"
 
 
@@ -237,7 +238,7 @@ def test_silence_needs_no_server(breaker: Breaker) -> None:
 
 
 def test_a_server_that_is_not_there_is_found_as_soon_as_it_is_started(breaker: Breaker) -> None:
-    away = chain(Writer(report=SummarizerHealth(False, False, "Start it.")), breaker)
+    away = chain(Writer(report=ModelHealth(Condition.UNREACHABLE, "Start it.")), breaker)
     codes = [away.summarize(REQUEST).warnings[0].code for _ in range(4)]
     assert codes == ["model_server_unavailable"] * 4
     assert chain(Writer(), breaker).summarize(REQUEST).source == "fake"
@@ -307,6 +308,15 @@ def test_what_check_raises_passes_unchanged(breaker: Breaker) -> None:
         chain(Writer(writes=1), breaker).write_ahead(REQUEST, Memory(), check=stop)
 
 
+def test_nothing_is_written_ahead_by_a_server_that_is_not_there(breaker: Breaker) -> None:
+    writer = Writer(writes=1, report=ModelHealth(Condition.UNREACHABLE, "Start it."))
+    for _ in range(5):
+        assert chain(writer, breaker).write_ahead(REQUEST, Memory(), check=lambda: None) == 0
+    # Expect no call that fails, and none that is counted: a live chunk finds a server that is started now
+    assert writer.asked_ahead == 0
+    assert breaker.resting() is None
+
+
 def test_health_tells_of_the_rest(breaker: Breaker) -> None:
     assert not chain(Writer(), breaker).health().failing
     opened(breaker)
@@ -314,5 +324,5 @@ def test_health_tells_of_the_rest(breaker: Breaker) -> None:
     assert (health.reachable, health.has_model, health.failing) == (True, True, True)
     assert "3 times in a row" in health.detail
     # What is worse is said first
-    missing = SummarizerHealth(True, False, "Fetch the model.")
+    missing = ModelHealth(Condition.MODEL_MISSING, "Fetch the model.")
     assert chain(Writer(report=missing), breaker).health() == missing

@@ -229,6 +229,18 @@ def test_writing_ahead_stops_as_soon_as_it_is_told_to() -> None:
     assert len(model.calls) == 1
 
 
+def test_a_time_outside_of_its_piece_reaches_neither_notes_nor_summary() -> None:
+    def respond(messages: Sequence[Message], max_tokens: int, schema: object) -> str:
+        said = f"[0:00:00] [7:00:00] {ENGLISH}"
+        return said if schema is None else json.dumps({"overview": said, "moments": []})
+
+    kept = Kept()
+    summary = writer(FakeModel(respond)).summarize(recording(30), notes=kept)
+    assert summary.text == f"[0:00:00] {ENGLISH}"
+    notes = list(kept.values())
+    assert notes == [f"[0:00:00] {ENGLISH}", *[ENGLISH] * (len(notes) - 1)]
+
+
 # Answers that cannot be used
 
 
@@ -362,14 +374,22 @@ def test_while_pieces_are_read_there_is_no_text_and_the_share_is_theirs() -> Non
 @pytest.mark.parametrize(
     ("condition", "seen"),
     [
-        (Condition.UNREACHABLE, (False, False, False, False)),
-        (Condition.MODEL_MISSING, (True, False, False, False)),
-        (Condition.COLD, (True, True, False, False)),
-        (Condition.WARM, (True, True, True, False)),
-        (Condition.FAILING, (True, True, False, True)),
+        (Condition.UNREACHABLE, (False, False, False)),
+        (Condition.MODEL_MISSING, (True, False, False)),
+        (Condition.COLD, (True, True, False)),
+        (Condition.WARMING, (True, True, False)),
+        (Condition.WARM, (True, True, False)),
+        (Condition.WORKING, (True, True, False)),
+        (Condition.FAILING, (True, True, True)),
     ],
 )
 def test_each_condition_of_a_model_is_told(condition: Condition, seen: tuple[bool, ...]) -> None:
     health = writer(FakeModel(report=ModelHealth(condition, "A sentence."))).health()
-    assert (health.reachable, health.has_model, health.warm, health.failing) == seen
+    assert (health.reachable, health.has_model, health.failing) == seen
     assert health.detail == "A sentence."
+
+
+def test_warming_up_is_the_models_business() -> None:
+    model = FakeModel(good)
+    writer(model).warm_up()
+    assert model.warmed_up == 1

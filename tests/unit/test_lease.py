@@ -35,3 +35,13 @@ def test_the_first_words_of_a_summary_are_shown_at_once() -> None:
     reporter.written(0.3, "Ada beats")
     # Expect the first of them to be shown all the same, and no empty text before
     assert [snapshot.partial_summary for snapshot in heard.published] == [None, None, "Ada"]
+
+
+def test_the_time_left_is_not_guessed_from_the_first_token() -> None:
+    heard = Heard()
+    reporter = lease(heard)
+    reporter.written(0.01, "Ada")
+    assert heard.published[-1].eta_s is None
+    later = lease(heard)
+    later.written(0.5, "Ada beats")
+    assert heard.published[-1].eta_s is not None

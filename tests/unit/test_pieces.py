@@ -135,6 +135,13 @@ def test_times_are_read_as_they_are_written(text: str, seconds: float | None) ->
     assert pieces.seconds_of(text) == seconds
 
 
+def test_times_that_a_model_invents_are_taken_out_and_true_ones_stay() -> None:
+    said = "[0:05:00] Ada wins. [2:37:58] She left at 2:37:58. [9:59] The chat sings. [12:00]"
+    assert pieces.without_false_times(said, 300.4, 600.0) == (
+        "[0:05:00] Ada wins. She left at 2:37:58. [9:59] The chat sings."
+    )
+
+
 # Every prompt of a whole summary, at every level
 
 
@@ -176,6 +183,18 @@ def test_every_prompt_of_every_length_is_inside_the_budget_and_holds_every_word(
 ) -> None:
     segments = spoken(words, alphabet, 4, per_segment)
     model = ask(segments, context_tokens, timed=timed)
+    assert_nothing_lost_and_nothing_too_long(model, segments, TokenEstimator())
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    exponent=st.floats(3.6, 5.3),
+    alphabet=st.sampled_from(sorted(ALPHABETS)),
+    context_tokens=st.sampled_from([2048, 8192]),
+)
+def test_so_it_is_up_to_two_hundred_thousand_words(exponent: float, alphabet: str, context_tokens: int) -> None:
+    segments = spoken(min(200_000, int(10**exponent)), alphabet, 4, 12)
+    model = ask(segments, context_tokens)
     assert_nothing_lost_and_nothing_too_long(model, segments, TokenEstimator())
 
 

@@ -86,6 +86,8 @@ class FakeModel:
         self.context_tokens = context_tokens
         #: Every call that was not refused as too long, in order.
         self.calls: list[Asked] = []
+        #: How often `warm_up` was called.
+        self.warmed_up = 0
         self._respond = respond if copies is None else copying(copies)
         self._count = count
         self._failures = iter(failures)
@@ -117,6 +119,9 @@ class FakeModel:
         if on_answer is not None:
             _tell(text, min(1.0, self._count(text) / max_tokens), on_answer)
         return Answer(text, text != whole, prompt_tokens if self._tells_tokens else None)
+
+    def warm_up(self) -> None:
+        self.warmed_up += 1
 
     def health(self) -> ModelHealth:
         return self._report

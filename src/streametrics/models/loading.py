@@ -31,6 +31,16 @@ class Loading:
             beat()
         running.result()
 
+    def begin(self) -> None:
+        """Start a load unless one runs; nobody waits for it."""
+        self._started()
+
+    @property
+    def runs(self) -> bool:
+        """Whether a load runs now."""
+        with self._lock:
+            return self._running is not None
+
     def _started(self) -> "concurrent.futures.Future[None]":
         with self._lock:
             if self._running is None:

@@ -96,6 +96,10 @@ class OllamaModel:
         with self._record.of(progress):
             return tries.run(one_try)
 
+    def warm_up(self) -> None:
+        if self.health().condition is Condition.COLD:
+            self._loading.begin()
+
     def health(self) -> ModelHealth:
         shown = address.without_credentials(self._url)
         ends_at = self._clock() + HEALTH_TIMEOUT_S
@@ -116,10 +120,14 @@ class OllamaModel:
             loaded = self._models("/api/ps", max(0.1, ends_at - self._clock()), _nothing)
         except SummarizerError:
             loaded = None  # the calls will show what is wrong with it
+        if self._loading.runs:
+            return ModelHealth(Condition.WARMING, f"{has_it}, which is being loaded: summaries wait for it.")
         if loaded is not None and _tagged(self.model) not in loaded:
             detail = f"{has_it}; it is not in memory, so the first summary waits until it is loaded."
             return ModelHealth(Condition.COLD, detail)
-        return ModelHealth(Condition.WARM, f"{has_it}.")
+        if self._record.answered():
+            return ModelHealth(Condition.WORKING, f"{has_it}, and answered the last call.")
+        return ModelHealth(Condition.WARM, f"{has_it}, in memory.")
 
     def _is_loaded(self, limit_s: float, progress: Progress) -> bool:
         """Whether a call can be answered at once: the clock of a call does not run while the server loads."""

@@ -92,6 +92,9 @@ class OpenAICompatibleModel:
         with self._record.of(progress):
             return tries.run(one_try)
 
+    def warm_up(self) -> None:
+        """These servers load their models themselves."""
+
     def health(self) -> ModelHealth:
         shown = address.without_credentials(self._url)
         if not _is_sendable(self._key):
@@ -112,6 +115,8 @@ class OpenAICompatibleModel:
             return ModelHealth(Condition.MODEL_MISSING, detail)
         if failed := self._record.failing():
             return ModelHealth(Condition.FAILING, f"The model server at {shown} answers, but {failed}: see its log.")
+        if self._record.answered():
+            return ModelHealth(Condition.WORKING, f"The model server at {shown} answered the last call.")
         if answer.status != 200:  # some servers have no such list
             return ModelHealth(Condition.WARM, f"A server answers at {shown}; it does not say which models it has.")
         return ModelHealth(Condition.WARM, f"The model server at {shown} answers and has the model '{self.model}'.")

@@ -17,6 +17,7 @@ class Record:
         self._lock = threading.Lock()
         self._in_a_row = 0
         self._last: SummarizerError | None = None
+        self._answered = False
 
     @contextlib.contextmanager
     def of(self, progress: Progress) -> Iterator[None]:
@@ -28,9 +29,15 @@ class Record:
                 with self._lock:
                     self._in_a_row += 1
                     self._last = error
+                    self._answered = False
             raise
         with self._lock:
-            self._in_a_row, self._last = 0, None
+            self._in_a_row, self._last, self._answered = 0, None, True
+
+    def answered(self) -> bool:
+        """Whether the last call that says anything about the server was answered."""
+        with self._lock:
+            return self._answered
 
     def failing(self) -> str | None:
         """`its last 3 calls failed (…)`; None while they do not."""

@@ -19,8 +19,14 @@ _LONGEST_MOMENT = 200
 
 #: What leads to our fence, and its lines; small models copy them.
 _FENCE_LINE = re.compile(
-    r"the (?:transcript|notes|answer) stands? between the two lines marked[ :]*(?:\b[0-9a-f]{16}\b)?[ :]*"
+    r"the (?:transcript|notes|answer) (?:stands?|stood) between the two lines marked[ :]*(?:\b[0-9a-f]{16}\b)?[ :]*"
     r"|(?:end of )?(?:transcript|notes|answer)?[ :]*\b[0-9a-f]{16}\b",
+    re.IGNORECASE,
+)
+#: The beginning of one of these, at the end of a text that grows.
+_FENCE_BEGINS = re.compile(
+    r"(?:\bthe (?:transcript|notes|answer) (?:s|st|sta|sto|stan|stoo|stands?|stood)\b[^.!?]*"
+    r"|\bend(?: o| of(?: [^.!?]*)?)?|\b(?=[a-f]*\d+[a-f])[0-9a-f]+)[ :]*$",
     re.IGNORECASE,
 )
 _OVERVIEW_SO_FAR = re.compile(r'"overview"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
@@ -65,9 +71,25 @@ def defect(text: str, instruction: str, tag: str | None) -> Defect | None:
 
 
 def without_our_words(text: str, instruction: str) -> str:
-    """A text without those of its sentences that only repeat the instruction; as it is where nothing would be left."""
-    kept = [sentence for sentence in sentences.split(text) if not repeats(sentence, instruction)]
-    return " ".join(kept) or text
+    """A text without those of its sentences that only repeat the instruction, or an earlier one; as it is where nothing
+    would be left."""
+    return " ".join(_own(text, instruction)) or text
+
+
+def so_far(text: str, instruction: str) -> str:
+    """What can be shown of an answer that is still being written: none of our words, and no mark that has begun."""
+    own = _own(prose(_FENCE_BEGINS.sub("", prompts.one_line(text))), instruction)
+    if own and not sentences.ends(own[-1]) and own[-1].casefold() in instruction.casefold():
+        own.pop()  # it may become a sentence of ours
+    return " ".join(own)
+
+
+def _own(text: str, instruction: str) -> list[str]:
+    kept: dict[str, str] = {}
+    for sentence in sentences.split(text):
+        if not repeats(sentence, instruction):
+            kept.setdefault(sentence.casefold(), sentence)
+    return list(kept.values())
 
 
 def repeats(text: str, instruction: str) -> bool:
@@ -91,10 +113,10 @@ def _sequences(text: str, like: str | None = None) -> set[tuple[str, ...]]:
     return {tuple(atoms[start : start + length]) for start in range(len(atoms) - length + 1)}
 
 
-def overview_so_far(text: str) -> str:
-    """The overview in JSON that is still being written; empty until there is some of it."""
+def overview_so_far(text: str, instruction: str) -> str:
+    """The overview in JSON that is still being written, as `so_far`; empty until there is some of it."""
     match = _OVERVIEW_SO_FAR.search(text)
-    return prose(_unescaped(match[1])) if match else ""
+    return so_far(_unescaped(match[1]), instruction) if match else ""
 
 
 def parse_overview(text: str, timeline: Timeline) -> Overview | None:
@@ -113,7 +135,7 @@ def parse_overview(text: str, timeline: Timeline) -> Overview | None:
         found: Any = [{"time": at, "what": _unescaped(what)} for at, what in _MOMENT.findall(text)]
     else:
         found = data.get("moments") if data else None
-    line = prose(said)
+    line = pieces.without_false_times(prose(said), 0.0, timeline.end_s)
     if not line:
         return None
     return Overview(line, _moments(found if isinstance(found, list) else [], timeline))

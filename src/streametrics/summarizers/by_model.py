@@ -10,14 +10,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from streametrics import prompts, sentences
-from streametrics.chat_model import ChatModel, Condition
+from streametrics.chat_model import ChatModel, ModelHealth
 from streametrics.job import Warn
 from streametrics.prompts import Defect
 from streametrics.settings import Settings
 from streametrics.summarizer import (
     Notes,
     OnText,
-    SummarizerHealth,
     Summary,
     SummaryRequest,
     is_silent,
@@ -70,16 +69,11 @@ class ModelSummarizer:
 
         return _until_it_fits(write)
 
-    def health(self) -> SummarizerHealth:
-        found = self._model.health()
-        is_there = found.condition is not Condition.UNREACHABLE
-        return SummarizerHealth(
-            reachable=is_there,
-            has_model=is_there and found.condition is not Condition.MODEL_MISSING,
-            detail=found.detail,
-            warm=found.condition is Condition.WARM,
-            failing=found.condition is Condition.FAILING,
-        )
+    def warm_up(self) -> None:
+        self._model.warm_up()
+
+    def health(self) -> ModelHealth:
+        return self._model.health()
 
     def _written(self, request: SummaryRequest, progress: Progress, notes: Notes | None) -> Summary:
         lines = _lines(request)
@@ -91,11 +85,12 @@ class ModelSummarizer:
             messages = prompts.summary(request)
             tokens = self._asker.answer_tokens(SUMMARY_TOKENS, request)
             if self._asker.fits(messages, tokens):
+                instruction = prompts.instruction(messages)
                 text, defect = self._asker.prose(
                     messages,
                     request,
                     max_tokens=tokens,
-                    on_answer=lambda so_far, share: progress.tell(share, answers.prose(so_far)),
+                    on_answer=lambda so_far, share: progress.tell(share, answers.so_far(so_far, instruction)),
                     urgent=request.time_limit_s is not None,
                 )
                 return self._summary(text, request, defect, unusable_pieces=0)

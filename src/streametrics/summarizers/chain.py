@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
+from streametrics.chat_model import Condition, ModelHealth
 from streametrics.errors import ModelMissing, SummarizerError, SummarizerTimeout, SummarizerUnavailable
 from streametrics.job import Warn
 from streametrics.summarizer import (
@@ -11,7 +11,6 @@ from streametrics.summarizer import (
     OnText,
     Span,
     Summarizer,
-    SummarizerHealth,
     Summary,
     SummaryRequest,
     is_silent,
@@ -58,8 +57,9 @@ class FallbackSummarizer:
         return Summary(summary.text, summary.source, summary.model, warnings)
 
     def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
-        """As the contract says; nothing while the server is left alone: the end of the recording will ask again."""
-        if self._breaker.resting() is not None:
+        """As the contract says; nothing while the server is left alone or is not there: the end of the recording will
+        ask again."""
+        if self._breaker.resting() is not None or not self._primary.health().has_model:
             return 0
         with self._breaker.guard() as call:
             written = self._primary.write_ahead(request, _Telling(notes, self._breaker), check=check)
@@ -67,12 +67,15 @@ class FallbackSummarizer:
                 call.says_nothing()
         return written
 
-    def health(self) -> SummarizerHealth:
+    def warm_up(self) -> None:
+        self._primary.warm_up()
+
+    def health(self) -> ModelHealth:
         health = self._primary.health()
         resting = self._breaker.resting()
         if resting is None or not (health.reachable and health.has_model):
             return health
-        return replace(health, failing=True, detail=str(resting))
+        return ModelHealth(Condition.FAILING, str(resting))
 
     def _by_model(self, request: SummaryRequest, on_text: OnText | None, notes: Notes | None) -> Summary:
         telling = None if notes is None else _Telling(notes, self._breaker)

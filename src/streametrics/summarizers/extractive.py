@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from streametrics import sentences
-from streametrics.summarizer import Notes, OnText, SummarizerHealth, Summary, SummaryRequest, is_silent, silent_summary
+from streametrics.chat_model import Condition, ModelHealth
+from streametrics.summarizer import Notes, OnText, Summary, SummaryRequest, is_silent, silent_summary
 
 #: Scripts that put no spaces between words.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
@@ -61,8 +62,11 @@ class ExtractiveSummarizer:
     def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
         return 0
 
-    def health(self) -> SummarizerHealth:
-        return SummarizerHealth(reachable=True, has_model=True, detail="Picks sentences; needs no model server.")
+    def warm_up(self) -> None:
+        """There is nothing to load."""
+
+    def health(self) -> ModelHealth:
+        return ModelHealth(Condition.WORKING, "Picks sentences; needs no model server.")
 
 
 def central_sentences(transcript: str) -> str:

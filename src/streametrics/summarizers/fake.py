@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Callable, Iterable
 
+from streametrics.chat_model import Condition, ModelHealth
 from streametrics.errors import SummarizerError
-from streametrics.summarizer import Notes, OnText, SummarizerHealth, Summary, SummaryRequest, is_silent, silent_summary
+from streametrics.summarizer import Notes, OnText, Summary, SummaryRequest, is_silent, silent_summary
 
-HEALTHY = SummarizerHealth(reachable=True, has_model=True, detail="The fake writer is always there.")
+HEALTHY = ModelHealth(Condition.WORKING, "The fake writer is always there.")
 
 #: Words of the transcript that the summary repeats.
 _REPEATED_WORDS = 12
@@ -24,12 +25,14 @@ class FakeSummarizer:
         *,
         text: str | None = None,
         failures: Iterable[SummarizerError | None] = (),
-        report: SummarizerHealth = HEALTHY,
+        report: ModelHealth = HEALTHY,
         source: str = "fake",
     ) -> None:
         self.source = source
         #: Every request with speech that reached this writer, in order.
         self.calls: list[SummaryRequest] = []
+        #: How often `warm_up` was called.
+        self.warmed_up = 0
         self._text = text
         self._failures = iter(failures)
         self._report = report
@@ -54,7 +57,10 @@ class FakeSummarizer:
     def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
         return 0
 
-    def health(self) -> SummarizerHealth:
+    def warm_up(self) -> None:
+        self.warmed_up += 1
+
+    def health(self) -> ModelHealth:
         return self._report
 
     @staticmethod

@@ -97,6 +97,8 @@ class Noting:
         messages = prompts.merge(self._request, group.text)
         try:
             text, _ = self._written(messages, progress.unseen(begin, begin + step))
+            if group.span.start_s is not None and group.span.end_s is not None:
+                text = pieces.without_false_times(text, group.span.start_s, group.span.end_s)
         except SummaryUnusable as error:
             if error is progress.stopped_by:
                 raise
@@ -111,6 +113,8 @@ class Noting:
         text, _ = self._asker.prose(
             messages, self._request, max_tokens=self._tokens, on_answer=on_answer, any_language=True
         )
+        if span is not None:
+            text = pieces.without_false_times(text, *span)
         if self._kept is not None:
             self._kept.put(key, text, span)
         return text, True

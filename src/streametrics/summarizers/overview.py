@@ -63,19 +63,22 @@ class OverviewWriter:
         return (found, defect) if found is not None else self._plain(text, progress, begin)
 
     def _plain(self, text: str, progress: Progress, begin: float) -> tuple[Overview, Defect | None]:
-        said, defect = self._asker.prose(
-            self._messages(text, with_moments=False),
-            self._request,
-            max_tokens=self._plain_tokens,
-            on_answer=lambda so_far, share: progress.tell(begin + (1 - begin) * share, answers.prose(so_far)),
-        )
+        messages = self._messages(text, with_moments=False)
+        instruction = prompts.instruction(messages)
+
+        def on_answer(so_far: str, share: float) -> None:
+            progress.tell(begin + (1 - begin) * share, answers.so_far(so_far, instruction))
+
+        said, defect = self._asker.prose(messages, self._request, max_tokens=self._plain_tokens, on_answer=on_answer)
         return Overview(said), defect
 
     def _structured(self, messages: list[Message], progress: Progress, begin: float) -> Overview | None:
         """The overview out of JSON, whole, cut or repaired; or the prose that came instead. None for neither."""
 
+        instruction = prompts.instruction(messages)
+
         def on_answer(so_far: str, share: float) -> None:
-            progress.tell(begin + (1 - begin) * share, answers.overview_so_far(so_far))
+            progress.tell(begin + (1 - begin) * share, answers.overview_so_far(so_far, instruction))
 
         schema = prompts.OVERVIEW_SCHEMA
         answer = self._asker.ask(messages, max_tokens=self._tokens, schema=schema, on_answer=on_answer)

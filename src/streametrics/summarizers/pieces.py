@@ -22,6 +22,7 @@ _TIME_EVERY_S = 30.0
 #: What a text costs, in tokens; of two texts together the sum of theirs, or a little more.
 Cost = Callable[[str], float]
 
+_MARKED_TIME = re.compile(r"\[(?:\d{1,3}:)?\d{1,2}:\d{2}\] ?")
 _TIME = re.compile(r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})(?![\d:])")
 
 
@@ -217,6 +218,16 @@ def seconds_of(text: str) -> float | None:
         return None
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return float(hours * 3600 + minutes * 60 + seconds)
+
+
+def without_false_times(text: str, start_s: float, end_s: float) -> str:
+    """A text without times in brackets that lie outside a stretch of the recording: small models invent them."""
+
+    def kept(match: re.Match[str]) -> str:
+        seconds = seconds_of(match[0])
+        return match[0] if seconds is not None and start_s - 1 <= seconds <= end_s else ""
+
+    return _MARKED_TIME.sub(kept, text).strip()
 
 
 def _shows_time(line: Line, shown_s: float | None) -> bool:

@@ -65,6 +65,7 @@ def _load(stage: Stage, settings: Settings, jobs: Jobs) -> tuple[Worker, Callabl
     make_summarizer = functools.lru_cache(maxsize=4)(lambda model: summarizers.create(settings.with_model(model)))
     if stage is Stage.SUMMARIZE:
         worker = Worker(settings, jobs, make_summarizer=make_summarizer, transcriber=None, decoder=None)
+        make_summarizer(None).warm_up()
         source = make_summarizer(None).source
 
         def seen() -> dict[str, str]:

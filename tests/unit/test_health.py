@@ -1,0 +1,95 @@
+"""How far the model server is: what the API sees of it, and what only those who call it know."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from streametrics import doctor
+from streametrics.chat_model import Condition, ModelHealth
+from streametrics.health import Health
+from streametrics.jobs import Jobs
+from streametrics.live import WorkerPresence
+from streametrics.settings import Settings
+from streametrics.summarizers.fake import FakeSummarizer
+from tests.model_server import ModelServer, closed_port, states
+
+
+def ready(seen: Condition, *known: Condition, fallback: str = "extractive") -> dict[str, Any]:
+    """The body of `/health/ready` where everything else is well."""
+    workers = [
+        WorkerPresence("t", "transcribe", True, {}),
+        WorkerPresence("s", "summarize", True, {}),
+        *(
+            WorkerPresence(f"s{number}", "summarize", True, {"model_server": each, "model_server_detail": "They know."})
+            for number, each in enumerate(known)
+        ),
+    ]
+    jobs = SimpleNamespace(
+        settings=Settings(_env_file=None, summary_fallback=fallback),
+        live=SimpleNamespace(workers=lambda: workers, answers=lambda: True),
+        records=SimpleNamespace(oldest_waiting_s=lambda: None),
+    )
+    writer = FakeSummarizer(report=ModelHealth(seen, "It is seen."))
+    _, body = Health(cast(Jobs, jobs), writer).ready()
+    return body
+
+
+@pytest.mark.parametrize(
+    ("seen", "known", "told", "ok"),
+    [
+        (Condition.UNREACHABLE, (Condition.WORKING,), Condition.UNREACHABLE, False),
+        (Condition.MODEL_MISSING, (Condition.FAILING,), Condition.MODEL_MISSING, False),
+        (Condition.COLD, (Condition.WORKING,), Condition.COLD, True),  # it has been started again since
+        (Condition.COLD, (Condition.WARMING,), Condition.WARMING, True),
+        (Condition.WARM, (), Condition.WARM, True),
+        (Condition.WARM, (Condition.WARM, Condition.WORKING), Condition.WORKING, True),
+        (Condition.WARM, (Condition.WORKING, Condition.FAILING), Condition.FAILING, False),
+    ],
+)
+def test_what_is_seen_is_joined_with_what_workers_know(
+    seen: Condition, known: tuple[Condition, ...], told: Condition, ok: bool
+) -> None:
+    check = ready(seen, *known)["checks"]["model_server"]
+    assert (check["condition"], check["ok"]) == (told, ok)
+    assert check["detail"] == ("It is seen." if told is seen else "They know.")
+
+
+def test_readiness_says_warming_while_a_model_is_loaded() -> None:
+    assert ready(Condition.COLD, Condition.WARMING)["status"] == "warming"
+    assert ready(Condition.COLD)["status"] == "ready"
+    assert ready(Condition.UNREACHABLE)["status"] == "ready"
+    assert ready(Condition.UNREACHABLE, fallback="error")["status"] == "not_ready"
+
+
+def look(url: str, **more: Any) -> doctor.Check:
+    return doctor.model_server(Settings(_env_file=None, ollama_url=url, **more))
+
+
+def test_the_doctor_tells_live_ready_warm_and_working_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "MODEL_TRIAL_S", 0.6)
+    with closed_port() as url:
+        away = look(url)
+        assert (away.verdict, away.mend) == (
+            doctor.Verdict.WARN,
+            f"Ollama does not answer at {url}: start it with 'ollama serve'.",
+        )
+        assert look(url, summary_fallback="error").verdict is doctor.Verdict.FAIL
+    with ModelServer(models=("other:latest",)) as server:
+        assert "ollama pull mistral" in look(server.url).mend
+    with ModelServer(loaded=False) as server:
+        cold = look(server.url)
+        assert cold.verdict is doctor.Verdict.OK
+        assert "not in memory" in cold.detail
+        assert server.chats() == []
+    with ModelServer() as server:
+        working = look(server.url)
+        assert working.verdict is doctor.Verdict.OK
+        assert "It wrote a word in" in working.detail
+    # Given a server that lists its models and never writes
+    with ModelServer(states.silent_before_headers) as server:
+        stuck = look(server.url)
+        assert (stuck.verdict, stuck.mend) == (doctor.Verdict.WARN, "see its log, or start it again")
+        assert "writes nothing: The model server wrote nothing within" in stuck.detail
+        assert len(server.chats()) == 1
+        assert look(server.url, summary_fallback="error").verdict is doctor.Verdict.FAIL
