@@ -15,7 +15,8 @@ ROOT = Path(__file__).parent.parent
 RUN_BY = {
     "git clone": ("tests/acceptance/test_start.py", '["git", "clone"'),
     "cd ": ("tests/acceptance/test_start.py", "cwd=folder"),
-    "./start.sh": ("tests/acceptance/test_start.py", '["./start.sh"]'),
+    "./start.sh --port": ("tests/acceptance/test_start.py", 'no_network, "--port"'),
+    "./start.sh": ("tests/acceptance/test_start.py", '["./start.sh", *options]'),
     "./test.sh": (".ci/run", "./test.sh"),
     ".ci/run": (".ci/run", "#!/usr/bin/env bash"),
     # These two are run as they stand in the README.

@@ -85,23 +85,31 @@ def _add_worker(commands: Commands) -> None:
 
 def _add_doctor(commands: Commands) -> None:
     parser = commands.add_parser("doctor", help="look at everything, and say how to mend it")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="the checks as JSON, for programs")
     parser.set_defaults(run=_doctor)
 
 
 def _add_weights(commands: Commands) -> None:
     parser = commands.add_parser("weights", help="list the Whisper models, or fetch one")
-    parser.add_argument("action", nargs="?", choices=("list", "fetch"), default="list")
+    parser.add_argument(
+        "action", nargs="?", choices=("list", "fetch"), default="list", help="list them (default), or fetch one"
+    )
     parser.add_argument("name", nargs="?", help="the model to fetch (WHISPER_MODEL, default base)")
-    parser.add_argument("--format", choices=("ctranslate2", "openai"), help="the engine's own, when not given")
+    parser.add_argument(
+        "--format",
+        choices=("ctranslate2", "openai"),
+        help="ctranslate2: for faster-whisper; openai: for openai-whisper (default: what WHISPER_ENGINE wants)",
+    )
     parser.set_defaults(run=_weights)
 
 
 def _add_transcribe(commands: Commands) -> None:
     parser = commands.add_parser("transcribe", help="the text of a recording, without any server")
     parser.add_argument("file", type=Path, help="any sound or video file")
-    parser.add_argument("--language", help="what is spoken, such as en; detected when not given")
-    parser.add_argument("--format", choices=("text", "json", "srt", "vtt"), default="text")
+    parser.add_argument("--language", help="what is spoken, such as en or French; detected when not given")
+    parser.add_argument(
+        "--format", choices=("text", "json", "srt", "vtt"), default="text", help="of what is printed (default: text)"
+    )
     parser.set_defaults(run=_transcribe)
 
 
@@ -185,5 +193,8 @@ def _weights(options: argparse.Namespace) -> int:
 def _transcribe(options: argparse.Namespace) -> int:
     from streametrics import transcribe_file
 
-    print(transcribe_file.run(_settings(options), options.file, options.language, options.format))
+    def warn(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    print(transcribe_file.run(_settings(options), options.file, options.language, options.format, warn=warn))
     return 0

@@ -173,7 +173,9 @@ def weights_here(settings: Settings) -> Check:
         return Check("weights", Verdict.OK, "none needed by the fake engine")
     if weights.is_present(model, wanted, settings.model_dir):
         return Check("weights", Verdict.OK, f"{model} ({wanted}) in {safety.display(settings.model_dir)}")
-    mend = f"python -m streametrics weights fetch {model}"
+    if model not in weights.known_names():
+        weights.ensure(model, wanted, settings.model_dir)  # a path of one's own: says what is wrong with it
+    mend = f"{safety.display(Path(sys.executable))} -m streametrics weights fetch {model}"
     return Check("weights", Verdict.WARN, f"{model} ({wanted}) is fetched at the first start", mend)
 
 
@@ -182,7 +184,7 @@ def engine(settings: Settings) -> Check:
     from streametrics import transcribers
     from streametrics.transcriber import warm
 
-    if weights_here(settings).verdict is not Verdict.OK:
+    if guarded("weights", lambda: weights_here(settings)).verdict is not Verdict.OK:
         return Check("engine", Verdict.WARN, f"{transcribers.resolve_engine(settings)}, not tried: no weights yet")
     began = time.monotonic()
     transcriber = transcribers.create(settings)
@@ -248,8 +250,10 @@ def port(settings: Settings) -> Check:
     url = safety.local_url(settings)
     answer = readiness.fetch(url)
     if answer is not None:
-        verdict = Verdict.OK if answer.status == "ready" else Verdict.WARN
-        return Check("port", verdict, f"StreaMetrics answers at {url}: {answer.status}", answer.waiting_for())
+        detail = f"StreaMetrics answers at {url}: {answer.status}"
+        if answer.status == "ready":
+            return Check("port", Verdict.OK, detail)
+        return Check("port", Verdict.WARN, detail, answer.waiting_for(tuple(answer.checks)))
     return Check(
         "port",
         Verdict.FAIL,

@@ -54,9 +54,12 @@ class Lease:
         self._deadline = self._started + claim.time_left_s
         self._reported = 0.0
         self._text_told = False
+        #: Words that came too soon after others; the lease's thread tells the last of them when it is time.
+        self._untold: Snapshot | None = None
+        self._telling = threading.Lock()
         self._released = threading.Event()
         self._lost = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name=f"lease-{claim.task_id}", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.task_id}", daemon=True)
         self._base_s, self._base_text, self._contiguous = self._earlier_parts()
 
     def __enter__(self) -> Self:
@@ -91,13 +94,11 @@ class Lease:
 
     def heard(self, position_s: float, length_s: float, text: str) -> None:
         """The sound of this claim is transcribed up to `position_s` of its `length_s`."""
-        if not self._due():
-            return
         whole_s = self._claim.audio_s or length_s
         done_s = min(self._base_s + position_s, whole_s)
         shown = " ".join(filter(None, (self._base_text, text))) if self._contiguous else self._base_text
         speed = position_s / max(time.monotonic() - self._started, 1e-3)
-        self._publish(
+        self._tell(
             Snapshot(
                 JobState.TRANSCRIBING,
                 progress=int(TRANSCRIBING_END * done_s / whole_s),
@@ -109,26 +110,38 @@ class Lease:
     def written(self, share: float, text: str) -> None:
         """A share (0…1) of the summary is written; its first words are told at once."""
         is_first = bool(text) and not self._text_told
-        if not self._due(at_once=is_first):
-            return
-        self._text_told = bool(text)
+        self._text_told = self._text_told or bool(text)
         elapsed_s = time.monotonic() - self._started
         progress = SUMMARIZING_FROM + int((SUMMARIZING_END - SUMMARIZING_FROM) * min(max(share, 0.0), 1.0))
-        self._publish(
+        self._tell(
             Snapshot(
                 JobState.SUMMARIZING,
                 progress=progress,
                 partial_summary=text or None,
                 eta_s=elapsed_s / share - elapsed_s if LEAST_SHARE <= share <= 1 else None,
-            )
+            ),
+            at_once=is_first,
         )
 
-    def _due(self, *, at_once: bool = False) -> bool:
-        now = time.monotonic()
-        if now - self._reported < REPORT_INTERVAL_S and not at_once:
-            return False
-        self._reported = now
-        return True
+    def _tell(self, snapshot: Snapshot, *, at_once: bool = False) -> None:
+        """Publish, about once a second; what is said in between waits, and only the last of it is told.
+
+        Whisper tells a whole window's segments at once and is silent while it hears the next one, so a rule
+        that drops what comes too soon would show the window's first segment for all that time.
+        """
+        with self._telling:
+            self._untold = snapshot
+            if at_once or self._is_due():
+                self._tell_the_last()
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._reported >= REPORT_INTERVAL_S
+
+    def _tell_the_last(self) -> None:
+        if self._untold is not None:
+            self._reported = time.monotonic()
+            self._publish(self._untold)
+            self._untold = None
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._jobs.publish(self._claim, snapshot)
@@ -148,19 +161,34 @@ class Lease:
 
     # The lease's part
 
-    def _renew(self) -> None:
+    def _keep(self) -> None:
+        """Renew the lease until it is released, and tell what waits."""
         interval_s = self._jobs.settings.lease_s * 0.3
-        while not self._released.wait(interval_s):
-            if time.monotonic() >= self._deadline:
+        renew_at = time.monotonic() + interval_s
+        while not self._released.wait(min(interval_s, REPORT_INTERVAL_S)):
+            now = time.monotonic()
+            if now >= self._deadline:
                 self._end_if_stuck()
                 return
-            try:
-                if not self._jobs.claims.renew(self._claim):
-                    logger.warning("lease lost: another attempt has the job")
-                    self._lost.set()
+            if now >= renew_at:
+                renew_at = now + interval_s
+                if not self._renew():
                     return
-            except StreametricsError as error:
-                logger.warning("lease not renewed, trying again: %s", error)
+            with self._telling:
+                if self._is_due():
+                    self._tell_the_last()
+
+    def _renew(self) -> bool:
+        """False when the claim is somebody else's by now."""
+        try:
+            if self._jobs.claims.renew(self._claim):
+                return True
+        except StreametricsError as error:
+            logger.warning("lease not renewed, trying again: %s", error)
+            return True
+        logger.warning("lease lost: another attempt has the job")
+        self._lost.set()
+        return False
 
     def _end_if_stuck(self) -> None:
         """The deadline has passed. Work that still runs after the grace is stuck where no exception reaches."""

@@ -12,7 +12,10 @@ from contextvars import ContextVar
 _job: ContextVar[str] = ContextVar("job", default="-")
 
 #: Libraries that tell more at INFO than an operator wants to read.
-_CHATTY = ("alembic", "faster_whisper", "httpx", "kombu", "numba", "urllib3", "celery.worker.strategy")
+_CHATTY = ("alembic", "faster_whisper", "httpx", "kombu", "numba", "urllib3")
+#: Celery tells of each task what our own lines tell, but without the job's id; "multiprocessing" is its pool's logger,
+#: which prints in a format of its own before a child has set up ours.
+_CELERYS_OWN = ("celery.app.trace", "celery.worker.strategy", "multiprocessing")
 
 
 @contextmanager
@@ -52,7 +55,7 @@ def configure(level: str, process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in _CHATTY:
+    for name in (*_CHATTY, *_CELERYS_OWN):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     # What is answered to whom is the API's own line; uvicorn's would print query strings.
     logging.getLogger("uvicorn.access").disabled = True

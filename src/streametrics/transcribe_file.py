@@ -2,16 +2,18 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from tqdm import tqdm
 
-from streametrics import transcribers
+from streametrics import languages, transcribers
 from streametrics.audio import containers
 from streametrics.audio.decoder import Decoder, PcmWriter, read_pcm
 from streametrics.audio.parts import Part, PartCutter
 from streametrics.errors import AudioUnreadable, EmptyAudio, UnsupportedAudio
+from streametrics.pipeline import WARN_TRUNCATED
 from streametrics.settings import Settings
 from streametrics.transcriber import Segment, Transcriber, Transcript
 
@@ -21,14 +23,24 @@ OutputFormat = Literal["text", "json", "srt", "vtt"]
 DECODE_TIMEOUT_S = 3600.0
 
 
-def run(settings: Settings, file: Path, language: str | None, output: OutputFormat) -> str:
-    """The transcript of `file` in the format asked for. Raises StreametricsError with one sentence."""
+def run(
+    settings: Settings, file: Path, language: str | None, output: OutputFormat, *, warn: Callable[[str], None]
+) -> str:
+    """The transcript of `file` in the format asked for; `language` is what is spoken, as a code or a name.
+
+    warn: hears what a reader should know beside the text. Raises StreametricsError with one sentence.
+    """
+    code = languages.parse_speech(language) if language else None
     demuxer = _demuxer(file)
     with tempfile.TemporaryDirectory(prefix="streametrics-") as folder:
         pcm = Path(folder) / "sound.pcm"
-        parts = _decode(file, demuxer, pcm, settings)
+        parts, truncated = _decode(file, demuxer, pcm, settings)
         transcriber = transcribers.create(settings, progress=True)
-        transcript = _transcribe(transcriber, pcm, parts, language)
+        transcript = _transcribe(transcriber, pcm, parts, code)
+    if truncated:
+        warn(WARN_TRUNCATED.message)
+    if not transcript.text:
+        warn(languages.no_speech_sentence("en"))
     return render(transcript, output)
 
 
@@ -46,8 +58,11 @@ def _demuxer(file: Path) -> str:
     return demuxer
 
 
-def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> list[Part]:
-    """Write the samples to `pcm` and cut them at silences, so that hours of sound need no hours of memory."""
+def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[list[Part], bool]:
+    """Write the samples to `pcm` and cut them at silences, so that hours of sound need no hours of memory.
+
+    Returns the parts, and whether the file is cut off.
+    """
     cutter = PartCutter(settings.part_target_s)
     parts: list[Part] = []
     with Decoder() as decoder, PcmWriter(pcm) as writer:
@@ -56,7 +71,7 @@ def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> list[Par
             for block in decoding:
                 writer.write(block)
                 parts += cutter.feed(block)
-    return parts + cutter.finish()
+    return parts + cutter.finish(), decoding.truncated
 
 
 def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[Part], language: str | None) -> Transcript:

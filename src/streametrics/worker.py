@@ -1,8 +1,6 @@
 """A worker process: claims a job, runs the pipeline on it, writes the outcome. Knows no queue library."""
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -24,16 +22,13 @@ from streametrics.errors import (
 from streametrics.job import Claim, Stage
 from streametrics.jobs import Jobs
 from streametrics.lease import Lease
-from streametrics.live import WorkerPresence
 from streametrics.logs import about_job
+from streametrics.presence import INTERVAL_S
 from streametrics.settings import Settings
 from streametrics.store.audio import AudioWriter
 from streametrics.summarizer import Summarizer
 from streametrics.summary_work import SummaryWork
 from streametrics.transcriber import Transcriber
-
-#: Between two signs of life, and after how long without one a worker counts as gone, in seconds.
-PRESENCE_INTERVAL_S, PRESENCE_EXPIRES_S = 3.0, 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +76,7 @@ class Worker:
 
     def model_server(self) -> ModelHealth:
         """How far the model server is, for this process's presence."""
-        return self._summaries.model_server(valid_s=PRESENCE_INTERVAL_S)
+        return self._summaries.model_server(valid_s=INTERVAL_S)
 
     def _work(self, task_id: str, stage: Stage, worker: str, do: Callable[[Claim, Lease], None]) -> None:
         with about_job(task_id):
@@ -190,47 +185,6 @@ class Worker:
                         self._jobs.reroute(claim, outcome.kind)
         except FileNotFoundError as error:
             raise AudioUnreadable("The stored audio is gone: send it again.") from error
-
-
-class Presence:
-    """Says every few seconds that this process is there, and whether it is warm."""
-
-    def __init__(self, jobs: Jobs, stage: str) -> None:
-        self._jobs = jobs
-        self._name = f"{stage}@{socket.gethostname()}:{os.getpid()}"
-        self._stage = stage
-        self._ready = False
-        self._facts: Callable[[], dict[str, str]] = dict
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
-
-    def start(self) -> None:
-        """Begin to announce, as not ready yet."""
-        self._announce()
-        self._thread.start()
-
-    def ready(self, facts: Callable[[], dict[str, str]]) -> None:
-        """From here on this process can work; the facts are for people, and asked for each time."""
-        self._ready, self._facts = True, facts
-        self._announce()
-
-    def failed(self, reason: str) -> None:
-        """This process cannot work, and why."""
-        self._ready, self._facts = False, lambda: {"error": reason}
-        self._announce()
-
-    def stop(self) -> None:
-        """Withdraw at once."""
-        self._stopped.set()
-        self._jobs.live.withdraw(self._name)
-
-    def _run(self) -> None:
-        while not self._stopped.wait(PRESENCE_INTERVAL_S):
-            self._announce()
-
-    def _announce(self) -> None:
-        presence = WorkerPresence(self._name, self._stage, self._ready, self._facts())
-        self._jobs.live.announce(presence, expires_s=PRESENCE_EXPIRES_S)
 
 
 def refuse_other_database(jobs: Jobs) -> None:

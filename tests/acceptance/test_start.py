@@ -32,11 +32,11 @@ pytestmark = pytest.mark.weights
 class Started:
     """`./start.sh` in a folder, its output so far, and all processes below it."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], *options: str) -> None:
         self.folder = folder
         self._log = (folder.parent / f"start-{time.monotonic_ns()}.log").open("w+b")
         self.process = subprocess.Popen(
-            ["./start.sh"],
+            ["./start.sh", *options],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -162,6 +162,15 @@ def test_it_says_what_runs(first_start: Started, environment: dict[str, str]) ->
     assert re.search(r"curl .*-F audio=@.*-F streamer=.*-F language=.*-F game=.*-F time=.*-F 'title=", text)
 
 
+def test_its_log_speaks_one_language(first_start: Started) -> None:
+    # Given what our processes said until the service was ready
+    lines = first_start.text.partition("StreaMetrics is ready")[0].splitlines()
+    ours = [line for line in lines if re.match(r"(api|transcribe|summarise) +\|", line)]
+    # Expect each line to be of the one format
+    assert ours
+    assert [line for line in ours if " level=" not in line or " job=" not in line] == []
+
+
 def test_a_recording_comes_back_as_text_and_summary(
     first_start: Started, environment: dict[str, str], speech: Path
 ) -> None:
@@ -236,9 +245,11 @@ def test_ctrl_c_leaves_no_process_and_a_second_start_is_quick(
     first_start.stop()
     # When it is started again, without a network
     no_network = environment | {"PIP_INDEX_URL": "http://127.0.0.1:9/", "UV_OFFLINE": "1"}
-    second = Started(clone, no_network)
+    port = str(free_port())
+    second = Started(clone, no_network, "--port", port)
     try:
         taken_s = second.wait_until_ready(LATER_START_S)
+        assert f"http://127.0.0.1:{port}" in second.text
         assert "Installing" not in second.text
         # Expect seconds, and SIGTERM to end it as cleanly
         assert taken_s < 40

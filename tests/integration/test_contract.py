@@ -185,5 +185,7 @@ def test_every_log_line_of_a_job_names_it_and_none_tells_what_was_said(service: 
     assert any("event=accepted" in line for line in lines)
     assert any("event=checkpoint stage=transcribe" in line for line in lines)
     assert any("event=checkpoint stage=summarize" in line for line in lines)
+    # Expect no line that tells of it in another way, such as the task framework's own
+    assert [line for line in service.log().splitlines() if task_id in line and f"job={task_id}" not in line] == []
     assert "word0" not in service.log()
     assert "a title that nobody" not in service.log()

@@ -13,9 +13,10 @@ import pytest
 from streametrics import cli, doctor, transcribe_file
 from streametrics.errors import UnsafeSettings
 from streametrics.settings import PUBLISHED_KEY, Settings
-from streametrics.start import greeting, safety
+from streametrics.start import greeting, readiness, safety
 from streametrics.start.readiness import Readiness
 from streametrics.transcriber import Segment, Transcript
+from tests.media import KINDS, encode, plain_wav, tone
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +143,36 @@ def test_a_file_that_is_no_sound_is_a_sentence(
     assert len(error.splitlines()) == 1
 
 
+def test_what_a_reader_should_know_stands_beside_the_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WHISPER_ENGINE", "fake")
+    # Given a file that is cut off, and one in which nobody speaks
+    whole = encode(tone(20.0, KINDS["mp3"].rate_hz), "mp3")
+    (tmp_path / "cut.mp3").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "silence.wav").write_bytes(plain_wav(tone(2.0, 44_100, level=0.0)))
+    # Expect a sentence on standard error, and on standard output what is said alone
+    assert cli.main(["transcribe", "cut.mp3"]) == 0
+    cut = capsys.readouterr()
+    assert cut.out.startswith("word0 word1")
+    assert "cut off" in cut.err
+    assert cli.main(["transcribe", "silence.wav"]) == 0
+    silence = capsys.readouterr()
+    assert silence.out.strip() == ""
+    assert "Nobody speaks" in silence.err
+
+
+def test_the_spoken_language_may_be_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WHISPER_ENGINE", "fake")
+    (tmp_path / "sound.wav").write_bytes(plain_wav(tone(1.0, 44_100)))
+    assert cli.main(["transcribe", "sound.wav", "--language", "German", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["speech_language"] == "de"
+    assert cli.main(["transcribe", "sound.wav", "--language", "klingonish"]) == cli.FAILED
+    assert "klingonish" in capsys.readouterr().err
+
+
 TRANSCRIPT = Transcript((Segment(0.0, 1.5, "Hello there."), Segment(3661.25, 3663.0, "Ça va ?")), "en")
 
 
@@ -201,6 +232,28 @@ def test_the_doctor_finds_a_fresh_folder_well(
     assert code == 0, lines
     for name in ("disk", "database", "queue", "weights", "engine", "decoder", "summary", "port"):
         assert f"OK    {name}" in lines, lines
+
+
+@pytest.mark.parametrize(("model", "words"), [("bse", "choose one of tiny"), ("/nowhere/base", "does not exist")])
+def test_the_doctor_does_not_promise_a_model_that_cannot_be_had(
+    model: str, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path))
+    monkeypatch.setenv("WHISPER_MODEL", model)
+    check = doctor.guarded("weights", lambda: doctor.weights_here(safety.load_settings()))
+    assert check.verdict is doctor.Verdict.FAIL
+    assert words in check.detail
+    assert doctor.engine(safety.load_settings()).verdict is doctor.Verdict.WARN
+
+
+def test_the_doctor_says_what_a_service_that_is_not_ready_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a service that is well but for the model server, which SUMMARY_FALLBACK=error needs
+    answer = Readiness("not_ready", {"queue": {"ok": True}, "model_server": {"ok": False, "detail": "Start Ollama."}})
+    monkeypatch.setattr(safety, "port_is_free", lambda *_: False)
+    monkeypatch.setattr(readiness, "fetch", lambda *_: answer)
+    check = doctor.port(safety.load_settings())
+    assert check.verdict is doctor.Verdict.WARN
+    assert check.mend == "model server: Start Ollama."
 
 
 def test_what_breaks_inside_a_check_is_its_verdict() -> None:

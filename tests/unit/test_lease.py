@@ -1,11 +1,14 @@
-"""What a worker tells of a summary while it is written."""
+"""What a worker tells of its work while it is at it."""
 
 import threading
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 from streametrics.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.jobs import Jobs
 from streametrics.lease import Lease
+from tests.stack import until
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 CLAIM = Claim("id", Stage.SUMMARIZE, 1, 1, "w", REQUEST, JobKind.LIVE, time_left_s=60)
@@ -16,13 +19,14 @@ class Heard:
 
     def __init__(self) -> None:
         self.published: list[Snapshot] = []
+        self.settings = SimpleNamespace(lease_s=10.0)
 
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
         self.published.append(snapshot)
 
 
-def lease(jobs: Any) -> Lease:
-    return Lease(cast(Jobs, jobs), CLAIM, stopping=threading.Event())
+def lease(jobs: Any, claim: Claim = CLAIM) -> Lease:
+    return Lease(cast(Jobs, jobs), claim, stopping=threading.Event())
 
 
 def test_the_first_words_of_a_summary_are_shown_at_once() -> None:
@@ -45,3 +49,24 @@ def test_the_time_left_is_not_guessed_from_the_first_token() -> None:
     later = lease(heard)
     later.written(0.5, "Ada beats")
     assert heard.published[-1].eta_s is not None
+
+
+def test_what_is_heard_in_a_burst_is_shown_up_to_its_end_while_nothing_follows() -> None:
+    heard = Heard()
+    # Given an engine that tells the segments of a window at once, and is then busy with the next window
+    with lease(heard, replace(CLAIM, stage=Stage.TRANSCRIBE)) as reporter:
+        for second in range(1, 31):
+            reporter.heard(second, 60, f"{second} seconds")
+        # Expect the position to be the window's end, without another word from the engine
+        until(lambda: heard.published[-1].progress == 49 * 30 // 60, within_s=5, what="the last of it is shown")
+    assert [snapshot.transcription for snapshot in heard.published] == ["1 seconds", "30 seconds"]
+
+
+def test_nothing_is_told_once_the_claim_is_released() -> None:
+    heard = Heard()
+    # Given words that wait for their turn when the work ends
+    with lease(heard, replace(CLAIM, stage=Stage.TRANSCRIBE)) as reporter:
+        reporter.heard(1, 60, "first")
+        reporter.heard(2, 60, "second")
+    # Expect them to be dropped: the row says more by then
+    assert [snapshot.transcription for snapshot in heard.published] == ["first"]

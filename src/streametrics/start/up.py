@@ -135,8 +135,7 @@ class Start:
             self._start_queue(supervisor)
             if not self._signals:
                 os.environ.update(self._shared_settings())
-                if self._parts.api:
-                    self._announce_database()
+                self._clear_the_board()
                 for spec in processes.specs(
                     self._settings,
                     transcribe=self._parts.transcribe,
@@ -159,17 +158,20 @@ class Start:
             fetch_weights(self._settings, self._console)
             measure_engines(self._settings, self._console)
 
-    def _announce_database(self) -> None:
-        """Before a worker looks: a queue that was used before may still name an older database."""
+    def _clear_the_board(self) -> None:
+        """Before a worker looks: a queue that was used before may name an older database, and dead workers."""
         from streametrics.live import Live
+        from streametrics.presence import withdraw_the_dead
         from streametrics.store.database import Database
         from streametrics.store.records import JobRecords
 
-        database = Database(self._settings.effective_database_url)
         live = Live(self._settings.effective_redis_url)
-        live.announce_database(JobRecords(database).database_id())
+        withdraw_the_dead(live)
+        if self._parts.api:
+            database = Database(self._settings.effective_database_url)
+            live.announce_database(JobRecords(database).database_id())
+            database.close()
         live.close()
-        database.close()
 
     def _start_queue(self, supervisor: Supervisor) -> None:
         url = self._settings.effective_redis_url

@@ -16,15 +16,16 @@ from streametrics.audio.decoder import Decoder
 from streametrics.errors import StreametricsError
 from streametrics.job import Stage
 from streametrics.jobs import Jobs
+from streametrics.presence import Presence
 from streametrics.settings import Settings
 from streametrics.transcriber import warm
-from streametrics.worker import Presence, Worker, refuse_other_database
+from streametrics.worker import Worker, refuse_other_database
 
 logger = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _workers: dict[Stage, Worker] = {}
-_presences: list[Presence] = []
+_presences: dict[Stage, Presence] = {}
 
 
 def transcribing_worker() -> Worker:
@@ -47,7 +48,9 @@ def _worker(stage: Stage) -> Worker:
 def _create(stage: Stage) -> Worker:
     settings = Settings()
     jobs = Jobs(settings)
-    presence = Presence(jobs, stage)
+    if (failed := _presences.pop(stage, None)) is not None:
+        failed.stop()  # two threads would contradict each other
+    presence = _presences[stage] = Presence(jobs.live, stage)
     presence.start()
     try:
         worker, facts = _load(stage, settings, jobs)
@@ -56,7 +59,6 @@ def _create(stage: Stage) -> Worker:
         presence.failed(str(error))
         raise
     presence.ready(facts)
-    _presences.append(presence)
     return worker
 
 
@@ -103,5 +105,5 @@ def stop() -> None:
     """Ask the work in this process to stop at the next segment, and say that it is gone."""
     for worker in _workers.values():
         worker.stopping.set()
-    for presence in _presences:
+    for presence in _presences.values():
         presence.stop()

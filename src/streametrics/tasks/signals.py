@@ -50,6 +50,12 @@ def load_model(**_: object) -> None:
         process.transcribing_worker()
 
 
+@signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def withdraw(**_: object) -> None:
+    """Prefork's child ends: nobody should count on it from here on."""
+    process.stop()
+
+
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def stop(sender: str, how: str, **_: object) -> None:
     """Work in this process stops at its next segment; a cold stop ends other processes' work at once."""

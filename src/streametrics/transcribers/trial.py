@@ -1,7 +1,7 @@
 """Which engine is the fastest here? Each hears the same clip in a process of its own.
 
 `trial.ogg` is 26 s of speech: a sentence of John F. Kennedy's inaugural address of 1961, a work of the United States'
-government and so in the public domain, and three of LibriVox's reading of "Sense and Sensibility", in the public domain too.
+government and so in the public domain, and three of LibriVox's reading of "Sense and Sensibility", which is too.
 """
 
 import json
