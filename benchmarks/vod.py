@@ -98,7 +98,7 @@ def _heard(service: Stack, task_id: str, started: float) -> tuple[float, str]:
 
 def peer_row(peer: plain.Peer, minutes: int, sound: Samples, warm: Samples) -> Row:
     """A library alone, on samples in memory."""
-    # With threads that spin while they wait, plain openai-whisper is no faster and takes the machine's other cores.
+    # How its threads wait made no difference to plain openai-whisper on a machine of its own (see `live`).
     found = plain.measure(peer, warm, [sound], OMP_WAIT_POLICY="PASSIVE" if peer == "openai-whisper" else None)
     [seconds], [words] = found.seconds, found.words
     return (
