@@ -173,11 +173,18 @@ class Stack:
         return process
 
     def start_worker(
-        self, *, app: str = "streametrics.celery_app", queues: str = "live,long", pool: str = "prefork", name: str = "w"
+        self,
+        *,
+        app: str = "streametrics.celery_app",
+        queues: str = "live,long",
+        pool: str = "prefork",
+        name: str = "w",
+        concurrency: int = 1,
     ) -> "subprocess.Popen[bytes]":
         """Started, and ready when a ready worker for its stage is announced that was not there before."""
         before = set(self._ready_workers())
-        command = ["-m", "celery", "-A", app, "worker", "-Q", queues, "-n", f"{name}@%h", "-c", "1", "-P", pool]
+        command = ["-m", "celery", "-A", app, "worker", "-Q", queues, "-n", f"{name}@%h", "-P", pool]
+        command += ["-c", str(concurrency)]
         process = self._start(f"worker-{name}", [*command, "-E", "--without-gossip", "--without-mingle", "-l", "INFO"])
         until(lambda: set(self._ready_workers()) - before, within_s=90, what=f"worker {name} is ready")
         return process

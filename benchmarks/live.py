@@ -1,0 +1,170 @@
+"""A live chunk's way through the whole service, and how many streams it holds, beside the libraries as they come.
+
+    .venv/bin/python -m benchmarks.live [--quick] [--engines A,B]
+
+Real queue, API and workers; one 30 s chunk of speech at a time, then streams that each send one every 30 s.
+`--quick` takes one engine and few chunks, and ends within two minutes.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from benchmarks import plain, recordings, report, streams, timed
+from streametrics.settings import EngineName
+from streametrics.transcriber import Samples
+from tests.stack import Stack, stack, until
+
+#: Every engine that hears.
+ENGINES = tuple(name for name in get_args(EngineName) if name not in ("auto", "fake"))
+LOOK_S = 0.005
+Row = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One chunk's way, in seconds: the upload, until the engine begins, the engine, until a poll shows all words.
+
+    words: how many were heard; a way that drops some is fast for nothing.
+    """
+
+    upload_s: float
+    queue_s: float
+    engine_s: float
+    rest_s: float
+    words: int
+
+    @property
+    def total_s(self) -> float:
+        return self.upload_s + self.queue_s + self.engine_s + self.rest_s
+
+    @property
+    def overhead_s(self) -> float:
+        return self.total_s - self.engine_s
+
+
+def passages(engine: str, chunks: list[Samples]) -> list[Passage]:
+    """Send the first chunk as a warm-up and time the others, one after the other, through a real service."""
+    with tempfile.TemporaryDirectory() as folder:
+        times = Path(folder) / "times.jsonl"
+        with stack(Path(folder), WHISPER_ENGINE=engine, SUMMARIZER="extractive", ENGINE_TIMES=str(times)) as service:
+            service.start_all(app="benchmarks.timed_worker")
+            return [_pass(service, recordings.upload(samples), times) for samples in chunks][1:]
+
+
+def _pass(service: Stack, audio: bytes, times: Path) -> Passage:
+    before = len(timed.calls(times))
+    started = time.time()
+    task_id = service.submit(audio)
+    accepted = time.time()
+    # Polling would take processor time from the engine: the first poll comes when the engine has ended.
+    until(lambda: len(timed.calls(times)) > before, within_s=120, what="the engine heard the chunk")
+    call = timed.calls(times)[before]
+    while not _transcribed(service.status(task_id)):
+        time.sleep(LOOK_S)
+    ready = time.time()
+    words = len(service.finished(task_id)["result"]["text"].split())
+    upload_s, queue_s = accepted - started, call.began - accepted
+    return Passage(upload_s, queue_s, call.engine_s, ready - started - upload_s - queue_s - call.engine_s, words)
+
+
+def _transcribed(status: dict[str, object]) -> bool:
+    assert status["status"] != "error", status
+    return status["status"] == "done" or status.get("current_step") in ("transcription_complete", "summarizing")
+
+
+def reference(chunks: list[Samples], *, quick: bool) -> tuple[float, list[Row]]:
+    """Median seconds of plain openai-whisper for a chunk, and the rows of all peers."""
+    rows, medians = [], []
+    for policy in ("PASSIVE",) if quick else (None, "PASSIVE"):
+        found = plain.measure("openai-whisper", chunks[0], chunks[1:], OMP_WAIT_POLICY=policy)
+        medians.append(statistics.median(found.seconds))
+        rows.append(
+            (
+                f"plain openai-whisper, OMP_WAIT_POLICY {policy or 'unset'}",
+                f"{medians[-1]:.2f} s",
+                f"transcribe(), fp32, greedy, language given, samples in memory; {sum(found.words)} words",
+            )
+        )
+    faster = plain.measure("faster-whisper", chunks[0], chunks[1:])
+    seconds = statistics.median(faster.seconds)
+    best = min(medians)
+    how = f"int8, beam 1, language given, samples in memory; {sum(faster.words)} words"
+    rows.append(("plain faster-whisper", f"{seconds:.2f} s ({best / seconds:.2f} times)", how))
+    return best, [*rows, _plain_streams("openai-whisper", best), _plain_streams("faster-whisper", seconds)]
+
+
+def _plain_streams(peer: str, seconds: float) -> Row:
+    held = int(streams.EVERY_S / seconds)
+    return (f"streams held, plain {peer}", str(held), f"computed: 30 s / {seconds:.2f} s, as if nothing else ran")
+
+
+def engine_rows(engine: str, found: list[Passage], plain_s: float) -> list[Row]:
+    """Latency against plain, and where the rest of the time goes."""
+    total_s = statistics.median(each.total_s for each in found)
+    engine_s = statistics.median(each.engine_s for each in found)
+
+    def ms(name: str) -> str:
+        return f"{statistics.median(getattr(each, name) for each in found) * 1000:.0f} ms"
+
+    return [
+        (
+            f"service with {engine}, upload to transcript",
+            f"{total_s:.2f} s ({plain_s / total_s:.2f} times)",
+            f"median of {len(found)} chunks, language detected; of that the engine {engine_s:.2f} s; "
+            f"{sum(each.words for each in found)} words",
+        ),
+        (
+            f"service with {engine}, around the engine",
+            ms("overhead_s"),
+            f"upload {ms('upload_s')}, queue and decoding {ms('queue_s')}, storing, telling and status {ms('rest_s')}",
+        ),
+    ]
+
+
+def stream_row(engine: str, estimate: int, chunks: list[Samples], *, quick: bool) -> Row:
+    """Streams held through the service, found by trying; `quick` tries one number, below the estimate."""
+    if quick:
+        rounds = streams.most(engine, max(1, estimate * 2 // 3), chunks, probes=1, for_s=31)
+    else:
+        rounds = streams.most(engine, estimate, chunks, probes=3, for_s=75)
+    best = max((each.streams for each in rounds if each.held), default=None)
+    figure = f"fewer than {min(each.streams for each in rounds)}" if best is None else str(best)
+    if all(each.held for each in rounds):
+        figure = f"{figure} or more"
+    how = "; ".join(each.describe() for each in rounds)
+    return (f"streams held, service with {engine}", figure, f"summaries included, model server of 1 s: {how}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one engine, few chunks, one number of streams")
+    parser.add_argument("--engines", default=",".join(ENGINES), help="which to measure (default: %(default)s)")
+    options = parser.parse_args()
+    engines = options.engines.split(",")[-1:] if options.quick else options.engines.split(",")
+    chunks = recordings.chunks(4 if options.quick else 6)
+    plain_s, rows = reference(chunks, quick=options.quick)
+    seconds: dict[str, float] = {}
+    for engine in engines:
+        found = passages(engine, chunks)
+        rows += engine_rows(engine, found, plain_s)
+        seconds[engine] = statistics.median(each.total_s for each in found)
+        print(rows[-2], rows[-1], flush=True)
+    fastest = min(seconds, key=seconds.__getitem__)
+    # The rest of the service and the callers take a little of the same cores.
+    estimate = int(0.95 * streams.EVERY_S / seconds[fastest])
+    rows.append(stream_row(fastest, estimate, chunks, quick=options.quick))
+    report.write(
+        "live-quick" if options.quick else "live",
+        "Live chunks of 30 s, base model",
+        rows,
+        ("openai-whisper", "faster-whisper", "ctranslate2", "torch"),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""A long recording through the whole service: how many times faster than it plays, and in how much memory.
+
+    .venv/bin/python -m benchmarks.vod [--quick | --full] [--engine NAME]
+
+Real queue, API and worker, which cuts the recording at its silences; the libraries as they come hear 10 minutes of it.
+`--full` adds 180 minutes, and 60 for plain openai-whisper; `--quick` ends within two minutes.
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import memory, plain, recordings, report
+from benchmarks.live import ENGINES
+from streametrics.live import Live
+from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
+from tests.media import plain_wav
+from tests.stack import Stack, stack
+
+#: Rarely, so that the polls take nothing from the engine.
+POLL_S = 1.0
+Row = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One recording's way: seconds from the upload's start, words heard, and the worker's memory."""
+
+    minutes: int
+    accepted_s: float
+    first_text_s: float
+    transcript_s: float
+    words: int
+    model_mb: float
+    peak_mb: float
+
+    @property
+    def speed(self) -> float:
+        """How many times faster than it plays."""
+        return self.minutes * 60 / self.transcript_s
+
+    def row(self, engine: str) -> Row:
+        return (
+            f"{self.minutes} min through the service, {engine}",
+            f"{self.speed:.1f} times real time ({self.transcript_s:.0f} s)",
+            f"first text after {self.first_text_s:.1f} s (upload {self.accepted_s:.1f} s); {self.words} words; "
+            f"memory {self.model_mb:.0f} MB with the model, {self.peak_mb - self.model_mb:+.0f} MB at the peak",
+        )
+
+
+def through_service(engine: str, minutes: int) -> Recording:
+    """Upload a WAV of 16 kHz to a service that has just started, and wait for all words."""
+    audio = plain_wav(recordings.recording(minutes), SAMPLE_RATE_HZ)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        stack(Path(folder), WHISPER_ENGINE=engine, SUMMARIZER="extractive", WRITE_AHEAD="false") as service,
+    ):
+        service.start_all()
+        # The process that holds the model, and its decoder. The sum of their peaks is no less than the peak.
+        family = memory.family(_transcribing_process(service))
+        model_mb = sum(memory.resident_mb(pid) for pid in family)
+        for pid in family:
+            memory.reset_peak(pid)
+        started = time.monotonic()
+        task_id = service.submit(audio)
+        accepted_s = time.monotonic() - started
+        first_text_s, text = _heard(service, task_id, started)
+        transcript_s = time.monotonic() - started
+        peak_mb = sum(memory.peak_mb(pid) for pid in family)
+        return Recording(minutes, accepted_s, first_text_s, transcript_s, len(text.split()), model_mb, peak_mb)
+
+
+def _transcribing_process(service: Stack) -> int:
+    live = Live(service.redis_url)
+    try:
+        [worker] = [each for each in live.workers() if each.stage == "transcribe" and each.ready]
+    finally:
+        live.close()
+    return int(worker.name.rpartition(":")[2])
+
+
+def _heard(service: Stack, task_id: str, started: float) -> tuple[float, str]:
+    """Seconds until the first words are shown, and all words once they are there."""
+    first_text_s = 0.0
+    while True:
+        status = service.status(task_id)
+        assert status["status"] != "error", status
+        done = status["status"] == "done"
+        text = str(status["result"]["text"] if done else status.get("transcription") or "")
+        if text and not first_text_s:
+            first_text_s = time.monotonic() - started
+        if done or status.get("current_step") in ("transcription_complete", "summarizing"):
+            return first_text_s, text
+        time.sleep(POLL_S)
+
+
+def peer_row(peer: plain.Peer, minutes: int, sound: Samples, warm: Samples) -> Row:
+    """A library alone, on samples in memory."""
+    # How its threads wait made no difference to plain openai-whisper on a machine of its own (see `live`).
+    found = plain.measure(peer, warm, [sound], OMP_WAIT_POLICY="PASSIVE" if peer == "openai-whisper" else None)
+    [seconds], [words] = found.seconds, found.words
+    return (
+        f"{minutes} min, plain {peer}",
+        f"{minutes * 60 / seconds:.1f} times real time ({seconds:.0f} s)",
+        f"greedy, samples in memory; {words} words; memory {found.loaded_mb:.0f} MB with the model, "
+        f"{found.peak_mb - found.loaded_mb:+.0f} MB at the peak",
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="one and two minutes only")
+    size.add_argument("--full", action="store_true", help="180 minutes too")
+    parser.add_argument("--engine", default=ENGINES[-1], choices=ENGINES, help="the service's (default: %(default)s)")
+    options = parser.parse_args()
+    lengths = (1, 2) if options.quick else (1, 10, 60, 180) if options.full else (1, 10, 60)
+    beside = 1 if options.quick else 10
+    [warm], rows = recordings.chunks(1), []
+    for minutes in lengths:
+        rows.append(through_service(options.engine, minutes).row(options.engine))
+        print(rows[-1], flush=True)
+    peers: list[tuple[plain.Peer, int]] = [
+        ("openai-whisper", beside),
+        ("faster-whisper", beside),
+        ("faster-whisper-batched", beside),
+    ]
+    if options.full:
+        peers.append(("openai-whisper", 60))
+    for peer, minutes in peers:
+        rows.append(peer_row(peer, minutes, recordings.recording(minutes), warm))
+        print(rows[-1], flush=True)
+    report.write(
+        "vod-quick" if options.quick else "vod",
+        "Long recordings, base model",
+        rows,
+        ("openai-whisper", "faster-whisper", "ctranslate2", "torch"),
+    )
+
+
+if __name__ == "__main__":
+    main()
