@@ -23,7 +23,7 @@ from streametrics.job import Claim, Stage
 from streametrics.jobs import Jobs
 from streametrics.lease import Lease
 from streametrics.logs import about_job
-from streametrics.presence import INTERVAL_S
+from streametrics.presence import INTERVAL_S as PRESENCE_INTERVAL_S
 from streametrics.settings import Settings
 from streametrics.store.audio import AudioWriter
 from streametrics.summarizer import Summarizer
@@ -76,7 +76,7 @@ class Worker:
 
     def model_server(self) -> ModelHealth:
         """How far the model server is, for this process's presence."""
-        return self._summaries.model_server(valid_s=INTERVAL_S)
+        return self._summaries.model_server(valid_s=PRESENCE_INTERVAL_S)
 
     def _work(self, task_id: str, stage: Stage, worker: str, do: Callable[[Claim, Lease], None]) -> None:
         with about_job(task_id):
