@@ -155,7 +155,8 @@ def result_of(environment: dict[str, str], task_id: str, within_s: float = 90) -
 def test_it_says_what_runs(first_start: Started, environment: dict[str, str]) -> None:
     text = first_start.text
     assert f"http://127.0.0.1:{environment['PORT']}" in text
-    assert "base, faster-whisper" in text
+    # Whichever of the two was the faster one on this machine.
+    assert re.search("base, (faster-whisper|openai-whisper-int8), .*int8", text)
     assert "Ollama" in text
     assert "summaries are extractive" in text
     assert f"embedded Valkey on 127.0.0.1:{environment['QUEUE_PORT']}" in text
