@@ -13,9 +13,8 @@ _job: ContextVar[str] = ContextVar("job", default="-")
 
 #: Libraries that tell more at INFO than an operator wants to read.
 _CHATTY = ("alembic", "faster_whisper", "httpx", "kombu", "numba", "urllib3")
-#: Celery tells of each task what our own lines tell, but without the job's id; "multiprocessing" is its pool's logger,
-#: which prints in a format of its own before a child has set up ours.
-_CELERYS_OWN = ("celery.app.trace", "celery.worker.strategy", "multiprocessing")
+#: Celery tells of each task what our own lines tell, but without the job's id.
+_CELERYS_OWN = ("celery.app.trace", "celery.worker.strategy")
 
 
 @contextmanager

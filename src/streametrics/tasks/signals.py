@@ -6,6 +6,7 @@ file is one of them.
 
 import contextlib
 import logging
+import os
 from typing import Any
 
 from celery import signals
@@ -24,6 +25,12 @@ logger = logging.getLogger(__name__)
 def configure_logs(**_: object) -> None:
     """One format for all processes; Celery's own is left aside."""
     logs.configure(Settings().log_level, "worker")
+
+
+@signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]
+def silence_the_pool(**_: object) -> None:
+    """A spawned child would log in a format of its own before it has ours; this variable is how it is told to."""
+    os.environ.pop("_MP_FORK_LOGLEVEL_", None)
 
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
