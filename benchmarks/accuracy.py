@@ -1,0 +1,151 @@
+"""Words heard wrongly, for each engine, beside plain openai-whisper on the same sounds, and words invented.
+
+    .venv/bin/python -m benchmarks.accuracy [--words N] [--quick]
+
+Real voices in five languages, clean and mixed with noise, music and a crowd; the language is given to all. Then sounds
+in which nobody says a word. `--quick` takes one short chunk a language and ends within two minutes on two cores.
+Needs `sox` and `espeak-ng` for the sounds without words: sudo apt-get install sox espeak-ng
+"""
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import get_args
+
+import numpy as np
+import whisper
+from whisper.normalizers import BasicTextNormalizer, EnglishTextNormalizer
+
+from benchmarks import report, spoken, wordless
+from benchmarks.spoken import Spoken
+from streametrics import transcribers, weights
+from streametrics.settings import EngineName, Settings
+from streametrics.transcriber import Samples
+
+#: What the others are compared with.
+PLAIN = "plain openai-whisper"
+ENGINES = tuple(name for name in get_args(EngineName) if name not in ("auto", "fake"))
+#: The same chunks are drawn again and again, to see how far a difference is a matter of chance.
+DRAWS = 2000
+
+Hear = Callable[[Samples, str | None], str]
+
+
+@dataclass(slots=True)
+class Heard:
+    """What one way of listening got wrong in each chunk, the words that were said, and what it took."""
+
+    wrong: list[int] = field(default_factory=list)
+    said: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+    invented: int = 0
+
+    def rate(self, chosen: list[int] | None = None) -> float:
+        """Wrong words in a hundred."""
+        numbers = range(len(self.wrong)) if chosen is None else chosen
+        return 100 * sum(self.wrong[number] for number in numbers) / sum(self.said[number] for number in numbers)
+
+
+def load(name: str) -> Hear:
+    """A way of listening by its name."""
+    if name == PLAIN:
+        model = whisper.load_model(str(weights.ensure("base", "openai", Settings().model_dir)), device="cpu")
+        return lambda samples, language: str(
+            model.transcribe(samples, language=language, condition_on_previous_text=False, fp16=False)["text"]
+        )
+    engine = transcribers.create(Settings.model_validate({"whisper_engine": name, "whisper_model": "base"}))
+    return lambda samples, language: engine.transcribe(samples, speech_language=language).text
+
+
+def words_of(text: str, language: str) -> list[str]:
+    """Words without what is spelled one way or another: Whisper's own normalisation."""
+    return str(_normaliser(language == "en")(text)).split()
+
+
+@cache
+def _normaliser(english: bool) -> Callable[[str], str]:
+    with warnings.catch_warnings():
+        # The library forgets to close its table of spellings.
+        warnings.simplefilter("ignore", ResourceWarning)
+        made: Callable[[str], str] = EnglishTextNormalizer() if english else BasicTextNormalizer()
+    return made
+
+
+def wrong_words(said: list[str], heard: list[str]) -> int:
+    """Words put in, left out or replaced: the least number of such changes."""
+    row = np.arange(len(heard) + 1)
+    for number, word in enumerate(said, start=1):
+        replaced = row[:-1] + np.array([word != other for other in heard], dtype=int)
+        best = np.concatenate([[number], np.minimum(replaced, row[1:] + 1)])
+        # What was put in: each place may be one more than any place before it.
+        row = np.minimum.accumulate(best - np.arange(len(best))) + np.arange(len(best))
+    return int(row[-1])
+
+
+def listen(name: str, chunks: list[Spoken], silent: list[Samples]) -> Heard:
+    """Hear everything with one engine."""
+    hear, result = load(name), Heard()
+    for chunk in chunks:
+        began = time.perf_counter()
+        text = hear(chunk.samples, chunk.language)
+        result.seconds += time.perf_counter() - began
+        said = words_of(chunk.text, chunk.language)
+        result.said.append(len(said))
+        result.wrong.append(wrong_words(said, words_of(text, chunk.language)))
+    result.invented = sum(len(hear(samples, None).split()) for samples in silent)
+    return result
+
+
+def difference(ours: Heard, plain: Heard) -> tuple[float, float, float]:
+    """Points above plain's rate, and the range that holds 95 of 100 draws of as many chunks."""
+    lot = np.random.default_rng(0)
+    count = len(plain.said)
+    drawn = [lot.integers(0, count, count).tolist() for _ in range(DRAWS)]
+    low, high = np.percentile([ours.rate(chosen) - plain.rate(chosen) for chosen in drawn], [2.5, 97.5])
+    return ours.rate() - plain.rate(), float(low), float(high)
+
+
+def rows(found: dict[str, Heard], chunks: list[Spoken], silent_s: float) -> list[tuple[str, str, str]]:
+    """The table: each engine on clean and on mixed sounds, and what it invents."""
+    plain, table = found[PLAIN], []
+    clean = [number for number, chunk in enumerate(chunks) if chunk.background == "clean"]
+    mixed = [number for number, chunk in enumerate(chunks) if chunk.background != "clean"]
+    for name, heard in found.items():
+        points, low, high = difference(heard, plain)
+        pace = f"{heard.seconds:.0f} s, {plain.seconds / heard.seconds:.1f} times plain"
+        table.append(
+            (
+                f"{name}: wrong words",
+                f"{heard.rate():.2f} %",
+                f"{points:+.2f} points, 95 % between {low:+.2f} and {high:+.2f}; clean {heard.rate(clean):.2f} %, "
+                f"mixed {heard.rate(mixed):.2f} %; {pace}",
+            )
+        )
+        table.append((f"{name}: words invented", str(heard.invented), f"in {silent_s / 60:.1f} min without a word"))
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--words", type=int, default=5000, help="so many, clean and mixed together (default 5000)")
+    parser.add_argument("--quick", action="store_true", help="a few hundred words")
+    options = parser.parse_args()
+    words = 300 if options.quick else options.words
+    clean = spoken.chunks(words // (2 * len(spoken.PACKAGES)))
+    chunks = [*clean, *spoken.noisy(clean)]
+    silent = [each.samples for each in wordless.chunks(quick=options.quick)]
+    found = {name: listen(name, chunks, silent) for name in (PLAIN, *ENGINES)}
+    said = sum(found[PLAIN].said)
+    report.write(
+        "accuracy-quick" if options.quick else "accuracy",
+        f"Words heard wrongly, {said} words in {len(spoken.PACKAGES)} languages, base model",
+        rows(found, chunks, sum(map(len, silent)) / 16_000),
+        ("openai-whisper", "faster-whisper", "ctranslate2", "torch"),
+    )
+
+
+if __name__ == "__main__":
+    main()
