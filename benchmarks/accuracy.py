@@ -13,21 +13,20 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import get_args
 
 import numpy as np
 import whisper
 from whisper.normalizers import BasicTextNormalizer, EnglishTextNormalizer
 
 from benchmarks import report, spoken, wordless
+from benchmarks.engines import ENGINES
 from benchmarks.spoken import Spoken
 from streametrics import transcribers, weights
-from streametrics.settings import EngineName, Settings
+from streametrics.settings import Settings
 from streametrics.transcriber import Samples
 
 #: What the others are compared with.
 PLAIN = "plain openai-whisper"
-ENGINES = tuple(name for name in get_args(EngineName) if name not in ("auto", "fake"))
 #: The same chunks are drawn again and again, to see how far a difference is a matter of chance.
 DRAWS = 2000
 

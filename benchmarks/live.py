@@ -12,15 +12,12 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from benchmarks import plain, recordings, report, streams, timed
-from streametrics.settings import EngineName
+from benchmarks.engines import ENGINES
 from streametrics.transcriber import Samples
 from tests.stack import Stack, stack, until
 
-#: Every engine that hears.
-ENGINES = tuple(name for name in get_args(EngineName) if name not in ("auto", "fake"))
 LOOK_S = 0.005
 Row = tuple[str, str, str]
 

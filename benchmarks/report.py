@@ -6,23 +6,19 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from streametrics.transcribers import processor
+
 RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> str:
     """Processor, cores and the instruction sets that decide speed here."""
-    model, flags = platform.processor() or platform.machine(), ""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-        model = next(line.split(":")[1].strip() for line in text.splitlines() if line.startswith("model name"))
-        present = next(line for line in text.splitlines() if line.startswith("flags")).split()
-        flags = ", ".join(
-            flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile") if flag in present
-        )
-    except (OSError, StopIteration):
-        pass
+    present = [
+        flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile") if flag in processor.flags()
+    ]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{model}, {cores} cores ({flags or 'no vector sets known'}), Python {platform.python_version()}"
+    sets = ", ".join(present) or "no vector sets known"
+    return f"{processor.name()}, {cores} cores ({sets}), Python {platform.python_version()}"
 
 
 def write(name: str, title: str, rows: list[tuple[str, str, str]], packages: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ from whisper.tokenizer import Tokenizer, get_tokenizer
 
 from streametrics import transcribers, weights
 from streametrics.audio.voice import SpeechWindow
+from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
 from streametrics.transcriber import SAMPLE_RATE_HZ
 from streametrics.transcribers import trial
@@ -190,3 +191,19 @@ def test_the_trials_clip_is_heard_in_one_go(engine: Int8Whisper, monkeypatch: py
     # Expect no second try, which would be measured as the engine's slowness
     assert set(temperatures) == {0.0}
     assert "ask not what your country can do for you" in transcript.text
+
+
+@pytest.mark.weights
+def test_what_torch_refuses_is_an_error_of_ours(engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a machine that has no memory left for the encoder
+    def refuse(mel: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("not enough memory")
+
+    monkeypatch.setattr(engine, "_encoder", refuse)
+    heard = [windows_of(sounds.clip("it/conteggio"))]
+    # Expect both that ask it to say so, with the cause, and threads to be as before
+    with pytest.raises(TranscriptionFailed, match="not enough memory"):
+        engine.detect_languages(heard)
+    with pytest.raises(TranscriptionFailed, match="not enough memory"):
+        list(engine.decode(heard, ["it"]))
+    assert torch.get_num_threads() == transcribers.available_cores()

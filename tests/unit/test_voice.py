@@ -94,6 +94,7 @@ class Scripted:
 
     def __init__(self, languages: list[tuple[str, float]], windows_at_once: int = 1) -> None:
         self.languages = languages
+        self.model, self.known_languages = "scripted", ("en", "fr", "cy")
         self.windows_at_once = windows_at_once
         self.heard: list[str] = []
         self.batches: list[int] = []

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,10 @@ class SpeechWindow:
 class Engine(Protocol):
     """What an engine has to be able to do with windows of speech. It is given `windows_at_once` at most."""
 
+    #: As it was asked for, for people to read.
+    model: str
+    #: Whisper's codes of what it understands.
+    known_languages: Sequence[str]
     windows_at_once: int
 
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
@@ -90,8 +95,11 @@ def transcribe_speech(
     """Lead `engine` over all speech in `samples` (16 kHz, mono, -1…1); times stay those of `samples`.
 
     Without `speech_language` each window's language is detected, so a stream may change it; the transcript's
-    language is the one that was spoken longest. Whatever `on_segment` raises passes through.
+    language is the one that was spoken longest. Raises TranscriptionFailed where the engine does not know
+    `speech_language`; whatever `on_segment` raises passes through.
     """
+    if speech_language is not None and speech_language not in engine.known_languages:
+        raise TranscriptionFailed(f"The model '{engine.model}' does not know the language '{speech_language}'")
     samples = _playable(samples)
     segments: list[Segment] = []
     spoken_s: Counter[str] = Counter()

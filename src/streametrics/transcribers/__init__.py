@@ -91,7 +91,7 @@ def candidates(settings: Settings) -> list[Engine]:
 def measured(settings: Settings) -> list[Engine]:
     """What `trial.measure` found on this machine, fastest first; empty where it did not run."""
     seconds = choice.kept(settings.model_dir, choice.machine(available_cores()))
-    return [engine for engine in _PACKAGES if engine in seconds and seconds[engine] == min(seconds.values())]
+    return sorted((engine for engine in _PACKAGES if engine in seconds), key=seconds.__getitem__)
 
 
 def _has_nvidia_gpu() -> bool:

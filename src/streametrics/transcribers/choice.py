@@ -31,15 +31,14 @@ def keep(model_dir: Path, machine: str, seconds: dict[str, float]) -> None:
 
 
 def kept(model_dir: Path, machine: str) -> dict[str, float]:
-    """What was measured on this very machine, fastest first; empty where nothing was."""
+    """What was measured on this very machine; empty where nothing was."""
     try:
         found = json.loads((model_dir / _FILE).read_text())
         if found["machine"] != machine:
             return {}
-        seconds = {str(name): float(value) for name, value in found["seconds"].items()}
+        return {str(name): float(value) for name, value in found["seconds"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing or torn: it is measured again
         return {}
-    return dict(sorted(seconds.items(), key=lambda entry: entry[1]))
 
 
 def _version(package: str) -> str:

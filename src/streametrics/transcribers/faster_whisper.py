@@ -1,7 +1,7 @@
 """faster-whisper: CTranslate2's kernels. int8 on a CPU, float16 on a GPU."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,42 +11,24 @@ from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from numpy.typing import NDArray
 
-from streametrics.audio.voice import SpeechWindow, transcribe_speech
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
+from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment
+from streametrics.transcribers.one_window import OneWindowAtATime
 
 log = logging.getLogger(__name__)
 
 
-class FasterWhisper:
+class FasterWhisper(OneWindowAtATime):
     """A model that was loaded from a CTranslate2 folder. `cpu_threads`: cores to compute with."""
 
     engine = "faster-whisper"
-    windows_at_once = 1
 
     def __init__(self, folder: Path, *, model: str, cpu_threads: int) -> None:
         self.model = model
         self._whisper, self.precision = _load(folder, cpu_threads)
+        self.known_languages = tuple(self._whisper.supported_languages)
         # The first pass prepares kernels and memory; `transcriber.warm` does not get here, as a tone is no voice.
         list(self._decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
-
-    def transcribe(
-        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
-    ) -> Transcript:
-        languages = self._whisper.supported_languages
-        if speech_language is not None and speech_language not in languages:
-            raise TranscriptionFailed(f"The model '{self.model}' does not know the language '{speech_language}'")
-        return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
-
-    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
-        """See `voice.Engine`."""
-        return [self._detect_language(window.samples) for window in heard]
-
-    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
-        """See `voice.Engine`."""
-        for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
-            for segment in self._decode(window.samples, language):
-                yield number, segment
 
     def _detect_language(self, samples: Samples) -> tuple[str, float]:
         if not self._whisper.model.is_multilingual:

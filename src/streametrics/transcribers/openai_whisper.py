@@ -2,7 +2,7 @@
 
 import pickle
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,15 @@ import whisper
 from whisper.audio import HOP_LENGTH, N_FRAMES, N_SAMPLES
 from whisper.tokenizer import get_tokenizer
 
-from streametrics.audio.voice import SpeechWindow, transcribe_speech
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
+from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment
+from streametrics.transcribers.one_window import OneWindowAtATime
 
 
-class OpenAIWhisper:
+class OpenAIWhisper(OneWindowAtATime):
     """A model that was loaded from a `.pt` file. `cpu_threads`: cores to compute with."""
 
     engine = "openai-whisper"
-    windows_at_once = 1
 
     def __init__(self, file: Path, *, model: str, cpu_threads: int) -> None:
         self.model = model
@@ -36,26 +35,9 @@ class OpenAIWhisper:
         with warnings.catch_warnings():
             # The library forgets to close its vocabulary, once; where warnings are errors, that is one.
             warnings.simplefilter("ignore", ResourceWarning)
-            self._languages = _languages(self._whisper)
+            self.known_languages = _languages(self._whisper)
         # The first pass prepares memory; `transcriber.warm` does not get here, as a tone is no voice.
         list(self._decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
-
-    def transcribe(
-        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
-    ) -> Transcript:
-        if speech_language is not None and speech_language not in self._languages:
-            raise TranscriptionFailed(f"The model '{self.model}' does not know the language '{speech_language}'")
-        return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
-
-    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
-        """See `voice.Engine`."""
-        return [self._detect_language(window.samples) for window in heard]
-
-    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
-        """See `voice.Engine`."""
-        for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
-            for segment in self._decode(window.samples, language):
-                yield number, segment
 
     def _detect_language(self, samples: Samples) -> tuple[str, float]:
         if not self._whisper.is_multilingual:

@@ -1,11 +1,12 @@
 """openai-whisper's weights and rules on a CPU, several times as fast: bfloat16 encoder, int8 decoder.
 
-Where it is the fastest engine, and how near it comes to the plain library, is in docs/decisions/0012.
+Why it is fast, and what was tried, is in docs/decisions/0012.
 """
 
 import pickle
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class Int8Whisper:
             warnings.simplefilter("ignore", ResourceWarning)
             tokenizer = self._tokenizer("en")
         assert tokenizer.no_speech is not None
-        self._languages = tuple(tokenizer.all_language_codes) if self._is_multilingual else ("en",)
+        self.known_languages: Sequence[str] = tuple(tokenizer.all_language_codes) if self._is_multilingual else ("en",)
         rules = Rules(tokenizer, loaded.dims.n_vocab)
         self._sampler = Sampler(self._decoder, rules, no_speech_token=tokenizer.no_speech)
         self._encoded: tuple[torch.Tensor, torch.Tensor] | None = None
@@ -61,8 +62,6 @@ class Int8Whisper:
     def transcribe(
         self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
     ) -> Transcript:
-        if speech_language is not None and speech_language not in self._languages:
-            raise TranscriptionFailed(f"The model '{self.model}' does not know the language '{speech_language}'")
         return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
 
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
@@ -70,38 +69,28 @@ class Int8Whisper:
         if not self._is_multilingual:
             return [("en", 1.0)] * len(heard)
         tokenizer = self._tokenizer("en")
-        with torch.inference_mode():
+        with torch.inference_mode(), _translated("The spoken language could not be detected"):
             features = self._encode([window.piece() for window in self._windows(heard, ["en"] * len(heard))])
-            torch.set_num_threads(1)
-            try:
+            with self._one_thread():
                 memory = self._decoder.listen(features, 1)
                 scores = self._decoder.step(torch.full((len(heard), 1), tokenizer.sot), memory)[:, -1]
-            finally:
-                torch.set_num_threads(self._threads)
             shares = torch.softmax(scores[:, list(tokenizer.all_language_tokens)], dim=-1)
         best = shares.max(dim=-1)
         return [
-            (self._languages[index], float(share))
+            (self.known_languages[index], float(share))
             for index, share in zip(best.indices.tolist(), best.values.tolist(), strict=True)
         ]
 
     def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
         """See `voice.Engine`."""
-        try:
-            with torch.inference_mode():
-                made = self._windows(heard, languages)
-                while waiting := [window for window in made if not window.is_heard]:
-                    features = self._encode([window.piece() for window in waiting])
-                    # A token's matrices are so small that a second thread costs more than it carries.
-                    torch.set_num_threads(1)
-                    try:
-                        answers = listening.say(self._sampler, features, waiting)
-                    finally:
-                        torch.set_num_threads(self._threads)
-                    for window, said in zip(waiting, answers, strict=True):
-                        listening.take(window, said)
-        except RuntimeError as error:
-            raise TranscriptionFailed(f"The model could not transcribe this audio: {error}") from error
+        with torch.inference_mode(), _translated("The model could not transcribe this audio"):
+            made = self._windows(heard, languages)
+            while waiting := [window for window in made if not window.is_heard]:
+                features = self._encode([window.piece() for window in waiting])
+                with self._one_thread():
+                    answers = listening.say(self._sampler, features, waiting)
+                for window, said in zip(waiting, answers, strict=True):
+                    listening.take(window, said)
         yield from listening.in_order(made)
 
     def _windows(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> list[Window]:
@@ -122,6 +111,15 @@ class Int8Whisper:
             self._encoded = (mel, self._encoder(mel))
         return self._encoded[1]
 
+    @contextmanager
+    def _one_thread(self) -> Iterator[None]:
+        """For the decoder: a token's matrices are so small that a second thread costs more than it carries."""
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(self._threads)
+
     def _tokenizer(self, language: str) -> Tokenizer:
         return _tokenizer(self._is_multilingual, self._count, language if self._is_multilingual else "en")
 
@@ -130,6 +128,15 @@ class Int8Whisper:
 def _tokenizer(multilingual: bool, languages: int, language: str) -> Tokenizer:
     assert language in LANGUAGES
     return get_tokenizer(multilingual, num_languages=languages, language=language, task="transcribe")
+
+
+@contextmanager
+def _translated(sentence: str) -> Iterator[None]:
+    """Whatever torch says becomes an error of ours, its cause kept."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise TranscriptionFailed(f"{sentence}: {error}") from error
 
 
 def _encoder_type() -> torch.dtype:

@@ -58,7 +58,7 @@ class Sampler:
         while True:
             chosen, logprobs = self._choose(scores, temperature)
             kept: list[int] = []
-            for index, (row, token, logprob) in enumerate(zip(list(alive), chosen, logprobs, strict=True)):
+            for index, (row, token, logprob) in enumerate(zip(alive, chosen, logprobs, strict=True)):
                 sums[row] += logprob
                 if token != self._rules.end:
                     tokens[row].append(token)

@@ -1,0 +1,38 @@
+"""What the libraries' own engines share: they hear one window at a time."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+from streametrics.audio.voice import SpeechWindow, transcribe_speech
+from streametrics.transcriber import OnSegment, Samples, Segment, Transcript
+
+
+class OneWindowAtATime(ABC):
+    """A `voice.Engine` and a `Transcriber` over two methods for one window."""
+
+    windows_at_once = 1
+    model: str
+    known_languages: Sequence[str]
+
+    def transcribe(
+        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+    ) -> Transcript:
+        return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
+
+    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
+        """See `voice.Engine`."""
+        return [self._detect_language(window.samples) for window in heard]
+
+    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
+        """See `voice.Engine`."""
+        for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
+            for segment in self._decode(window.samples, language):
+                yield number, segment
+
+    @abstractmethod
+    def _detect_language(self, samples: Samples) -> tuple[str, float]:
+        """A Whisper language code and its probability."""
+
+    @abstractmethod
+    def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:
+        """Segments in order, as soon as each is known, times in seconds from the beginning of the samples."""
