@@ -6,7 +6,7 @@ from typing import Any
 
 from streametrics.chat_model import Condition, ModelHealth
 from streametrics.errors import DatabaseUnavailable
-from streametrics.job import Stage
+from streametrics.job import QueueName, Stage
 from streametrics.jobs import Jobs
 from streametrics.live import WorkerPresence
 from streametrics.summarizer import Summarizer
@@ -47,10 +47,10 @@ class Health:
 
     def _database(self) -> dict[str, Any]:
         try:
-            waited_s = self._jobs.records.oldest_waiting_s()
+            waited_s = self._jobs.waiting.by_queue()[QueueName.LIVE].oldest_s
         except DatabaseUnavailable as error:
             return {"ok": False, "detail": str(error)}
-        if waited_s is not None and waited_s > STALLED_AFTER_S:
+        if waited_s > STALLED_AFTER_S:
             detail = f"A live job has waited for {waited_s:.0f} s: the workers do not keep up, or do not consume."
             return {"ok": False, "detail": detail}
         return {"ok": True, "detail": "answers"}

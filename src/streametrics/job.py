@@ -40,6 +40,14 @@ class JobKind(StrEnum):
     LONG = "long"  #: a recording, worked on in parts
 
 
+class QueueName(StrEnum):
+    """Where work waits for a worker."""
+
+    LIVE = "live"
+    LONG = "long"
+    SUMMARISE = "summarise"
+
+
 @dataclass(frozen=True, slots=True)
 class Warn:
     """Something a reader of the result should know; `code` is for programs, `message` for people."""

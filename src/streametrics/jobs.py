@@ -30,6 +30,7 @@ from streametrics.store.claims import Claims
 from streametrics.store.database import Database
 from streametrics.store.notes import JobNotes
 from streametrics.store.records import JobRecord, JobRecords
+from streametrics.store.waiting import Waiting
 
 #: What a poller sees after Redis has lost its memory.
 _PROGRESS_BY_CHECKPOINT = {JobState.TRANSCRIBED: TRANSCRIBED_AT, JobState.SUMMARIZING: SUMMARIZING_FROM}
@@ -44,6 +45,7 @@ class Jobs:
         self.settings = settings
         self.database = Database(settings.effective_database_url)
         self.records = JobRecords(self.database)
+        self.waiting = Waiting(self.database)
         self.claims = Claims(self.database, lease_s=settings.lease_s, deadline_s=settings.task_time_limit_s)
         self._checkpoints = Checkpoints(self.database)
         self.audio = AudioStore(settings.data_dir / "audio")

@@ -8,10 +8,10 @@ from kombu.entity import Queue as KombuQueue
 from kombu.exceptions import OperationalError
 
 from streametrics.errors import QueueUnavailable
-from streametrics.job import JobKind, Stage, WakeUp
+from streametrics.job import JobKind, QueueName, Stage, WakeUp
 from streametrics.settings import Settings
 
-LIVE, LONG, SUMMARISE = "live", "long", "summarise"
+LIVE, LONG, SUMMARISE = (name.value for name in QueueName)
 QUEUES = (LIVE, LONG, SUMMARISE)
 WRITE_AHEAD = "streametrics.write_ahead"
 TASKS = {Stage.TRANSCRIBE: "streametrics.transcribe", Stage.SUMMARIZE: "streametrics.summarise"}

@@ -8,9 +8,11 @@ import pytest
 from streametrics import doctor
 from streametrics.chat_model import Condition, ModelHealth
 from streametrics.health import Health
+from streametrics.job import QueueName
 from streametrics.jobs import Jobs
 from streametrics.live import WorkerPresence
 from streametrics.settings import Settings
+from streametrics.store.waiting import Backlog
 from streametrics.summarizers.fake import FakeSummarizer
 from tests.model_server import ModelServer, closed_port, states
 
@@ -28,7 +30,7 @@ def ready(seen: Condition, *known: Condition, fallback: str = "extractive") -> d
     jobs = SimpleNamespace(
         settings=Settings(_env_file=None, summary_fallback=fallback),
         live=SimpleNamespace(workers=lambda: workers, answers=lambda: True),
-        records=SimpleNamespace(oldest_waiting_s=lambda: None),
+        waiting=SimpleNamespace(by_queue=lambda: dict.fromkeys(QueueName, Backlog())),
     )
     writer = FakeSummarizer(report=ModelHealth(seen, "It is seen."))
     _, body = Health(cast(Jobs, jobs), writer).ready()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from streametrics.job import JobKind, JobRequest, JobState, Stage, WakeUp, Warn
 from streametrics.store.database import Database, now
@@ -150,14 +150,6 @@ class JobRecords:
         )
         with self._database.read() as connection:
             return [(row.start_s, row.end_s, row.transcript) for row in connection.execute(query)]
-
-    def oldest_waiting_s(self) -> float | None:
-        """Age of the oldest live job that nobody has taken yet, in seconds."""
-        query = select(now() - func.min(jobs.c.received_at)).where(
-            jobs.c.state == JobState.QUEUED, jobs.c.kind == JobKind.LIVE
-        )
-        with self._database.read() as connection:
-            return connection.execute(query).scalar_one()
 
     def database_id(self) -> str:
         """Tells one database from another. Raises DatabaseUnavailable."""
