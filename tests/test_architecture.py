@@ -15,7 +15,7 @@ PACKAGE = "streametrics"
 #: Each library is known to these modules alone (`*` as in file names); the rest of the code does not notice its change.
 HOMES = {
     "fastapi": ["app", "routes.*"],
-    "starlette": ["app", "guard", "rendering", "uploads", "routes.*"],
+    "starlette": ["app", "guard", "key_guard", "rendering", "uploads", "routes.*"],
     "python_multipart": ["uploads"],
     "uvicorn": ["cli"],
     "celery": ["celery_app", "queue", "tasks.*"],

@@ -44,14 +44,14 @@ def test_every_command_is_run_or_says_why_not() -> None:
 
 
 def test_every_option_of_our_commands_exists() -> None:
-    pattern = re.compile(r"(?:\./start\.sh|python -m streametrics)( \w+)?(.*)")
+    pattern = re.compile(r"(?:\./start\.sh|python -m streametrics)( keys \w+| \w+)?(.*)")
     for command in readme.run_by_tests():
         match = pattern.match(command.removeprefix(".venv/bin/"))
         if match is None:
             continue
-        name = (match[1] or " up").strip()
+        name = (match[1] or " up").split()
         finished = subprocess.run(
-            [sys.executable, "-m", "streametrics", name, "--help"], capture_output=True, text=True, check=True
+            [sys.executable, "-m", "streametrics", *name, "--help"], capture_output=True, text=True, check=True
         )
         for option in re.findall(r"--[\w-]+", match[2]):
             assert option in finished.stdout, command

@@ -17,10 +17,14 @@ from streametrics.health import Health
 from streametrics.job import error_body
 from streametrics.jobs import Jobs
 from streametrics.keeper import Keeper
+from streametrics.key_guard import KeyGuard
+from streametrics.keyring import Keyring
 from streametrics.rendering import error_response
 from streametrics.routes import health, summarize
 from streametrics.routes.state import State
 from streametrics.settings import Settings
+from streametrics.store.database import Database
+from streametrics.store.keys import KeyRecords
 from streametrics.uploads import UploadReceiver
 
 logger = logging.getLogger(__name__)
@@ -29,6 +33,8 @@ logger = logging.getLogger(__name__)
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application. The database has to be migrated already: only `up` and `api` do that."""
     settings = settings or Settings()
+    database = Database(settings.effective_database_url)
+    keyring = Keyring(settings.internal_api_key, KeyRecords(database).all)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -44,6 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         await to_thread.run_sync(keeper.stop)
         jobs.close()
+        database.close()
 
     app = FastAPI(title="StreaMetrics API", version=__version__, lifespan=lifespan, redirect_slashes=False)
     app.include_router(health.router)
@@ -51,13 +58,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(StreametricsError, _render)
     app.add_exception_handler(HTTPException, _render_http)
     app.add_exception_handler(Exception, _render_unexpected)
-    app.add_middleware(Guard, settings=settings)
+    # The last one added is the first to see a request.
+    app.add_middleware(KeyGuard, keyring=keyring)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=allowed_origins(settings),
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["X-API-Key", "Authorization", "Content-Type"],
+        expose_headers=["Retry-After", "Location"],
     )
+    app.add_middleware(Guard, settings=settings, keyring=keyring)
     return app
 
 

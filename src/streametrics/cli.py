@@ -1,4 +1,4 @@
-"""`python -m streametrics up | api | worker | doctor | weights | transcribe`. Each imports what it needs, no more."""
+"""`python -m streametrics up | api | worker | keys | doctor | weights | transcribe`: each imports what it needs."""
 
 import argparse
 import os
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_up(commands)
     _add_api(commands)
     _add_worker(commands)
+    _add_keys(commands)
     _add_doctor(commands)
     _add_weights(commands)
     _add_transcribe(commands)
@@ -81,6 +82,26 @@ def _add_worker(commands: Commands) -> None:
         help="transcribe: Whisper; summarise: the model server; all: both in one process (default)",
     )
     parser.set_defaults(run=_worker)
+
+
+def _add_keys(commands: Commands) -> None:
+    parser = commands.add_parser("keys", help="who may call: add a key, list them, remove one")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    add = actions.add_parser("add", help="make a key and print it, once")
+    add.add_argument("name", help="for you to tell it by")
+    add.add_argument(
+        "--scope",
+        choices=("submit", "read", "admin"),
+        required=True,
+        help="submit: send jobs and read its own; read: read the jobs of another key (--for); admin: everything",
+    )
+    add.add_argument("--for", dest="reads_for", metavar="NAME", help="see this key's jobs instead of its own")
+    add.set_defaults(action="add")
+    actions.add_parser("list", help="their names and scopes").set_defaults(action="list")
+    remove = actions.add_parser("remove", help="refuse a key from now on")
+    remove.add_argument("name", help="the key's name")
+    remove.set_defaults(action="remove")
+    parser.set_defaults(run=_keys)
 
 
 def _add_doctor(commands: Commands) -> None:
@@ -163,6 +184,18 @@ def _worker(options: argparse.Namespace) -> int:
     if sys.platform != "win32":
         os.execv(command[0], command)  # noqa: S606 - so that signals reach Celery itself
     return subprocess.call(command)
+
+
+def _keys(options: argparse.Namespace) -> int:
+    from streametrics import key_commands
+    from streametrics.caller import Scope
+
+    settings = _settings(options)
+    if options.action == "add":
+        return key_commands.add(settings, options.name, Scope(options.scope), options.reads_for)
+    if options.action == "remove":
+        return key_commands.remove(settings, options.name)
+    return key_commands.show(settings)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ StreametricsError
 ├── JobNotReady               409
 ├── Unauthorized              401
 ├── Forbidden                 403
+│   └── ScopeTooSmall         403  the key may not do this
 ├── QueueUnavailable          503
 ├── DatabaseUnavailable       503
 ├── StorageFull               503
@@ -23,6 +24,7 @@ StreametricsError
 ├── StaleAttempt              (inside: a worker that lost its lease tried to write)
 ├── Interrupted               (inside: the worker is being stopped)
 ├── WeightsUnavailable, WeightsCorrupt
+├── KeyNameTaken, KeyUnknown  (at the command line)
 └── UnsafeSettings            refuses the start
 """
 
@@ -91,6 +93,22 @@ class Forbidden(StreametricsError):
     """This page or address may not use the service."""
 
     code, status = "forbidden", 403
+
+
+class ScopeTooSmall(Forbidden):
+    """This key may not do that."""
+
+
+class KeyNameTaken(StreametricsError):
+    """There is a key of this name already."""
+
+    code = "key_name_taken"
+
+
+class KeyUnknown(StreametricsError):
+    """There is no key of this name."""
+
+    code = "key_unknown"
 
 
 class QueueUnavailable(StreametricsError):

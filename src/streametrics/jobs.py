@@ -5,6 +5,7 @@ import uuid
 from dataclasses import asdict, replace
 from typing import Any
 
+from streametrics.caller import LOCAL, LOCAL_OWNER, Caller, may_see
 from streametrics.errors import JobExpired, JobFailed, JobNotReady, JobUnknown, QueueUnavailable
 from streametrics.job import (
     SUMMARIZING_FROM,
@@ -61,7 +62,7 @@ class Jobs:
     # For clients
 
     def accept(
-        self, request: JobRequest, *, kind: JobKind, audio_key: str, container: str, owner: str = "local"
+        self, request: JobRequest, *, kind: JobKind, audio_key: str, container: str, owner: str = LOCAL_OWNER
     ) -> str:
         """Make a job of stored audio: the row first, then its message; returns the task's id.
 
@@ -81,9 +82,9 @@ class Jobs:
             raise
         return task_id
 
-    def status(self, task_id: str) -> JobStatus:
+    def status(self, task_id: str, caller: Caller = LOCAL) -> JobStatus:
         """Where a job stands. Raises JobUnknown, JobExpired."""
-        record = self._record(task_id)
+        record = self._record(task_id, caller)
         waiting = record.state is JobState.QUEUED
         snapshot = None if waiting or record.state.is_final else self.live.snapshot(task_id)
         status = _status(record, snapshot)
@@ -91,12 +92,20 @@ class Jobs:
             return status
         return replace(status, notes=tuple(asdict(note) for note in self.notes(task_id).timed()))
 
-    def redo(self, task_id: str, *, language: str | None, model: str | None, extra_instruction: str) -> str:
+    def redo(
+        self,
+        task_id: str,
+        *,
+        language: str | None,
+        model: str | None,
+        extra_instruction: str,
+        caller: Caller = LOCAL,
+    ) -> str:
         """Summarise a job's transcript anew, as a job of its own; returns its id.
 
         Raises JobUnknown, JobExpired, JobNotReady, QueueUnavailable; nothing is left of the new job then.
         """
-        record = self._record(task_id)
+        record = self._record(task_id, caller)
         transcript = _stored_transcript(record)
         if transcript is None:
             raise JobNotReady
@@ -118,9 +127,9 @@ class Jobs:
             raise
         return redone_id
 
-    def _record(self, task_id: str) -> JobRecord:
+    def _record(self, task_id: str, caller: Caller) -> JobRecord:
         record = self.records.get(task_id)
-        if record is None:
+        if record is None or not may_see(caller, record.owner):
             raise JobUnknown
         # The keeper may be a moment late; the promise is the age.
         if record.erased or (record.age_s is not None and record.age_s > self.settings.result_ttl_s):

@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 #: Printed in the first version's documentation, so everybody knows it: it protects nothing.
 PUBLISHED_KEY = "streametrics-secret"
+#: A bind to an address that other machines reach wants a key of at least this many characters.
+KEY_MIN_LENGTH = 16
 
 EngineName = Literal["auto", "openai-whisper", "openai-whisper-int8", "faster-whisper", "fake"]
 SummarizerName = Literal["ollama", "openai_compatible", "extractive", "fake"]
@@ -38,7 +40,7 @@ class Settings(BaseSettings):
     #: Unset: SQLite in `data_dir`.
     database_url: str = ""
 
-    #: Guards every call but `GET /` and `/health/*`; empty leaves them open on loopback.
+    #: The simple key, with every right; while there is no key, calls are open on loopback.
     internal_api_key: str = ""
     #: Origins (`scheme://host[:port]`) of pages that may call, beside the extension's and our own;
     #: comma-separated.

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from streametrics.guard import EXTENSION_ORIGIN, Guard
+from streametrics.key_guard import KeyGuard
+from streametrics.keyring import Keyring
 from streametrics.settings import Settings
 
 KEY = "k" * 32
@@ -37,7 +39,9 @@ def answer(
         "server": (server, 5000),
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }
-    asyncio.run(Guard(app, settings)(scope, None, send))  # type: ignore[arg-type]
+    keyring = Keyring(settings.internal_api_key, list)
+    guard = Guard(KeyGuard(app, keyring), settings, keyring)
+    asyncio.run(guard(scope, None, send))  # type: ignore[arg-type]
     return int(sent[0]["status"])
 
 
@@ -109,6 +113,19 @@ def test_a_key_is_wanted_for_all_but_the_open_paths() -> None:
     for path in ("/", "/health/live", "/health/ready"):
         assert answer(key=KEY, path=path, method="GET") == 200
     assert answer(key=KEY, path="/docs", method="GET") == 401
+
+
+def test_several_different_keys_are_none() -> None:
+    assert answer(key=KEY, x_api_key=KEY, authorization=f"Bearer {KEY}") == 200
+    assert answer(key=KEY, x_api_key=KEY, authorization="Bearer other") == 401
+
+
+def test_a_short_key_protects_no_open_address() -> None:
+    assert answer(server="192.168.1.5", host="192.168.1.5:5000", key="short", x_api_key="short") == 403
+
+
+def test_a_key_may_be_of_any_characters() -> None:
+    assert answer(key="Schlüssel", x_api_key="Schlüssel") == 200
 
 
 def test_a_key_does_not_open_the_door_to_other_pages() -> None:

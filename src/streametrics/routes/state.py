@@ -5,6 +5,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from streametrics.caller import Caller
 from streametrics.health import Health
 from streametrics.jobs import Jobs
 from streametrics.uploads import UploadReceiver
@@ -24,3 +25,13 @@ def _state(request: Request) -> State:
 
 
 StateOf = Annotated[State, Depends(_state)]
+
+
+def _caller(request: Request) -> Caller:
+    caller = request.state.caller
+    assert isinstance(caller, Caller)
+    return caller
+
+
+#: Whose key came with the request; the key guard has put it there.
+CallerOf = Annotated[Caller, Depends(_caller)]

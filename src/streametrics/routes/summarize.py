@@ -12,7 +12,7 @@ from streametrics.errors import InvalidRequest
 from streametrics.logs import about_job
 from streametrics.redo import REDO_FIELDS, redo_request
 from streametrics.rendering import error_response
-from streametrics.routes.state import StateOf
+from streametrics.routes.state import CallerOf, StateOf
 from streametrics.uploads import FIELD_LIMITS, FILE_FIELD, OPTIONAL_FIELDS
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def _redo_schema() -> dict[str, Any]:
 # Both spellings are one route: a redirect would make a client send its upload twice.
 @router.post("", include_in_schema=False)
 @router.post("/", summary="Send sound to be transcribed and summarised", openapi_extra=_form_schema())
-async def submit(request: Request, state: StateOf) -> JSONResponse:
+async def submit(request: Request, state: StateOf, caller: CallerOf) -> JSONResponse:
     length = request.headers.get("content-length", "")
     try:
         upload = await state.uploads.receive(
@@ -58,7 +58,11 @@ async def submit(request: Request, state: StateOf) -> JSONResponse:
 
     def accept() -> str:
         return state.jobs.accept(
-            upload.request, kind=upload.kind, audio_key=upload.audio_key, container=upload.container
+            upload.request,
+            kind=upload.kind,
+            audio_key=upload.audio_key,
+            container=upload.container,
+            owner=caller.owner,
         )
 
     task_id = await to_thread.run_sync(accept)
@@ -72,12 +76,16 @@ async def submit(request: Request, state: StateOf) -> JSONResponse:
     summary="Summarise a finished job's transcript anew, as a job of its own",
     openapi_extra=_redo_schema(),
 )
-async def resummarize(task_id: str, request: Request, state: StateOf) -> JSONResponse:
+async def resummarize(task_id: str, request: Request, state: StateOf, caller: CallerOf) -> JSONResponse:
     asked = await redo_request(request.headers.get("content-type", ""), request.stream())
 
     def redo() -> str:
         return state.jobs.redo(
-            task_id, language=asked.language, model=asked.model, extra_instruction=asked.extra_instruction
+            task_id,
+            language=asked.language,
+            model=asked.model,
+            extra_instruction=asked.extra_instruction,
+            caller=caller,
         )
 
     redone_id = await to_thread.run_sync(redo)
@@ -87,5 +95,5 @@ async def resummarize(task_id: str, request: Request, state: StateOf) -> JSONRes
 
 
 @router.get("/status/{task_id}", summary="Where a job stands, and its result")
-def status(task_id: str, state: StateOf) -> JSONResponse:
-    return JSONResponse(state.jobs.status(task_id).body(), headers={"Cache-Control": "no-store"})
+def status(task_id: str, state: StateOf, caller: CallerOf) -> JSONResponse:
+    return JSONResponse(state.jobs.status(task_id, caller).body(), headers={"Cache-Control": "no-store"})

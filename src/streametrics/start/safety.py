@@ -11,10 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from streametrics.errors import StreametricsError, UnsafeSettings
-from streametrics.settings import PUBLISHED_KEY, Settings
-
-#: A bind to an address that other machines reach wants a key of at least this many characters.
-KEY_MIN_LENGTH = 16
+from streametrics.settings import KEY_MIN_LENGTH, PUBLISHED_KEY, Settings
 
 
 class InvalidSettings(StreametricsError):

@@ -91,6 +91,20 @@ notes = Table(
     Column("end_s", Float),
 )
 
+keys = Table(
+    "keys",
+    metadata,
+    Column("key_id", String(36), primary_key=True),
+    #: For people; the jobs know the id, so a new key of the same name does not inherit them.
+    Column("name", String(64), nullable=False, unique=True),
+    Column("scope", String(8), nullable=False),
+    #: Whose jobs it sends and sees: its own id, or that of the key which it reads for.
+    Column("owner", String(64), nullable=False),
+    #: SHA-256 of the key, in hexadecimal; the key itself is kept nowhere.
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+)
+
 facts = Table(
     "facts",
     metadata,

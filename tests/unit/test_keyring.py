@@ -1,0 +1,136 @@
+"""Whose key is it? The keyring with a clock of its own, and the rules of scopes and owners."""
+
+import asyncio
+import uuid
+from itertools import pairwise
+
+import pytest
+
+from streametrics.caller import LOCAL, Caller, Scope, may_see, wanted_scope
+from streametrics.errors import DatabaseUnavailable, Unauthorized
+from streametrics.keyring import VALID_S, Keyring, digest_of, new_key
+from streametrics.store.keys import KeyRecord
+
+KEY = "sm_one"
+
+
+def record(key: str, *, scope: Scope = Scope.SUBMIT, owner: str = "ada") -> KeyRecord:
+    return KeyRecord(str(uuid.uuid4()), "name", scope, owner, digest_of(key.encode()), 0.0)
+
+
+class Store:
+    """A database of keys that counts how often it is read, and may be away."""
+
+    def __init__(self, *records: KeyRecord) -> None:
+        self.records = list(records)
+        self.reads = 0
+        self.away = False
+        self.now = 0.0
+
+    def load(self) -> list[KeyRecord]:
+        self.reads += 1
+        if self.away:
+            raise DatabaseUnavailable
+        return list(self.records)
+
+    def keyring(self, internal: str = "") -> Keyring:
+        return Keyring(internal, self.load, clock=lambda: self.now)
+
+
+def caller(keyring: Keyring, key: str | None) -> Caller:
+    return asyncio.run(keyring.caller(None if key is None else key.encode()))
+
+
+def test_without_any_key_everybody_on_this_machine_may_do_everything() -> None:
+    assert caller(Store().keyring(), None) == LOCAL
+    assert caller(Store().keyring(), "whatever") == LOCAL
+
+
+def test_a_key_is_found_and_a_wrong_one_is_not() -> None:
+    keyring = Store(record(KEY)).keyring("internal")
+    assert caller(keyring, KEY) == Caller("ada", Scope.SUBMIT)
+    assert caller(keyring, "internal") == Caller("local", Scope.ADMIN)
+    for wrong in (None, "", "sm_", KEY + " ", digest_of(KEY.encode()), "ada"):
+        with pytest.raises(Unauthorized):
+            caller(keyring, wrong)
+
+
+def test_a_thousand_requests_are_one_query_and_a_removal_counts_soon() -> None:
+    store = Store(record(KEY))
+    keyring = store.keyring()
+
+    async def ask_often() -> None:
+        await asyncio.gather(*(keyring.caller(KEY.encode()) for _ in range(1000)))
+
+    asyncio.run(ask_often())
+    assert store.reads == 1
+    store.records = [record("another")]
+    store.now += VALID_S
+    with pytest.raises(Unauthorized):
+        caller(keyring, KEY)
+    assert store.reads == 2
+
+
+def test_what_was_known_holds_while_the_database_is_away() -> None:
+    store = Store(record(KEY))
+    keyring = store.keyring()
+    caller(keyring, KEY)
+    store.away, store.now = True, 100.0
+    assert caller(keyring, KEY).owner == "ada"
+    with pytest.raises(Unauthorized):
+        caller(keyring, None)
+
+
+def test_nobody_gets_in_while_the_keys_were_never_read() -> None:
+    store = Store()
+    store.away = True
+    for key in (None, KEY):
+        with pytest.raises(DatabaseUnavailable):
+            caller(store.keyring(), key)
+
+
+def test_keys_and_ids_cannot_be_guessed() -> None:
+    made = [new_key() for _ in range(1000)]
+    assert len(set(made)) == 1000
+    assert all(len(key.removeprefix("sm_")) >= 43 for key in made)  # 32 bytes, six bits a character
+
+
+def test_scopes_grow() -> None:
+    for smaller, larger in pairwise(Scope):
+        assert larger.allows(smaller) and not smaller.allows(larger)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "wanted"),
+    [
+        ("GET", "/", None),
+        ("GET", "/health/ready", None),
+        ("POST", "/summarize", Scope.SUBMIT),
+        ("POST", "/summarize/", Scope.SUBMIT),
+        ("POST", "/summarize/x/resummarize", Scope.SUBMIT),
+        ("DELETE", "/summarize/x", Scope.SUBMIT),
+        ("BREW", "/summarize/x", Scope.SUBMIT),
+        ("GET", "/summarize/status/x", Scope.READ),
+        ("GET", "/metrics", Scope.ADMIN),
+        ("GET", "/docs", Scope.ADMIN),
+        ("GET", "/openapi.json", Scope.ADMIN),
+        # Neither a beginning nor another spelling opens what is closed.
+        ("GET", "/health/live/", Scope.ADMIN),
+        ("GET", "//", Scope.ADMIN),
+        ("GET", "//health/live", Scope.ADMIN),
+        ("GET", "/health", Scope.ADMIN),
+        ("GET", "/Health/live", Scope.ADMIN),
+        ("GET", "/health/live/../../docs", Scope.ADMIN),
+        ("GET", "/summarizer", Scope.ADMIN),
+        ("GET", "", Scope.ADMIN),
+    ],
+)
+def test_every_path_wants_a_scope(method: str, path: str, wanted: Scope | None) -> None:
+    assert wanted_scope(method, path) == wanted
+
+
+def test_a_job_is_its_owners_and_the_administrators() -> None:
+    assert may_see(Caller("ada", Scope.READ), "ada")
+    assert may_see(Caller("root", Scope.ADMIN), "ada")
+    assert not may_see(Caller("bob", Scope.SUBMIT), "ada")
+    assert not may_see(Caller("ada", Scope.SUBMIT), "local")
