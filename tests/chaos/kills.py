@@ -1,0 +1,211 @@
+"""Rows 1 and 2: processes are killed at random under load, and every accepted job has to end once, and only once."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos import journal
+from tests.chaos.figures import Figure, none_of, worst_time
+from tests.chaos.form import Form
+from tests.chaos.ledger import Entry, Ledger, Verdict
+from tests.chaos.load import Load
+from tests.chaos.service import Member, Service, service
+
+LEASE_S, KEEPER_S = 2.0, 0.5
+SETTINGS = {
+    "LEASE_S": str(LEASE_S),
+    "KEEPER_INTERVAL_S": str(KEEPER_S),
+    "RESEND_AFTER_S": "3",
+    "LIVE_MAX_S": "3",
+    "PART_TARGET_S": "2",
+    "CHAOS_ORPHAN_AGE_S": "20",
+    "TASK_TIME_LIMIT_S": "60",
+    "TASK_SOFT_TIME_LIMIT_S": "50",
+}
+#: What a job may end with when its worker dies under it again and again.
+EXPECTED = frozenset({"worker_lost"})
+#: After the last kill, all must have ended within this time, in seconds. Without a killer it takes a few.
+DRAIN_S = 120.0
+#: How long a victim with work in its hands is looked for, in seconds.
+PATIENCE_S = 3.0
+#: Kinds of harm with how often each comes.
+WAYS = {"child": 4, "worker": 3, "api": 2, "stop_then_kill": 2, "freeze": 1}
+
+
+@dataclass
+class Hit:
+    """One kill: when, how, and the claims that the killed process held."""
+
+    at: float
+    way: str
+    held: list[tuple[str, int | None, int]]
+
+
+@dataclass
+class Killer:
+    """Chooses a victim and a way, and starts again what has died."""
+
+    service: Service
+    ledger: Ledger
+    chance: random.Random
+    hits: list[Hit] = field(default_factory=list)
+    frozen: int = 0
+    #: Processes that ended by themselves, with their last words.
+    fell_over: list[str] = field(default_factory=list)
+
+    def strike(self) -> None:
+        """One kill, or one freeze."""
+        way = self.chance.choices(list(WAYS), list(WAYS.values()))[0]
+        victim = self._victim(way)
+        if way == "freeze":
+            self._freeze(victim)
+            return
+        if way == "stop_then_kill":
+            victim.send_group(signal.SIGSTOP)
+            time.sleep(self.chance.uniform(0.2, 1.5 * LEASE_S))
+        if way == "child":
+            self._kill_child(victim)
+            return
+        held = self._held(victim)
+        victim.send(signal.SIGKILL)
+        self._note(way, victim, held)
+        time.sleep(self.chance.uniform(0.0, 0.5))
+        self.service.start(victim)
+
+    def _victim(self, way: str) -> Member:
+        """Mostly one that has a job in its hands: there it hurts."""
+        if way == "api":
+            return self.chance.choice(self.service.apis)
+        members = [member for member in self.service.workers if way != "child" or member.kind == "prefork"]
+        patience = time.monotonic() + self.chance.choice((0.0, PATIENCE_S, PATIENCE_S, PATIENCE_S))
+        while time.monotonic() < patience:
+            busy = [member for member in members if self._held(member)]
+            if busy:
+                return self.chance.choice(busy)
+            time.sleep(0.1)
+        return self.chance.choice(members)
+
+    def _kill_child(self, victim: Member) -> None:
+        """Prefork replaces its child by itself."""
+        held = self._held(victim)
+        for pid in victim.pool_children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                self._note("child", victim, held)
+
+    def _freeze(self, victim: Member) -> None:
+        """Past its lease, and then let go: what it writes now comes too late and has to be refused."""
+        victim.send_group(signal.SIGSTOP)
+        time.sleep(LEASE_S + 2 * KEEPER_S)
+        victim.send_group(signal.SIGCONT)
+        self.frozen += 1
+        self.ledger.note("frozen", victim=victim.name)
+
+    def revive(self) -> None:
+        """Start again what died without being killed here, and remember that it did."""
+        for member in self.service.members.values():
+            if not member.is_running:
+                self.fell_over.append(f"{member.name}: {self.service.tail(member, 1)}")
+                self.ledger.note("fell over", victim=member.name)
+                self.service.start(member)
+
+    def _held(self, victim: Member) -> list[tuple[str, int | None, int]]:
+        return [] if victim.kind == "api" else journal.held_by(self.service.database, victim.name)
+
+    def _note(self, way: str, victim: Member, held: list[tuple[str, int | None, int]]) -> None:
+        at = self.ledger.note("killed", way=way, victim=victim.name, held=len(held))
+        self.hits.append(Hit(at, way, held))
+
+
+def run(form: Form, folder: Path) -> list[Figure]:
+    """Kill under load, let all end, and judge."""
+    broken = {"CHAOS_KEEPER_OFF": "1"} if form.keeper_off else {}
+    patience_s = 15.0 if form.keeper_off else DRAIN_S
+    with service(folder, **SETTINGS, **broken) as running, Ledger(folder / "ledger.jsonl") as ledger:
+        _start(running)
+        killer = Killer(running, ledger, random.Random(form.seed))
+        with Load(running, ledger, in_flight=10, seed=form.seed) as load:
+            while len(killer.hits) < form.kills:
+                killer.strike()
+                time.sleep(killer.chance.uniform(0.1, 0.6))
+                killer.revive()
+                form.progress(f"{len(killer.hits)} of {form.kills} kills, {len(ledger.ids)} accepted")
+            load.drain(patience_s)
+            load.read_all_again()
+        left = _left_over(running, patience_s)
+        verdict = ledger.judge(journal.read(running.database), expected_codes=EXPECTED)
+        return _figures(form, killer, verdict, left_over=left)
+
+
+def _start(running: Service) -> None:
+    running.add_api("api1")
+    running.add_api("api2")
+    for name in ("prefork1", "prefork2"):
+        running.add_worker(name, "prefork", "live,long")
+    running.add_worker("solo", "solo", "live,long,summarise")
+    running.add_worker("writer", "threads", "summarise", concurrency=4)
+    running.wait_until_ready()
+
+
+def _left_over(running: Service, within_s: float) -> int:
+    """Files of sound that nobody needs and nobody deletes."""
+    deadline = time.monotonic() + within_s
+    while running.audio_files and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return len(running.audio_files)
+
+
+def _figures(form: Form, killer: Killer, verdict: Verdict, *, left_over: int) -> list[Figure]:
+    kills = len(killer.hits)
+    entries = journal.read(killer.service.database)
+    unfinished = len(journal.unfinished(killer.service.database))
+    ways = ", ".join(f"{sum(hit.way == way for hit in killer.hits)} {way}" for way in WAYS if way != "freeze")
+    ended = f"{verdict.accepted:,} accepted, {verdict.done:,} done, {dict(verdict.failed) or 'none'} failed"
+    freed = list(since_kills(killer.hits, entries, "freed"))
+    limit_s = LEASE_S + KEEPER_S + 1.0
+    return [
+        none_of("1", "jobs lost over random kills", len(verdict.lost), kills, f"{ways}; {ended}"),
+        none_of("1", "rows without an end, accepted or not", unfinished, kills),
+        none_of(
+            "1",
+            "jobs that failed for a reason that killing does not excuse",
+            len(verdict.wrong),
+            kills,
+            _few(verdict.wrong),
+        ),
+        none_of(
+            "2",
+            "effects that appear twice",
+            len(verdict.twice),
+            kills,
+            f"{killer.frozen} processes frozen past their lease beside",
+        ),
+        none_of("2", "answers that changed after a final one", len(verdict.changed), kills),
+        none_of("2", "jobs whose progress fell", len(verdict.fell), kills),
+        none_of("1", "processes that died unkilled", len(killer.fell_over), kills, _few(killer.fell_over)),
+        none_of("8", "files left over", left_over, kills),
+        worst_time(
+            "3", f"a killed worker's job is free again, lease {LEASE_S:.0f} s", freed, limit_s, quick=form.quick
+        ),
+    ]
+
+
+def since_kills(hits: list[Hit], entries: list[Entry], event: str) -> Iterator[float]:
+    """Seconds from each kill until this happened to each claim that the victim held."""
+    for hit in hits:
+        for task_id, part_index, attempt in hit.held:
+            after = attempt if event == "freed" else attempt + 1
+            for entry in entries:
+                same = (entry.task_id, entry.part_index, entry.attempt) == (task_id, part_index, after)
+                if same and entry.event == event and entry.at >= hit.at:
+                    yield entry.at - hit.at
+                    break
+
+
+def _few(ids: list[str]) -> str:
+    return ", ".join(ids[:3])
