@@ -7,7 +7,7 @@ tokens a second; a token is a word here.
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,17 @@ from streametrics import summarizers, transcribers
 from streametrics.chat_model import Answer, Condition, Message, ModelHealth, OnAnswer
 from streametrics.settings import Settings
 from streametrics.summarizer import Summarizer
-from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcriber, Transcript
+from streametrics.transcriber import (
+    SAMPLE_RATE_HZ,
+    OnSegment,
+    Outcome,
+    Samples,
+    Segment,
+    Sound,
+    Transcriber,
+    Transcript,
+    one_by_one,
+)
 
 #: Two and a half words a second is a lively speaker.
 WORDS_PER_SECOND = 2.5
@@ -30,6 +40,7 @@ class PacedTranscriber:
     """Says numbered words at a speaker's pace, and takes its time for them."""
 
     engine, model, precision = "fake", "paced", "none"
+    sounds_at_once = 1
 
     def __init__(self, seconds_per_minute: float) -> None:
         self._seconds_per_minute = seconds_per_minute
@@ -48,6 +59,9 @@ class PacedTranscriber:
             if on_segment is not None:
                 on_segment(segments[-1])
         return Transcript(tuple(segments), "en")
+
+    def transcribe_together(self, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+        return one_by_one(self, sounds)
 
 
 class PacedModel:

@@ -6,12 +6,13 @@
 import json
 import os
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from streametrics import transcribers
 from streametrics.settings import Settings
-from streametrics.transcriber import OnSegment, Samples, Segment, Transcriber, Transcript
+from streametrics.transcriber import OnSegment, Outcome, Samples, Segment, Sound, Transcriber, Transcript, one_by_one
 
 _create = transcribers.create
 
@@ -30,7 +31,9 @@ class Call:
 
 
 class TimedTranscriber:
-    """The engine, with a stopwatch beside it."""
+    """The engine, with a stopwatch beside it; one sound at a time, so that each has its own time."""
+
+    sounds_at_once = 1
 
     def __init__(self, inner: Transcriber, file: Path) -> None:
         self._inner, self._file = inner, file
@@ -53,6 +56,9 @@ class TimedTranscriber:
         with self._file.open("a") as opened:
             opened.write(json.dumps(asdict(Call(began, time.time(), telling_s))) + "\n")
         return found
+
+    def transcribe_together(self, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+        return one_by_one(self, sounds)
 
 
 def calls(file: Path) -> list[Call]:

@@ -225,6 +225,8 @@ class Claim:
     end_s: float = 0.0
     transcript: dict[str, Any] | None = None
     warnings: tuple[Warn, ...] = ()
+    #: Whether an earlier attempt at this stage ended in nothing.
+    tried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,12 @@ class Jobs:
         """Take what waits of this job; None when there is nothing to do."""
         return self.claims.claim(task_id, stage, worker, model_server_missing=model_server_missing)
 
+    def claim_together(
+        self, task_id: str, stage: Stage, worker: str, *, most: int, model_server_missing: bool = False
+    ) -> list[Claim]:
+        """The same, and with a live chunk others that wait, `most` in all; empty when there is nothing to do."""
+        return self.claims.claim_together(task_id, stage, worker, most=most, model_server_missing=model_server_missing)
+
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
         """Say where the job stands; may be lost."""
         self.live.publish(claim.task_id, claim.job_attempt, snapshot)

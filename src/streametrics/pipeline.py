@@ -1,7 +1,8 @@
 """What happens to a job. Knows no queue, no database and no engine: it is given them, and it reports.
 
-hear()        an upload becomes a transcript, or, when it is long, samples that are cut into parts
-hear_part()   one part becomes a transcript
+decode()      an upload becomes samples; those of a long one are stored and cut into parts
+sound()       samples, and who is told of the words in them: what a transcriber hears
+part()        the same of one part of a long recording
 write()       a transcript becomes a summary
 """
 
@@ -19,7 +20,7 @@ from streametrics.errors import AudioUnreadable
 from streametrics.job import JobKind, JobRequest, Warn, transcript_text
 from streametrics.settings import Settings
 from streametrics.summarizer import Notes, Summarizer, Summary, SummaryRequest, TimedText
-from streametrics.transcriber import SAMPLE_RATE_HZ, Segment, Transcriber, Transcript
+from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment, Sound, Transcript
 
 #: A chunk may be this much over the limit of a live one: encoders pad their last frame. Seconds.
 LIVE_TOLERANCE_S = 0.5
@@ -52,12 +53,16 @@ class SampleSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A whole upload was transcribed; `audio_s` is its length."""
+class Decoded:
+    """A whole upload, to be heard at once."""
 
-    transcript: Transcript
-    audio_s: float
+    samples: Samples
     warnings: tuple[Warn, ...]
+
+    @property
+    def audio_s(self) -> float:
+        """Its length."""
+        return len(self.samples) / SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +81,20 @@ class BelongsElsewhere:
     kind: JobKind
 
 
-def hear(
+def decode(
     path: Path,
     container: str,
-    request: JobRequest,
     *,
     kind: JobKind,
     settings: Settings,
     decoder: Decoder,
-    transcriber: Transcriber,
     open_sink: Callable[[], SampleSink],
     reporter: JobReporter,
-) -> Heard | Cut | BelongsElsewhere:
-    """Decode an upload; transcribe it at once when it is short, else store its samples and cut them.
+) -> Decoded | Cut | BelongsElsewhere:
+    """Decode an upload; when it is long, store its samples and cut them.
 
     `open_sink` is called once, and only for a long recording. Raises AudioUnreadable, AudioTooLong,
-    TimedOut, TranscriptionFailed, and what the reporter raises.
+    TimedOut, and what the reporter raises.
     """
     limit = int((settings.live_max_s + LIVE_TOLERANCE_S) * SAMPLE_RATE_HZ)
     blocks: list[PcmBlock] = []
@@ -108,9 +111,7 @@ def hear(
                 return Cut(bounds[-1][1], bounds, _warnings(decoding.truncated))
     if not blocks:
         raise AudioUnreadable
-    samples = to_float32(np.concatenate(blocks))
-    transcript = _transcribe(samples, request, transcriber, reporter)
-    return Heard(transcript, len(samples) / SAMPLE_RATE_HZ, _warnings(decoding.truncated))
+    return Decoded(to_float32(np.concatenate(blocks)), _warnings(decoding.truncated))
 
 
 def _store_and_cut(
@@ -138,22 +139,13 @@ def _store_and_cut(
     return [(part.start_s, part.end_s) for part in parts]
 
 
-def hear_part(
-    path: Path,
-    start_s: float,
-    end_s: float,
-    request: JobRequest,
-    *,
-    transcriber: Transcriber,
-    reporter: JobReporter,
-) -> Transcript:
-    """Transcribe one part of the stored samples; its times count from the part's start."""
-    return _transcribe(read_pcm(path, start_s, end_s), request, transcriber, reporter)
+def part(path: Path, start_s: float, end_s: float, request: JobRequest, *, reporter: JobReporter) -> Sound:
+    """One part of the stored samples; its times count from the part's start."""
+    return sound(read_pcm(path, start_s, end_s), request, reporter=reporter)
 
 
-def _transcribe(
-    samples: NDArray[np.float32], request: JobRequest, transcriber: Transcriber, reporter: JobReporter
-) -> Transcript:
+def sound(samples: Samples, request: JobRequest, *, reporter: JobReporter) -> Sound:
+    """Samples whose words the reporter is told of. Where it raises, the transcriber drops this sound."""
     length_s = len(samples) / SAMPLE_RATE_HZ
     texts: list[str] = []
 
@@ -162,8 +154,7 @@ def _transcribe(
         texts.append(segment.text)
         reporter.heard(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
 
-    reporter.check()
-    return transcriber.transcribe(samples, speech_language=request.speech_language, on_segment=on_segment)
+    return Sound(samples, request.speech_language, on_segment, check=reporter.check)
 
 
 def write(

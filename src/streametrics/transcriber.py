@@ -1,6 +1,6 @@
 """The contract of a Whisper engine: samples in, timed words out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +40,24 @@ class Transcript:
 OnSegment = Callable[[Segment], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One of several sounds that are heard together.
+
+    speech_language, on_segment: as `Transcriber.transcribe` takes them. check: called before each pass of the model
+    in which the sound takes part; it may raise to take the sound out of it.
+    """
+
+    samples: Samples
+    speech_language: str | None = None
+    on_segment: OnSegment | None = None
+    check: Callable[[], None] | None = None
+
+
+#: What became of one sound among several: an error is its own and ends no other.
+Outcome = Transcript | Exception
+
+
 class Transcriber(Protocol):
     """One loaded model. Not thread-safe: one call at a time."""
 
@@ -49,6 +67,8 @@ class Transcriber(Protocol):
     model: str
     #: How it computes, such as `int8 on cpu`.
     precision: str
+    #: How many sounds are worth hearing together; 1 for an engine that gains nothing by it.
+    sounds_at_once: int
 
     def transcribe(
         self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
@@ -59,6 +79,30 @@ class Transcriber(Protocol):
         Raises TranscriptionFailed; whatever `on_segment` raises passes through unchanged.
         """
         ...
+
+    def transcribe_together(self, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+        """Several sounds of any length, each with the words that it has when it is heard alone.
+
+        A sound is asked for when there is room for it. Each one's number, in that order, and what became of it are
+        told as soon as they are known. What a sound's own listener raises, and TranscriptionFailed, are its outcome;
+        what `sounds` raises passes through.
+        """
+        ...
+
+
+def one_by_one(transcriber: Transcriber, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+    """`transcribe_together` for an engine that hears one sound at a time."""
+    for number, sound in enumerate(sounds):
+        yield number, _hear(transcriber, sound)
+
+
+def _hear(transcriber: Transcriber, sound: Sound) -> Outcome:
+    try:
+        if sound.check is not None:
+            sound.check()
+        return transcriber.transcribe(sound.samples, speech_language=sound.speech_language, on_segment=sound.on_segment)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this sound's alone
+        return error
 
 
 def warm(transcriber: Transcriber) -> None:

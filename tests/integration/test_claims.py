@@ -3,6 +3,8 @@
 import contextlib
 import tempfile
 import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,10 @@ class Life(RuleBasedStateMachine):
             return multiple()
         assert self.final is None, "nobody claims what has ended"
         return claim
+
+    @rule(target=claims, most=st.integers(1, 3))
+    def claim_together(self, most: int) -> Any:
+        return multiple(*self.store.claim_together(self.task_id, Stage.TRANSCRIBE, "worker", most=most))
 
     @rule(claim=claims)
     def renew(self, claim: Claim) -> None:
@@ -193,3 +199,102 @@ def test_a_stopping_worker_gives_back_its_own_and_no_others(tmp_path: Path) -> N
         assert [wake_up.task_id for wake_up in given] == ["a"]
         assert store.claim("a", Stage.TRANSCRIBE, "two") is not None
         assert store.claim("b", Stage.TRANSCRIBE, "one") is None
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Database]:
+    with database(tmp_path) as url, contextlib.closing(Database(url)) as made:
+        yield made
+
+
+def accepted(opened: Database, *task_ids: str, kind: JobKind = JobKind.LIVE) -> Claims:
+    """A store of claims on new jobs with these ids, the oldest first."""
+    for task_id in task_ids:
+        JobRecords(opened).insert(
+            task_id, REQUEST, owner="local", kind=kind, audio_key=f"key of {task_id}", container="wav"
+        )
+    return Claims(opened, lease_s=10.0, deadline_s=600.0)
+
+
+def taken(claims: list[Claim]) -> list[str]:
+    return [claim.task_id for claim in claims]
+
+
+def test_a_live_chunk_brings_those_along_that_have_waited_longest(opened: Database) -> None:
+    store = accepted(opened, "a", "b", "c", "d", "e")
+
+    claims = store.claim_together("c", Stage.TRANSCRIBE, "one", most=3)
+
+    # Expect the one that was asked for, then the oldest, each with what is its own
+    assert taken(claims) == ["c", "a", "b"]
+    assert [claim.audio_key for claim in claims] == ["key of c", "key of a", "key of b"]
+    assert all(store.holds(claim) and claim.attempt == 1 and not claim.tried for claim in claims)
+    # And nothing for their own messages to do, while the others wait
+    assert store.claim_together("a", Stage.TRANSCRIBE, "two", most=3) == []
+    assert taken(store.claim_together("e", Stage.TRANSCRIBE, "two", most=3)) == ["e", "d"]
+
+
+def test_who_takes_one_at_a_time_gets_one(opened: Database) -> None:
+    store = accepted(opened, "a", "b")
+
+    assert taken(store.claim_together("a", Stage.TRANSCRIBE, "one", most=1)) == ["a"]
+
+
+def test_a_chunk_that_was_tried_before_goes_alone(opened: Database) -> None:
+    store = accepted(opened, "a", "b", "c")
+    store = Claims(opened, lease_s=0.0, deadline_s=600.0)
+    # Given two that a dead worker held
+    store.claim_together("a", Stage.TRANSCRIBE, "dead", most=2)
+    for expired in store.expired_leases():
+        assert store.free(expired)
+
+    # Expect them to join nobody, and nobody to join them
+    assert taken(store.claim_together("c", Stage.TRANSCRIBE, "one", most=8)) == ["c"]
+    again = store.claim_together("a", Stage.TRANSCRIBE, "one", most=8)
+    assert taken(again) == ["a"]
+    assert again[0].tried
+
+
+def test_a_chunk_that_was_given_back_counts_as_untried(opened: Database) -> None:
+    store = accepted(opened, "a", "b")
+    store.claim_together("a", Stage.TRANSCRIBE, "one", most=8)
+
+    assert len(store.give_back_all("one")) == 2
+
+    assert taken(store.claim_together("b", Stage.TRANSCRIBE, "two", most=8)) == ["b", "a"]
+
+
+def test_a_chunk_whose_time_has_not_come_is_not_brought_along(opened: Database) -> None:
+    store = accepted(opened, "a", "b")
+    later = store.claim("a", Stage.TRANSCRIBE, "one")
+    assert later is not None
+    store.give_back(later, after_s=60.0)
+
+    assert taken(store.claim_together("b", Stage.TRANSCRIBE, "two", most=8)) == ["b"]
+
+
+def test_long_recordings_and_summaries_keep_to_themselves(opened: Database) -> None:
+    store = accepted(opened, "long", "longer", kind=JobKind.LONG)
+    accepted(opened, "live", "heard")
+    heard = store.claim("heard", Stage.TRANSCRIBE, "one")
+    assert heard is not None
+    Checkpoints(opened).store_transcript(heard, WORDS, audio_s=1.0, warnings=())
+
+    assert taken(store.claim_together("long", Stage.TRANSCRIBE, "one", most=8)) == ["long"]
+    assert taken(store.claim_together("live", Stage.TRANSCRIBE, "one", most=8)) == ["live"]
+    assert taken(store.claim_together("heard", Stage.SUMMARIZE, "one", most=8)) == ["heard"]
+
+
+def test_workers_that_take_many_at_once_never_take_the_same(opened: Database) -> None:
+    task_ids = [f"job-{number:02}" for number in range(24)]
+    store = accepted(opened, *task_ids)
+
+    # When all are woken at once, in an order in which two could wait for each other
+    with ThreadPoolExecutor(8) as pool:
+        claims = pool.map(
+            lambda task_id: store.claim_together(task_id, Stage.TRANSCRIBE, task_id, most=4),
+            [*task_ids[::2], *reversed(task_ids)],
+        )
+        found = [claim.task_id for several in claims for claim in several]
+
+    assert sorted(found) == task_ids

@@ -1,7 +1,6 @@
 """Windows over stretches of speech, and how an engine is led over them."""
 
 import sys
-from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from streametrics.audio import voice
 from streametrics.audio.voice import Span, windows
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment
+from streametrics.transcriber import SAMPLE_RATE_HZ
 from tests import sounds
 
 WINDOW = int(voice.WINDOW_S * SAMPLE_RATE_HZ)
@@ -87,91 +86,3 @@ def test_without_the_detector_loudness_decides(monkeypatch: pytest.MonkeyPatch) 
 
     assert spans[0].start == pytest.approx(3 * SAMPLE_RATE_HZ, abs=8000)
     assert spans[-1].end <= len(samples)
-
-
-class Scripted:
-    """An engine that takes each window for one segment in the next of `languages`, with times that overshoot."""
-
-    def __init__(self, languages: list[tuple[str, float]], windows_at_once: int = 1) -> None:
-        self.languages = languages
-        self.model, self.known_languages = "scripted", ("en", "fr", "cy")
-        self.windows_at_once = windows_at_once
-        self.heard: list[str] = []
-        self.batches: list[int] = []
-
-    def detect_languages(self, heard: Sequence[voice.SpeechWindow]) -> list[tuple[str, float]]:
-        return [self.languages.pop(0) for _ in heard]
-
-    def decode(self, heard: Sequence[voice.SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
-        self.batches.append(len(heard))
-        for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
-            assert 0 < window.voiced_until_s <= len(window.samples) / SAMPLE_RATE_HZ
-            self.heard.append(language)
-            yield number, Segment(-1.0, 0.5, "  ")
-            yield number, Segment(0.0, 99.0, f" in {language} ")
-
-
-@pytest.fixture
-def three_windows() -> Samples:
-    numbers = sounds.clip("en/counting").samples()
-    gap = sounds.silence(20)
-    return np.concatenate([numbers, gap, numbers, numbers, gap, sounds.clip("en/hello_world").samples()])
-
-
-def test_a_long_and_sure_window_changes_the_language(three_windows: Samples) -> None:
-    # The second is long and sure, the third is sure but too short to be believed.
-    engine = Scripted([("en", 0.3), ("fr", 0.9), ("cy", 0.99)])
-
-    transcript = voice.transcribe_speech(engine, three_windows, speech_language=None, on_segment=None)
-
-    assert engine.heard == ["en", "fr", "fr"]
-    assert transcript.language == "fr"
-
-
-@pytest.mark.parametrize(("at_once", "batches"), [(1, [1, 1, 1]), (2, [2, 1]), (8, [3])])
-def test_windows_heard_together_are_like_windows_heard_alone(
-    three_windows: Samples, at_once: int, batches: list[int]
-) -> None:
-    engine = Scripted([("en", 0.3), ("fr", 0.9), ("cy", 0.99)], at_once)
-
-    together = voice.transcribe_speech(engine, three_windows, speech_language=None, on_segment=None)
-
-    alone = Scripted([("en", 0.3), ("fr", 0.9), ("cy", 0.99)])
-    assert together == voice.transcribe_speech(alone, three_windows, speech_language=None, on_segment=None)
-    assert engine.batches == batches
-
-
-def test_an_unsure_window_keeps_the_language(three_windows: Samples) -> None:
-    engine = Scripted([("en", 0.9), ("fr", 0.4), ("fr", 0.9)])
-
-    voice.transcribe_speech(engine, three_windows, speech_language=None, on_segment=None)
-
-    assert engine.heard == ["en", "en", "en"]
-
-
-def test_times_are_drawn_to_the_voice(three_windows: Samples) -> None:
-    engine = Scripted([])
-
-    transcript = voice.transcribe_speech(engine, three_windows, speech_language="en", on_segment=None)
-
-    assert [segment.text for segment in transcript.segments] == ["in en"] * 3
-    spans = voice.speech(three_windows)
-    for segment in transcript.segments:
-        start, end = segment.start * SAMPLE_RATE_HZ, segment.end * SAMPLE_RATE_HZ
-        assert any(abs(span.start - start) <= voice.EDGE_S * SAMPLE_RATE_HZ + 16 for span in spans)
-        assert any(abs(span.end - end) <= voice.EDGE_S * SAMPLE_RATE_HZ + 16 for span in spans)
-
-
-def test_nothing_of_a_later_window_is_decoded_before_it_is_wanted(three_windows: Samples) -> None:
-    engine = Scripted([])
-
-    class Stopped(Exception):
-        pass
-
-    def stop(segment: Segment) -> None:
-        raise Stopped
-
-    with pytest.raises(Stopped):
-        voice.transcribe_speech(engine, three_windows, speech_language="en", on_segment=stop)
-
-    assert engine.heard == ["en"]

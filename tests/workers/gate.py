@@ -1,7 +1,7 @@
 """The worker's engine and writer for tests: the fakes held at a gate: a folder in which the test makes files.
 
 Before segment N the engine writes `at-<pid>-<n>` there and waits for `open`; with `die` it kills its process
-instead, with `hang` it holds on for ever. The writer waits for `open-summary` in the same way.
+instead, before segment N alone with `die-at-<n>`. The writer waits for `open-summary` in the same way.
 """
 
 import os
@@ -31,6 +31,8 @@ class _Gate:
             return
         with (GATE / "transcribed").open("a") as ledger:
             ledger.write(f"{os.getpid()} {number}\n")
+        if (GATE / f"die-at-{number}").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
         wait(f"at-{os.getpid()}-{number}", "open")
 
 

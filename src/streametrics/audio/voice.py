@@ -1,4 +1,4 @@
-"""Where somebody speaks: finds the stretches of speech, and leads an engine over them.
+"""Where somebody speaks: finds the stretches of speech, and cuts them into what an engine hears.
 
 Whisper invents words for silence and noise ("Thank you."), so no engine ever hears a stretch without a voice.
 The stretches are joined into windows of at most 30 s, which is what Whisper hears at once, cut where nobody
@@ -7,7 +7,6 @@ speaks.
 
 import importlib.util
 import logging
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,8 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streametrics.errors import TranscriptionFailed
-from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
+from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +42,6 @@ THRESHOLD = 0.35
 NOISE_FLOOR = 1e-4
 #: The detector works on this much at once, which bounds its memory to about 150 MB.
 BLOCK_S = 600
-#: A later window changes the language only when it is this long, and this sure (the library's own bound).
-LANGUAGE_MIN_S = 5.0
-LANGUAGE_MIN_PROBABILITY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,53 +76,17 @@ class Engine(Protocol):
         """A Whisper language code and its probability, for each window."""
         ...
 
-    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
-        """Segments in order, each with its window's number, as soon as each is known.
+    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:
+        """Segments, each with its window's number, as soon as each is known; those of one window in order.
 
-        Times are in seconds from the beginning of the segment's window.
+        Times are in seconds from the beginning of the segment's window. None says that a window is heard to its end;
+        without it, each is when the pass is over.
         """
         ...
 
 
-def transcribe_speech(
-    engine: Engine, samples: Samples, *, speech_language: str | None, on_segment: OnSegment | None
-) -> Transcript:
-    """Lead `engine` over all speech in `samples` (16 kHz, mono, -1…1); times stay those of `samples`.
-
-    Without `speech_language` each window's language is detected, so a stream may change it; the transcript's
-    language is the one that was spoken longest. Raises TranscriptionFailed where the engine does not know
-    `speech_language`; whatever `on_segment` raises passes through.
-    """
-    if speech_language is not None and speech_language not in engine.known_languages:
-        raise TranscriptionFailed(f"The model '{engine.model}' does not know the language '{speech_language}'")
-    samples = _playable(samples)
-    segments: list[Segment] = []
-    spoken_s: Counter[str] = Counter()
-    language = speech_language
-    spans = speech(samples)
-    for batch in _batches(windows(spans, len(samples)), engine.windows_at_once):
-        heard = [_cut_out(samples, window, spans) for window in batch]
-        languages = [language or "en"] * len(batch)
-        if speech_language is None:
-            languages = _follow_languages(engine, heard, language)
-            language = languages[-1]
-        for number, part in engine.decode(heard, languages):
-            segment = _place(part, batch[number], spans, after_s=segments[-1].end if segments else 0.0)
-            if segment is None:
-                continue
-            segments.append(segment)
-            spoken_s[languages[number]] += len(segment.text)
-            if on_segment is not None:
-                on_segment(segment)
-    return Transcript(tuple(segments), spoken_s.most_common(1)[0][0] if spoken_s else None)
-
-
-def _batches(found: list[Span], size: int) -> Iterator[list[Span]]:
-    for first in range(0, len(found), size):
-        yield found[first : first + size]
-
-
-def _cut_out(samples: Samples, window: Span, spans: list[Span]) -> SpeechWindow:
+def cut_out(samples: Samples, window: Span, spans: list[Span]) -> SpeechWindow:
+    """A window of the samples, as an engine hears it."""
     voiced = max((min(span.end, window.end) for span in spans if span.start < window.end), default=window.end)
     return SpeechWindow(samples[window.start : window.end], (voiced - window.start) / SAMPLE_RATE_HZ)
 
@@ -185,17 +144,7 @@ def _may_join(window: Span, span: Span, length: int) -> bool:
     return silence <= LONG_SILENCE_S * SAMPLE_RATE_HZ and needed <= WINDOW_S * SAMPLE_RATE_HZ
 
 
-def _follow_languages(engine: Engine, heard: Sequence[SpeechWindow], language: str | None) -> list[str]:
-    """Each window's language: the one before it stays unless a window is long and sure enough to change it."""
-    followed: list[str] = []
-    for window, (code, probability) in zip(heard, engine.detect_languages(heard), strict=True):
-        sure = len(window.samples) >= LANGUAGE_MIN_S * SAMPLE_RATE_HZ and probability >= LANGUAGE_MIN_PROBABILITY
-        language = code if language is None or sure else language
-        followed.append(language)
-    return followed
-
-
-def _place(part: Segment, window: Span, spans: list[Span], *, after_s: float) -> Segment | None:
+def place(part: Segment, window: Span, spans: list[Span], *, after_s: float) -> Segment | None:
     """Put a window's segment into the whole sound.
 
     Whisper's times may point behind a window's end, and they take silence before and after words in: they are
@@ -217,8 +166,8 @@ def _place(part: Segment, window: Span, spans: list[Span], *, after_s: float) ->
     return Segment(round(start, 3), round(max(start, end_s), 3), text)
 
 
-def _playable(samples: Samples) -> Samples:
-    """Float WAV files may hold NaN and infinity, which would turn a whole window into nothing."""
+def playable(samples: Samples) -> Samples:
+    """Finite samples: float WAV files may hold NaN and infinity, which would turn a whole window into nothing."""
     samples = np.ascontiguousarray(samples, dtype=np.float32)
     if not np.isfinite(samples).all():
         samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)

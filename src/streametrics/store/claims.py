@@ -7,7 +7,7 @@ attempt it was made under, so that a worker that was thought dead cannot overwri
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, select, update
+from sqlalchemy import Connection, Row, Select, Table, func, select, update
 
 from streametrics.job import Claim, JobKind, JobState, Stage, WakeUp
 from streametrics.store.database import Database, now
@@ -47,26 +47,67 @@ class Claims:
         model_server_missing: what the worker saw just before, for those who ask after the job.
         """
         with self._database.write() as connection:
-            job = connection.execute(
-                select(jobs, (now() - jobs.c.received_at).label("waited_s"))
-                .where(jobs.c.task_id == task_id, jobs.c.not_before <= now())
-                .with_for_update()
-            ).one_or_none()
-            if job is None or job.state not in _CLAIMABLE[stage]:
-                return None
-            if stage is Stage.TRANSCRIBE and job.container == DECODED:
-                return self._claim_part(connection, job, worker)
-            if job.lease_until is not None:
-                return None
-            self._take(
-                connection,
-                jobs,
-                whole_row(task_id),
-                worker,
-                state=_CLAIMED[stage],
-                model_server_missing=model_server_missing,
-            )
-            return self._claim_of(job, stage, worker, attempt=job.attempt + 1, job_attempt=job.attempt + 1)
+            return self._claim(connection, task_id, stage, worker, model_server_missing=model_server_missing)
+
+    def claim_together(
+        self, task_id: str, stage: Stage, worker: str, *, most: int, model_server_missing: bool = False
+    ) -> list[Claim]:
+        """The same, and with a live chunk other chunks that wait, oldest first, `most` in all.
+
+        Only chunks that nobody has tried yet keep company: one that has killed its process takes no neighbours with
+        it a second time.
+        """
+        with self._database.write() as connection:
+            first = self._claim(connection, task_id, stage, worker, model_server_missing=model_server_missing)
+            if first is None:
+                return []
+            if first.kind is not JobKind.LIVE or first.tried or most <= 1:
+                return [first]
+            # Rows that another worker is just taking are passed over, so that two of them never wait for each other.
+            waiting = connection.execute(
+                self._waiting()
+                .where(
+                    jobs.c.state.in_(_CLAIMABLE[stage]),
+                    jobs.c.kind == JobKind.LIVE,
+                    jobs.c.lease_until.is_(None),
+                    jobs.c.tries == 0,
+                )
+                .order_by(jobs.c.received_at, jobs.c.task_id)
+                .limit(most - 1)
+                .with_for_update(skip_locked=True)
+            ).all()
+            joined = [self._take_job(connection, job, stage, worker, model_server_missing) for job in waiting]
+            return [first, *joined]
+
+    def _claim(
+        self, connection: Connection, task_id: str, stage: Stage, worker: str, *, model_server_missing: bool
+    ) -> Claim | None:
+        job = connection.execute(self._waiting().where(jobs.c.task_id == task_id).with_for_update()).one_or_none()
+        if job is None or job.state not in _CLAIMABLE[stage]:
+            return None
+        if stage is Stage.TRANSCRIBE and job.container == DECODED:
+            return self._claim_part(connection, job, worker)
+        if job.lease_until is not None:
+            return None
+        return self._take_job(connection, job, stage, worker, model_server_missing)
+
+    def _waiting(self) -> Select[Any]:
+        """Rows whose time has come, and how long ago each was accepted."""
+        waited_s = (now() - jobs.c.received_at).label("waited_s")
+        return select(jobs, waited_s).where(jobs.c.not_before <= now())
+
+    def _take_job(
+        self, connection: Connection, job: Row[Any], stage: Stage, worker: str, model_server_missing: bool
+    ) -> Claim:
+        self._take(
+            connection,
+            jobs,
+            whole_row(job.task_id),
+            worker,
+            state=_CLAIMED[stage],
+            model_server_missing=model_server_missing,
+        )
+        return self._claim_of(job, stage, worker, attempt=job.attempt + 1, job_attempt=job.attempt + 1)
 
     def _claim_part(self, connection: Connection, job: Row[Any], worker: str) -> Claim | None:
         part = connection.execute(
@@ -129,6 +170,7 @@ class Claims:
             end_s=part.end_s if part else 0.0,
             transcript=job.transcript,
             warnings=warnings_of(job),
+            tried=(job if part is None else part).tries > 0,
         )
 
     def renew(self, claim: Claim) -> bool:

@@ -1,11 +1,20 @@
 """An engine without a model, for tests: one word for each second of sound, always the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
+from streametrics.transcriber import (
+    SAMPLE_RATE_HZ,
+    OnSegment,
+    Outcome,
+    Samples,
+    Segment,
+    Sound,
+    Transcript,
+    one_by_one,
+)
 
 #: Root mean square below which a second counts as silent; the least sound that counts, in seconds.
 SILENT_BELOW = 1e-3
@@ -20,6 +29,8 @@ class FakeTranscriber:
 
     engine = "fake"
     precision = "none"
+    #: It gains nothing by it, but what is to be tested of sounds that are taken together can be tested with it.
+    sounds_at_once = 8
 
     def __init__(self, *, model: str = "fake", before_segment: Callable[[int], None] | None = None) -> None:
         self.model = model
@@ -41,6 +52,9 @@ class FakeTranscriber:
             if on_segment is not None:
                 on_segment(segments[-1])
         return Transcript(tuple(segments), (speech_language or "en") if segments else None)
+
+    def transcribe_together(self, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+        return one_by_one(self, sounds)
 
 
 def _level(samples: Samples) -> float:

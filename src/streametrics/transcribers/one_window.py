@@ -1,23 +1,31 @@
 """What the libraries' own engines share: they hear one window at a time."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from streametrics.audio.voice import SpeechWindow, transcribe_speech
-from streametrics.transcriber import OnSegment, Samples, Segment, Transcript
+from streametrics.audio.hearing import transcribe_speech, transcribe_together
+from streametrics.audio.voice import SpeechWindow
+from streametrics.transcriber import OnSegment, Outcome, Samples, Segment, Sound, Transcript
 
 
 class OneWindowAtATime(ABC):
     """A `voice.Engine` and a `Transcriber` over two methods for one window."""
 
     windows_at_once = 1
+    #: Several taken at once would wait for each other here, while another worker might hear them.
+    sounds_at_once = 1
+    engine: str
     model: str
+    precision: str
     known_languages: Sequence[str]
 
     def transcribe(
         self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
     ) -> Transcript:
         return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
+
+    def transcribe_together(self, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+        return transcribe_together(self, sounds)
 
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         """See `voice.Engine`."""

@@ -5,7 +5,7 @@ Why it is fast, and what was tried, is in docs/decisions/0012.
 
 import pickle
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -14,9 +14,18 @@ import torch
 import whisper
 from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
 
-from streametrics.audio.voice import SpeechWindow, transcribe_speech
+from streametrics.audio.hearing import transcribe_speech, transcribe_together
+from streametrics.audio.voice import SpeechWindow
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Samples, Segment, Transcript
+from streametrics.transcriber import (
+    SAMPLE_RATE_HZ,
+    OnSegment,
+    Outcome,
+    Samples,
+    Segment,
+    Sound,
+    Transcript,
+)
 from streametrics.transcribers import processor
 from streametrics.transcribers.int8 import windows as listening
 from streametrics.transcribers.int8.decoder import Decoder
@@ -32,6 +41,7 @@ class Int8Whisper:
     engine = "openai-whisper-int8"
     #: More windows in a pass gain little: the encoder shares nothing, and the decoder's weights are shared by then.
     windows_at_once = 4
+    sounds_at_once = 1
 
     def __init__(self, file: Path, *, model: str, cpu_threads: int) -> None:
         self.model = model
@@ -63,6 +73,9 @@ class Int8Whisper:
         self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
     ) -> Transcript:
         return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
+
+    def transcribe_together(self, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+        return transcribe_together(self, sounds)
 
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         """See `voice.Engine`."""

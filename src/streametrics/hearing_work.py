@@ -1,0 +1,133 @@
+"""A worker's work on sound: an upload, one part of a recording, or several live chunks together."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from streametrics import pipeline
+from streametrics.attempt import Attempt
+from streametrics.audio.decoder import Decoder
+from streametrics.errors import AudioUnreadable, Interrupted
+from streametrics.job import Claim
+from streametrics.jobs import Jobs
+from streametrics.settings import Settings
+from streametrics.store.audio import AudioWriter
+from streametrics.transcriber import Sound, Transcriber, Transcript
+
+#: The share of a task's time after which it begins no further sound: what it has taken and not begun goes back to
+#: the queue, so that nothing times out for its neighbours' sake.
+TURN = 0.5
+
+#: Stores what was heard of one sound.
+Keep = Callable[[Transcript], None]
+
+
+class HearingWork:
+    """What a worker does with sound. Not thread-safe. clock: for tests; seconds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        jobs: Jobs,
+        *,
+        transcriber: Transcriber,
+        decoder: Decoder,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._jobs = jobs
+        self._transcriber = transcriber
+        self._decoder = decoder
+        self._clock = clock
+
+    @property
+    def at_once(self) -> int:
+        """Live chunks that are worth taking together."""
+        return min(self._settings.live_batch_max, self._transcriber.sounds_at_once)
+
+    def hear(self, attempts: Sequence[Attempt]) -> None:
+        """Do what these attempts have claimed, first things first; each is ended as soon as its words are stored."""
+        asked: list[tuple[Attempt, Keep]] = []
+        for number, outcome in self._transcriber.transcribe_together(self._sounds(attempts, asked)):
+            attempt, keep = asked[number]
+            with attempt.step():
+                if isinstance(outcome, Exception):
+                    raise outcome
+                keep(outcome)
+                attempt.end()
+
+    def _sounds(self, attempts: Sequence[Attempt], asked: list[tuple[Attempt, Keep]]) -> Iterator[Sound]:
+        """What there is to hear, each decoded when its turn comes; notes in `asked` who asked for it."""
+        turn_ends_at = self._clock() + TURN * self._settings.task_soft_time_limit_s
+        for attempt in attempts:
+            if not attempt.is_open:
+                continue
+            if attempt is not attempts[0] and self._clock() >= turn_ends_at:
+                attempt.end(Interrupted())
+                continue
+            prepared: tuple[Sound, Keep] | None = None
+            with attempt.step():
+                attempt.reporter.check()
+                prepared = self._prepare(attempt)
+                if prepared is None:
+                    attempt.end()
+            if prepared is not None:
+                sound, keep = prepared
+                asked.append((attempt, keep))
+                yield sound
+
+    def _prepare(self, attempt: Attempt) -> tuple[Sound, Keep] | None:
+        """The sound of a claim and what stores its words; None where it was not for this worker to hear."""
+        claim = attempt.claim
+        assert claim.audio_key is not None
+        try:
+            with self._jobs.audio.local_path(claim.audio_key) as path:
+                if claim.part_index is None:
+                    return self._decode(attempt, path)
+                sound = pipeline.part(path, claim.start_s, claim.end_s, claim.request, reporter=attempt.reporter)
+                return sound, lambda heard: self._jobs.store_part(claim, pipeline.as_stored(heard))
+        except FileNotFoundError as error:
+            raise AudioUnreadable("The stored audio is gone: send it again.") from error
+
+    def _decode(self, attempt: Attempt, path: Path) -> tuple[Sound, Keep] | None:
+        claim, sinks = attempt.claim, list[AudioWriter]()
+        assert claim.container is not None
+        with ExitStack() as stack:
+
+            def open_sink() -> AudioWriter:
+                sinks.append(self._jobs.audio.writer())
+                stack.callback(sinks[0].discard)
+                return sinks[0]
+
+            decoded = pipeline.decode(
+                path,
+                claim.container,
+                kind=claim.kind,
+                settings=self._settings,
+                decoder=self._decoder,
+                open_sink=open_sink,
+                reporter=attempt.reporter,
+            )
+            match decoded:
+                case pipeline.Decoded():
+                    sound = pipeline.sound(decoded.samples, claim.request, reporter=attempt.reporter)
+                    return sound, self._keep(claim, decoded)
+                case pipeline.Cut():
+                    self._jobs.store_parts(
+                        claim,
+                        audio_key=sinks[0].commit(),
+                        audio_s=decoded.audio_s,
+                        bounds_s=decoded.bounds_s,
+                        warnings=decoded.warnings,
+                    )
+                case pipeline.BelongsElsewhere():
+                    self._jobs.reroute(claim, decoded.kind)
+        return None
+
+    def _keep(self, claim: Claim, decoded: pipeline.Decoded) -> Keep:
+        # Not the samples: they would stay in memory as long as this does.
+        audio_s, warnings = decoded.audio_s, decoded.warnings
+        return lambda heard: self._jobs.store_transcript(
+            claim, pipeline.as_stored(heard), audio_s=audio_s, warnings=warnings
+        )

@@ -1,0 +1,132 @@
+"""Live chunks that wait are taken together, and each of them ends by itself, whatever becomes of the others."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from tests.media import plain_wav, tone
+from tests.stack import Stack, until
+
+GATED = "tests.workers.gated"
+CHUNK = plain_wav(tone(3.0, 16_000), 16_000)
+LONGER_CHUNK = plain_wav(tone(6.0, 16_000), 16_000)
+WITHOUT_SOUND = plain_wav(tone(0.0, 16_000), 16_000)
+WORDS = "word0 word1 word2"
+
+
+def claimed(stack: Stack) -> list[tuple[str, int]]:
+    """Each claim on sound in the log, in order: the job's id, and how many were taken at once."""
+    found = re.findall(r"job=(\S+) event=claimed stage=transcribe .*together=(\d+)", stack.log())
+    return [(task_id, int(together)) for task_id, together in found]
+
+
+def wait_at_gate(stack: Stack) -> int:
+    """The process id of the engine that waits before a job's first segment."""
+    mark = until(lambda: next(stack.gate.glob("at-*-*"), None), within_s=60, what="an engine is at the gate")
+    return int(mark.name.split("-")[1])
+
+
+def start_worker(stack: Stack, *, queues: str = "live,long,summarise", pool: str = "solo", name: str = "all"):
+    (stack.gate / "open-summary").touch()
+    return stack.start_worker(app=GATED, queues=queues, pool=pool, name=name)
+
+
+def test_chunks_that_wait_are_taken_by_one_claim_and_their_own_messages_do_nothing(fresh: Stack) -> None:
+    fresh.start_api()
+    # Given chunks that wait, one of them without any sound, and a worker that comes later
+    waiting = [fresh.submit(CHUNK) for _ in range(3)]
+    mute = fresh.submit(WITHOUT_SOUND)
+    start_worker(fresh)
+    wait_at_gate(fresh)
+
+    # Expect all of them to be in work at once
+    assert sorted(claimed(fresh)) == sorted((task_id, 4) for task_id in [*waiting, mute])
+    assert {fresh.status(task_id)["status"] for task_id in waiting} == {"processing"}
+    (fresh.gate / "open").touch()
+    # And each to have its own end
+    assert [fresh.finished(task_id)["result"]["text"] for task_id in waiting] == [WORDS] * 3
+    failed = fresh.finished(mute)
+    assert (failed["status"], failed["code"]) == ("error", "audio_unreadable")
+    until(lambda: fresh.log().count("event=nothing_to_do stage=transcribe") >= 3, within_s=30, what="the messages")
+    assert len(claimed(fresh)) == 4
+    until(lambda: fresh.audio_files == [], within_s=10, what="their audio is deleted")
+
+
+def test_a_chunk_that_comes_alone_waits_for_nobody(fresh: Stack) -> None:
+    (fresh.gate / "open").touch()
+    fresh.start_api()
+    start_worker(fresh)
+
+    for _ in range(2):
+        assert fresh.finished(fresh.submit(CHUNK))["result"]["text"] == WORDS
+
+    assert [together for _, together in claimed(fresh)] == [1, 1]
+
+
+def test_taking_together_can_be_turned_off(fresh: Stack) -> None:
+    fresh.settings["LIVE_BATCH_MAX"] = "1"
+    (fresh.gate / "open").touch()
+    fresh.start_api()
+    waiting = [fresh.submit(CHUNK) for _ in range(3)]
+    start_worker(fresh)
+
+    assert [fresh.finished(task_id)["status"] for task_id in waiting] == ["done"] * 3
+    assert [together for _, together in claimed(fresh)] == [1, 1, 1]
+
+
+def test_chunks_of_a_killed_worker_come_back_and_are_heard_one_by_one(fresh: Stack) -> None:
+    fresh.start_api()
+    waiting = [fresh.submit(CHUNK) for _ in range(3)]
+    worker = start_worker(fresh, name="first")
+    wait_at_gate(fresh)
+
+    os.killpg(worker.pid, signal.SIGKILL)
+    (fresh.gate / "open").touch()
+    start_worker(fresh, name="second")
+
+    assert [fresh.finished(task_id)["result"]["text"] for task_id in waiting] == [WORDS] * 3
+    assert sorted(together for _, together in claimed(fresh)) == [1, 1, 1, 3, 3, 3]
+
+
+def test_a_chunk_that_kills_its_process_takes_its_neighbours_with_it_once(fresh: Stack) -> None:
+    (fresh.gate / "open").touch()
+    # Given a chunk that is poison where it is longer than the others
+    (fresh.gate / "die-at-4").touch()
+    fresh.start_api()
+    poison = fresh.submit(LONGER_CHUNK)
+    neighbours = [fresh.submit(CHUNK) for _ in range(2)]
+    start_worker(fresh, queues="live,long", pool="prefork", name="hears")
+    fresh.start_worker(name="writes", queues="summarise", pool="threads")
+
+    assert [fresh.finished(task_id, within_s=180)["status"] for task_id in neighbours] == ["done"] * 2
+    failed = fresh.finished(poison, within_s=180)
+    assert (failed["status"], failed["code"]) == ("error", "worker_lost")
+    tries = [together for task_id, together in claimed(fresh) if task_id == poison]
+    assert tries == [3, 1, 1]
+
+
+@pytest.mark.parametrize("pool", ["prefork", "solo"])
+def test_a_worker_that_is_made_to_stop_gives_all_of_them_back(fresh: Stack, pool: str) -> None:
+    fresh.settings["LEASE_S"] = "600"  # so that the keeper has no hand in it
+    fresh.start_api()
+    waiting = [fresh.submit(CHUNK) for _ in range(3)]
+    worker = start_worker(fresh, queues="live,long", pool=pool, name="first")
+    wait_at_gate(fresh)
+
+    worker.terminate()
+    until(lambda: "arm shutdown" in fresh.log(), within_s=30, what="it heard")
+    if pool == "prefork":
+        worker.send_signal(signal.SIGQUIT)
+    else:
+        # Its own thread hears of it, and it stops at its next segment.
+        (fresh.gate / "open").touch()
+    worker.wait(timeout=60)
+    assert {fresh.status(task_id)["status"] for task_id in waiting} <= {"pending", "processing"}
+    (fresh.gate / "open").touch()
+    start_worker(fresh, name="second")
+
+    assert [fresh.finished(task_id)["result"]["text"] for task_id in waiting] == [WORDS] * 3
+    # No try was counted, so they may be taken together once more
+    assert sorted(claimed(fresh)) == sorted((task_id, 3) for task_id in waiting * 2)
