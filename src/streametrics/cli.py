@@ -171,6 +171,7 @@ def _api(options: argparse.Namespace) -> int:
         port=settings.port,
         log_config=None,  # uvicorn's own would print every poll
         access_log=False,
+        proxy_headers=False,  # anybody on this machine could send them
         server_header=False,
         timeout_graceful_shutdown=API_GRACE_S,
     )

@@ -70,6 +70,30 @@ def test_other_names_are_refused(host: str) -> None:
     assert answer(host=host) == 403
 
 
+def test_a_websocket_is_refused_like_a_request() -> None:
+    # No route of ours speaks it yet; the guard must not be what is missing when one does
+    def answered(origin: bytes) -> str:
+        sent: list[dict[str, Any]] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "websocket.accept"})
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            return {"type": "websocket.connect"}
+
+        headers = [(b"host", b"localhost"), (b"origin", origin)]
+        scope = {"type": "websocket", "path": "/", "server": ("127.0.0.1", 5000), "headers": headers}
+        settings = Settings(_env_file=None)
+        asyncio.run(Guard(app, settings, Keyring("", list))(scope, receive, send))
+        return str(sent[0]["type"])
+
+    assert answered(b"https://evil.example") == "websocket.close"
+    assert answered(b"http://localhost") == "websocket.accept"
+
+
 def test_names_in_the_settings_are_served() -> None:
     assert answer(host="streams.example:5000") == 200
 
