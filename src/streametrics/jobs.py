@@ -44,13 +44,13 @@ class Jobs:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.database = Database(settings.effective_database_url)
+        self.live = Live(settings.effective_redis_url)
+        self.database = Database(settings.effective_database_url, on_change=self.live.touch)
         self.records = JobRecords(self.database)
         self.waiting = Waiting(self.database)
         self.claims = Claims(self.database, lease_s=settings.lease_s, deadline_s=settings.task_time_limit_s)
         self._checkpoints = Checkpoints(self.database)
         self.audio = AudioStore(settings.data_dir / "audio")
-        self.live = Live(settings.effective_redis_url)
         self.queue = Queue(settings)
 
     def close(self) -> None:
@@ -84,13 +84,21 @@ class Jobs:
 
     def status(self, task_id: str, caller: Caller = LOCAL) -> JobStatus:
         """Where a job stands. Raises JobUnknown, JobExpired."""
+        return self.look(task_id, caller)[1]
+
+    def look(self, task_id: str, caller: Caller = LOCAL, *, queue_answers: bool = True) -> tuple[JobRecord, JobStatus]:
+        """A job's row, and where it stands. Raises JobUnknown, JobExpired.
+
+        queue_answers: False where the caller knows that it does not, and that asking it costs a second.
+        """
         record = self._record(task_id, caller)
         waiting = record.state is JobState.QUEUED
-        snapshot = None if waiting or record.state.is_final else self.live.snapshot(task_id)
-        status = _status(record, snapshot)
-        if record.kind is JobKind.LIVE or waiting or record.state.is_final:
-            return status
-        return replace(status, notes=tuple(asdict(note) for note in self.notes(task_id).timed()))
+        if waiting or record.state.is_final:
+            return record, _status(record, None)
+        status = _status(record, self.live.snapshot(task_id) if queue_answers else None)
+        if record.kind is JobKind.LONG:
+            status = replace(status, notes=tuple(asdict(note) for note in self.notes(task_id).timed()))
+        return record, status
 
     def redo(
         self,

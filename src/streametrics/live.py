@@ -6,6 +6,8 @@ line in the log here, never an error of a job.
 
 import json
 import logging
+import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +25,13 @@ MAX_EVENTS = 500
 _DATABASE_ID = "streametrics:database_id"
 _WORKERS = "streametrics:worker:"
 
+#: Part of every job's stamp: a write that may have changed any of them needs one key.
+EVERY_JOB_STAMP = "streametrics:jobs:stamp"
+
 #: Order of the states within one job; a snapshot never goes back.
 _RANK = {state: rank for rank, state in enumerate(JobState)}
 
-#: Writes event and snapshot together, and only if they are news: an older attempt is refused, and per cent
+#: Writes event, snapshot and stamp together, and only if they are news: an older attempt is refused, and per cent
 #: never falls, whichever of a recording's workers reports last. Event ids are `<attempt>-<sequence>`.
 _PUBLISH = """
 local old = redis.call('HMGET', KEYS[2], 'attempt', 'rank', 'progress', 'seq')
@@ -43,6 +48,7 @@ redis.call('EXPIRE', KEYS[2], ARGV[5])
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[6], attempt .. '-' .. seq,
            'state', ARGV[7], 'progress', progress)
 redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('SET', KEYS[3], ARGV[8], 'EX', ARGV[5])
 return seq
 """
 
@@ -80,7 +86,7 @@ class Live:
         )
         try:
             self._publish(
-                keys=[_events_key(task_id), _snapshot_key(task_id)],
+                keys=[_events_key(task_id), _snapshot_key(task_id), stamp_key(task_id)],
                 args=[
                     attempt,
                     _RANK[snapshot.state],
@@ -89,6 +95,7 @@ class Live:
                     EXPIRES_S,
                     MAX_EVENTS,
                     snapshot.state,
+                    new_stamp(),
                 ],
             )
         except redis.RedisError as error:
@@ -118,6 +125,22 @@ class Live:
             self._redis.delete(_events_key(task_id), _snapshot_key(task_id))
         except redis.RedisError as error:
             logger.warning("snapshot not dropped, it expires by itself: %s", error)
+
+    def touch(self, task_ids: Collection[str] | None) -> None:
+        """Give these jobs (None: all of them) a new stamp, after their rows were written.
+
+        Whoever keeps an answer under the old stamp reads anew. A touch that gets lost makes that later, for nothing
+        is kept for long.
+        """
+        keys = [EVERY_JOB_STAMP] if task_ids is None else [stamp_key(task_id) for task_id in task_ids]
+        expires_s = None if task_ids is None else EXPIRES_S
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            for key in keys:
+                pipeline.set(key, new_stamp(), ex=expires_s)
+            pipeline.execute()
+        except redis.RedisError as error:
+            logger.warning("stamp not changed: %s", error)
 
     def answers(self) -> bool:
         """Whether Redis answers now."""
@@ -184,6 +207,16 @@ class Live:
 
     def close(self) -> None:
         self._redis.close()
+
+
+def new_stamp() -> str:
+    """Never used before, not even by a Redis that has lost its memory and begins to count anew."""
+    return secrets.token_hex(8)
+
+
+def stamp_key(task_id: str) -> str:
+    """Where a job's stamp is kept: it is another one after each change of what is told of the job."""
+    return f"streametrics:job:{{{task_id}}}:stamp"
 
 
 def _snapshot_key(task_id: str) -> str:

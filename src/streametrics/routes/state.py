@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from streametrics.caller import Caller
 from streametrics.health import Health
 from streametrics.jobs import Jobs
+from streametrics.statuses import Statuses
 from streametrics.uploads import UploadReceiver
 
 
@@ -16,6 +17,7 @@ class State:
     """The services behind the routes."""
 
     jobs: Jobs
+    statuses: Statuses
     uploads: UploadReceiver
     health: Health
 

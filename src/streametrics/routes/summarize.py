@@ -92,8 +92,3 @@ async def resummarize(task_id: str, request: Request, state: StateOf, caller: Ca
     with about_job(redone_id):
         logger.info("event=accepted_redo parent=%s", task_id)
     return JSONResponse({"task_id": redone_id})
-
-
-@router.get("/status/{task_id}", summary="Where a job stands, and its result")
-def status(task_id: str, state: StateOf, caller: CallerOf) -> JSONResponse:
-    return JSONResponse(state.jobs.status(task_id, caller).body(), headers={"Cache-Control": "no-store"})

@@ -1,17 +1,19 @@
 """The connection to the database: SQLite on a local disk, or PostgreSQL by address."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import ColumnElement, Connection, Engine, Float, create_engine, event
+from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Float, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.elements import ClauseElement
 
 from streametrics.errors import DatabaseUnavailable
+from streametrics.store.changes import Changes
 
 #: How long a writer waits for another one before it gives up, in seconds.
 BUSY_TIMEOUT_S = 5
@@ -36,17 +38,30 @@ def _now_postgresql(element: now, compiler: Any, **options: Any) -> str:  # noqa
     return "extract(epoch from clock_timestamp())::float8"
 
 
-class Database:
-    """One engine with short transactions; safe to share between threads, not between processes."""
+#: Hears which jobs have changed; None stands for all of them.
+OnChange = Callable[[frozenset[str] | None], None]
 
-    def __init__(self, url: str) -> None:
+
+class Database:
+    """One engine with short transactions; safe to share between threads, not between processes.
+
+    on_change: called after each transaction that changed jobs as those see them who ask. It must not raise.
+    """
+
+    def __init__(self, url: str, on_change: OnChange = lambda _: None) -> None:
         self.engine = open_engine(url)
+        self._on_change = on_change
+        event.listen(self.engine, "after_execute", _note_change)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that holds SQLite's write lock from its start, so that it cannot fail half-way."""
+        changes = Changes()
         with _translated(), self.engine.begin() as connection:
-            yield connection
+            yield connection.execution_options(streametrics_changes=changes)
+        # After the commit: told before it, somebody could read the old row and keep it as the new one.
+        if changes:
+            self._on_change(None if changes.every else frozenset(changes.task_ids))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -64,6 +79,19 @@ def _translated() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise DatabaseUnavailable from error
+
+
+def _note_change(
+    connection: Connection,
+    statement: ClauseElement,
+    many: object,
+    parameters: object,
+    options: object,
+    result: CursorResult[Any],
+) -> None:
+    changes: Changes | None = connection.get_execution_options().get("streametrics_changes")
+    if changes is not None:
+        changes.note(statement, result.context.compiled_parameters, result.rowcount)
 
 
 def open_engine(url: str) -> Engine:

@@ -23,6 +23,9 @@ def _lease_columns() -> list[Column[object]]:
     ]
 
 
+#: Their names: what is in them is told to nobody who asks after a job.
+LEASE_COLUMNS = frozenset(column.key for column in _lease_columns())
+
 jobs = Table(
     "jobs",
     metadata,

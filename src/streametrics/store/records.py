@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from streametrics.job import JobKind, JobRequest, JobState, Stage, WakeUp, Warn
 from streametrics.store.database import Database, now
@@ -11,6 +11,9 @@ from streametrics.store.models import facts, jobs, parts
 
 #: The container of a recording that is decoded and cut into parts: raw 16-bit mono samples at 16 kHz.
 DECODED = "s16le"
+
+#: Jobs that one statement of the keeper erases at most; the next round goes on.
+_AT_ONCE = 1000
 
 FINAL_STATES = (JobState.DONE, JobState.FAILED)
 
@@ -165,10 +168,11 @@ class JobRecords:
 
     def erase_expired(self, ttl_s: float) -> int:
         """Empty the rows whose result is older than `ttl_s`; they go on answering 'expired'."""
+        expired = [jobs.c.erased_at.is_(None), jobs.c.finished_at < now() - ttl_s]
         with self._database.write() as connection:
             return connection.execute(
                 update(jobs)
-                .where(jobs.c.erased_at.is_(None), jobs.c.finished_at < now() - ttl_s)
+                .where(jobs.c.task_id.in_(_some(connection, expired)), *expired)
                 .values(
                     erased_at=now(),
                     streamer="",
@@ -185,8 +189,9 @@ class JobRecords:
 
     def delete_tombstones(self, age_s: float) -> int:
         """Remove rows that were erased more than `age_s` ago; their ids are unknown from then on."""
+        old = [jobs.c.erased_at < now() - age_s]
         with self._database.write() as connection:
-            return connection.execute(delete(jobs).where(jobs.c.erased_at < now() - age_s)).rowcount
+            return connection.execute(delete(jobs).where(jobs.c.task_id.in_(_some(connection, old)), *old)).rowcount
 
     def overdue_wake_ups(self, after_s: float, limit: int) -> list[WakeUp]:
         """Work that nobody has taken though its wake-up was sent more than `after_s` ago; oldest first."""
@@ -230,6 +235,11 @@ class JobRecords:
         with self._database.write() as connection:
             for table in (jobs, parts):
                 connection.execute(update(table).where(table.c.task_id.in_(task_ids)).values(sent_at=now()))
+
+
+def _some(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[str]:
+    """The jobs that meet the conditions, by name: a write that names no job makes every kept answer old."""
+    return list(connection.execute(select(jobs.c.task_id).where(*conditions).limit(_AT_ONCE)).scalars())
 
 
 def stage_of(state: str) -> Stage:

@@ -1,0 +1,62 @@
+"""Finished answers in memory, each good for one stamp and for a while."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+#: What a kept answer costs beside its body, in bytes: objects, keys, the dictionary's slot.
+_OVERHEAD_BYTES = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One job's status as it goes over the wire.
+
+    stamp: which version of the job it tells of; None where that is not known. good_until: on the clock of the one
+    who made it; never after the result's expiry.
+    """
+
+    body: bytes
+    owner: str
+    is_final: bool
+    stamp: str | None
+    good_until: float
+
+
+class AnswerCache:
+    """The answers asked for most lately, up to so many bytes. For one thread."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[str, Answer] = OrderedDict()
+        self.size_bytes = 0
+
+    def get(self, task_id: str, stamp: str, now: float) -> Answer | None:
+        """The answer, where one is kept for this very stamp and is still good."""
+        answer = self._kept.get(task_id)
+        if answer is None or answer.stamp != stamp or now >= answer.good_until:
+            return None
+        self._kept.move_to_end(task_id)
+        return answer
+
+    def put(self, task_id: str, answer: Answer) -> None:
+        """Keep it in place of an older one; the ones not asked for the longest make room."""
+        self.drop(task_id)
+        self._kept[task_id] = answer
+        self.size_bytes += _cost(answer)
+        while self.size_bytes > self._max_bytes:
+            _, oldest = self._kept.popitem(last=False)
+            self.size_bytes -= _cost(oldest)
+
+    def drop(self, task_id: str) -> None:
+        """Keep none of this job."""
+        if (old := self._kept.pop(task_id, None)) is not None:
+            self.size_bytes -= _cost(old)
+
+    def clear(self) -> None:
+        """Keep none at all."""
+        self._kept.clear()
+        self.size_bytes = 0
+
+
+def _cost(answer: Answer) -> int:
+    return len(answer.body) + _OVERHEAD_BYTES
