@@ -1,4 +1,5 @@
-"""openai-whisper's weights and rules on a CPU, several times as fast: bfloat16 encoder, int8 decoder.
+"""openai-whisper's weights and rules on a CPU, several times as fast: bfloat16 encoder, float16 decoder, and a
+vocabulary that is searched in int8.
 
 Why it is fast, and what was tried, is in docs/decisions/0012.
 """
@@ -30,6 +31,7 @@ from streametrics.transcribers import processor
 from streametrics.transcribers.int8 import windows as listening
 from streametrics.transcribers.int8.decoder import Decoder
 from streametrics.transcribers.int8.encoder import Encoder
+from streametrics.transcribers.int8.linear import has_float16
 from streametrics.transcribers.int8.rules import Rules
 from streametrics.transcribers.int8.sampling import Sampler
 from streametrics.transcribers.int8.windows import Window
@@ -48,19 +50,20 @@ class Int8Whisper:
         self._threads = cpu_threads
         torch.set_num_threads(cpu_threads)
         dtype = _encoder_type()
-        self.precision = f"{'bfloat16' if dtype is torch.bfloat16 else 'float32'} and int8 on cpu"
+        self.precision = _precision(dtype)
         try:
             loaded = whisper.load_model(str(file), device="cpu")
         except (RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
             raise TranscriptionFailed(f"The Whisper model in {file} cannot be loaded: {error}") from error
         self._is_multilingual, self._count = loaded.is_multilingual, loaded.num_languages
         self._mels = loaded.dims.n_mels
-        with torch.inference_mode():
-            self._encoder, self._decoder = Encoder(loaded.encoder, dtype), Decoder(loaded.decoder, dtype)
         with warnings.catch_warnings():
             # The library forgets to close its vocabulary, once; where warnings are errors, that is one.
             warnings.simplefilter("ignore", ResourceWarning)
             tokenizer = self._tokenizer("en")
+        with torch.inference_mode():
+            self._encoder = Encoder(loaded.encoder, dtype)
+            self._decoder = Decoder(loaded.decoder, dtype, words=tokenizer.eot)
         assert tokenizer.no_speech is not None
         self.known_languages: Sequence[str] = tuple(tokenizer.all_language_codes) if self._is_multilingual else ("en",)
         rules = Rules(tokenizer, loaded.dims.n_vocab)
@@ -155,3 +158,10 @@ def _translated(sentence: str) -> Iterator[None]:
 def _encoder_type() -> torch.dtype:
     """bfloat16 where the processor multiplies it; elsewhere it would be slower than float32."""
     return torch.float32 if processor.flags().isdisjoint(("avx512_bf16", "amx_bf16")) else torch.bfloat16
+
+
+def _precision(encoder: torch.dtype) -> str:
+    """For people to read: what encoder and decoder multiply here."""
+    heard = "bfloat16" if encoder is torch.bfloat16 else "float32"
+    said = "float16" if has_float16() else "float32"
+    return f"{heard} encoder and {said} decoder on cpu"

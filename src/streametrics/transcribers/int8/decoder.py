@@ -10,7 +10,8 @@ import torch
 from torch.nn import functional
 from whisper.model import ResidualAttentionBlock, TextDecoder
 
-from streametrics.transcribers.int8.linear import Linear, linear
+from streametrics.transcribers.int8.linear import linear
+from streametrics.transcribers.int8.vocabulary import Vocabulary
 
 
 @dataclass(slots=True)
@@ -53,14 +54,17 @@ class _Block:
 
 
 class Decoder:
-    """Not thread-safe. `dtype`: of the features' keys and values, bfloat16 or float32."""
+    """Not thread-safe. `dtype`: of the features' keys and values, bfloat16 or float32.
 
-    def __init__(self, reference: TextDecoder, dtype: torch.dtype) -> None:
+    words: how many of the tokens are text; the others follow them.
+    """
+
+    def __init__(self, reference: TextDecoder, dtype: torch.dtype, *, words: int) -> None:
         self._embedding = reference.token_embedding.weight.float()
         self._positions = reference.positional_embedding.float()
         self._norm = (reference.ln.weight, reference.ln.bias)
         self._blocks = [_Block(block, dtype) for block in reference.blocks]
-        self._vocabulary: Linear = linear(reference.token_embedding.weight, None)
+        self._vocabulary = Vocabulary(self._embedding, words=words)
 
     def listen(self, features: torch.Tensor, positions: int) -> Memory:
         """Memory for rows of features, shape (rows, 1500, state), and at most so many tokens in each."""
