@@ -170,6 +170,8 @@ class Stack:
             "PORT": str(self.port),
             "WHISPER_ENGINE": "fake",
             "SUMMARIZER": "fake",
+            # Tests let chunks wait for a worker that they start late, on a machine that may be slow.
+            "MAX_LIVE_WAIT_S": "600",
             "TEST_GATE": str(self.gate),
             "PYTHONPATH": str(Path(__file__).parent.parent),
             **self.settings,

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from streametrics import __version__, summarizers
+from streametrics.admission import Admission
 from streametrics.board import Board
 from streametrics.errors import StreametricsError
 from streametrics.guard import Guard, allowed_origins
@@ -27,6 +28,7 @@ from streametrics.settings import Settings
 from streametrics.statuses import Statuses
 from streametrics.store.database import Database
 from streametrics.store.keys import KeyRecords
+from streametrics.store.waiting import Waiting
 from streametrics.uploads import UploadReceiver
 
 logger = logging.getLogger(__name__)
@@ -43,10 +45,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         jobs = Jobs(settings)
         await to_thread.run_sync(lambda: jobs.live.announce_database(jobs.records.database_id()))
         board = Board(settings.effective_redis_url)
+        admission = Admission(settings, Waiting(jobs.database).by_queue, jobs.audio.free_bytes)
         app.state.streametrics = State(
             jobs=jobs,
             statuses=Statuses(jobs, board),
-            uploads=UploadReceiver(settings, jobs.audio),
+            uploads=UploadReceiver(settings, jobs.audio, admission),
+            admission=admission,
             health=Health(jobs, summarizers.create(settings)),
         )
         keeper = Keeper(jobs)

@@ -19,8 +19,8 @@ from streametrics.errors import StreametricsError, SummarizerError, SummaryUnusa
 from streametrics.settings import Settings
 from streametrics.start import embedded_queue, readiness, safety
 
-#: Less free space than this is worth a word, and stops uploads, in bytes.
-LOW_DISK_BYTES, FULL_DISK_BYTES = 2_000_000_000, 500_000_000
+#: Less free space than this above what uploads leave free is worth a word, in bytes.
+LOW_DISK_BYTES = 1_500_000_000
 #: The sound that the decoder is tried with, in seconds.
 PROBE_S = 0.5
 #: How long the model may take for a word, in seconds: it is in memory, and may be busy with another's summary.
@@ -126,8 +126,9 @@ def disk(settings: Settings) -> Check:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     detail = f"{free / 1e9:,.1f} GB free for {safety.display(settings.data_dir)}"
-    if free < LOW_DISK_BYTES:
-        verdict = Verdict.FAIL if free < FULL_DISK_BYTES else Verdict.WARN
+    floor = settings.min_free_disk_mb * 1_000_000
+    if free < floor + LOW_DISK_BYTES:
+        verdict = Verdict.FAIL if free < floor else Verdict.WARN
         return Check("disk", verdict, detail, "free some space, or set DATA_DIR to a folder on a larger disk")
     return Check("disk", Verdict.OK, detail)
 

@@ -11,6 +11,7 @@ StreametricsError
 ├── Unauthorized              401
 ├── Forbidden                 403
 │   └── ScopeTooSmall         403  the key may not do this
+├── TooBusy                   429  too much is waiting or coming in
 ├── QueueUnavailable          503
 ├── DatabaseUnavailable       503
 ├── StorageFull               503
@@ -109,6 +110,13 @@ class KeyUnknown(StreametricsError):
     """There is no key of this name."""
 
     code = "key_unknown"
+
+
+class TooBusy(StreametricsError):
+    """The service has more to do than it can: try again in a few seconds."""
+
+    code, status = "too_busy", 429
+    headers = {"Retry-After": "10"}  # noqa: RUF012
 
 
 class QueueUnavailable(StreametricsError):

@@ -59,6 +59,15 @@ class Settings(BaseSettings):
     #: Length aimed at when a long recording is cut at silences, in seconds.
     part_target_s: PositiveFloat = 60
 
+    #: While a live chunk has waited for longer than this, in seconds, no upload is accepted.
+    max_live_wait_s: PositiveFloat = 30
+    #: Chunks, parts of recordings and summaries that may wait before no upload is accepted.
+    max_waiting: PositiveInt = 5000
+    #: Uploads that may come in at once, for each API process.
+    max_uploads: PositiveInt = 64
+    #: What uploads leave free on the disk of `data_dir`.
+    min_free_disk_mb: NonNegativeInt = 500
+
     whisper_model: str = "base"
     whisper_engine: EngineName = "auto"
 

@@ -14,7 +14,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from streametrics import languages
+from streametrics.admission import Admission
 from streametrics.audio.containers import HEAD_BYTES, guess_is_long, sniff
+from streametrics.disk_floor import Reservation
 from streametrics.errors import EmptyAudio, InvalidRequest, StreametricsError, UnsupportedAudio, UploadTooLarge
 from streametrics.job import JobKind, JobRequest
 from streametrics.settings import Settings
@@ -127,9 +129,10 @@ class _Form:
 class UploadReceiver:
     """Receives one upload. Memory stays at a few pieces, whatever the file's size."""
 
-    def __init__(self, settings: Settings, store: AudioStore) -> None:
+    def __init__(self, settings: Settings, store: AudioStore, admission: Admission) -> None:
         self._settings = settings
         self._store = store
+        self._admission = admission
 
     async def receive(
         self, content_type: str, content_length: int | None, body: AsyncIterator[bytes], *, waits: bool
@@ -137,26 +140,32 @@ class UploadReceiver:
         """Store the audio of a multipart body and check its fields.
 
         waits: the client asked for leave to send ('Expect: 100-continue'), so a refusal needs no draining.
-        Raises InvalidRequest, EmptyAudio, UnsupportedAudio, UploadTooLarge, StorageFull; nothing is left then.
+        Raises InvalidRequest, EmptyAudio, UnsupportedAudio, UploadTooLarge, TooBusy, StorageFull,
+        DatabaseUnavailable; nothing is left then.
         """
         try:
             parser, form = self._parser(content_type)
             if content_length is not None and content_length > self._settings.max_upload_bytes + _FORM_OVERHEAD_BYTES:
                 raise self._too_large()
+            await self._admission.check_upload()
+            with self._admission.upload(content_length) as space:
+                waits = False  # it has leave to send now
+                return await self._store_upload(parser, form, body, space)
         except StreametricsError:
             if not waits:
                 await _drain(body)
             raise
+
+    async def _store_upload(
+        self, parser: MultipartParser, form: _Form, body: AsyncIterator[bytes], space: Reservation
+    ) -> Upload:
         writer = await to_thread.run_sync(self._store.writer)
         try:
-            file = _IncomingFile(writer, self._settings.max_upload_bytes, self._too_large)
+            file = _IncomingFile(writer, space, self._settings.max_upload_bytes, self._too_large)
             async for chunk in body:
                 _feed(parser, chunk)
                 await file.take(form.file_bytes)
             return await self._finish(form, file, writer)
-        except StreametricsError:
-            await _drain(body)
-            raise
         finally:
             # Harmless once the file is committed; also when the client has gone away.
             writer.discard()
@@ -196,8 +205,15 @@ class UploadReceiver:
 class _IncomingFile:
     """The file's bytes on their way to the store, judged as soon as enough of them are there."""
 
-    def __init__(self, writer: AudioWriter, limit_bytes: int, too_large: Callable[[], UploadTooLarge]) -> None:
+    def __init__(
+        self,
+        writer: AudioWriter,
+        space: Reservation,
+        limit_bytes: int,
+        too_large: Callable[[], UploadTooLarge],
+    ) -> None:
         self._writer = writer
+        self._space = space
         self._limit_bytes = limit_bytes
         self._too_large = too_large
         self._pending = bytearray()
@@ -225,7 +241,12 @@ class _IncomingFile:
     async def flush(self) -> None:
         """Write what is pending."""
         pending, self._pending = bytes(self._pending), bytearray()
-        await to_thread.run_sync(self._writer.write, pending)
+
+        def write() -> None:
+            with self._space.writing(len(pending)):
+                self._writer.write(pending)
+
+        await to_thread.run_sync(write)
 
     def container(self) -> str:
         """The name of FFmpeg's demuxer for this file, by its first bytes. Raises UnsupportedAudio."""

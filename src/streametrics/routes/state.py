@@ -5,6 +5,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from streametrics.admission import Admission
 from streametrics.caller import Caller
 from streametrics.health import Health
 from streametrics.jobs import Jobs
@@ -19,6 +20,7 @@ class State:
     jobs: Jobs
     statuses: Statuses
     uploads: UploadReceiver
+    admission: Admission
     health: Health
 
 

@@ -77,6 +77,7 @@ async def submit(request: Request, state: StateOf, caller: CallerOf) -> JSONResp
     openapi_extra=_redo_schema(),
 )
 async def resummarize(task_id: str, request: Request, state: StateOf, caller: CallerOf) -> JSONResponse:
+    await state.admission.check_waiting()
     asked = await redo_request(request.headers.get("content-type", ""), request.stream())
 
     def redo() -> str:

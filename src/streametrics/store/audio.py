@@ -1,6 +1,7 @@
 """The audio store: sound by key, in a folder. Nothing outside this file knows where a key lies."""
 
 import errno
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -54,6 +55,10 @@ class AudioStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def free_bytes(self) -> int:
+        """What is left of the disk that the sound lies on."""
+        return shutil.disk_usage(self._folder).free
 
     def writer(self) -> AudioWriter:
         """Begin a new file under a fresh key."""
