@@ -17,7 +17,7 @@ HOMES = {
     "fastapi": ["app", "routes.*"],
     "starlette": ["app", "guard", "key_guard", "rendering", "uploads", "routes.*"],
     "python_multipart": ["uploads"],
-    "uvicorn": ["cli"],
+    "uvicorn": ["cli", "http_protocol"],
     "celery": ["celery_app", "queue", "tasks.*"],
     "kombu": ["queue"],
     "billiard": ["tasks.*"],

@@ -156,6 +156,7 @@ def _api(options: argparse.Namespace) -> int:
     import uvicorn
 
     from streametrics import logs
+    from streametrics.http_protocol import StrictProtocol
     from streametrics.start.processes import API_GRACE_S
     from streametrics.store import database
 
@@ -171,7 +172,7 @@ def _api(options: argparse.Namespace) -> int:
         port=settings.port,
         # By name, so that a start without them fails instead of being half as fast.
         loop="asyncio" if sys.platform == "win32" else "uvloop",
-        http="httptools",
+        http=StrictProtocol,
         log_config=None,  # uvicorn's own would print every poll
         access_log=False,
         proxy_headers=False,  # anybody on this machine could send them
