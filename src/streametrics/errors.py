@@ -16,7 +16,7 @@ StreametricsError
 ├── DatabaseUnavailable       503
 ├── StorageFull               503
 ├── JobFailed                 (the end of a job, not of a request)
-│   ├── AudioUnreadable, AudioTooLong, TimedOut, WorkerLost
+│   ├── AudioUnreadable, AudioTooLong, TimedOut, WorkerLost, JobCancelled
 │   ├── TranscriptionFailed, InternalError
 │   └── SummarizerError       what a model server can do wrong
 │       ├── SummarizerUnavailable, SummarizerTimeout, SummarizerBusy   (may pass: tried again)
@@ -72,7 +72,7 @@ class JobUnknown(StreametricsError):
 
 
 class JobExpired(StreametricsError):
-    """This job's result has expired and was erased: send the audio again."""
+    """This job's result was erased, because it expired or was deleted: send the audio again."""
 
     code, status = "job_expired", 410
 
@@ -168,6 +168,12 @@ class WorkerLost(JobFailed):
     """The worker died three times while it was on this job; the audio may be what kills it."""
 
     code = "worker_lost"
+
+
+class JobCancelled(JobFailed):
+    """The job was cancelled, and what was known of it is deleted."""
+
+    code = "cancelled"
 
 
 class TranscriptionFailed(JobFailed):

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from streametrics.caller import LOCAL, LOCAL_OWNER, Caller, may_see
-from streametrics.errors import JobExpired, JobFailed, JobNotReady, JobUnknown, QueueUnavailable
+from streametrics.errors import JobExpired, JobFailed, JobNotReady, JobUnknown, QueueUnavailable, StaleAttempt
 from streametrics.job import (
     SUMMARIZING_FROM,
     TRANSCRIBED_AT,
@@ -29,6 +29,7 @@ from streametrics.store.audio import AudioStore
 from streametrics.store.checkpoints import Checkpoints
 from streametrics.store.claims import Claims
 from streametrics.store.database import Database
+from streametrics.store.erasure import Erasure
 from streametrics.store.notes import JobNotes
 from streametrics.store.records import JobRecord, JobRecords
 from streametrics.store.waiting import Waiting
@@ -50,6 +51,7 @@ class Jobs:
         self.waiting = Waiting(self.database)
         self.claims = Claims(self.database, lease_s=settings.lease_s, deadline_s=settings.task_time_limit_s)
         self._checkpoints = Checkpoints(self.database)
+        self._erasure = Erasure(self.database)
         self.audio = AudioStore(settings.data_dir / "audio")
         self.queue = Queue(settings)
 
@@ -135,6 +137,22 @@ class Jobs:
             raise
         return redone_id
 
+    def cancel(self, task_id: str, caller: Caller = LOCAL) -> None:
+        """Stop an unfinished job, which then ends as cancelled; erase a finished one, which is expired from then on.
+
+        Harmless on a job that is cancelled or erased already. Raises JobUnknown.
+        """
+        record = self.records.get(task_id)
+        if record is None or not may_see(caller, record.owner):
+            raise JobUnknown
+        erased = self._erasure.erase(task_id)
+        if erased.was_stopped:
+            self.live.cancel(task_id)
+            self._delete_audio(erased.audio_key)
+            logger.info("event=cancelled")
+        elif erased.was_erased:
+            logger.info("event=erased")
+
     def _record(self, task_id: str, caller: Caller) -> JobRecord:
         record = self.records.get(task_id)
         if record is None or not may_see(caller, record.owner):
@@ -160,6 +178,10 @@ class Jobs:
         """Say where the job stands; may be lost."""
         self.live.publish(claim.task_id, claim.job_attempt, snapshot)
 
+    def is_cancelled(self, task_id: str) -> bool:
+        """Whether nobody wants this job any more; cheap, and may say no where it is yes."""
+        return self.live.is_cancelled(task_id)
+
     def finished_parts(self, task_id: str) -> list[tuple[float, float, dict[str, Any]]]:
         """Start, end and transcript of each part that is done."""
         return self.records.finished_parts(task_id)
@@ -179,9 +201,13 @@ class Jobs:
         warnings: tuple[Warn, ...],
     ) -> None:
         """The recording is decoded: its samples replace the upload, and its parts can be worked on."""
-        wake_ups = self._checkpoints.store_parts(
-            claim, audio_key=audio_key, audio_s=audio_s, bounds_s=bounds_s, warnings=warnings
-        )
+        try:
+            wake_ups = self._checkpoints.store_parts(
+                claim, audio_key=audio_key, audio_s=audio_s, bounds_s=bounds_s, warnings=warnings
+            )
+        except StaleAttempt:
+            self._delete_audio(audio_key)
+            raise
         self._delete_audio(claim.audio_key)
         for wake_up in wake_ups:
             self.wake(wake_up)

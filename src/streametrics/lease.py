@@ -162,7 +162,7 @@ class Lease:
     # The lease's part
 
     def _keep(self) -> None:
-        """Renew the lease until it is released, and tell what waits."""
+        """Renew the lease until it is released, tell what waits, and notice that the job is cancelled."""
         interval_s = self._jobs.settings.lease_s * 0.3
         renew_at = time.monotonic() + interval_s
         while not self._released.wait(min(interval_s, REPORT_INTERVAL_S)):
@@ -174,6 +174,10 @@ class Lease:
                 renew_at = now + interval_s
                 if not self._renew():
                     return
+            if self._jobs.is_cancelled(self._claim.task_id):
+                logger.info("event=told_to_stop")
+                self._lost.set()
+                return
             with self._telling:
                 if self._is_due():
                     self._tell_the_last()
@@ -186,7 +190,7 @@ class Lease:
         except StreametricsError as error:
             logger.warning("lease not renewed, trying again: %s", error)
             return True
-        logger.warning("lease lost: another attempt has the job")
+        logger.warning("lease lost: another attempt has the job, or it has ended")
         self._lost.set()
         return False
 

@@ -32,8 +32,10 @@ EVERY_JOB_STAMP = "streametrics:jobs:stamp"
 _RANK = {state: rank for rank, state in enumerate(JobState)}
 
 #: Writes event, snapshot and stamp together, and only if they are news: an older attempt is refused, and per cent
-#: never falls, whichever of a recording's workers reports last. Event ids are `<attempt>-<sequence>`.
+#: never falls, whichever of a recording's workers reports last. Of a cancelled job nothing is kept, for its worker
+#: may still be talking. Event ids are `<attempt>-<sequence>`.
 _PUBLISH = """
+if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
 local old = redis.call('HMGET', KEYS[2], 'attempt', 'rank', 'progress', 'seq')
 local attempt, rank, progress = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local seq = 1
@@ -86,7 +88,7 @@ class Live:
         )
         try:
             self._publish(
-                keys=[_events_key(task_id), _snapshot_key(task_id), stamp_key(task_id)],
+                keys=[_events_key(task_id), _snapshot_key(task_id), stamp_key(task_id), _cancelled_key(task_id)],
                 args=[
                     attempt,
                     _RANK[snapshot.state],
@@ -141,6 +143,26 @@ class Live:
             pipeline.execute()
         except redis.RedisError as error:
             logger.warning("stamp not changed: %s", error)
+
+    def cancel(self, task_id: str) -> None:
+        """Tell whoever works on this job to stop, and drop what is known of it.
+
+        Only a hint: without Redis they learn it from the row, when they renew their lease.
+        """
+        try:
+            pipeline = self._redis.pipeline()
+            pipeline.set(_cancelled_key(task_id), 1, ex=EXPIRES_S)
+            pipeline.delete(_events_key(task_id), _snapshot_key(task_id))
+            pipeline.execute()
+        except redis.RedisError as error:
+            logger.warning("workers not told of the cancelled job, they look at its row: %s", error)
+
+    def is_cancelled(self, task_id: str) -> bool:
+        """Whether `cancel` was called; False where Redis does not know."""
+        try:
+            return bool(self._redis.exists(_cancelled_key(task_id)))
+        except redis.RedisError:
+            return False
 
     def answers(self) -> bool:
         """Whether Redis answers now."""
@@ -222,6 +244,10 @@ def stamp_key(task_id: str) -> str:
 def _snapshot_key(task_id: str) -> str:
     # The braces keep a job's keys on one node of a Redis cluster, where one script may touch both.
     return f"streametrics:job:{{{task_id}}}:now"
+
+
+def _cancelled_key(task_id: str) -> str:
+    return f"streametrics:job:{{{task_id}}}:cancelled"
 
 
 def _events_key(task_id: str) -> str:

@@ -21,6 +21,9 @@ HEALTH_VALID_S = 10.0
 #: hanging up, picking sentences and storing them, in seconds.
 DELIVERY_S = 0.75
 
+#: Between two looks at whether a job is cancelled, in seconds.
+CANCEL_LOOK_S = 1.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -127,13 +130,24 @@ class SummaryWork:
                 request,
                 summarizer=self._make_summarizer(request.summary_model),
                 notes=self._jobs.notes(task_id),
-                check=self._check_not_stopping,
+                check=self._check_of(task_id),
             )
             logger.info("event=written_ahead notes=%d", written)
 
-    def _check_not_stopping(self) -> None:
-        if self._stopping.is_set():
-            raise Interrupted
+    def _check_of(self, task_id: str) -> Callable[[], None]:
+        """A check for work without a claim, which no lease's thread stops: asked several times a second."""
+        look_at = time.monotonic() + CANCEL_LOOK_S
+
+        def check() -> None:
+            nonlocal look_at
+            if self._stopping.is_set():
+                raise Interrupted
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + CANCEL_LOOK_S
+                if self._jobs.is_cancelled(task_id):
+                    raise Interrupted
+
+        return check
 
 
 class _CountedNotes:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+from streametrics.errors import StaleAttempt
 from streametrics.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.jobs import Jobs
 from streametrics.lease import Lease
@@ -20,9 +21,13 @@ class Heard:
     def __init__(self) -> None:
         self.published: list[Snapshot] = []
         self.settings = SimpleNamespace(lease_s=10.0)
+        self.cancelled = False
 
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
         self.published.append(snapshot)
+
+    def is_cancelled(self, task_id: str) -> bool:
+        return self.cancelled
 
 
 def lease(jobs: Any, claim: Claim = CLAIM) -> Lease:
@@ -70,3 +75,20 @@ def test_nothing_is_told_once_the_claim_is_released() -> None:
         reporter.heard(2, 60, "second")
     # Expect them to be dropped: the row says more by then
     assert [snapshot.transcription for snapshot in heard.published] == ["first"]
+
+
+def test_a_cancelled_job_stops_its_work_though_nothing_is_told_of_it() -> None:
+    heard = Heard()
+    with lease(heard) as reporter:
+        reporter.check()
+        heard.cancelled = True
+
+        def is_stopped() -> bool:
+            try:
+                reporter.check()
+            except StaleAttempt:
+                return True
+            return False
+
+        # Expect the next look to stop it, long before the lease is renewed
+        until(is_stopped, within_s=2.5, what="the work is stopped")

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from streametrics.errors import InvalidRequest
+from streametrics.errors import InvalidRequest, JobExpired
+from streametrics.job import error_body
 from streametrics.logs import about_job
 from streametrics.redo import REDO_FIELDS, redo_request
 from streametrics.rendering import error_response
@@ -93,3 +94,16 @@ async def resummarize(task_id: str, request: Request, state: StateOf, caller: Ca
     with about_job(redone_id):
         logger.info("event=accepted_redo parent=%s", task_id)
     return JSONResponse({"task_id": redone_id})
+
+
+@router.delete("/{task_id}/", include_in_schema=False)
+@router.delete("/{task_id}", status_code=202, summary="Stop a job, or erase the data of one that has ended")
+def cancel(task_id: str, state: StateOf, caller: CallerOf) -> JSONResponse:
+    """Answers what a poll of its status answers from then on."""
+    with about_job(task_id):
+        state.jobs.cancel(task_id, caller)
+    try:
+        body = state.jobs.status(task_id, caller).body()
+    except JobExpired as expired:
+        body = error_body(str(expired), expired.code)
+    return JSONResponse(body, status_code=202)

@@ -4,7 +4,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from streametrics.store.database import Database
-from streametrics.store.models import notes
+from streametrics.store.models import jobs, notes
+from streametrics.store.records import FINAL_STATES
 from streametrics.summarizer import Span, TimedText
 
 
@@ -22,14 +23,18 @@ class JobNotes:
             return connection.execute(query).scalar_one_or_none()
 
     def put(self, key: str, text: str, span: Span | None = None) -> None:
-        """Keep a note; the first one under a key stays, and none is kept of a job that is gone."""
+        """Keep a note; the first one under a key stays, and none is kept of a job that is gone or has ended."""
         start_s, end_s = span or (None, None)
         values = {"task_id": self._task_id, "key": key, "text": text, "start_s": start_s, "end_s": end_s}
         try:
             with self._database.write() as connection:
+                # The lock: the job must not end between this look and the note, which nobody would then delete.
+                this_job = select(jobs.c.state).where(jobs.c.task_id == self._task_id).with_for_update(read=True)
+                if connection.execute(this_job).scalar_one_or_none() in (None, *FINAL_STATES):
+                    return
                 connection.execute(insert(notes).values(values))
         except IntegrityError:
-            # Another worker wrote the same note at the same time, or the job's row was deleted meanwhile.
+            # Another worker wrote the same note at the same time.
             return
 
     def timed(self) -> list[TimedText]:

@@ -17,6 +17,19 @@ _AT_ONCE = 1000
 
 FINAL_STATES = (JobState.DONE, JobState.FAILED)
 
+#: An emptied row: nothing in it tells who streamed what, or what was said.
+BLANK: dict[str, Any] = {
+    "streamer": "",
+    "game": "",
+    "time_raw": "",
+    "title": "",
+    "extra_instruction": "",
+    "transcript": None,
+    "result": None,
+    "error": None,
+    "warnings": [],
+}
+
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
@@ -173,18 +186,7 @@ class JobRecords:
             return connection.execute(
                 update(jobs)
                 .where(jobs.c.task_id.in_(_some(connection, expired)), *expired)
-                .values(
-                    erased_at=now(),
-                    streamer="",
-                    game="",
-                    time_raw="",
-                    title="",
-                    extra_instruction="",
-                    transcript=None,
-                    result=None,
-                    error=None,
-                    warnings=[],
-                )
+                .values(erased_at=now(), **BLANK)
             ).rowcount
 
     def delete_tombstones(self, age_s: float) -> int:

@@ -1,0 +1,78 @@
+"""Ends a process whose Python has stopped.
+
+Work in C that keeps the interpreter's lock stops every thread of its process: the lease is renewed no more, signals are
+not heard, and neither Celery's limits (solo, threads) nor a thread of ours can end it. So a clock that runs outside of
+the interpreter is wound up again and again while there is work; when nobody winds it up, it ends the process, which
+its supervisor, or Celery's parent, brings back. What it held is freed by the keeper, as after any other death.
+"""
+
+import contextlib
+import faulthandler
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from typing import TextIO
+
+#: How much longer than a lease the silence must be, in seconds: the lease is lost by then, and the work with it.
+GRACE_S = 5.0
+#: Between two windings, in seconds.
+INTERVAL_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class Pulse:
+    """Beats while any block of `watched` runs in this process. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks = 0
+        self._stop = threading.Event()
+
+    @contextlib.contextmanager
+    def watched(self, silence_s: float) -> Iterator[None]:
+        """End the process with status 1 when its threads do not run for `silence_s` seconds within the block."""
+        with self._lock:
+            self._blocks += 1
+            if self._blocks == 1:
+                self._begin(silence_s)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._blocks -= 1
+                if self._blocks == 0:
+                    self._stop.set()
+                    faulthandler.cancel_dump_traceback_later()
+
+    def _begin(self, silence_s: float) -> None:
+        self._stop = threading.Event()
+        _wind_up(silence_s)
+        threading.Thread(target=self._beat, args=(self._stop, silence_s), name="pulse", daemon=True).start()
+
+    def _beat(self, stop: threading.Event, silence_s: float) -> None:
+        while not stop.wait(min(INTERVAL_S, silence_s / 4)):
+            with self._lock:
+                if stop.is_set():
+                    return
+                _wind_up(silence_s)
+
+
+def _wind_up(silence_s: float) -> None:
+    """The standard library's own clock: a thread in C, which writes where each thread stands and ends the process."""
+    if (file := _error_output()) is not None:
+        faulthandler.dump_traceback_later(silence_s, exit=True, file=file)
+
+
+def _error_output() -> TextIO | None:
+    """Standard error, where it is a real file; a process without one has no such clock."""
+    for file in (sys.stderr, sys.__stderr__):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            if file is not None and file.fileno() >= 0:
+                return file
+    return None
+
+
+#: The one of this process: the clock outside of the interpreter is one only.
+pulse = Pulse()
