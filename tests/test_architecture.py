@@ -37,7 +37,7 @@ HOMES = {
     ],
     "ctranslate2": ["transcribers.faster_whisper"],
     "faster_whisper": ["transcribers.faster_whisper", "audio.voice"],
-    "requests": ["models.exchange", "weights.fetch"],
+    "requests": ["models.exchange", "outgoing", "weights.fetch"],
     "urllib3": ["models.exchange"],
     "py3langid": ["summarizers.written_language"],
 }
