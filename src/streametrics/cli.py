@@ -156,7 +156,8 @@ def _api(options: argparse.Namespace) -> int:
     import uvicorn
 
     from streametrics import logs
-    from streametrics.http_protocol import StrictProtocol
+    from streametrics.start.bounded_http import bounded_http
+    from streametrics.start.connections import allow_many_connections
     from streametrics.start.processes import API_GRACE_S
     from streametrics.store import database
 
@@ -165,14 +166,15 @@ def _api(options: argparse.Namespace) -> int:
     safety.require_free_port(settings)
     logs.configure(settings.log_level, "api")
     database.migrate(settings.effective_database_url)
+    allow_many_connections()
     uvicorn.run(
         "streametrics.app:create_app",
         factory=True,
         host=settings.host,
         port=settings.port,
-        # By name, so that a start without them fails instead of being half as fast.
+        # By name, so that a start without it fails instead of being half as fast.
         loop="asyncio" if sys.platform == "win32" else "uvloop",
-        http=StrictProtocol,
+        http=bounded_http(),
         log_config=None,  # uvicorn's own would print every poll
         access_log=False,
         proxy_headers=False,  # anybody on this machine could send them

@@ -5,6 +5,8 @@ StreametricsError
 │   └── EmptyAudio            422
 ├── UnsupportedAudio          415  first bytes of no audio or video container
 ├── UploadTooLarge            413
+├── RequestTimeout            408  the client sends too slowly
+├── HeadTooLarge              431
 ├── JobUnknown                404
 ├── JobExpired                410
 ├── JobNotReady               409
@@ -63,6 +65,18 @@ class UploadTooLarge(StreametricsError):
     """The audio is larger than the limit."""
 
     code, status = "audio_too_large", 413
+
+
+class RequestTimeout(StreametricsError):
+    """The request came in too slowly, so its connection was closed: send it again over a better one."""
+
+    code, status = "request_timeout", 408
+
+
+class HeadTooLarge(StreametricsError):
+    """The request's head is larger than the limit of 64 KiB."""
+
+    code, status = "head_too_large", 431
 
 
 class JobUnknown(StreametricsError):

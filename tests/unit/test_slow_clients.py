@@ -1,0 +1,312 @@
+"""Which connection is cut, and which one is only slow, or waits for us."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from streametrics.start.bounded_http import BoundedHttp, bounded_http
+from streametrics.start.slow_clients import Pace, SlowClients, SlowLimits
+
+LIMITS = SlowLimits()
+
+HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000\r\n"
+
+
+class Wire:
+    """The transport under one connection."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.unread_bytes = 0
+        self.closed = self.aborted = self.paused = False
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread_bytes
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+
+class Client:
+    """One connection to an application that a test gives, on a clock that the test moves."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        config = Config(app, loop="none", lifespan="off", log_config=None)
+        config.load()
+        self.wire = Wire()
+        self.protocol: BoundedHttp = bounded_http(LIMITS)(config, ServerState(), {})
+        self.protocol.connection_made(self.wire)  # type: ignore[arg-type]
+        self._began = self.protocol.loop.time()
+        self._at = 0.0
+
+    async def send(self, data: bytes) -> None:
+        if not self.wire.closed:
+            self.protocol.data_received(data)
+            await settle()
+
+    async def pass_s(self, seconds: float, every_s: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Let so many seconds pass, with a look at each."""
+        until = self._at + seconds
+        while self._at < until:
+            self._at += 1.0
+            if every_s is not None:
+                await every_s()
+            self.protocol.look(self._began + self._at)
+            await settle()
+
+    @property
+    def answer(self) -> tuple[int, str]:
+        head, _, body = self.wire.sent.partition(b"\r\n\r\n")
+        return int(head.split()[1]), json.loads(body)["code"]
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def reads_all(scope: Any, receive: Any, send: Any) -> None:
+    while (message := await receive()).get("more_body"):
+        pass
+    if message["type"] == "http.request":
+        await respond(send)
+
+
+async def reads_nothing(scope: Any, receive: Any, send: Any) -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+async def answers_at_once(scope: Any, receive: Any, send: Any) -> None:
+    await respond(send)
+
+
+async def respond(send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(test())  # type: ignore[arg-type]
+
+
+def test_a_socket_on_which_nothing_comes_is_closed_without_a_word() -> None:
+    async def test() -> None:
+        client = Client(reads_all)
+        await client.pass_s(9)
+        assert not client.wire.closed
+        await client.pass_s(1)
+        assert client.wire.closed and client.wire.sent == b""
+
+    run(test)
+
+
+@pytest.mark.parametrize("trickle", [b"", b"X-Another: header\r\n"])
+def test_half_a_head_is_answered_with_408(trickle: bytes) -> None:
+    async def test() -> None:
+        client = Client(reads_all)
+        await client.send(HEAD)
+
+        async def trickles() -> None:
+            if trickle:
+                await client.send(trickle)
+
+        await client.pass_s(9, trickles)
+        assert not client.wire.closed
+        await client.pass_s(2, trickles)
+        assert client.wire.closed and client.answer == (408, "request_timeout")
+
+    run(test)
+
+
+@pytest.mark.parametrize("beginning", [b"\r\n", b"GET / HT"])
+def test_a_later_request_has_as_long_for_its_head(beginning: bytes) -> None:
+    async def test() -> None:
+        client = Client(answers_at_once)
+        await client.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert client.wire.sent.endswith(b"ok")
+        # uvicorn's own limit, of idle connections, ends here
+        await client.send(beginning)
+        await client.pass_s(9)
+        assert not client.wire.closed
+        await client.pass_s(2)
+        assert client.wire.closed
+
+    run(test)
+
+
+@pytest.mark.parametrize(("bytes_s", "is_cut"), [(0, True), (100, True), (990, True), (1_010, False), (10_000, False)])
+def test_a_body_has_to_bring_a_kilobyte_a_second(bytes_s: int, is_cut: bool) -> None:
+    async def test() -> None:
+        client = Client(reads_all)
+        await client.send(HEAD + b"\r\n")
+
+        async def trickles() -> None:
+            if bytes_s:
+                await client.send(bytes(bytes_s))
+
+        await client.pass_s(14, trickles)
+        assert not client.wire.closed
+        await client.pass_s(40, trickles)
+        assert client.wire.closed == is_cut
+        if is_cut:
+            assert client.answer == (408, "request_timeout")
+
+    run(test)
+
+
+def test_a_body_that_begins_fast_and_stops_is_cut_as_soon() -> None:
+    async def test() -> None:
+        client = Client(reads_all)
+        await client.send(HEAD + b"\r\n" + bytes(500_000))
+        await client.pass_s(14)
+        assert not client.wire.closed
+        await client.pass_s(3)
+        assert client.answer == (408, "request_timeout")
+
+    run(test)
+
+
+def test_a_client_that_waits_for_us_is_not_cut() -> None:
+    async def test() -> None:
+        # Given an application that takes nothing, so that reading is paused
+        full = Client(reads_nothing)
+        await full.send(HEAD + b"\r\n" + bytes(100_000))
+        assert full.wire.paused
+        # And a client that asked for leave to send
+        polite = Client(reads_nothing)
+        await polite.send(HEAD + b"Expect: 100-continue\r\n\r\n")
+        # And one that has sent everything and waits for its answer
+        complete = Client(reads_nothing)
+        await complete.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        for client in (full, polite, complete):
+            await client.pass_s(60)
+            assert not client.wire.closed
+            for task in list(client.protocol.tasks):
+                task.cancel()
+        await settle()
+
+    run(test)
+
+
+def test_a_body_behind_an_answer_is_no_way_to_stay() -> None:
+    async def test() -> None:
+        client = Client(answers_at_once)
+        await client.send(HEAD + b"\r\n")
+
+        async def trickles() -> None:
+            await client.send(b"x")
+
+        await client.pass_s(17, trickles)
+        assert client.wire.closed
+        assert client.wire.sent.count(b"HTTP/1.1") == 1, "it has had its answer"
+
+    run(test)
+
+
+@pytest.mark.parametrize(("read_bytes_s", "is_cut"), [(0, True), (500, True), (5_000, False)])
+def test_an_answer_has_to_be_read(read_bytes_s: int, is_cut: bool) -> None:
+    async def test(connection_ends: bool) -> None:
+        client = Client(answers_at_once if connection_ends else reads_nothing)
+        await client.send(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        if not connection_ends:
+            client.protocol.pause_writing()
+        client.wire.unread_bytes = 1_000_000
+
+        async def reads() -> None:
+            client.wire.unread_bytes -= read_bytes_s
+
+        await client.pass_s(14, reads)
+        assert not client.wire.aborted
+        await client.pass_s(40, reads)
+        assert client.wire.aborted == is_cut
+        for task in list(client.protocol.tasks):
+            task.cancel()
+        await settle()
+
+    for connection_ends in (True, False):
+        asyncio.run(test(connection_ends))
+
+
+def test_a_head_without_an_end_is_refused_by_its_size() -> None:
+    async def test() -> None:
+        client = Client(reads_all)
+        await client.send(HEAD)
+        for _ in range(70):
+            await client.send(b"X-Long: " + b"x" * 1000 + b"\r\n")
+        assert client.answer == (431, "head_too_large")
+
+    run(test)
+
+
+def test_a_large_piece_of_a_body_is_no_large_head() -> None:
+    async def test() -> None:
+        client = Client(reads_all)
+        await client.send(HEAD + b"\r\n" + bytes(200_000))
+        assert not client.wire.closed
+
+    run(test)
+
+
+@given(st.lists(st.integers(0, 5_000), min_size=1, max_size=60))
+def test_the_pace_is_that_of_every_fifteen_seconds(moved: list[int]) -> None:
+    pace = Pace(LIMITS)
+    total = 0
+    assert not pace.is_too_slow(0.0, 0)
+    for second, more in enumerate(moved, start=1):
+        total += more
+        expected = second >= 15 and sum(moved[second - 15 : second]) < 15_000
+        assert pace.is_too_slow(float(second), total) == expected
+
+
+def test_one_timer_looks_at_all_and_rests_without_any() -> None:
+    class Counted:
+        looks = 0
+
+        def look(self, now: float) -> None:
+            self.looks += 1
+
+    async def test() -> None:
+        watch = SlowClients(SlowLimits(look_interval_s=0.01))
+        loop = asyncio.get_running_loop()
+        connections = [Counted() for _ in range(3)]
+        for connection in connections:
+            watch.add(connection, loop)
+        while connections[0].looks < 3:
+            await asyncio.sleep(0.01)
+        assert len({connection.looks for connection in connections}) == 1
+        for connection in connections:
+            watch.discard(connection)
+        while watch._timer is not None:
+            await asyncio.sleep(0.01)
+        watch.add(connections[0], loop)
+        seen = connections[0].looks
+        while connections[0].looks == seen:
+            await asyncio.sleep(0.01)
+        watch.discard(connections[0])
+
+    run(test)
