@@ -1,36 +1,44 @@
-"""Words heard wrongly, for each engine, beside plain openai-whisper on the same sounds, and words invented.
+"""Words heard wrongly, for each engine, beside the plain libraries on the same sounds, words invented, and filtered.
 
     .venv/bin/python -m benchmarks.accuracy [--words N] [--quick]
 
 Real voices in five languages, clean and mixed with noise, music and a crowd; the language is given to all. Then sounds
-in which nobody says a word. `--quick` takes one short chunk a language and ends within two minutes on two cores.
+in which nobody says a word. `--words`: half clean and half mixed, as many in each language; a larger set holds the
+smaller one. Answers are kept in `~/.cache/streametrics/benchmark-answers`, so an interrupted run goes on where it
+stopped. `--quick` takes one short chunk a language and ends within two minutes on two cores.
 Needs `sox` and `espeak-ng` for the sounds without words: sudo apt-get install sox espeak-ng
 """
 
 import argparse
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import whisper
 from whisper.normalizers import BasicTextNormalizer, EnglishTextNormalizer
 
-from benchmarks import report, spoken, wordless
+from benchmarks import answers, report, spoken, wordless
+from benchmarks.answers import Answer
 from benchmarks.engines import ENGINES
 from benchmarks.spoken import Spoken
 from streametrics import transcribers, weights
 from streametrics.settings import Settings
 from streametrics.transcriber import Samples
+from streametrics.weights.fetch import file_hash
 
-#: What the others are compared with.
+#: What the others are compared with, and the other library as it comes: both greedy, on their own ladders.
 PLAIN = "plain openai-whisper"
+PLAIN_FASTER = "plain faster-whisper"
 #: The same chunks are drawn again and again, to see how far a difference is a matter of chance.
 DRAWS = 2000
 
-Hear = Callable[[Samples, str | None], str]
+#: The words of a sound in a language, None to detect it, and those that were left out, by reason.
+Hear = Callable[[Samples, str | None], tuple[str, dict[str, int]]]
 
 
 @dataclass(slots=True)
@@ -41,6 +49,8 @@ class Heard:
     said: list[int] = field(default_factory=list)
     seconds: float = 0.0
     invented: int = 0
+    filtered: Counter[str] = field(default_factory=Counter)
+    filtered_in_silence: Counter[str] = field(default_factory=Counter)
 
     def rate(self, chosen: list[int] | None = None) -> float:
         """Wrong words in a hundred."""
@@ -51,12 +61,39 @@ class Heard:
 def load(name: str) -> Hear:
     """A way of listening by its name."""
     if name == PLAIN:
-        model = whisper.load_model(str(weights.ensure("base", "openai", Settings().model_dir)), device="cpu")
-        return lambda samples, language: str(
-            model.transcribe(samples, language=language, condition_on_previous_text=False, fp16=False)["text"]
+        model = whisper.load_model(str(_weights(name)), device="cpu")
+
+        def hear_plainly(samples: Samples, language: str | None) -> tuple[str, dict[str, int]]:
+            said = model.transcribe(samples, language=language, condition_on_previous_text=False, fp16=False)
+            return str(said["text"]), {}
+
+        return hear_plainly
+    if name == PLAIN_FASTER:
+        from faster_whisper import WhisperModel
+
+        faster = WhisperModel(
+            str(_weights(name).parent), device="cpu", compute_type="int8", cpu_threads=transcribers.available_cores()
         )
+
+        def hear_faster(samples: Samples, language: str | None) -> tuple[str, dict[str, int]]:
+            segments, _ = faster.transcribe(samples, language=language, beam_size=1, condition_on_previous_text=False)
+            return "".join(segment.text for segment in segments), {}
+
+        return hear_faster
     engine = transcribers.create(Settings.model_validate({"whisper_engine": name, "whisper_model": "base"}))
-    return lambda samples, language: engine.transcribe(samples, speech_language=language).text
+
+    def hear(samples: Samples, language: str | None) -> tuple[str, dict[str, int]]:
+        transcript = engine.transcribe(samples, speech_language=language)
+        return transcript.text, {str(reason): words for reason, words in transcript.left_out.items()}
+
+    return hear
+
+
+def _weights(name: str) -> Path:
+    """The file that a way of listening reads."""
+    if name in (PLAIN_FASTER, "faster-whisper"):
+        return weights.ensure("base", "ctranslate2", Settings().model_dir) / "model.bin"
+    return weights.ensure("base", "openai", Settings().model_dir)
 
 
 def words_of(text: str, language: str) -> list[str]:
@@ -85,16 +122,28 @@ def wrong_words(said: list[str], heard: list[str]) -> int:
 
 
 def listen(name: str, chunks: list[Spoken], silent: list[Samples]) -> Heard:
-    """Hear everything with one engine."""
-    hear, result = load(name), Heard()
+    """Hear everything in one way; what was heard before is not heard again."""
+    loaded, result, hashed = cache(lambda: load(name)), Heard(), file_hash(_weights(name))
+
+    def answer(samples: Samples, language: str | None) -> Answer:
+        def heard() -> Answer:
+            hear, began = loaded(), time.perf_counter()
+            text, left_out = hear(samples, language)
+            return Answer(text, time.perf_counter() - began, left_out)
+
+        return answers.kept(name, hashed, samples, language, heard)
+
     for chunk in chunks:
-        began = time.perf_counter()
-        text = hear(chunk.samples, chunk.language)
-        result.seconds += time.perf_counter() - began
+        found = answer(chunk.samples, chunk.language)
+        result.seconds += found.seconds
         said = words_of(chunk.text, chunk.language)
         result.said.append(len(said))
-        result.wrong.append(wrong_words(said, words_of(text, chunk.language)))
-    result.invented = sum(len(hear(samples, None).split()) for samples in silent)
+        result.wrong.append(wrong_words(said, words_of(found.text, chunk.language)))
+        result.filtered.update(found.left_out)
+    for samples in silent:
+        found = answer(samples, None)
+        result.invented += len(found.text.split())
+        result.filtered_in_silence.update(found.left_out)
     return result
 
 
@@ -123,8 +172,17 @@ def rows(found: dict[str, Heard], chunks: list[Spoken], silent_s: float) -> list
                 f"mixed {heard.rate(mixed):.2f} %; {pace}",
             )
         )
-        table.append((f"{name}: words invented", str(heard.invented), f"in {silent_s / 60:.1f} min without a word"))
+        how = f"in {silent_s / 60:.1f} min without a word; filtered there: {_told(heard.filtered_in_silence)}"
+        table.append((f"{name}: words invented", str(heard.invented), how))
+        if name in ENGINES:
+            table.append(
+                (f"{name}: words filtered", str(heard.filtered.total()), f"of speech: {_told(heard.filtered)}")
+            )
     return table
+
+
+def _told(filtered: Counter[str]) -> str:
+    return ", ".join(f"{words} {reason}" for reason, words in filtered.items()) or "none"
 
 
 def main() -> None:
@@ -136,7 +194,7 @@ def main() -> None:
     clean = spoken.chunks(words // (2 * len(spoken.PACKAGES)))
     chunks = [*clean, *spoken.noisy(clean)]
     silent = [each.samples for each in wordless.chunks(quick=options.quick)]
-    found = {name: listen(name, chunks, silent) for name in (PLAIN, *ENGINES)}
+    found = {name: listen(name, chunks, silent) for name in (PLAIN, PLAIN_FASTER, *ENGINES)}
     said = sum(found[PLAIN].said)
     report.write(
         "accuracy-quick" if options.quick else "accuracy",

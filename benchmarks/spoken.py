@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import subprocess
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,12 +94,17 @@ def with_background(chunk: Spoken, background: str, ratio_db: float) -> Spoken:
 
 
 def noisy(clean: list[Spoken]) -> list[Spoken]:
-    """Each chunk once more, with the next of three backgrounds, at 10 and 5 dB by turns."""
-    names = list(BACKGROUNDS)
-    return [
-        with_background(chunk, names[number % len(names)], (10, 5)[number // len(names) % 2])
-        for number, chunk in enumerate(clean)
-    ]
+    """Each chunk once more, with the next of three backgrounds, at 10 and 5 dB by turns.
+
+    What a chunk is mixed with is a matter of its place in its language alone, so a larger set holds a smaller one.
+    """
+    names, seen, found = list(BACKGROUNDS), Counter[str](), []
+    for chunk in clean:
+        # Languages begin at different backgrounds, so that few chunks of each still know all of them.
+        number = seen[chunk.language] + list(PACKAGES).index(chunk.language)
+        seen[chunk.language] += 1
+        found.append(with_background(chunk, names[number % len(names)], (10, 5)[number // len(names) % 2]))
+    return found
 
 
 def _joined(language: str, words: int) -> list[Spoken]:

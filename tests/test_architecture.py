@@ -36,7 +36,7 @@ HOMES = {
         "weights.convert",
     ],
     "ctranslate2": ["transcribers.faster_whisper"],
-    "faster_whisper": ["transcribers.faster_whisper", "audio.voice"],
+    "faster_whisper": ["transcribers.faster_whisper", "audio.detection"],
     "requests": ["models.exchange", "outgoing", "weights.fetch"],
     "urllib3": ["models.exchange"],
     "py3langid": ["summarizers.written_language"],

@@ -1,5 +1,6 @@
 """The words of a job: what was asked, where it stands, what came out. No I/O."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -57,6 +58,24 @@ class Warn:
 
     def as_dict(self) -> dict[str, str]:
         return {"code": self.code, "message": self.message}
+
+
+#: How each reason to leave words out of a transcript is told.
+_WHY_LEFT_OUT = {
+    "nobody": "where nobody speaks",
+    "guess": "only guessed, with hardly a voice to be heard",
+    "loop": "repeated in a loop",
+}
+
+
+def words_filtered(left_out: Mapping[str, int]) -> tuple[Warn, ...]:
+    """Tells of words that were left out of a transcript, given as their number by reason; nothing where none was."""
+    total = sum(left_out.values())
+    if total == 0:
+        return ()
+    reasons = ", ".join(f"{words} {_WHY_LEFT_OUT[reason]}" for reason, words in left_out.items() if words)
+    subject = "1 word was" if total == 1 else f"{total} words were"
+    return (Warn("words_filtered", f"{subject} left out as invented: {reasons}."),)
 
 
 @dataclass(frozen=True, slots=True)

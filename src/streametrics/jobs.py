@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -128,7 +129,11 @@ class Jobs:
         )
         redone_id = str(uuid.uuid4())
         # What was wrong with the sound stays; what was wrong with the first summary does not.
-        warnings = tuple(warning for warning in record.warnings if warning.code.startswith("audio_"))
+        warnings = tuple(
+            warning
+            for warning in record.warnings
+            if warning.code.startswith("audio_") or warning.code == "words_filtered"
+        )
         self.records.insert_redo(redone_id, request, owner=record.owner, transcript=transcript, warnings=warnings)
         try:
             self.queue.send(WakeUp(redone_id, Stage.SUMMARIZE, JobKind.LONG, 0))
@@ -319,7 +324,8 @@ def merge_transcripts(pieces: list[tuple[float, dict[str, Any]]]) -> dict[str, A
                 spoken_s = segment["end"] - segment["start"]
                 seconds_by_language[piece["language"]] = seconds_by_language.get(piece["language"], 0.0) + spoken_s
     language = max(seconds_by_language, key=lambda code: seconds_by_language[code], default=None)
-    return {"language": language, "segments": segments}
+    left_out = sum((Counter(piece.get("left_out", {})) for _, piece in pieces), Counter[str]())
+    return {"language": language, "segments": segments} | ({"left_out": dict(left_out)} if left_out else {})
 
 
 def _status(record: JobRecord, snapshot: Snapshot | None) -> JobStatus:

@@ -206,8 +206,12 @@ def _summary_request(transcript: dict[str, Any], request: JobRequest) -> Summary
 
 
 def as_stored(transcript: Transcript) -> dict[str, Any]:
-    """A transcript as JSON: `language`, and `segments` with start and end in seconds and text."""
-    return {
+    """A transcript as JSON: `language`, and `segments` with start and end in seconds and text.
+
+    `left_out`, where there is any: how many words are not in it, by reason.
+    """
+    left_out = {"left_out": {str(reason): words for reason, words in transcript.left_out.items()}}
+    return (left_out if transcript.left_out else {}) | {
         "language": transcript.language,
         "segments": [
             {"start": round(each.start, 3), "end": round(each.end, 3), "text": each.text}

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -13,9 +14,10 @@ from streametrics.audio import containers
 from streametrics.audio.decoder import Decoder, PcmWriter, read_pcm
 from streametrics.audio.parts import Part, PartCutter
 from streametrics.errors import AudioUnreadable, EmptyAudio, UnsupportedAudio
+from streametrics.job import words_filtered
 from streametrics.pipeline import WARN_TRUNCATED
 from streametrics.settings import Settings
-from streametrics.transcriber import Segment, Transcriber, Transcript
+from streametrics.transcriber import LeftOut, Segment, Transcriber, Transcript
 
 OutputFormat = Literal["text", "json", "srt", "vtt"]
 
@@ -39,6 +41,8 @@ def run(
         transcript = _transcribe(transcriber, pcm, parts, code)
     if truncated:
         warn(WARN_TRUNCATED.message)
+    for warning in words_filtered({str(reason): words for reason, words in transcript.left_out.items()}):
+        warn(warning.message)
     if not transcript.text:
         warn(languages.no_speech_sentence("en"))
     return render(transcript, output)
@@ -76,6 +80,7 @@ def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[li
 
 def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[Part], language: str | None) -> Transcript:
     segments: list[Segment] = []
+    left_out: Counter[LeftOut] = Counter()
     total_s = parts[-1].end_s if parts else 0.0
     with tqdm(total=round(total_s, 1), unit="s", desc="Transcribing", disable=None) as bar:
         for part in parts:
@@ -89,9 +94,10 @@ def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[Part], language
             )
             # What the first words were spoken in holds for the rest, as it does for a stream.
             language = language or heard.language
+            left_out += Counter(heard.left_out)
             segments += [Segment(s.start + start_s, s.end + start_s, s.text) for s in heard.segments]
             bar.update(max(0.0, round(part.end_s, 1) - bar.n))
-    return Transcript(tuple(segments), language)
+    return Transcript(tuple(segments), language, left_out)
 
 
 def render(transcript: Transcript, output: OutputFormat) -> str:

@@ -16,7 +16,7 @@ from streametrics import transcribers, weights
 from streametrics.audio.voice import SpeechWindow
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
-from streametrics.transcriber import SAMPLE_RATE_HZ
+from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence
 from streametrics.transcribers import trial
 from streametrics.transcribers.int8 import windows
 from streametrics.transcribers.int8.linear import linear
@@ -203,13 +203,41 @@ def test_a_piece_is_cut_at_its_timestamps(
     assert window.seek == seek
 
 
-def test_what_is_likely_silence_and_doubtful_words_is_left_out(tokenizer: Tokenizer) -> None:
+def test_what_is_likely_silence_gets_no_second_pass_and_its_words_say_how_doubtful_they_are(
+    tokenizer: Tokenizer,
+) -> None:
+    window = Window(mel=torch.zeros(80, 6000), frames=3000, voiced_frames=3000, tokenizer=tokenizer)
+    begin = tokenizer.timestamp_begin
+    said = [begin, *tokenizer.encode(" Thank you."), begin + 100, begin + 100, *tokenizer.encode(" And")]
+
+    windows.take(window, Said(said, -1.3, no_speech=0.9))
+
+    assert [segment.text for segment in window.segments] == ["Thank you."]
+    assert window.segments[0].evidence == Evidence(-1.3, 0.9, pytest.approx(0.7, abs=0.3), 0.0, ended=True)
+    assert window.is_heard
+
+
+@pytest.mark.parametrize(
+    ("logprob", "ended", "tries"),
+    [(-0.2, True, 1), (-0.2, False, 6), (-0.9, True, 6)],
+    ids=["ends-and-is-sure", "never-ends", "ends-and-is-unsure"],
+)
+def test_a_text_that_repeats_itself_is_tried_again_unless_it_ends_by_itself(
+    tokenizer: Tokenizer, logprob: float, ended: bool, tries: int
+) -> None:
+    # Given a sampler that always says the same words twenty times
+    temperatures: list[float] = []
+
+    class Chanting:
+        def say(self, features: torch.Tensor, prompts: list[list[int]], temperature: float) -> list[Said]:
+            temperatures.append(temperature)
+            return [Said(tokenizer.encode(" Go on!" * 20), logprob, 0.0, temperature, ended)]
+
     window = Window(mel=torch.zeros(80, 6000), frames=3000, voiced_frames=3000, tokenizer=tokenizer)
 
-    windows.take(window, Said([tokenizer.timestamp_begin, *tokenizer.encode(" Thank you.")], -1.3, no_speech=0.9))
+    windows.say(Chanting(), torch.zeros(1, 1, 1), [window])  # type: ignore[arg-type]
 
-    assert window.segments == []
-    assert window.is_heard
+    assert len(temperatures) == tries
 
 
 def test_a_rest_without_a_voice_is_not_worth_a_pass(tokenizer: Tokenizer) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from streametrics.audio import hearing, voice
+from streametrics.audio.detection import find_voice
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, Outcome, Samples, Segment, Sound, Transcript
 from tests import sounds
@@ -77,7 +78,7 @@ def test_times_are_drawn_to_the_voice(three_windows: Samples) -> None:
     transcript = hearing.transcribe_speech(engine, three_windows, speech_language="en", on_segment=None)
 
     assert [segment.text for segment in transcript.segments] == ["in en"] * 3
-    spans = voice.speech(three_windows)
+    spans = find_voice(three_windows).spans
     for segment in transcript.segments:
         start, end = segment.start * SAMPLE_RATE_HZ, segment.end * SAMPLE_RATE_HZ
         assert any(abs(span.start - start) <= voice.EDGE_S * SAMPLE_RATE_HZ + 16 for span in spans)

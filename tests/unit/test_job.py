@@ -2,8 +2,18 @@
 
 import pytest
 
-from streametrics.job import JobRequest, JobResult, JobState, JobStatus, Warn, error_body, transcript_text
+from streametrics.job import (
+    JobRequest,
+    JobResult,
+    JobState,
+    JobStatus,
+    Warn,
+    error_body,
+    transcript_text,
+    words_filtered,
+)
 from streametrics.jobs import merge_transcripts
+from streametrics.transcriber import LeftOut
 
 REQUEST = JobRequest(streamer="Zoë", language="en", game="", time="1732412345678", title="")
 
@@ -100,3 +110,11 @@ def test_parts_are_merged_on_the_recordings_own_clock_in_the_language_most_spoke
     }
     assert transcript_text(merged) == "eins two"
     assert merge_transcripts([(0.0, silent)]) == {"language": None, "segments": []}
+
+
+def test_every_reason_to_leave_words_out_has_its_sentence() -> None:
+    for reason in LeftOut:
+        [warning] = words_filtered({reason: 2})
+        assert warning.code == "words_filtered"
+        assert warning.message.startswith("2 words were left out as invented: 2 ")
+    assert words_filtered({}) == ()

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streametrics.audio import voice
-from streametrics.audio.voice import Span, windows
+from streametrics.audio import detection, voice
+from streametrics.audio.detection import Span, find_voice
+from streametrics.audio.voice import windows
 from streametrics.transcriber import SAMPLE_RATE_HZ
 from tests import sounds
 
@@ -24,7 +25,7 @@ def stretches(draw: st.DrawFn) -> tuple[list[Span], int]:
     for _ in range(draw(st.integers(0, 25))):
         end = position + draw(st.integers(512, 45 * SAMPLE_RATE_HZ))
         spans.append(Span(position, end))
-        position = end + draw(st.integers(int(voice.PAUSE_S * SAMPLE_RATE_HZ), 40 * SAMPLE_RATE_HZ))
+        position = end + draw(st.integers(int(detection.PAUSE_S * SAMPLE_RATE_HZ), 40 * SAMPLE_RATE_HZ))
     return spans, (spans[-1].end if spans else 0) + draw(st.integers(0, 20 * SAMPLE_RATE_HZ))
 
 
@@ -57,7 +58,7 @@ def test_long_silence_is_left_out() -> None:
     fox = sounds.clip("en/quick_brown_fox").samples()
     samples = np.concatenate([sounds.silence(20), fox, sounds.silence(30), fox])
 
-    spans = voice.speech(samples)
+    spans = find_voice(samples).spans
     found = windows(spans, len(samples))
 
     assert len(found) == 2
@@ -66,10 +67,10 @@ def test_long_silence_is_left_out() -> None:
 
 def test_speech_across_two_blocks_is_one_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
     fox = sounds.clip("en/quick_brown_fox").samples()
-    whole = voice.speech(fox)
-    monkeypatch.setattr(voice, "BLOCK_S", 1)
+    whole = find_voice(fox).spans
+    monkeypatch.setattr(detection, "BLOCK_S", 1)
 
-    in_blocks = voice.speech(fox)
+    in_blocks = find_voice(fox).spans
 
     assert in_blocks[0].start == pytest.approx(whole[0].start, abs=4000)
     assert in_blocks[-1].end == pytest.approx(whole[-1].end, abs=4000)
@@ -81,8 +82,8 @@ def test_without_the_detector_loudness_decides(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     samples = np.concatenate([sounds.silence(3), sounds.clip("en/quick_brown_fox").samples(), sounds.silence(3)])
 
-    assert voice.speech(sounds.silence(5)) == []
-    spans = voice.speech(samples)
+    assert find_voice(sounds.silence(5)).spans == []
+    spans = find_voice(samples).spans
 
     assert spans[0].start == pytest.approx(3 * SAMPLE_RATE_HZ, abs=8000)
     assert spans[-1].end <= len(samples)

@@ -10,7 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
-from streametrics.audio.voice import Engine, Span, SpeechWindow, cut_out, place, playable, speech, windows
+import numpy as np
+
+from streametrics.audio.detection import Span, Voice, find_voice
+from streametrics.audio.doubt import Judge
+from streametrics.audio.voice import Engine, SpeechWindow, cut_out, place, playable, windows
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Outcome, Samples, Segment, Sound, Transcript
 
@@ -87,7 +91,8 @@ class _Hearing:
         self.windows: deque[_Window] = deque()
         self._sound = sound
         self._language = sound.speech_language
-        self._spans: list[Span] = []
+        self._voice = Voice([], np.zeros(0, np.float32))
+        self._judge = Judge(self._voice)
         self._segments: list[Segment] = []
         self._spoken: Counter[str] = Counter()
         with self._alone():
@@ -109,9 +114,10 @@ class _Hearing:
         if self._language is not None and self._language not in engine.known_languages:
             raise TranscriptionFailed(f"The model '{engine.model}' does not know the language '{self._language}'")
         samples = playable(self._sound.samples)
-        self._spans = speech(samples)
-        for span in windows(self._spans, len(samples)):
-            self.windows.append(_Window(self, span, cut_out(samples, span, self._spans)))
+        self._voice = find_voice(samples)
+        self._judge = Judge(self._voice)
+        for span in windows(self._voice.spans, len(samples)):
+            self.windows.append(_Window(self, span, cut_out(samples, span, self._voice.spans)))
         self._end_if_heard()
 
     def check(self) -> None:
@@ -142,10 +148,11 @@ class _Hearing:
             self.windows.popleft()
             return
         window.is_told = True
-        after_s = self._segments[-1].end if self._segments else 0.0
-        segment = place(part, window.span, self._spans, after_s=after_s)
-        if segment is None:
+        believed = self._judge.believed(part, offset_s=window.span.start / SAMPLE_RATE_HZ)
+        if believed is None:
             return
+        after_s = self._segments[-1].end if self._segments else 0.0
+        segment = place(believed, window.span, self._voice.spans, after_s=after_s)
         self._segments.append(segment)
         self._spoken[window.language] += len(segment.text)
         if self._sound.on_segment is not None:
@@ -154,7 +161,11 @@ class _Hearing:
     def _end_if_heard(self) -> None:
         if not self.windows:
             language = self._spoken.most_common(1)[0][0] if self._spoken else None
-            self.outcome = Transcript(tuple(self._segments), language)
+            left_out = dict(self._judge.left_out)
+            if left_out:
+                reasons = " ".join(f"{reason}={words}" for reason, words in left_out.items())
+                logger.info("event=words_filtered words=%d %s", sum(left_out.values()), reasons)
+            self.outcome = Transcript(tuple(self._segments), language, left_out)
 
 
 def _pass(engine: Engine, chosen: Sequence[_Window]) -> Iterator[None]:

@@ -1,30 +1,22 @@
-"""Where somebody speaks: finds the stretches of speech, and cuts them into what an engine hears.
+"""Stretches of speech become what an engine hears, and what it says finds its place in the sound.
 
 Whisper invents words for silence and noise ("Thank you."), so no engine ever hears a stretch without a voice.
 The stretches are joined into windows of at most 30 s, which is what Whisper hears at once, cut where nobody
 speaks.
 """
 
-import importlib.util
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from streametrics.audio.detection import Span
 from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment
-
-log = logging.getLogger(__name__)
 
 #: The length that Whisper hears at once.
 WINDOW_S = 30.0
-#: Sound that is shorter than the shortest word.
-SHORTEST_SOUND_S = 0.3
-#: A pause at which the sound may be cut.
-PAUSE_S = 0.3
 #: A silence that is left out rather than listened to. Below it, a window with a gap is cheaper than two windows.
 LONG_SILENCE_S = 8.0
 #: What is heard before and after speech, because soft beginnings and ends of words are not taken for a voice;
@@ -36,23 +28,6 @@ SHORTEST_PADDING_S = 0.2
 EDGE_S = 0.3
 #: A sound this much longer than a window is cut to it: a whole pass of Whisper for the rest only invents words.
 OVERHANG_S = 0.2
-#: Below Silero's usual 0.5: a stretch heard for nothing costs a second, speech that is left out is lost.
-THRESHOLD = 0.35
-#: Amplitude below which nothing is amplified: about three steps of 16-bit sound.
-NOISE_FLOOR = 1e-4
-#: The detector works on this much at once, which bounds its memory to about 150 MB.
-BLOCK_S = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of sound, in samples: `start` inclusive, `end` exclusive."""
-
-    start: int
-    end: int
-
-    def __len__(self) -> int:
-        return self.end - self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +64,6 @@ def cut_out(samples: Samples, window: Span, spans: list[Span]) -> SpeechWindow:
     """A window of the samples, as an engine hears it."""
     voiced = max((min(span.end, window.end) for span in spans if span.start < window.end), default=window.end)
     return SpeechWindow(samples[window.start : window.end], (voiced - window.start) / SAMPLE_RATE_HZ)
-
-
-def speech(samples: Samples) -> list[Span]:
-    """The stretches in which somebody speaks, in order, without padding. Empty for silence and noise."""
-    if len(samples) < SHORTEST_SOUND_S * SAMPLE_RATE_HZ or np.max(np.abs(samples)) < NOISE_FLOOR:
-        return []
-    find = _spans_by_model if importlib.util.find_spec("faster_whisper") else _spans_by_level
-    block = BLOCK_S * SAMPLE_RATE_HZ
-    spans: list[Span] = []
-    for offset in range(0, len(samples), block):
-        for span in find(_levelled(samples[offset : offset + block])):
-            found = Span(span.start + offset, span.end + offset)
-            if spans and found.start - spans[-1].end < PAUSE_S * SAMPLE_RATE_HZ:
-                found = Span(spans.pop().start, found.end)  # a word that lies across two blocks
-            spans.append(found)
-    return [Span(span.start, min(span.end, len(samples))) for span in spans]
 
 
 def windows(spans: list[Span], length: int) -> list[Span]:
@@ -144,15 +103,12 @@ def _may_join(window: Span, span: Span, length: int) -> bool:
     return silence <= LONG_SILENCE_S * SAMPLE_RATE_HZ and needed <= WINDOW_S * SAMPLE_RATE_HZ
 
 
-def place(part: Segment, window: Span, spans: list[Span], *, after_s: float) -> Segment | None:
+def place(part: Segment, window: Span, spans: list[Span], *, after_s: float) -> Segment:
     """Put a window's segment into the whole sound.
 
     Whisper's times may point behind a window's end, and they take silence before and after words in: they are
     drawn to where a voice was found.
     """
-    text = part.text.strip()
-    if not text:
-        return None
     start_s = window.start / SAMPLE_RATE_HZ + part.start
     end_s = min(window.start / SAMPLE_RATE_HZ + part.end, window.end / SAMPLE_RATE_HZ)
     voiced = [
@@ -163,7 +119,7 @@ def place(part: Segment, window: Span, spans: list[Span], *, after_s: float) -> 
     if voiced:
         start_s, end_s = max(start_s, voiced[0][0]), min(end_s, voiced[-1][1])
     start = min(max(after_s, start_s), window.end / SAMPLE_RATE_HZ)
-    return Segment(round(start, 3), round(max(start, end_s), 3), text)
+    return Segment(round(start, 3), round(max(start, end_s), 3), part.text.strip())
 
 
 def playable(samples: Samples) -> Samples:
@@ -172,44 +128,3 @@ def playable(samples: Samples) -> Samples:
     if not np.isfinite(samples).all():
         samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
     return samples
-
-
-def _levelled(samples: Samples) -> Samples:
-    """Bring quiet stretches up to the level of speech, for the detector alone: it misses what is quiet.
-
-    The gain follows the loudest sample within a second, so that quiet speech after a loud noise counts.
-    """
-    step = SAMPLE_RATE_HZ // 2
-    blocks = -(-len(samples) // step)
-    padded = np.zeros(blocks * step, dtype=np.float32)
-    padded[: len(samples)] = np.abs(samples)
-    peaks: NDArray[np.float32] = padded.reshape(blocks, step).max(axis=1)
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(peaks, 2), 5).max(axis=1)
-    gain = np.where(around >= NOISE_FLOOR, 0.5 / np.maximum(around, NOISE_FLOOR), 1.0)
-    centres = np.arange(blocks) * step + step / 2
-    curve = np.interp(np.arange(len(samples)), centres, gain).astype(np.float32)
-    levelled: Samples = np.clip(samples * curve, -1.0, 1.0).astype(np.float32)
-    return levelled
-
-
-def _spans_by_model(samples: Samples) -> list[Span]:
-    """By Silero's voice activity model, which comes with faster-whisper."""
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    options = VadOptions(threshold=THRESHOLD, min_silence_duration_ms=int(PAUSE_S * 1000), speech_pad_ms=0)
-    return [Span(int(found["start"]), int(found["end"])) for found in get_speech_timestamps(samples, options)]
-
-
-def _spans_by_level(samples: Samples) -> list[Span]:
-    """By loudness, where faster-whisper is not installed: tells sound from silence, not speech from noise."""
-    log.warning("faster-whisper is not installed, so its voice detector is missing: noise may be taken for speech")
-    step = int(PAUSE_S * SAMPLE_RATE_HZ)
-    starts = range(0, len(samples), step)
-    loud = [start for start in starts if np.max(np.abs(samples[start : start + step])) > NOISE_FLOOR * 10]
-    spans: list[Span] = []
-    for start in loud:
-        if spans and spans[-1].end == start:
-            spans[-1] = Span(spans[-1].start, start + step)
-        else:
-            spans.append(Span(start, start + step))
-    return spans

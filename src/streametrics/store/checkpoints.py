@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from streametrics.errors import JobFailed, StaleAttempt
-from streametrics.job import Claim, JobKind, JobState, Stage, WakeUp, Warn
+from streametrics.job import Claim, JobKind, JobState, Stage, WakeUp, Warn, words_filtered
 from streametrics.store.claims import held_row, released
 from streametrics.store.database import Database, now
 from streametrics.store.models import jobs, notes, parts
@@ -79,7 +79,8 @@ class Checkpoints:
         """Keep one part's transcript. With the last one the whole is merged and returned, else None."""
         with self._database.write() as connection:
             # The job's row first, in every writer of parts: two last parts must not each miss the other.
-            connection.execute(select(jobs.c.task_id).where(jobs.c.task_id == claim.task_id).with_for_update())
+            job = select(jobs.c.warnings).where(jobs.c.task_id == claim.task_id).with_for_update()
+            warnings = connection.execute(job).scalar_one_or_none() or []
             self._update(connection, claim, transcript=transcript, **released())
             rows = connection.execute(
                 select(parts).where(parts.c.task_id == claim.task_id).order_by(parts.c.part_index)
@@ -93,6 +94,7 @@ class Checkpoints:
                 .values(
                     state=JobState.TRANSCRIBED,
                     transcript=merged,
+                    warnings=[*warnings, *_as_json(words_filtered(merged.get("left_out", {})))],
                     audio_key=None,
                     sent_at=now(),
                     **released(tries=0),
@@ -111,7 +113,7 @@ class Checkpoints:
             transcript=transcript,
             audio_s=audio_s,
             audio_key=None,
-            warnings=_as_json(warnings),
+            warnings=_as_json((*warnings, *words_filtered(transcript.get("left_out", {})))),
             sent_at=now(),
             **released(tries=0),
         )

@@ -12,7 +12,7 @@ from faster_whisper.audio import pad_or_trim
 from numpy.typing import NDArray
 
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment
+from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
 from streametrics.transcribers.one_window import OneWindowAtATime
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,10 @@ class FasterWhisper(OneWindowAtATime):
                 samples, language=language, beam_size=1, best_of=1, condition_on_previous_text=False
             )
             for segment in found:
-                yield Segment(segment.start, segment.end, segment.text)
+                evidence = Evidence(
+                    segment.avg_logprob, segment.no_speech_prob, segment.compression_ratio, segment.temperature
+                )
+                yield Segment(segment.start, segment.end, segment.text, evidence)
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"faster-whisper could not transcribe this audio: {error}") from error
 

@@ -13,7 +13,7 @@ from whisper.audio import HOP_LENGTH, N_FRAMES, N_SAMPLES
 from whisper.tokenizer import get_tokenizer
 
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment
+from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
 from streametrics.transcribers.one_window import OneWindowAtATime
 
 
@@ -69,7 +69,7 @@ class OpenAIWhisper(OneWindowAtATime):
                 step = int(segments.pop().start * SAMPLE_RATE_HZ)
             offset_s = position / SAMPLE_RATE_HZ
             for segment in segments:
-                yield Segment(offset_s + segment.start, offset_s + segment.end, segment.text)
+                yield Segment(offset_s + segment.start, offset_s + segment.end, segment.text, segment.evidence)
             position += max(step, SAMPLE_RATE_HZ)
 
     def _decode_piece(self, samples: Samples, language: str) -> list[Segment]:
@@ -88,10 +88,19 @@ class OpenAIWhisper(OneWindowAtATime):
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"openai-whisper could not transcribe this audio: {error}") from error
         return [
-            Segment(float(found["start"]), float(found["end"]), str(found["text"]))
+            Segment(float(found["start"]), float(found["end"]), str(found["text"]), _evidence(found))
             for found in result["segments"]
             if str(found["text"]).strip()
         ]
+
+
+def _evidence(found: dict[str, Any]) -> Evidence:
+    return Evidence(
+        average_logprob=float(found["avg_logprob"]),
+        no_speech=float(found["no_speech_prob"]),
+        compression_ratio=float(found["compression_ratio"]),
+        temperature=float(found["temperature"]),
+    )
 
 
 class _EncodeOnce(torch.nn.Module):

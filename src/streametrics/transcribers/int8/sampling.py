@@ -17,12 +17,14 @@ class Said:
     """One row: its tokens without the end, and how sure the model was.
 
     average_logprob: mean natural logarithm of the tokens' probabilities, the end's included.
-    no_speech: probability (0…1) that nobody speaks in the window.
+    no_speech: probability (0…1) that nobody speaks in the window. ended: the end was said, before the limit.
     """
 
     tokens: list[int]
     average_logprob: float
     no_speech: float
+    temperature: float = 0.0
+    ended: bool = True
 
 
 class Sampler:
@@ -44,7 +46,7 @@ class Sampler:
         no_speech = torch.softmax(scores[:, 0], dim=-1)[:, self._no_speech].tolist()
         tokens, sums = self._continue(scores[:, -1], memory, temperature)
         return [
-            Said(row, total / (len(row) + 1), float(silent))
+            Said(row, total / (len(row) + 1), float(silent), temperature, ended=len(row) < LONGEST)
             for row, total, silent in zip(tokens, sums, no_speech, strict=True)
         ]
 

@@ -2,7 +2,9 @@
 
 A pass says what it heard of a window up to its last whole segment; what lies behind that is heard in the next
 pass, until no voice is left. This, the checks of an answer and the ladder of temperatures are openai-whisper's
-(`whisper.transcribe`), with one change: sound in which the voice detector found nobody is not worth a pass.
+(`whisper.transcribe`), with two changes: sound in which the voice detector found nobody is not worth a pass, and an
+answer that repeats itself but ends by itself stands. What is not to be believed is decided elsewhere
+(`audio/doubt.py`), by the evidence that segments carry.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,12 +16,15 @@ from whisper.audio import FRAMES_PER_SECOND, N_FRAMES, N_SAMPLES
 from whisper.tokenizer import Tokenizer
 from whisper.utils import compression_ratio
 
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment
+from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
 from streametrics.transcribers.int8.sampling import Said, Sampler
 
 #: openai-whisper's own limits and ladder.
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 MOST_COMPRESSED, LEAST_LOGPROB, MOST_SILENT = 2.4, -1.0, 0.6
+#: A text that repeats itself may be what was said ("go, go, go"): where the model is as sure as of any sentence, and
+#: says by itself that it has ended, a warmer try would only lose words.
+SURE_LOGPROB = -0.6
 #: Seconds in a timestamp's step, and spectrogram frames in one.
 STEP_S, STEP_FRAMES = 0.02, 2
 #: Voice that is shorter than a word is no reason for another pass, in seconds.
@@ -80,24 +85,31 @@ def say(sampler: Sampler, features: torch.Tensor, windows: Sequence[Window]) -> 
 def _fails(said: Said, tokenizer: Tokenizer) -> bool:
     if said.average_logprob < LEAST_LOGPROB:
         return said.no_speech <= MOST_SILENT
+    if said.ended and said.average_logprob >= SURE_LOGPROB:
+        return False
+    return _compression(said, tokenizer) > MOST_COMPRESSED
+
+
+def _compression(said: Said, tokenizer: Tokenizer) -> float:
     text = tokenizer.decode(said.tokens).strip()
-    return bool(text) and compression_ratio(text) > MOST_COMPRESSED
+    return float(compression_ratio(text)) if text else 0.0
 
 
 def take(window: Window, said: Said) -> None:
     """Add what was said to a window, and move its position behind it."""
     offset_s, length = window.seek / FRAMES_PER_SECOND, window.length
-    if said.no_speech > MOST_SILENT and said.average_logprob <= LEAST_LOGPROB:
-        window.seek += length
-        return
     begin = window.tokenizer.timestamp_begin
     pieces, heard_steps = _cut(said.tokens, begin)
-    window.seek += length if heard_steps is None else max(min(heard_steps * STEP_FRAMES, length), 1)
+    evidence = Evidence(
+        said.average_logprob, said.no_speech, _compression(said, window.tokenizer), said.temperature, said.ended
+    )
+    silent = said.no_speech > MOST_SILENT and said.average_logprob <= LEAST_LOGPROB
+    window.seek += length if silent or heard_steps is None else max(min(heard_steps * STEP_FRAMES, length), 1)
     for start, end, tokens in pieces:
         end_s = length / FRAMES_PER_SECOND if end is None else end * STEP_S
         text = window.tokenizer.decode([token for token in tokens if token < window.tokenizer.eot]).strip()
         if text and end_s > start * STEP_S:
-            window.segments.append(Segment(offset_s + start * STEP_S, offset_s + end_s, text))
+            window.segments.append(Segment(offset_s + start * STEP_S, offset_s + end_s, text, evidence))
 
 
 def _cut(tokens: list[int], begin: int) -> tuple[list[tuple[int, int | None, list[int]]], int | None]:

@@ -1,0 +1,57 @@
+"""Answers that were heard once, kept outside the repository: an interrupted benchmark goes on where it stopped.
+
+An answer's name is a hash of all that it depends on: who heard it, with which weights, code and versions, on which
+machine (for its seconds), and what.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks import report
+from streametrics.transcriber import Samples
+
+FOLDER = Path("~/.cache/streametrics/benchmark-answers").expanduser()
+SOURCE = Path(__file__).parent.parent / "src" / "streametrics"
+#: What an engine's answer depends on, in our code and in others'.
+CODE = ("audio", "transcribers", "transcriber.py")
+PACKAGES = ("openai-whisper", "faster-whisper", "ctranslate2", "torch", "onnxruntime")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was heard in a sound, how long that took, and the words left out as invented, by reason."""
+
+    text: str
+    seconds: float
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+def kept(listener: str, weights: str, samples: Samples, language: str | None, hear: Callable[[], Answer]) -> Answer:
+    """The answer of before, or `hear()`'s, which is kept then. weights: their hash."""
+    sound = hashlib.sha256(samples.tobytes()).hexdigest()
+    named = json.dumps([listener, weights, _versions(), report.machine(), sound, language])
+    file = FOLDER / f"{hashlib.sha256(named.encode()).hexdigest()}.json"
+    try:
+        return Answer(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        answer = hear()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(asdict(answer), ensure_ascii=False), encoding="utf-8")
+    partial.replace(file)
+    return answer
+
+
+@cache
+def _versions() -> str:
+    digest = hashlib.sha256(" ".join(version(package) for package in PACKAGES).encode())
+    for name in CODE:
+        files = [SOURCE / name] if name.endswith(".py") else sorted((SOURCE / name).rglob("*.py"))
+        for file in files:
+            digest.update(f"{file.relative_to(SOURCE)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
