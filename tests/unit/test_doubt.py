@@ -53,8 +53,10 @@ def test_a_little_voice_beside_or_in_them_is_enough_for_sure_words(judge: Judge,
         # Doubtful words are kept where somebody speaks and the engine does not take it for silence.
         (Evidence(-1.2, 0.3, 1.0, 1.0), 3.0, True),
         (Evidence(-1.2, 0.3, 1.0, 1.0), 11.0, False),
-        # And where only one of Whisper's two figures speaks against them.
-        (Evidence(-0.4, 0.9, 1.0, 0.0), 3.0, True),
+        # And where only one of Whisper's two figures speaks against them, unless there is hardly a voice.
+        (Evidence(-0.8, 0.9, 1.0, 0.0), 3.0, True),
+        (Evidence(-0.8, 0.9, 1.0, 0.0), 11.0, False),
+        (Evidence(-0.4, 0.9, 1.0, 0.0), 11.0, True),
     ],
 )
 def test_guesses_are_left_out(judge: Judge, evidence: Evidence, start: float, believed: bool) -> None:

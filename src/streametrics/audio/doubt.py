@@ -18,8 +18,9 @@ MOST_COMPRESSED = 2.4
 #: Nobody speaks where the detector's best chance for a tenth of a second stays below; far below its threshold of
 #: 0.35, because what is left out here is lost. Whisper's times are this uncertain, in seconds.
 NOBODY_BELOW, UNCERTAIN_S = 0.1, 0.5
-#: Doubtful words need a voice for this share of their time.
-LITTLE_VOICE = 0.25
+#: Doubtful words need a voice for this share of their time. Without it, and where the model hears no speech, words have
+#: to be surer than this: in loud pink noise one engine counted to 17 at -0.88.
+LITTLE_VOICE, UNSURE_LOGPROB = 0.25, -0.5
 #: No one says more than this in a second of voice, in words, or in signs where a script has no spaces.
 MOST_WORDS_PER_S, MOST_SIGNS_PER_S = 6.0, 15.0
 #: What is said so many times in a row, and in at most so many words, may be a loop.
@@ -73,8 +74,10 @@ class Judge:
 
 
 def _is_guess(evidence: Evidence, voice_share: float) -> bool:
-    doubted = evidence.no_speech > MOST_SILENT or voice_share < LITTLE_VOICE
-    return evidence.average_logprob <= LEAST_LOGPROB and doubted
+    hears_silence, is_little = evidence.no_speech > MOST_SILENT, voice_share < LITTLE_VOICE
+    if evidence.average_logprob <= LEAST_LOGPROB:
+        return hears_silence or is_little
+    return evidence.average_logprob <= UNSURE_LOGPROB and hears_silence and is_little
 
 
 def cut_loop(text: str, voiced_s: float) -> str:
