@@ -83,15 +83,20 @@ class RedisServer:
         self.url = self._queue.url
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         self._process = subprocess.Popen(self._queue.prepare(), stdout=subprocess.DEVNULL)
         client = redis.Redis.from_url(self.url)
         until(lambda: _answers(client), within_s=10, what="the queue answers")
         client.close()
 
-    def stop(self) -> None:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
-            self._process.terminate()
+            self._process.send_signal(number)
             self._process.wait(timeout=10)
             self._process = None
 

@@ -1,11 +1,13 @@
 """Celery: every option with its reason, and how a wake-up is sent by name."""
 
 import logging
+from typing import Any
 
 from celery import Celery
 from kombu.entity import Exchange
 from kombu.entity import Queue as KombuQueue
 from kombu.exceptions import OperationalError
+from kombu.transport import redis as redis_transport
 
 from streametrics.errors import QueueUnavailable
 from streametrics.job import JobKind, QueueName, Stage, WakeUp
@@ -19,11 +21,30 @@ TASKS = {Stage.TRANSCRIBE: "streametrics.transcribe", Stage.SUMMARIZE: "streamet
 logger = logging.getLogger(__name__)
 
 
+class _Channel(redis_transport.Channel):
+    """Where Celery has given up a connection, kombu's channel still asks it for the server's address: of None. That
+    ends a worker which is in the middle of a task when the queue goes away (5.7.0). A connection's error does not.
+    """
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        if self.connection is None or self.connection.client is None:
+            raise ConnectionError("the connection to the queue was given up")
+        parameters: dict[str, Any] = super()._connparams(asynchronous=asynchronous)  # type: ignore[no-untyped-call]
+        return parameters
+
+
+class Transport(redis_transport.Transport):
+    """Kombu's way to Redis, with our channel."""
+
+    Channel = _Channel
+
+
 def create_celery(settings: Settings) -> Celery:
     """One Celery application, for those who send as for those who work."""
     celery = Celery(
         "streametrics",
         broker=settings.effective_redis_url,
+        broker_transport=f"{__name__}:{Transport.__name__}",
         include=["streametrics.tasks.signals", "streametrics.tasks.tasks"],
     )
     celery.conf.update(

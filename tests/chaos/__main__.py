@@ -23,6 +23,15 @@ from tests.chaos.form import Form
 #: Each is a module with `run(form, folder)`. The second word says whether the quick form has it too.
 PARTS = {
     "kills": True,
+    "real": True,
+    "poison": True,
+    "restarts": True,
+    "queue_down": True,
+    "endless": True,
+    "models": True,
+    "mutants": True,
+    "rolling": True,
+    "supervised": True,
 }
 
 

@@ -17,8 +17,8 @@ _FINAL = "('done', 'failed')"
 def _trigger(name: str, table: str, condition: str, event: str, *, part: str, state: str) -> str:
     return f"""
     CREATE TRIGGER chaos_{table}_{name} AFTER UPDATE ON {table} WHEN {condition} BEGIN
-        INSERT INTO chaos_journal (task_id, at, event, state, attempt, part_index)
-        VALUES (NEW.task_id, {_NOW}, '{event}', {state}, NEW.attempt, {part});
+        INSERT INTO chaos_journal (task_id, at, event, state, attempt, part_index, worker)
+        VALUES (NEW.task_id, {_NOW}, '{event}', {state}, NEW.attempt, {part}, NEW.claimed_by);
     END;
     """
 
@@ -43,7 +43,8 @@ def install(path: Path) -> None:
     """Put the triggers into a migrated database."""
     script = """
     CREATE TABLE chaos_journal (
-        number INTEGER PRIMARY KEY, task_id TEXT, at REAL, event TEXT, state TEXT, attempt INTEGER, part_index INTEGER
+        number INTEGER PRIMARY KEY, task_id TEXT, at REAL, event TEXT, state TEXT, attempt INTEGER, part_index INTEGER,
+        worker TEXT
     );
     """
     for name, condition in _COMMON.items():
@@ -61,11 +62,13 @@ def install(path: Path) -> None:
         connection.executescript(script)
 
 
-def read(path: Path) -> list[Entry]:
-    """All entries so far, in their order."""
+def read(path: Path, *, since: float = 0.0) -> list[Entry]:
+    """All entries of this moment (seconds since 1970) and later, in their order."""
     with _opened(path) as connection:
         rows = connection.execute(
-            "SELECT task_id, at, event, state, attempt, part_index FROM chaos_journal ORDER BY number"
+            "SELECT task_id, at, event, state, attempt, part_index, worker FROM chaos_journal "
+            "WHERE at >= ? ORDER BY number",
+            (since,),
         ).fetchall()
     return [Entry(*row) for row in rows]
 
@@ -87,6 +90,16 @@ def unfinished(path: Path) -> list[str]:
     with _opened(path) as connection:
         rows = connection.execute(f"SELECT task_id FROM jobs WHERE state NOT IN {_FINAL}").fetchall()
     return [row[0] for row in rows]
+
+
+def pretend_in_work(path: Path, task_id: str) -> None:
+    """Make a waiting job look like one that somebody works on, for ten minutes."""
+    with _opened(path) as connection:
+        connection.execute(
+            f"UPDATE jobs SET state = 'transcribing', attempt = 1, tries = 1, "
+            f"lease_until = {_NOW} + 600, deadline_at = {_NOW} + 600 WHERE task_id = ?",
+            (task_id,),
+        )
 
 
 @contextlib.contextmanager

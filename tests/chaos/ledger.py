@@ -28,6 +28,7 @@ class Entry:
     state: str
     attempt: int = 0
     part_index: int | None = None
+    worker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import Counter
-from typing import Self
+from typing import Any, Self
 
 import requests
 
@@ -107,3 +107,30 @@ class Load:
     def _any_api(self) -> str:
         alive = [api for api in self._service.apis if api.is_running] or self._service.apis
         return f"http://127.0.0.1:{self._chance.choice(alive).port}"
+
+
+def submit(service: Service, ledger: Ledger, data: bytes, **fields: str) -> str:
+    """One upload that has to be accepted; its id."""
+    files = {"audio": ("chunk.wav", data)}
+    answer = requests.post(f"{service.url}/summarize/", data=FIELDS | fields, files=files, timeout=60)
+    assert answer.status_code == 200, answer.text
+    task_id = str(answer.json()["task_id"])
+    ledger.accepted(task_id)
+    return task_id
+
+
+def status(service: Service, ledger: Ledger, task_id: str) -> dict[str, Any]:
+    """What a poll answers now; the ledger hears of it."""
+    answer = requests.get(f"{service.url}/summarize/status/{task_id}", timeout=60)
+    body = dict(answer.json())
+    ledger.seen(task_id, answer.status_code, body)
+    return body
+
+
+def wait_for_all(service: Service, ledger: Ledger, within_s: float) -> None:
+    """Until all that was accepted has ended, for so long; what has not is the ledger's to judge."""
+    deadline = time.monotonic() + within_s
+    while ledger.open and time.monotonic() < deadline:
+        for task_id in ledger.open:
+            status(service, ledger, task_id)
+        time.sleep(POLL_EVERY_S)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ STUB = "tests.chaos.stub_worker"
 REAL = "streametrics.celery_app"
 #: How long a start may take on a machine that does other things too, in seconds.
 START_S = 120.0
+#: Migrations are not for several threads at once.
+_migrating = threading.Lock()
 
 
 @dataclass
@@ -163,6 +166,15 @@ class Service:
         alive = {process.pid for member in self.workers for process in member.family()}
         return len({pid for name in hosts if (pid := int(name.rpartition(":")[2])) in alive})
 
+    def engine(self) -> str:
+        """The engine that the workers announce, with its model."""
+        live = Live(self.queue.url)
+        try:
+            facts = [worker.facts for worker in live.workers() if "engine" in worker.facts]
+        finally:
+            live.close()
+        return " ".join((facts[0]["engine"], facts[0]["model"])) if facts else "no engine"
+
     def log(self, member: Member) -> str:
         path = self.folder / f"{member.name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
@@ -189,13 +201,13 @@ def is_live(api: Member) -> bool:
 def service(folder: Path, **settings: str) -> Iterator[Service]:
     """A service with nothing started yet; what is started in it ends with it."""
     folder.mkdir(parents=True, exist_ok=True)
-    queue = RedisServer(folder)
-    queue.start()
-    made = Service(folder, queue, settings)
-    migrate(f"sqlite:///{made.database}")
-    journal.install(made.database)
+    made = Service(folder, RedisServer(folder), settings)
     try:
+        made.queue.start()
+        with _migrating:
+            migrate(f"sqlite:///{made.database}")
+        journal.install(made.database)
         yield made
     finally:
         made.stop()
-        queue.stop()
+        made.queue.stop()
