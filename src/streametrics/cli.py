@@ -1,6 +1,7 @@
 """`python -m streametrics up | api | worker | keys | doctor | weights | transcribe`: each imports what it needs."""
 
 import argparse
+import logging
 import os
 import subprocess
 import sys
@@ -156,15 +157,18 @@ def _api(options: argparse.Namespace) -> int:
     import uvicorn
 
     from streametrics import logs
+    from streametrics.start import self_check
     from streametrics.start.bounded_http import bounded_http
     from streametrics.start.connections import allow_many_connections
     from streametrics.start.processes import API_GRACE_S
     from streametrics.store import database
 
     settings = _settings(options)
-    safety.refuse_open_bind(settings)
+    warnings = self_check.require_safe(settings)
     safety.require_free_port(settings)
     logs.configure(settings.log_level, "api")
+    for warning in warnings:
+        logging.getLogger(__name__).warning(warning)
     database.migrate(settings.effective_database_url)
     allow_many_connections()
     uvicorn.run(
@@ -187,6 +191,7 @@ def _api(options: argparse.Namespace) -> int:
 def _worker(options: argparse.Namespace) -> int:
     from streametrics.start.processes import worker_command
 
+    # Celery's process looks whether it may start: it can be started without us too.
     command = worker_command(options.kind, _settings(options))
     if sys.platform != "win32":
         os.execv(command[0], command)  # noqa: S606 - so that signals reach Celery itself

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from streametrics.errors import StreametricsError, SummarizerError, SummaryUnusable
 from streametrics.settings import Settings
-from streametrics.start import embedded_queue, readiness, safety
+from streametrics.start import embedded_queue, readiness, safety, self_check
 
 #: Less free space than this above what uploads leave free is worth a word, in bytes.
 LOW_DISK_BYTES = 1_500_000_000
@@ -61,10 +61,11 @@ def examine() -> list[Check]:
     checks = [guarded("python", python), guarded("packages", packages)]
     try:
         settings = safety.load_settings()
-        safety.refuse_open_bind(settings)
     except StreametricsError as error:
         return [*checks, Check("settings", Verdict.FAIL, str(error), "correct it in the environment or in .env")]
-    checks.append(settings_of_note())
+    checks.append(guarded("settings", lambda: settings_of_note(settings)))
+    if checks[-1].verdict is Verdict.FAIL:
+        return checks
     looks: dict[str, Callable[[Settings], Check]] = {
         "disk": disk,
         "database": database,
@@ -113,8 +114,12 @@ def packages() -> Check:
     return Check("packages", Verdict.OK, ", ".join(f"{name} {metadata.version(name)}" for name in names))
 
 
-def settings_of_note() -> Check:
-    warnings = safety.settings_warnings()
+def settings_of_note(settings: Settings) -> Check:
+    """What a start would refuse or warn of; the queue has a line of its own."""
+    findings = [finding for finding in self_check.examine(settings) if not finding.about_queue]
+    if refused := [finding.sentence for finding in findings if finding.refused]:
+        return Check("settings", Verdict.FAIL, " ".join(refused), "correct it in the environment or in .env")
+    warnings = [*safety.settings_warnings(), *(finding.sentence for finding in findings)]
     if warnings:
         return Check("settings", Verdict.WARN, " ".join(warnings), "correct it in .env")
     return Check("settings", Verdict.OK, "valid" + (", with .env" if Path(".env").is_file() else ""))

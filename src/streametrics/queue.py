@@ -11,7 +11,7 @@ from kombu.transport import redis as redis_transport
 
 from streametrics.errors import QueueUnavailable
 from streametrics.job import JobKind, QueueName, Stage, WakeUp
-from streametrics.settings import Settings
+from streametrics.settings import VISIBILITY_TIMEOUT_S, Settings
 
 LIVE, LONG, SUMMARISE = (name.value for name in QueueName)
 QUEUES = (LIVE, LONG, SUMMARISE)
@@ -71,7 +71,7 @@ def create_celery(settings: Settings) -> Celery:
         broker_connection_max_retries=None,
         broker_transport_options={
             # What a killed worker had taken comes back after this; leases are quicker, this is the net.
-            "visibility_timeout": 720,
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
             "unacked_restore_interval": 10,
             # Above 1, restoring waits for that many rounds.
             "unacked_restore_throttle": 1,

@@ -18,6 +18,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PUBLISHED_KEY = "streametrics-secret"
 #: A bind to an address that other machines reach wants a key of at least this many characters.
 KEY_MIN_LENGTH = 16
+#: What a killed worker had taken from the queue comes back after this, in seconds; a task has to end before.
+VISIBILITY_TIMEOUT_S = 720
 
 EngineName = Literal["auto", "openai-whisper", "openai-whisper-int8", "faster-whisper", "fake"]
 SummarizerName = Literal["ollama", "openai_compatible", "extractive", "fake"]

@@ -76,18 +76,22 @@ def refuse_open_bind(settings: Settings) -> None:
     """Raises UnsafeSettings where other machines could call and no long key stands in their way."""
     if is_loopback(settings.host) or len(settings.internal_api_key) >= KEY_MIN_LENGTH:
         return
+    state = "too short" if settings.internal_api_key else "the published one" if _published_key_is_set() else "not set"
     raise UnsafeSettings(
-        f"HOST={settings.host} lets other machines in, and INTERNAL_API_KEY is "
-        f"{'too short' if settings.internal_api_key else 'not set'}: set one of {KEY_MIN_LENGTH} characters "
-        "or more in .env, or HOST=127.0.0.1."
+        f"HOST={settings.host} lets other machines in, and INTERNAL_API_KEY is {state}: set one of {KEY_MIN_LENGTH} "
+        "characters or more in .env, or HOST=127.0.0.1."
     )
+
+
+def _published_key_is_set() -> bool:
+    return os.environ.get("INTERNAL_API_KEY", dotenv_values(".env").get("INTERNAL_API_KEY")) == PUBLISHED_KEY
 
 
 def settings_warnings() -> list[str]:
     """What is allowed and probably not meant: the published key, and names in `.env` that nothing reads."""
     written = {name.upper(): value or "" for name, value in dotenv_values(".env").items()}
     warnings = []
-    if os.environ.get("INTERNAL_API_KEY", written.get("INTERNAL_API_KEY")) == PUBLISHED_KEY:
+    if _published_key_is_set():
         warnings.append(
             f"INTERNAL_API_KEY={PUBLISHED_KEY} was printed in the first version's documentation, so "
             "everybody knows it; it counts as not set. Choose another one."

@@ -12,7 +12,7 @@ from types import FrameType
 
 from streametrics.errors import QueueUnavailable, StreametricsError
 from streametrics.settings import Settings
-from streametrics.start import embedded_queue, greeting, processes, readiness, safety
+from streametrics.start import embedded_queue, greeting, processes, readiness, safety, self_check
 from streametrics.start.console import Console
 from streametrics.start.embedded_queue import EmbeddedQueue
 from streametrics.start.supervisor import Supervisor
@@ -53,7 +53,7 @@ def up(settings: Settings, parts: Parts) -> int:
     """Run until a signal; returns the exit code. Raises StreametricsError where it cannot start."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    safety.refuse_open_bind(settings)
+    warnings = [*safety.settings_warnings(), *self_check.require_safe(settings)]
     with only_one(settings) as lock:
         console = Console(settings.data_dir / "logs" / "streametrics.log")
         try:
@@ -61,7 +61,7 @@ def up(settings: Settings, parts: Parts) -> int:
                 settings = settings.model_copy(update={"port": safety.free_port(settings.host)})
             if parts.api:
                 safety.require_free_port(settings)
-            return Start(settings, parts, console).run(lock)
+            return Start(settings, parts, console, warnings).run(lock)
         finally:
             console.close()
 
@@ -117,15 +117,16 @@ def _already_running(path: Path, settings: Settings) -> str:
 class Start:
     """One life of the service."""
 
-    def __init__(self, settings: Settings, parts: Parts, console: Console) -> None:
+    def __init__(self, settings: Settings, parts: Parts, console: Console, warnings: list[str]) -> None:
         self._settings, self._parts, self._console = settings, parts, console
+        self._warnings = warnings
         self._signals = 0
         self._started_at = time.monotonic()
         self._queue_is_embedded = False
         self._ready: readiness.Readiness | None = None
 
     def run(self, lock: int) -> int:
-        for warning in safety.settings_warnings():
+        for warning in self._warnings:
             self._console.warn(warning)
         self._prepare()
         supervisor = Supervisor(self._console, keep_open=(lock,))
@@ -181,7 +182,8 @@ class Start:
             self._start_embedded_queue(supervisor)
         if not self._signals:
             for warning in embedded_queue.require_safe(url):
-                self._console.warn(warning)
+                if warning not in self._warnings:  # the self-check may have met the queue already
+                    self._console.warn(warning)
 
     def _start_embedded_queue(self, supervisor: Supervisor) -> None:
         port = self._settings.queue_port

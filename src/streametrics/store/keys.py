@@ -2,8 +2,9 @@
 
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from streametrics.caller import Scope
@@ -61,3 +62,17 @@ class KeyRecords:
         with self._database.write() as connection:
             if connection.execute(delete(keys).where(keys.c.name == name)).rowcount == 0:
                 raise KeyUnknown(f"There is no key named {name!r}.")
+
+
+def has_keys(url: str) -> bool:
+    """Whether there is a key, in a database that may not be there yet. Raises DatabaseUnavailable."""
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return False
+    database = Database(url)
+    try:
+        with database.read() as connection:
+            if not inspect(connection).has_table(keys.name):
+                return False
+        return bool(KeyRecords(database).all())
+    finally:
+        database.close()

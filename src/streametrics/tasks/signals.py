@@ -15,6 +15,7 @@ from streametrics import logs
 from streametrics.errors import StreametricsError
 from streametrics.jobs import Jobs
 from streametrics.settings import Settings
+from streametrics.start import self_check
 from streametrics.tasks import process
 from streametrics.worker import refuse_other_database
 
@@ -35,14 +36,17 @@ def silence_the_pool(**_: object) -> None:
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
 def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own worker object
-    """Refuse to start on another database than the API's."""
-    jobs = Jobs(Settings())
+    """Refuse to start with unsafe settings, or on another database than the API's."""
+    settings = Settings()
     try:
-        refuse_other_database(jobs)
+        self_check.require_safe(settings, serves=False)
+        jobs = Jobs(settings)
+        try:
+            refuse_other_database(jobs)
+        finally:
+            jobs.close()
     except StreametricsError as error:
         raise SystemExit(f"This worker does not start: {error}") from error
-    finally:
-        jobs.close()
     if not sender.pool_cls.__module__.endswith(".prefork"):
         # Threads and solo write summaries in this very process.
         process.summarising_worker()
