@@ -27,8 +27,8 @@ from streametrics.live import Live
 from streametrics.queue import Queue
 from streametrics.settings import Settings
 from streametrics.store.audio import AudioStore
-from streametrics.store.checkpoints import Checkpoints
-from streametrics.store.claims import Claims
+from streametrics.store.checkpoints import Checkpoints, Ended
+from streametrics.store.claims import Claims, ExpiredLease
 from streametrics.store.database import Database
 from streametrics.store.erasure import Erasure
 from streametrics.store.notes import JobNotes
@@ -255,10 +255,24 @@ class Jobs:
         self._checkpoints.finish(claim, result.body(claim.request), result.warnings)
         self.live.forget(claim.task_id)
 
-    def fail(self, task_id: str, error: JobFailed, claim: Claim | None = None) -> None:
-        """The job failed. With a claim, raises StaleAttempt when it no longer holds."""
-        self._delete_audio(self._checkpoints.fail(task_id, error, claim))
+    def fail(self, task_id: str, error: JobFailed, claim: Claim) -> None:
+        """The job failed. Raises StaleAttempt when the claim no longer holds."""
+        self._failed(task_id, self._checkpoints.fail(task_id, error, claim))
+
+    def fail_expired(self, expired: ExpiredLease, error: JobFailed) -> bool:
+        """The job failed with a lease that ran out; False where somebody has dealt with that."""
+        return self._failed(expired.wake_up.task_id, self._checkpoints.fail_expired(expired, error))
+
+    def fail_waiting(self, task_id: str, error: JobFailed) -> bool:
+        """The job failed because nobody took it for WAIT_LIMIT_S; False where that is not so any more."""
+        return self._failed(task_id, self._checkpoints.fail_waiting(task_id, error, self.settings.wait_limit_s))
+
+    def _failed(self, task_id: str, ended: Ended | None) -> bool:
+        if ended is None:
+            return False
+        self._delete_audio(ended.audio_key)
         self.live.forget(task_id)
+        return True
 
     def give_back(self, claim: Claim, *, after_s: float = 0.0) -> None:
         """Somebody else should do it; no try is counted."""

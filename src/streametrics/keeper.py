@@ -6,8 +6,10 @@ so a second keeper finds nothing left to do.
 
 import logging
 import threading
+import time
 
 from streametrics.errors import JobFailed, TimedOut, WorkerLost
+from streametrics.job import QueueName, WakeUp
 from streametrics.jobs import Jobs
 from streametrics.logs import about_job
 from streametrics.queue import QUEUES
@@ -29,6 +31,8 @@ class Keeper:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
         self._settings = jobs.settings
+        #: Wake-ups sent again, and when.
+        self._sent_again: dict[WakeUp, float] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -62,11 +66,12 @@ class Keeper:
         self._resend_lost()
 
     def slow_round(self) -> None:
-        """Erase what has expired, delete what nobody needs."""
+        """Erase what has expired, end what waits for ever, delete what nobody needs."""
         erased = self._jobs.records.erase_expired(self._settings.result_ttl_s)
         forgotten = self._jobs.records.delete_tombstones(self._settings.tombstone_days * 86_400)
         if erased or forgotten:
             logger.info("event=expired erased=%d forgotten=%d", erased, forgotten)
+        self._end_what_nobody_takes()
         self._delete_orphans()
 
     def _settle(self, expired: ExpiredLease) -> None:
@@ -80,28 +85,47 @@ class Keeper:
             self._jobs.wake(expired.wake_up)
 
     def _fail(self, expired: ExpiredLease, error: JobFailed) -> None:
-        logger.error("event=failed code=%s tries=%d", error.code, expired.tries)
-        if self._jobs.claims.free(expired):
-            self._jobs.fail(expired.wake_up.task_id, error)
+        if self._jobs.fail_expired(expired, error):
+            logger.error("event=failed code=%s tries=%d", error.code, expired.tries)
+
+    def _end_what_nobody_takes(self) -> None:
+        limit_s = self._settings.wait_limit_s
+        for task_id in self._jobs.waiting.longer_than(limit_s):
+            error = TimedOut(
+                f"No worker took this job for {limit_s / 3600:.3g} hour(s): start one "
+                "('python -m streametrics worker'), then send the audio again."
+            )
+            with about_job(task_id):
+                if self._jobs.fail_waiting(task_id, error):
+                    logger.error("event=failed code=%s waited_s=%.0f", error.code, limit_s)
 
     def _resend_lost(self) -> None:
         """A waiting row whose message is in no queue will wait for ever unless it is sent again.
 
-        There may be a message for it still; a second one is harmless, so the rule may be rough: when fewer
-        messages wait than rows do, the oldest rows are sent again, as many as are missing.
+        Which messages are lost cannot be seen, only how many: where a queue holds fewer messages than rows wait for
+        it, the oldest rows are sent again, as many as are missing. Messages that a worker has taken do not count: a
+        live one has claimed the row, which waits no more, and what a dead one took comes back after minutes only. A
+        message too many does no harm, and fills the gap, so that there are never many.
         """
-        waiting = self._jobs.records.overdue_wake_ups(self._settings.resend_after_s, RESEND_LIMIT)
-        if not waiting:
+        lengths = self._jobs.live.queue_lengths(QUEUES)
+        if lengths is None:
             return
-        messages = self._jobs.live.messages_waiting(QUEUES)
-        if messages is None:
-            return
-        lost = waiting[: max(0, len(waiting) - messages)]
-        for wake_up in lost:
+        self._forget_what_was_sent_long_ago()
+        for name, backlog in self._jobs.waiting.by_queue().items():
+            if (missing := backlog.count - lengths[name]) > 0:
+                self._resend(name, missing)
+
+    def _resend(self, queue: QueueName, missing: int) -> None:
+        overdue = self._jobs.waiting.overdue(queue, self._settings.resend_after_s, RESEND_LIMIT)
+        for wake_up in [each for each in overdue if each not in self._sent_again][:missing]:
             with about_job(wake_up.task_id):
                 logger.warning("event=sent_again stage=%s", wake_up.stage)
                 self._jobs.wake(wake_up)
-        self._jobs.records.mark_sent(lost)
+            self._sent_again[wake_up] = time.monotonic()
+
+    def _forget_what_was_sent_long_ago(self) -> None:
+        since = time.monotonic() - self._settings.resend_after_s
+        self._sent_again = {wake_up: sent for wake_up, sent in self._sent_again.items() if sent > since}
 
     def _delete_orphans(self) -> None:
         # The folder first: a key that a job takes afterwards is too young to be listed.

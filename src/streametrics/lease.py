@@ -18,6 +18,7 @@ from streametrics.job import (
     Stage,
 )
 from streametrics.jobs import Jobs
+from streametrics.pulse import GRACE_S, pulse
 
 #: Between two progress writes of one job, in seconds.
 REPORT_INTERVAL_S = 1.0
@@ -59,10 +60,12 @@ class Lease:
         self._telling = threading.Lock()
         self._released = threading.Event()
         self._lost = threading.Event()
+        self._pulse = pulse.watched(jobs.settings.lease_s + GRACE_S)
         self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.task_id}", daemon=True)
         self._base_s, self._base_text, self._contiguous = self._earlier_parts()
 
     def __enter__(self) -> Self:
+        self._pulse.__enter__()
         self._thread.start()
         return self
 
@@ -71,6 +74,7 @@ class Lease:
     ) -> None:
         self._released.set()
         self._thread.join()
+        self._pulse.__exit__(None, None, None)
 
     # The reporter's part
 

@@ -171,14 +171,13 @@ class Live:
         except redis.RedisError:
             return False
 
-    def messages_waiting(self, queues: tuple[str, ...]) -> int | None:
-        """Messages in these queues and those taken but not acknowledged; None when Redis does not answer."""
+    def queue_lengths(self, queues: tuple[str, ...]) -> dict[str, int] | None:
+        """Messages in each queue, without those that a worker has taken; None when Redis does not answer."""
         try:
             pipeline = self._redis.pipeline(transaction=False)
             for queue in queues:
                 pipeline.llen(queue)
-            pipeline.hlen("unacked")
-            return sum(int(count) for count in pipeline.execute())
+            return dict(zip(queues, map(int, pipeline.execute()), strict=True))
         except redis.RedisError:
             return None
 

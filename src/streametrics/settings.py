@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     keeper_interval_s: PositiveFloat = 2
     #: How long a waiting job's message may be missing before it is sent again, in seconds.
     resend_after_s: PositiveFloat = 15
+    #: How long a job may wait for a worker before it fails, in seconds: a weekend without one should not leave a client
+    #: waiting for ever.
+    wait_limit_s: PositiveFloat = 86_400
     #: From the final state, in seconds; then text and fields are erased and the id answers 410.
     result_ttl_s: PositiveInt = 3600
     #: Days that an erased id goes on answering 410; then 404.

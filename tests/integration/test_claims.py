@@ -13,18 +13,21 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from streametrics.errors import InternalError, StaleAttempt
-from streametrics.job import Claim, JobKind, JobRequest, JobState, Stage
+from streametrics.errors import InternalError, StaleAttempt, WorkerLost
+from streametrics.job import Claim, JobKind, JobRequest, JobState, QueueName, Stage
 from streametrics.jobs import merge_transcripts
 from streametrics.store.checkpoints import Checkpoints
 from streametrics.store.claims import Claims
 from streametrics.store.database import Database
 from streametrics.store.records import JobRecords
+from streametrics.store.waiting import Waiting
 from tests.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 WORDS = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}
 ALL = merge_transcripts
+#: Claims of one stage, or of one part, that end in neither a checkpoint nor a give-back.
+MOST_RUNS = 3
 
 
 class Life(RuleBasedStateMachine):
@@ -73,10 +76,14 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def rescue(self) -> None:
-        """The keeper frees what a dead worker held."""
+        """The keeper frees what a dead worker held, and fails what has run often enough."""
         for expired in self.store.expired_leases():
-            assert self.store.free(expired)
+            if expired.tries < MOST_RUNS:
+                assert self.store.free(expired)
+            else:
+                assert self.checkpoints.fail_expired(expired, WorkerLost()) is not None
             assert not self.store.free(expired), "a second keeper finds nothing to do"
+            assert self.checkpoints.fail_expired(expired, WorkerLost()) is None
 
     @rule(claim=claims)
     def hear_all(self, claim: Claim) -> None:
@@ -182,7 +189,7 @@ def test_a_job_that_is_given_back_for_later_cannot_be_claimed_before(tmp_path: P
         store.give_back(claim, after_s=60.0)
 
         assert store.claim("a", Stage.TRANSCRIBE, "two") is None
-        assert records.overdue_wake_ups(0.0, 10) == []
+        assert Waiting(opened).overdue(QueueName.LIVE, 0.0, 10) == []
 
 
 def test_a_stopping_worker_gives_back_its_own_and_no_others(tmp_path: Path) -> None:

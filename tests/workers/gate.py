@@ -1,9 +1,11 @@
 """The worker's engine and writer for tests: the fakes held at a gate: a folder in which the test makes files.
 
 Before segment N the engine writes `at-<pid>-<n>` there and waits for `open`; with `die` it kills its process
-instead, before segment N alone with `die-at-<n>`. The writer waits for `open-summary` in the same way.
+instead, before segment N alone with `die-at-<n>`; with `hold` it stays in C and keeps the interpreter's lock. The
+writer waits for `open-summary` in the same way.
 """
 
+import ctypes
 import os
 import signal
 import time
@@ -41,6 +43,8 @@ def wait(mark: str, opening: str) -> None:
     while not (GATE / opening).exists():
         if (GATE / "die").exists():
             os.kill(os.getpid(), signal.SIGKILL)
+        if (GATE / "hold").exists():
+            ctypes.PyDLL(None).sleep(1_000)
         time.sleep(0.01)
 
 

@@ -5,19 +5,28 @@ its successor; such a write raises StaleAttempt and changes nothing.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from streametrics.errors import JobFailed, StaleAttempt
 from streametrics.job import Claim, JobKind, JobState, Stage, WakeUp, Warn, words_filtered
-from streametrics.store.claims import held_row, released
+from streametrics.store.claims import ExpiredLease, expired_row, held_row, released
 from streametrics.store.database import Database, now
 from streametrics.store.models import jobs, notes, parts
 from streametrics.store.records import DECODED, FINAL_STATES
+from streametrics.store.waiting import waiting_longer_than
 
 #: Joins the parts' transcripts, given as (start in seconds, transcript) in the order of the recording.
 Merge = Callable[[list[tuple[float, dict[str, Any]]]], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job that this write has ended. audio_key: of sound that nobody needs any more."""
+
+    audio_key: str | None
 
 
 class Checkpoints:
@@ -133,33 +142,35 @@ class Checkpoints:
             )
             connection.execute(delete(notes).where(notes.c.task_id == claim.task_id))
 
-    def fail(self, task_id: str, error: JobFailed, claim: Claim | None = None) -> str | None:
-        """The job failed, for good. Returns the key of audio that nobody needs any more.
+    def fail(self, task_id: str, error: JobFailed, claim: Claim) -> Ended | None:
+        """The job failed, for good; a part's failure ends the whole. None where it had ended already."""
+        with self._database.write() as connection:
+            job = _locked(connection, task_id)
+            self._update(connection, claim, sent_at=now())
+            return _end(connection, job, error)
 
-        A part's failure ends the whole. The keeper fails what nobody holds, without a claim. Harmless on a
-        job that has ended.
+    def fail_expired(self, expired: ExpiredLease, error: JobFailed) -> Ended | None:
+        """The job failed, for good, because of a lease that ran out. None where somebody has dealt with that lease.
+
+        One write: between freeing the lease and failing the job a worker could claim it, or the keeper could die.
         """
         with self._database.write() as connection:
-            job = connection.execute(select(jobs).where(jobs.c.task_id == task_id).with_for_update()).one_or_none()
-            if claim is not None:
-                self._update(connection, claim, sent_at=now())
-            if job is None or job.state in FINAL_STATES:
+            job = _locked(connection, expired.wake_up.task_id)
+            table, still_expired = expired_row(expired)
+            query = select(table.c.attempt).where(*still_expired).with_for_update()
+            if connection.execute(query).one_or_none() is None:
                 return None
-            connection.execute(
-                update(jobs)
-                .where(jobs.c.task_id == task_id)
-                .values(
-                    state=JobState.FAILED,
-                    error=str(error),
-                    error_code=error.code,
-                    audio_key=None,
-                    finished_at=now(),
-                    **released(),
-                )
-            )
-            connection.execute(delete(parts).where(parts.c.task_id == task_id))
-            connection.execute(delete(notes).where(notes.c.task_id == task_id))
-            return job.audio_key if isinstance(job.audio_key, str) else None
+            return _end(connection, job, error)
+
+    def fail_waiting(self, task_id: str, error: JobFailed, limit_s: float) -> Ended | None:
+        """The job failed, for good, because it waits for longer than `limit_s`. None where it does not."""
+        with self._database.write() as connection:
+            job = _locked(connection, task_id)
+            too_long = waiting_longer_than(limit_s).subquery()
+            query = select(too_long.c.task_id).where(too_long.c.task_id == task_id).limit(1)
+            if connection.execute(query).one_or_none() is None:
+                return None
+            return _end(connection, job, error)
 
     def _write(self, claim: Claim, **values: object) -> None:
         with self._database.write() as connection:
@@ -169,6 +180,31 @@ class Checkpoints:
         table, held = held_row(claim)
         if connection.execute(update(table).where(*held).values(**values)).rowcount != 1:
             raise StaleAttempt
+
+
+def _locked(connection: Connection, task_id: str) -> Row[Any] | None:
+    return connection.execute(select(jobs).where(jobs.c.task_id == task_id).with_for_update()).one_or_none()
+
+
+def _end(connection: Connection, job: Row[Any] | None, error: JobFailed) -> Ended | None:
+    """Fail a job whose row is locked, unless it has ended."""
+    if job is None or job.state in FINAL_STATES:
+        return None
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.task_id == job.task_id)
+        .values(
+            state=JobState.FAILED,
+            error=str(error),
+            error_code=error.code,
+            audio_key=None,
+            finished_at=now(),
+            **released(),
+        )
+    )
+    connection.execute(delete(parts).where(parts.c.task_id == job.task_id))
+    connection.execute(delete(notes).where(notes.c.task_id == job.task_id))
+    return Ended(job.audio_key)
 
 
 def _as_json(warnings: tuple[Warn, ...]) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ attempt it was made under, so that a worker that was thought dead cannot overwri
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, func, select, update
+from sqlalchemy import Connection, Row, Select, Table, case, func, select, update
 
 from streametrics.job import Claim, JobKind, JobState, Stage, WakeUp
 from streametrics.store.database import Database, now
@@ -24,7 +24,11 @@ _CLAIMED = {Stage.TRANSCRIBE: JobState.TRANSCRIBING, Stage.SUMMARIZE: JobState.S
 
 @dataclass(frozen=True, slots=True)
 class ExpiredLease:
-    """A lease that ran out. `overdue` says that the deadline has passed too."""
+    """A lease that ran out.
+
+    overdue: it was renewed up to its deadline, so its worker lived and did not get the work done. One that died before
+    is not judged by when somebody looks: its job may have waited for the whole service to come back.
+    """
 
     wake_up: WakeUp
     part_index: int | None
@@ -135,7 +139,7 @@ class Claims:
             .values(
                 attempt=table.c.attempt + 1,
                 tries=table.c.tries + 1,
-                lease_until=now() + self._lease_s,
+                lease_until=now() + min(self._lease_s, self._deadline_s),
                 deadline_at=now() + self._deadline_s,
                 claimed_by=worker,
                 **values,
@@ -177,10 +181,11 @@ class Claims:
         """Move the lease's end forward, never past the deadline; False when the claim is no longer ours."""
         table, held = held_row(claim)
         until = now() + self._lease_s
+        bounded = case((table.c.deadline_at < until, table.c.deadline_at), else_=until)
         with self._database.write() as connection:
             return (
                 connection.execute(
-                    update(table).where(*held, table.c.deadline_at > now()).values(lease_until=until)
+                    update(table).where(*held, table.c.deadline_at > now()).values(lease_until=bounded)
                 ).rowcount
                 == 1
             )
@@ -230,9 +235,9 @@ class Claims:
         expired: list[ExpiredLease] = []
         with self._database.read() as connection:
             for table in (jobs, parts):
-                query = select(table, (table.c.deadline_at <= now()).label("overdue")).where(
-                    table.c.lease_until < now()
-                )
+                # PostgreSQL's clock goes on within a statement.
+                reached = (table.c.lease_until > table.c.deadline_at - 0.1).label("overdue")
+                query = select(table, reached).where(table.c.lease_until < now())
                 expired.extend(
                     ExpiredLease(
                         wake_up=_wake_up(table, row),
@@ -247,15 +252,11 @@ class Claims:
 
     def free(self, expired: ExpiredLease) -> bool:
         """Make an expired claim claimable again; False when another keeper did, or its worker renewed it."""
-        table, key = jobs, whole_row(expired.wake_up.task_id)
-        if expired.part_index is not None:
-            table, key = parts, part_row(expired.wake_up.task_id, expired.part_index)
+        table, still_expired = expired_row(expired)
         with self._database.write() as connection:
             return (
                 connection.execute(
-                    update(table)
-                    .where(*key, table.c.attempt == expired.attempt, table.c.lease_until < now())
-                    .values(lease_until=None, claimed_by=None, sent_at=now())
+                    update(table).where(*still_expired).values(lease_until=None, claimed_by=None, sent_at=now())
                 ).rowcount
                 == 1
             )
@@ -275,6 +276,14 @@ def held_row(claim: Claim) -> tuple[Table, list[Any]]:
     if claim.part_index is not None:
         table, key = parts, part_row(claim.task_id, claim.part_index)
     return table, [*key, table.c.attempt == claim.attempt, table.c.lease_until.is_not(None)]
+
+
+def expired_row(expired: ExpiredLease) -> tuple[Table, list[Any]]:
+    """The row of a lease that ran out, on condition that nobody has dealt with it since."""
+    table, key = jobs, whole_row(expired.wake_up.task_id)
+    if expired.part_index is not None:
+        table, key = parts, part_row(expired.wake_up.task_id, expired.part_index)
+    return table, [*key, table.c.attempt == expired.attempt, table.c.lease_until < now()]
 
 
 def released(**values: object) -> dict[str, object]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
-from streametrics.job import JobKind, JobRequest, JobState, Stage, WakeUp, Warn
+from streametrics.job import JobKind, JobRequest, JobState, Stage, Warn
 from streametrics.store.database import Database, now
 from streametrics.store.models import facts, jobs, parts
 
@@ -194,49 +194,6 @@ class JobRecords:
         old = [jobs.c.erased_at < now() - age_s]
         with self._database.write() as connection:
             return connection.execute(delete(jobs).where(jobs.c.task_id.in_(_some(connection, old)), *old)).rowcount
-
-    def overdue_wake_ups(self, after_s: float, limit: int) -> list[WakeUp]:
-        """Work that nobody has taken though its wake-up was sent more than `after_s` ago; oldest first."""
-        job_query = (
-            select(jobs)
-            .where(
-                jobs.c.lease_until.is_(None),
-                jobs.c.state.not_in(FINAL_STATES),
-                jobs.c.sent_at < now() - after_s,
-                jobs.c.not_before <= now(),
-                # A recording in parts waits by its parts.
-                (jobs.c.state != JobState.TRANSCRIBING) | jobs.c.container.is_distinct_from(DECODED),
-            )
-            .order_by(jobs.c.received_at)
-            .limit(limit)
-        )
-        part_query = (
-            select(parts)
-            .where(
-                parts.c.transcript.is_(None),
-                parts.c.lease_until.is_(None),
-                parts.c.sent_at < now() - after_s,
-                parts.c.not_before <= now(),
-            )
-            .order_by(parts.c.sent_at, parts.c.part_index)
-            .limit(limit)
-        )
-        with self._database.read() as connection:
-            job_rows = connection.execute(job_query).all()
-            part_rows = connection.execute(part_query).all()
-        whole = [WakeUp(row.task_id, stage_of(row.state), JobKind(row.kind), row.attempt) for row in job_rows]
-        pieces = [
-            WakeUp(row.task_id, Stage.TRANSCRIBE, JobKind.LONG, row.part_index * 1000 + row.attempt)
-            for row in part_rows
-        ]
-        return (whole + pieces)[:limit]
-
-    def mark_sent(self, wake_ups: list[WakeUp]) -> None:
-        """Note that these were sent just now."""
-        task_ids = {wake_up.task_id for wake_up in wake_ups}
-        with self._database.write() as connection:
-            for table in (jobs, parts):
-                connection.execute(update(table).where(table.c.task_id.in_(task_ids)).values(sent_at=now()))
 
 
 def _some(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[str]:

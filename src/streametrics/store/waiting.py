@@ -3,12 +3,28 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, case, func, literal, select, union, union_all
 
-from streametrics.job import JobKind, JobState, QueueName
+from streametrics.job import JobKind, JobState, QueueName, Stage, WakeUp
 from streametrics.store.database import Database, now
 from streametrics.store.models import jobs, parts
-from streametrics.store.records import DECODED
+from streametrics.store.records import DECODED, stage_of
+
+_FOR_SOUND = jobs.c.state.in_((JobState.QUEUED, JobState.TRANSCRIBING))
+_FOR_A_SUMMARY = jobs.c.state.in_((JobState.TRANSCRIBED, JobState.SUMMARIZING))
+_QUEUE: ColumnElement[str] = case(
+    (_FOR_SOUND & (jobs.c.kind == JobKind.LIVE), QueueName.LIVE),
+    (_FOR_SOUND, QueueName.LONG),
+    else_=QueueName.SUMMARISE,
+)
+_A_JOB_WAITS = (
+    jobs.c.lease_until.is_(None)
+    & (_FOR_SOUND | _FOR_A_SUMMARY)
+    # A recording in parts waits by its parts.
+    & ((jobs.c.state != JobState.TRANSCRIBING) | jobs.c.container.is_distinct_from(DECODED))
+    & (jobs.c.not_before <= now())
+)
+_A_PART_WAITS = parts.c.lease_until.is_(None) & parts.c.transcript.is_(None) & (parts.c.not_before <= now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,40 +40,51 @@ class Backlog:
 
 
 class Waiting:
-    """Counts what waits. Thread-safe."""
+    """Counts what waits. Thread-safe; raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def by_queue(self) -> dict[QueueName, Backlog]:
-        """Every queue's backlog, empty ones included. Raises DatabaseUnavailable."""
+        """Every queue's backlog, empty ones included."""
         found = dict.fromkeys(QueueName, Backlog())
-        waiting = union_all(_waiting_jobs(), _waiting_parts()).subquery()
+        since: ColumnElement[float] = case((_FOR_SOUND, jobs.c.received_at), else_=jobs.c.sent_at)
+        whole = select(_QUEUE.label("queue"), since.label("since")).where(_A_JOB_WAITS)
+        pieces = select(literal(QueueName.LONG.value).label("queue"), parts.c.sent_at.label("since"))
+        waiting = union_all(whole, pieces.where(_A_PART_WAITS)).subquery()
         query = select(waiting.c.queue, func.count().label("jobs"), (now() - func.min(waiting.c.since)).label("age"))
         with self._database.read() as connection:
             for row in connection.execute(query.group_by(waiting.c.queue)):
                 found[QueueName(row.queue)] = Backlog(row.jobs, max(0.0, row.age))
         return found
 
+    def overdue(self, queue: QueueName, after_s: float, limit: int) -> list[WakeUp]:
+        """What waits for this queue and was sent to it more than `after_s` seconds ago, the oldest first."""
+        whole = select(jobs).where(_A_JOB_WAITS, _QUEUE.in_([queue]), jobs.c.sent_at < now() - after_s)
+        pieces = select(parts).where(_A_PART_WAITS, parts.c.sent_at < now() - after_s)
+        with self._database.read() as connection:
+            job_rows = connection.execute(whole.order_by(jobs.c.received_at).limit(limit)).all()
+            part_rows = (
+                connection.execute(pieces.order_by(parts.c.sent_at, parts.c.part_index).limit(limit)).all()
+                if queue is QueueName.LONG
+                else []
+            )
+        found = [WakeUp(row.task_id, stage_of(row.state), JobKind(row.kind), row.attempt) for row in job_rows]
+        found += [
+            WakeUp(row.task_id, Stage.TRANSCRIBE, JobKind.LONG, row.part_index * 1000 + row.attempt)
+            for row in part_rows
+        ]
+        return found[:limit]
 
-def _waiting_jobs() -> Select[Any, Any]:
-    for_sound = jobs.c.state.in_((JobState.QUEUED, JobState.TRANSCRIBING))
-    queue: ColumnElement[str] = case(
-        (for_sound & (jobs.c.kind == JobKind.LIVE), QueueName.LIVE),
-        (for_sound, QueueName.LONG),
-        else_=QueueName.SUMMARISE,
-    )
-    since: ColumnElement[float] = case((for_sound, jobs.c.received_at), else_=jobs.c.sent_at)
-    return select(queue.label("queue"), since.label("since")).where(
-        jobs.c.lease_until.is_(None),
-        jobs.c.not_before <= now(),
-        jobs.c.state.in_((JobState.QUEUED, JobState.TRANSCRIBING, JobState.TRANSCRIBED, JobState.SUMMARIZING)),
-        # A recording in parts waits by its parts.
-        (jobs.c.state != JobState.TRANSCRIBING) | jobs.c.container.is_distinct_from(DECODED),
-    )
+    def longer_than(self, limit_s: float) -> list[str]:
+        """Jobs that have waited for more than `limit_s` seconds, some part of them at least."""
+        with self._database.read() as connection:
+            return list(connection.execute(waiting_longer_than(limit_s)).scalars())
 
 
-def _waiting_parts() -> Select[Any, Any]:
-    return select(literal(QueueName.LONG.value).label("queue"), parts.c.sent_at.label("since")).where(
-        parts.c.transcript.is_(None), parts.c.lease_until.is_(None), parts.c.not_before <= now()
-    )
+def waiting_longer_than(limit_s: float) -> Select[Any, Any]:
+    """Their task ids."""
+    whole = select(jobs.c.task_id).where(_A_JOB_WAITS, jobs.c.sent_at < now() - limit_s)
+    pieces = select(parts.c.task_id).where(_A_PART_WAITS, parts.c.sent_at < now() - limit_s)
+    found = union(whole, pieces).subquery()
+    return select(found.c.task_id)
