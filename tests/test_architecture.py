@@ -18,6 +18,8 @@ HOMES = {
     "starlette": ["app", "guard", "key_guard", "rendering", "uploads", "routes.*"],
     "python_multipart": ["uploads"],
     "uvicorn": ["cli", "http_protocol"],
+    # Processes that only count do not load it.
+    "prometheus_client": ["metrics_page"],
     "celery": ["celery_app", "queue", "tasks.*"],
     "kombu": ["queue"],
     "billiard": ["tasks.*"],

@@ -21,8 +21,9 @@ from streametrics.jobs import Jobs
 from streametrics.keeper import Keeper
 from streametrics.key_guard import KeyGuard
 from streametrics.keyring import Keyring
+from streametrics.metrics import REFUSED
 from streametrics.rendering import error_response
-from streametrics.routes import health, status, summarize
+from streametrics.routes import health, metrics, status, summarize
 from streametrics.routes.state import State
 from streametrics.settings import Settings
 from streametrics.statuses import Statuses
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(title="StreaMetrics API", version=__version__, lifespan=lifespan, redirect_slashes=False)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(status.router)
     app.include_router(summarize.router)
     app.add_exception_handler(StreametricsError, _render)
@@ -81,8 +83,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-async def _render(_: Request, error: Exception) -> JSONResponse:
+async def _render(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StreametricsError)
+    if request.method == "POST" and request.url.path.rstrip("/") == "/summarize":
+        request.app.state.streametrics.jobs.metrics.count(REFUSED, error.code)
     return error_response(error)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
+from streametrics import metrics
 from streametrics.errors import (
     DatabaseUnavailable,
     InternalError,
@@ -91,6 +92,8 @@ class Attempt:
         with about_job(self.claim.task_id):
             outcome = "checkpoint" if error is None else self._settle(error)
             elapsed_s = time.monotonic() - self._started
+            if error is None:
+                self._count(elapsed_s)
             logger.info("event=%s stage=%s%s elapsed_s=%.2f", outcome, self.claim.stage, self._part, elapsed_s)
 
     def release(self) -> None:
@@ -125,6 +128,11 @@ class Attempt:
         with suppress(StaleAttempt, DatabaseUnavailable):
             self._jobs.fail(self.claim.task_id, error, self.claim)
         return "failed"
+
+    def _count(self, elapsed_s: float) -> None:
+        self._jobs.metrics.observe(metrics.STAGE, elapsed_s, self.claim.stage)
+        if self.reporter.sound_s > 0:
+            self._jobs.metrics.observe(metrics.REAL_TIME_FACTOR, elapsed_s / self.reporter.sound_s)
 
     @property
     def _part(self) -> str:

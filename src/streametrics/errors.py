@@ -256,6 +256,10 @@ class SummaryUnusable(SummarizerError):
     code = "summary_unusable"
 
 
+_MODEL_FAILURES: tuple[type[SummarizerError], ...] = (SummarizerError, *SummarizerError.__subclasses__())
+MODEL_FAILURE_CODES = frozenset(error.code for error in _MODEL_FAILURES)
+
+
 class StaleAttempt(StreametricsError):
     """Another attempt has taken over this job, so this one's writes are refused."""
 

@@ -6,8 +6,17 @@ from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
 
+from streametrics import metrics
 from streametrics.caller import LOCAL, LOCAL_OWNER, Caller, may_see
-from streametrics.errors import JobExpired, JobFailed, JobNotReady, JobUnknown, QueueUnavailable, StaleAttempt
+from streametrics.errors import (
+    JobCancelled,
+    JobExpired,
+    JobFailed,
+    JobNotReady,
+    JobUnknown,
+    QueueUnavailable,
+    StaleAttempt,
+)
 from streametrics.job import (
     SUMMARIZING_FROM,
     TRANSCRIBED_AT,
@@ -24,6 +33,7 @@ from streametrics.job import (
     transcript_text,
 )
 from streametrics.live import Live
+from streametrics.metrics import Metrics
 from streametrics.queue import Queue
 from streametrics.settings import Settings
 from streametrics.store.audio import AudioStore
@@ -47,6 +57,7 @@ class Jobs:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.live = Live(settings.effective_redis_url)
+        self.metrics = Metrics(self.live.add_counts)
         self.database = Database(settings.effective_database_url, on_change=self.live.touch)
         self.records = JobRecords(self.database)
         self.waiting = Waiting(self.database)
@@ -59,6 +70,7 @@ class Jobs:
     def close(self) -> None:
         """Let go of every connection."""
         self.queue.close()
+        self.metrics.close()
         self.live.close()
         self.database.close()
 
@@ -83,6 +95,7 @@ class Jobs:
             self.records.delete(task_id)
             self.audio.delete(audio_key)
             raise
+        self.metrics.count(metrics.ACCEPTED, kind)
         return task_id
 
     def status(self, task_id: str, caller: Caller = LOCAL) -> JobStatus:
@@ -140,6 +153,7 @@ class Jobs:
         except BaseException:
             self.records.delete(redone_id)
             raise
+        self.metrics.count(metrics.ACCEPTED, "redo")
         return redone_id
 
     def cancel(self, task_id: str, caller: Caller = LOCAL) -> None:
@@ -154,8 +168,10 @@ class Jobs:
         if erased.was_stopped:
             self.live.cancel(task_id)
             self._delete_audio(erased.audio_key)
+            self.metrics.count(metrics.ENDED, "error", JobCancelled.code)
             logger.info("event=cancelled")
         elif erased.was_erased:
+            self.metrics.count(metrics.ERASED)
             logger.info("event=erased")
 
     def _record(self, task_id: str, caller: Caller) -> JobRecord:
@@ -220,6 +236,7 @@ class Jobs:
     def store_part(self, claim: Claim, transcript: dict[str, Any]) -> None:
         """One part is heard; with the last one the recording is."""
         merged = self._checkpoints.store_part(claim, transcript, merge_transcripts)
+        self._count_sound(transcript, claim.end_s - claim.start_s)
         if merged is not None:
             self._transcribed(claim)
         elif self.settings.write_ahead:
@@ -248,28 +265,32 @@ class Jobs:
     ) -> None:
         """The sound is heard: keep the words, drop the sound, ask for the summary."""
         self._checkpoints.store_transcript(claim, transcript, audio_s=audio_s, warnings=warnings)
+        self._count_sound(transcript, audio_s)
         self._transcribed(claim)
 
     def finish(self, claim: Claim, result: JobResult) -> None:
         """The job is done."""
         self._checkpoints.finish(claim, result.body(claim.request), result.warnings)
+        self.metrics.count(metrics.ENDED, "done", "")
         self.live.forget(claim.task_id)
 
     def fail(self, task_id: str, error: JobFailed, claim: Claim) -> None:
         """The job failed. Raises StaleAttempt when the claim no longer holds."""
-        self._failed(task_id, self._checkpoints.fail(task_id, error, claim))
+        self._failed(task_id, error, self._checkpoints.fail(task_id, error, claim))
 
     def fail_expired(self, expired: ExpiredLease, error: JobFailed) -> bool:
         """The job failed with a lease that ran out; False where somebody has dealt with that."""
-        return self._failed(expired.wake_up.task_id, self._checkpoints.fail_expired(expired, error))
+        return self._failed(expired.wake_up.task_id, error, self._checkpoints.fail_expired(expired, error))
 
     def fail_waiting(self, task_id: str, error: JobFailed) -> bool:
         """The job failed because nobody took it for WAIT_LIMIT_S; False where that is not so any more."""
-        return self._failed(task_id, self._checkpoints.fail_waiting(task_id, error, self.settings.wait_limit_s))
+        limit_s = self.settings.wait_limit_s
+        return self._failed(task_id, error, self._checkpoints.fail_waiting(task_id, error, limit_s))
 
-    def _failed(self, task_id: str, ended: Ended | None) -> bool:
+    def _failed(self, task_id: str, error: JobFailed, ended: Ended | None) -> bool:
         if ended is None:
             return False
+        self.metrics.count(metrics.ENDED, "error", error.code)
         self._delete_audio(ended.audio_key)
         self.live.forget(task_id)
         return True
@@ -285,6 +306,11 @@ class Jobs:
         for wake_up in wake_ups:
             self.wake(wake_up)
         return len(wake_ups)
+
+    def _count_sound(self, transcript: dict[str, Any], audio_s: float) -> None:
+        self.metrics.count(metrics.AUDIO, by=audio_s)
+        for reason, words in transcript.get("left_out", {}).items():
+            self.metrics.count(metrics.WORDS_FILTERED, reason, by=words)
 
     def _transcribed(self, claim: Claim) -> None:
         self._delete_audio(claim.audio_key)

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 
+from streametrics import metrics
 from streametrics.errors import JobFailed, TimedOut, WorkerLost
 from streametrics.job import QueueName, WakeUp
 from streametrics.jobs import Jobs
@@ -81,11 +82,13 @@ class Keeper:
         elif expired.tries >= self._settings.max_attempts:
             self._fail(expired, WorkerLost())
         elif self._jobs.claims.free(expired):
+            self._jobs.metrics.count(metrics.LEASES_EXPIRED, expired.wake_up.stage)
             logger.warning("event=lease_expired attempt=%d tries=%d", expired.attempt, expired.tries)
             self._jobs.wake(expired.wake_up)
 
     def _fail(self, expired: ExpiredLease, error: JobFailed) -> None:
         if self._jobs.fail_expired(expired, error):
+            self._jobs.metrics.count(metrics.LEASES_EXPIRED, expired.wake_up.stage)
             logger.error("event=failed code=%s tries=%d", error.code, expired.tries)
 
     def _end_what_nobody_takes(self) -> None:
@@ -121,6 +124,7 @@ class Keeper:
             with about_job(wake_up.task_id):
                 logger.warning("event=sent_again stage=%s", wake_up.stage)
                 self._jobs.wake(wake_up)
+            self._jobs.metrics.count(metrics.SENT_AGAIN, queue)
             self._sent_again[wake_up] = time.monotonic()
 
     def _forget_what_was_sent_long_ago(self) -> None:

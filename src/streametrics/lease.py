@@ -54,6 +54,8 @@ class Lease:
         self._started = time.monotonic()
         self._deadline = self._started + claim.time_left_s
         self._reported = 0.0
+        #: Length of the sound that was heard under this claim, 0 where none was, in seconds.
+        self.sound_s = 0.0
         self._text_told = False
         #: Words that came too soon after others; the lease's thread tells the last of them when it is time.
         self._untold: Snapshot | None = None
@@ -98,6 +100,7 @@ class Lease:
 
     def heard(self, position_s: float, length_s: float, text: str) -> None:
         """The sound of this claim is transcribed up to `position_s` of its `length_s`."""
+        self.sound_s = length_s
         whole_s = self._claim.audio_s or length_s
         done_s = min(self._base_s + position_s, whole_s)
         shown = " ".join(filter(None, (self._base_text, text))) if self._contiguous else self._base_text

@@ -7,7 +7,7 @@ line in the log here, never an error of a job.
 import json
 import logging
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ MAX_EVENTS = 500
 
 _DATABASE_ID = "streametrics:database_id"
 _WORKERS = "streametrics:worker:"
+_COUNTS = "streametrics:counts"
 
 #: Part of every job's stamp: a write that may have changed any of them needs one key.
 EVERY_JOB_STAMP = "streametrics:jobs:stamp"
@@ -180,6 +181,26 @@ class Live:
             return dict(zip(queues, map(int, pipeline.execute()), strict=True))
         except redis.RedisError:
             return None
+
+    # What is counted
+
+    def add_counts(self, amounts: Mapping[str, float]) -> bool:
+        """Add to the sums of all processes; False where Redis does not answer."""
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            for name, amount in amounts.items():
+                pipeline.hincrbyfloat(_COUNTS, name, amount)
+            pipeline.execute()
+        except redis.RedisError:
+            return False
+        return True
+
+    def counts(self) -> dict[str, float]:
+        """The sums; empty when Redis does not answer."""
+        try:
+            return {str(name): float(amount) for name, amount in self._redis.hgetall(_COUNTS).items()}
+        except redis.RedisError:
+            return {}
 
     # Who is there
 

@@ -4,16 +4,23 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
-from streametrics import pipeline
+from streametrics import metrics, pipeline
 from streametrics.chat_model import Condition, ModelHealth
-from streametrics.errors import DatabaseUnavailable, Interrupted, SummarizerError, SummarizerTimeout
+from streametrics.errors import (
+    MODEL_FAILURE_CODES,
+    DatabaseUnavailable,
+    Interrupted,
+    SummarizerError,
+    SummarizerTimeout,
+)
 from streametrics.job import Claim, JobKind, JobResult, transcript_text
 from streametrics.jobs import Jobs
 from streametrics.logs import about_job
 from streametrics.pipeline import JobReporter
 from streametrics.settings import Settings
-from streametrics.summarizer import Notes, Span, Summarizer
+from streametrics.summarizer import Notes, Span, Summarizer, Summary
 
 #: How long a look at the model server counts, in seconds.
 HEALTH_VALID_S = 10.0
@@ -57,7 +64,7 @@ class SummaryWork:
         assert claim.transcript is not None
         is_live = claim.kind is JobKind.LIVE
         notes = _CountedNotes(self._jobs.notes(claim.task_id))
-        summary = pipeline.write(
+        summary = self._written(
             claim.transcript,
             claim.request,
             summarizer=self._make_summarizer(claim.request.summary_model),
@@ -78,6 +85,18 @@ class SummaryWork:
             warnings=(*claim.warnings, *summary.warnings),
         )
         self._jobs.finish(claim, result)
+
+    def _written(self, *request: Any, **how: Any) -> Summary:  # noqa: ANN401 - as `pipeline.write`
+        """As `pipeline.write`; what the model server did wrong is counted, whether a fallback helped or not."""
+        try:
+            summary = pipeline.write(*request, **how)
+        except SummarizerError as error:
+            self._jobs.metrics.count(metrics.MODEL_FAILURES, error.code)
+            raise
+        for warning in summary.warnings:
+            if warning.code in MODEL_FAILURE_CODES:
+                self._jobs.metrics.count(metrics.MODEL_FAILURES, warning.code)
+        return summary
 
     def _model_time_s(self, claim: Claim) -> float:
         """What is left for the model before a live chunk's summary comes too late."""

@@ -1,0 +1,14 @@
+"""What Prometheus reads."""
+
+from fastapi import APIRouter, Response
+
+from streametrics import metrics_page
+from streametrics.routes.state import StateOf
+
+router = APIRouter()
+
+
+@router.get("/metrics", summary="Counters and gauges of the whole service, in Prometheus' text format")
+def metrics(state: StateOf) -> Response:
+    page = metrics_page.render(state.jobs.live.counts(), state.jobs.waiting.by_queue(), state.jobs.live.workers())
+    return Response(page, media_type=metrics_page.CONTENT_TYPE)
