@@ -13,8 +13,16 @@ from streametrics.summarizer import Summarizer
 
 #: A look at the model server counts for so long, in seconds: many may ask for readiness.
 MODEL_SERVER_VALID_S = 5.0
-#: A live job that waits longer than this shows that no worker consumes, whatever workers say of themselves.
+#: A live job that waits longer than this shows that the workers do not keep up, whatever they say of themselves.
 STALLED_AFTER_S = 60.0
+#: Between two looks at a queue that seems to stand still: a worker may be between two jobs at the first, in seconds.
+SECOND_LOOK_S = 0.3
+
+#: The queues that a stage's workers empty.
+_QUEUES = {
+    Stage.TRANSCRIBE: (QueueName.LIVE, QueueName.LONG),
+    Stage.SUMMARIZE: (QueueName.SUMMARISE,),
+}
 
 
 class Health:
@@ -32,8 +40,8 @@ class Health:
         checks = {
             "database": self._database(),
             "queue": self._queue(),
-            "transcribe_worker": _worker(workers, Stage.TRANSCRIBE),
-            "summarise_worker": _worker(workers, Stage.SUMMARIZE),
+            "transcribe_worker": self._worker(workers, Stage.TRANSCRIBE),
+            "summarise_worker": self._worker(workers, Stage.SUMMARIZE),
             "model_server": self._model_server_check(workers),
         }
         needed = [check for name, check in checks.items() if name != "model_server" or self._model_is_a_must()]
@@ -54,6 +62,34 @@ class Health:
             detail = f"A live job has waited for {waited_s:.0f} s: the workers do not keep up, or do not consume."
             return {"ok": False, "detail": detail}
         return {"ok": True, "detail": "answers"}
+
+    def _worker(self, workers: list[WorkerPresence], stage: Stage) -> dict[str, Any]:
+        """What its workers say of themselves, unless the rows show that none of them takes anything."""
+        said = _worker(workers, stage)
+        if not said["ok"]:
+            return said
+        try:
+            waited_s = self._waits_in_vain_s(stage)
+            if waited_s > 0:
+                time.sleep(SECOND_LOOK_S)
+                waited_s = self._waits_in_vain_s(stage)
+        except DatabaseUnavailable:
+            return said  # the database's own check tells it
+        if waited_s == 0:
+            return said
+        detail = f"A worker is there, but work waits for {waited_s:.0f} s and nobody takes it: start the worker again."
+        return said | {"ok": False, "detail": detail}
+
+    def _waits_in_vain_s(self, stage: Stage) -> float:
+        """How long something has waited while nothing of this stage is worked on; 0 where that is soon or not so.
+
+        A lost message is sent again after RESEND_AFTER_S; twice that is soon.
+        """
+        backlogs = self._jobs.waiting.by_queue()
+        waited_s = max(backlogs[queue].oldest_s for queue in _QUEUES[stage])
+        if waited_s <= 2 * self._jobs.settings.resend_after_s or self._jobs.waiting.in_work()[stage] > 0:
+            return 0.0
+        return waited_s
 
     def _queue(self) -> dict[str, Any]:
         if self._jobs.live.answers():

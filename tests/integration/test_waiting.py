@@ -52,6 +52,7 @@ def test_a_job_waits_in_one_queue_after_the_other_and_in_none_while_it_is_worked
 
     claim = claims.claim("a", Stage.SUMMARIZE, "w")
     assert claim is not None
+    assert Waiting(opened).in_work() == {Stage.TRANSCRIBE: 0, Stage.SUMMARIZE: 1}
     checkpoints.finish(claim, {}, ())
     assert counts(opened) == (0, 1, 0)
 
@@ -66,6 +67,7 @@ def test_a_recording_in_parts_waits_by_its_parts(opened: Database) -> None:
 
     assert claims.claim("a", Stage.TRANSCRIBE, "w") is not None
     assert counts(opened) == (0, 2, 0)
+    assert Waiting(opened).in_work() == {Stage.TRANSCRIBE: 1, Stage.SUMMARIZE: 0}
 
 
 def test_what_is_put_off_does_not_wait_and_the_age_is_of_the_oldest(opened: Database) -> None:

@@ -8,7 +8,7 @@ import pytest
 from streametrics import doctor
 from streametrics.chat_model import Condition, ModelHealth
 from streametrics.health import Health
-from streametrics.job import QueueName
+from streametrics.job import QueueName, Stage
 from streametrics.jobs import Jobs
 from streametrics.live import WorkerPresence
 from streametrics.settings import Settings
@@ -16,8 +16,17 @@ from streametrics.store.waiting import Backlog
 from streametrics.summarizers.fake import FakeSummarizer
 from tests.model_server import ModelServer, closed_port, states
 
+NOTHING = dict.fromkeys(QueueName, Backlog())
+IDLE = dict.fromkeys(Stage, 0)
 
-def ready(seen: Condition, *known: Condition, fallback: str = "extractive") -> dict[str, Any]:
+
+def ready(
+    seen: Condition,
+    *known: Condition,
+    fallback: str = "extractive",
+    waiting: dict[QueueName, Backlog] = NOTHING,
+    in_work: dict[Stage, int] = IDLE,
+) -> dict[str, Any]:
     """The body of `/health/ready` where everything else is well."""
     workers = [
         WorkerPresence("t", "transcribe", True, {}),
@@ -30,7 +39,7 @@ def ready(seen: Condition, *known: Condition, fallback: str = "extractive") -> d
     jobs = SimpleNamespace(
         settings=Settings(_env_file=None, summary_fallback=fallback),
         live=SimpleNamespace(workers=lambda: workers, answers=lambda: True),
-        waiting=SimpleNamespace(by_queue=lambda: dict.fromkeys(QueueName, Backlog())),
+        waiting=SimpleNamespace(by_queue=lambda: waiting, in_work=lambda: in_work),
     )
     writer = FakeSummarizer(report=ModelHealth(seen, "It is seen."))
     _, body = Health(cast(Jobs, jobs), writer).ready()
@@ -62,6 +71,31 @@ def test_readiness_says_warming_while_a_model_is_loaded() -> None:
     assert ready(Condition.COLD)["status"] == "ready"
     assert ready(Condition.UNREACHABLE)["status"] == "ready"
     assert ready(Condition.UNREACHABLE, fallback="error")["status"] == "not_ready"
+
+
+def test_a_worker_that_is_there_and_takes_nothing_is_not_ready() -> None:
+    # Given work that waits for a minute, and the settings' 15 s before a lost message is sent again
+    waiting = NOTHING | {QueueName.SUMMARISE: Backlog(2, 55.0)}
+    stuck = ready(Condition.WARM, waiting=waiting)
+    assert stuck["status"] == "not_ready"
+    assert stuck["checks"]["transcribe_worker"]["ok"]
+    assert not stuck["checks"]["summarise_worker"]["ok"]
+    assert "work waits for 55 s and nobody takes it" in stuck["checks"]["summarise_worker"]["detail"]
+    # Expect a worker that is busy with something else, and one that had no time yet, to be ready
+    assert ready(Condition.WARM, waiting=waiting, in_work=IDLE | {Stage.SUMMARIZE: 1})["status"] == "ready"
+    assert ready(Condition.WARM, waiting=NOTHING | {QueueName.LIVE: Backlog(9, 29.0)})["status"] == "ready"
+
+
+def test_one_that_is_between_two_jobs_at_the_first_look_is_ready() -> None:
+    looks = iter([IDLE, IDLE | {Stage.TRANSCRIBE: 1}])
+    jobs = SimpleNamespace(
+        settings=Settings(_env_file=None),
+        waiting=SimpleNamespace(
+            by_queue=lambda: NOTHING | {QueueName.LONG: Backlog(5, 900.0)}, in_work=lambda: next(looks)
+        ),
+    )
+    there = [WorkerPresence("t", "transcribe", True, {})]
+    assert Health(cast(Jobs, jobs), FakeSummarizer())._worker(there, Stage.TRANSCRIBE)["ok"]
 
 
 def look(url: str, **more: Any) -> doctor.Check:

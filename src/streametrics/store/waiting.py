@@ -76,6 +76,17 @@ class Waiting:
         ]
         return found[:limit]
 
+    def in_work(self) -> dict[Stage, int]:
+        """How many jobs, and parts of recordings, somebody works on, by stage."""
+        found = dict.fromkeys(Stage, 0)
+        whole = select(jobs.c.state).where(jobs.c.lease_until > now())
+        pieces = select(literal(JobState.TRANSCRIBING.value).label("state")).where(parts.c.lease_until > now())
+        held = union_all(whole, pieces).subquery()
+        with self._database.read() as connection:
+            for row in connection.execute(select(held.c.state, func.count().label("jobs")).group_by(held.c.state)):
+                found[stage_of(row.state)] += row.jobs
+        return found
+
     def longer_than(self, limit_s: float) -> list[str]:
         """Jobs that have waited for more than `limit_s` seconds, some part of them at least."""
         with self._database.read() as connection:
