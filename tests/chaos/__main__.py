@@ -14,10 +14,11 @@ import importlib
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 from tests.chaos import results
-from tests.chaos.figures import Figure, load, table
+from tests.chaos.figures import Figure, load, none_of, table
 from tests.chaos.form import Form
 
 #: Each is a module with `run(form, folder)`. The second word says whether the quick form has it too.
@@ -32,6 +33,8 @@ PARTS = {
     "mutants": True,
     "rolling": True,
     "supervised": True,
+    "pollers": False,
+    "soak": False,
 }
 
 
@@ -48,7 +51,11 @@ def main() -> int:
     for name in chosen:
         print(f"== {name} ({load()})", flush=True)
         began = time.monotonic()
-        figures = _run(name, form, options.keep)
+        try:
+            figures = _run(name, form, options.keep)
+        except Exception as error:  # noqa: BLE001 - the other parts have something to tell all the same
+            traceback.print_exc()
+            figures = [none_of("-", f"{name} could not be run to its end", 1, 1, repr(error)[:200].replace("\n", " "))]
         took_s = time.monotonic() - began
         found += figures
         print(f"{table(figures)}\n   {name}: {took_s:.0f} s, {load()}\n", flush=True)

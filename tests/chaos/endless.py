@@ -78,6 +78,8 @@ def _try_one(running: Service, ledger: Ledger, name: str, loudness: float, found
     times = {entry.event: entry.at for entry in journal.read(running.database) if entry.task_id == endless}
     if "finished" in times and "claimed" in times:
         found.off_s[name] = times["finished"] - times["claimed"] - LIMIT_S
+    if not body.get("code"):
+        return  # the worker still hangs, and what waits behind it would be refused
     after = submit(running, ledger, sound())
     if _end(running, ledger, after, 60.0)["status"] == "done":
         found.works_again.append(name)

@@ -54,6 +54,8 @@ class Killer:
     ledger: Ledger
     chance: random.Random
     hits: list[Hit] = field(default_factory=list)
+    #: Names of processes that live on.
+    spared: tuple[str, ...] = ()
     frozen: int = 0
     #: Processes that ended by themselves, with their last words.
     fell_over: list[str] = field(default_factory=list)
@@ -80,8 +82,10 @@ class Killer:
     def _victim(self, way: str) -> Member:
         """Mostly one that has a job in its hands: there it hurts."""
         if way == "api":
-            return self.chance.choice(self.service.apis)
-        members = [member for member in self.service.workers if way != "child" or member.kind == "prefork"]
+            return self.chance.choice([api for api in self.service.apis if api.name not in self.spared])
+        members = [member for member in self.service.workers if member.name not in self.spared]
+        if way == "child":
+            members = [member for member in members if member.kind == "prefork"]
         patience = time.monotonic() + self.chance.choice((0.0, PATIENCE_S, PATIENCE_S, PATIENCE_S))
         while time.monotonic() < patience:
             busy = [member for member in members if self._held(member)]
@@ -137,7 +141,7 @@ def run(form: Form, folder: Path) -> list[Figure]:
                 form.progress(f"{len(killer.hits)} of {form.kills} kills, {len(ledger.ids)} accepted")
             load.drain(patience_s)
             load.read_all_again()
-        left = _left_over(running, patience_s)
+        left = left_over(running, patience_s)
         verdict = ledger.judge(journal.read(running.database), expected_codes=EXPECTED)
         return _figures(form, killer, verdict, left_over=left)
 
@@ -152,7 +156,7 @@ def _start(running: Service) -> None:
     running.wait_until_ready()
 
 
-def _left_over(running: Service, within_s: float) -> int:
+def left_over(running: Service, within_s: float) -> int:
     """Files of sound that nobody needs and nobody deletes."""
     deadline = time.monotonic() + within_s
     while running.audio_files and time.monotonic() < deadline:

@@ -60,7 +60,9 @@ def _hang() -> None:
 
 def _hang_in_c() -> None:
     """Endless in C, with the interpreter's lock held: no other thread of this process runs any more."""
-    ctypes.PyDLL(None).sleep(1_000_000)
+    library, mutex = ctypes.PyDLL(None), ctypes.create_string_buffer(64)
+    library.pthread_mutex_lock(mutex)
+    library.pthread_mutex_lock(mutex)  # its own holder: for ever, and no signal ends that
 
 
 _ENDS: dict[float, Callable[[], None]] = {DIES: _die, HANGS: _hang, HANGS_IN_C: _hang_in_c}
