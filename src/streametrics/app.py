@@ -71,6 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _render_http)
     app.add_exception_handler(Exception, _render_unexpected)
     # The last one added is the first to see a request.
+    app.add_middleware(status.DirectPolls)
     app.add_middleware(KeyGuard, keyring=keyring)
     app.add_middleware(
         CORSMiddleware,

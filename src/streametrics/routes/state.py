@@ -24,14 +24,15 @@ class State:
     health: Health
 
 
-def _state(request: Request) -> State:
+# `async`, though nothing is waited for: the framework runs a plain function in a thread, for each request.
+async def _state(request: Request) -> State:
     return cast(State, request.app.state.streametrics)
 
 
 StateOf = Annotated[State, Depends(_state)]
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     caller = request.state.caller
     assert isinstance(caller, Caller)
     return caller
