@@ -15,7 +15,7 @@ from tests.stack import until
 
 SETTINGS = {
     "SUMMARIZER": "ollama",
-    "MISTRAL_TIMEOUT": "1",
+    "MISTRAL_TIMEOUT": "2.5",
     "MISTRAL_MAX_RETRIES": "2",
     "MISTRAL_RETRY_DELAY": "0.01",
     "BREAKER_FAILURES": "1000",
@@ -24,7 +24,7 @@ SETTINGS = {
 
 def run(form: Form, folder: Path) -> list[Figure]:
     """The scripts and their documented endings are those of the contract's tests; here the whole service meets them."""
-    delivered, as_documented = 0, []
+    delivered, otherwise = 0, []
     with (
         ModelServer() as server,
         service(folder, OLLAMA_URL=server.url, **SETTINGS) as running,
@@ -39,14 +39,15 @@ def run(form: Form, folder: Path) -> list[Figure]:
             result = body.get("result") or {}
             delivered += result.get("text") == "word0"
             if not _is(result, ending):
-                as_documented.append(f"{name}: {body.get('code') or result.get('summary_source')}")
+                codes = [warning["code"] for warning in result.get("warnings", [])]
+                otherwise.append(f"{name}: {body.get('code') or codes or result.get('summary_source')}")
             form.progress(f"{name}: {body['status']}")
         verdict = ledger.judge(journal.read(running.database))
     states = len(ENDINGS)
     harm = verdict.lost + verdict.twice + verdict.changed + verdict.wrong
     return [
         all_of("10", "states of the model server in which the transcript is delivered", delivered, states),
-        all_of("10", "states that end as documented", states - len(as_documented), states, "; ".join(as_documented)),
+        all_of("10", "states that end as documented", states - len(otherwise), states, "; ".join(otherwise)),
         none_of("10", "jobs lost, changed, doubled or failed by it", len(harm), states),
     ]
 
