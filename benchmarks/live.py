@@ -1,9 +1,10 @@
 """A live chunk's way through the whole service, and how many streams it holds, beside the libraries as they come.
 
-    .venv/bin/python -m benchmarks.live [--quick] [--engines A,B]
+    .venv/bin/python -m benchmarks.live [--quick] [--engines A,B] [--model-server stub|real|both]
 
 Real queue, API and workers; one 30 s chunk of speech at a time, then streams that each send one every 30 s.
-`--quick` takes one engine and few chunks, and ends within two minutes.
+`--quick` takes one engine and few chunks, and ends within two minutes. The streams' summaries come from a stub that
+takes a second and no processor; `real` is an Ollama on the same cores (scripts/build_ollama.sh), `both` does the two.
 """
 
 import argparse
@@ -123,24 +124,33 @@ def engine_rows(engine: str, found: list[Passage], plain_s: float) -> list[Row]:
     ]
 
 
-def stream_row(engine: str, estimate: int, chunks: list[Samples], *, quick: bool) -> Row:
+def stream_row(
+    engine: str, estimate: int, chunks: list[Samples], *, quick: bool, model_server: streams.ModelServerKind
+) -> Row:
     """Streams held through the service, found by trying; `quick` tries one number, below the estimate."""
+    # A real model server takes a part of the same cores.
+    first = max(1, estimate // 2 if model_server == "real" else estimate)
     if quick:
-        rounds = streams.most(engine, max(1, estimate * 2 // 3), chunks, probes=1, for_s=31)
+        first, probes, for_s = max(1, first * 2 // 3), 1, 31.0
     else:
-        rounds = streams.most(engine, estimate, chunks, probes=3, for_s=75)
+        probes, for_s = 5, 121.0
+    rounds = streams.most(engine, first, chunks, probes=probes, for_s=for_s, model_server=model_server)
     best = max((each.streams for each in rounds if each.held), default=None)
     figure = f"fewer than {min(each.streams for each in rounds)}" if best is None else str(best)
     if all(each.held for each in rounds):
         figure = f"{figure} or more"
     how = "; ".join(each.describe() for each in rounds)
-    return (f"streams held, service with {engine}", figure, f"summaries included, model server of 1 s: {how}")
+    server = "model server of 1 s" if model_server == "stub" else "a real Ollama on the same cores"
+    return (f"streams held, service with {engine}, {server}", figure, f"summaries included: {how}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one engine, few chunks, one number of streams")
     parser.add_argument("--engines", default=",".join(ENGINES), help="which to measure (default: %(default)s)")
+    parser.add_argument(
+        "--model-server", choices=("stub", "real", "both"), default="stub", help="what the streams' summaries come from"
+    )
     options = parser.parse_args()
     engines = options.engines.split(",")[-1:] if options.quick else options.engines.split(",")
     chunks = recordings.chunks(4 if options.quick else 6)
@@ -154,7 +164,10 @@ def main() -> None:
     fastest = min(seconds, key=seconds.__getitem__)
     # The rest of the service and the callers take a little of the same cores.
     estimate = int(0.95 * streams.EVERY_S / seconds[fastest])
-    rows.append(stream_row(fastest, estimate, chunks, quick=options.quick))
+    kinds: tuple[streams.ModelServerKind, ...] = ("stub", "real")
+    for kind in kinds:
+        if options.model_server in (kind, "both"):
+            rows.append(stream_row(fastest, estimate, chunks, quick=options.quick, model_server=kind))
     report.write(
         "live-quick" if options.quick else "live",
         "Live chunks of 30 s, base model",

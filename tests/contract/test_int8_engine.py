@@ -169,6 +169,50 @@ def test_a_loud_neighbour_changes_no_token_of_a_row(engine: Int8Whisper) -> None
         assert together[row].no_speech == pytest.approx(alone[row].no_speech, abs=0.001)
 
 
+def doubted(engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch, rungs: int) -> list[tuple[int, float]]:
+    """Makes the checks fail for French until a window was tried so often; notes rows and temperature of each try."""
+    tries: list[tuple[int, float]] = []
+    say = engine._sampler.say
+
+    def noted(features: torch.Tensor, prompts: Sequence[Sequence[int]], temperature: float) -> list[Said]:
+        tries.append((len(features), temperature))
+        return say(features, prompts, temperature)
+
+    def fails(said: Said, tokenizer: Tokenizer) -> bool:
+        return tokenizer.language == "fr" and tries[-1][1] < windows.TEMPERATURES[rungs]
+
+    monkeypatch.setattr(engine._sampler, "say", noted)
+    monkeypatch.setattr(windows, "_fails", fails)
+    return tries
+
+
+@pytest.mark.weights
+def test_nobody_waits_for_a_neighbours_doubts(engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a doubtful window, and two that are not
+    tries = doubted(engine, monkeypatch, rungs=2)
+    clips = [windows_of(sounds.clip(name)) for name in ("fr/comptage", "en/quick_brown_fox", "en/hello_world")]
+
+    ends = [number for number, part in engine.decode(clips, ["fr", "en", "en"]) if part is None]
+
+    # Expect the others to be told while it is tried again, by itself
+    assert ends[-1] == 0
+    assert sorted(ends) == [0, 1, 2]
+    assert [temperature for _, temperature in tries[-2:]] == [0.2, 0.4]
+    assert [rows for rows, _ in tries[-2:]] == [1, 1]
+
+
+@pytest.mark.weights
+def test_what_is_drawn_at_a_temperature_does_not_depend_on_neighbours(
+    engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubted(engine, monkeypatch, rungs=5)
+    clips = [windows_of(sounds.clip(name)) for name in ("fr/comptage", "fr/bonjour_monde", "fr/pangrama")]
+
+    together = [segment for number, segment in engine.decode(clips, ["fr"] * 3) if number == 1]
+
+    assert together == [segment for _, segment in engine.decode(clips[1:2], ["fr"])]
+
+
 def windows_of(clip: sounds.Clip) -> SpeechWindow:
     samples = clip.samples()
     return SpeechWindow(samples, len(samples) / SAMPLE_RATE_HZ)

@@ -9,7 +9,7 @@ import pytest
 from streametrics import transcribers
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Segment, Transcriber, Transcript, warm
+from streametrics.transcriber import SAMPLE_RATE_HZ, Outcome, Samples, Segment, Sound, Transcriber, Transcript, warm
 from tests import sounds
 
 SoundMaker = Callable[[], Samples]
@@ -214,6 +214,74 @@ def test_broken_samples_do_no_harm(transcriber: Transcriber) -> None:
     transcript = transcriber.transcribe(samples)
 
     assert word_error_rate(clip.text, transcript.text) <= 0.35, transcript.text
+
+
+def together(transcriber: Transcriber, asked: list[Sound]) -> list[Outcome]:
+    """What became of each sound, in the order asked."""
+    found = dict(transcriber.transcribe_together(asked))
+    return [found[number] for number in range(len(asked))]
+
+
+@every_engine
+def test_sounds_heard_together_have_the_words_they_have_alone(transcriber: Transcriber) -> None:
+    # Given more than one pass, sounds of one window and of several, and two in which there is nothing to hear
+    names = ("en/quick_brown_fox", "en/counting", "fr/comptage", "en/hello_world", "it/ciao_mondo")
+    asked = [*(sounds.clip(name).samples() for name in names), sounds.speech(45), sounds.silence(3), sounds.silence(0)]
+    alone = [transcriber.transcribe(samples) for samples in asked]
+    told: list[list[Segment]] = [[] for _ in asked]
+
+    outcomes = together(transcriber, [Sound(samples, None, told[at].append) for at, samples in enumerate(asked)])
+
+    assert [each.text for each in outcomes if isinstance(each, Transcript)] == [each.text for each in alone]
+    assert [each.language for each in outcomes if isinstance(each, Transcript)] == [each.language for each in alone]
+    assert [tuple(each) for each in told] == [each.segments for each in outcomes if isinstance(each, Transcript)]
+
+
+@every_engine
+def test_languages_that_are_given_and_detected_share_a_pass(transcriber: Transcriber) -> None:
+    fox, french = sounds.clip("en/quick_brown_fox").samples(), sounds.clip("fr/comptage").samples()
+
+    first, second = together(transcriber, [Sound(french, "fr"), Sound(fox)])
+
+    assert first == transcriber.transcribe(french, speech_language="fr")
+    assert second == transcriber.transcribe(fox)
+
+
+@every_engine
+def test_a_sound_that_goes_wrong_takes_none_of_the_others_with_it(transcriber: Transcriber) -> None:
+    def stop(*_: object) -> None:
+        raise ListenerStopped
+
+    fox, hello = sounds.clip("en/quick_brown_fox").samples(), sounds.clip("en/hello_world").samples()
+
+    outcomes = together(
+        transcriber,
+        [Sound(hello), Sound(fox, "klingon"), Sound(fox, None, stop), Sound(fox, check=stop), Sound(hello)],
+    )
+
+    assert [type(each) for each in outcomes[1:4]] == [TranscriptionFailed, ListenerStopped, ListenerStopped]
+    assert outcomes[0] == outcomes[4] == transcriber.transcribe(hello)
+
+
+@every_engine
+def test_a_sound_is_asked_for_when_its_turn_comes(transcriber: Transcriber) -> None:
+    asked: list[int] = []
+
+    def coming() -> Iterator[Sound]:
+        for number in range(12):
+            asked.append(number)
+            yield Sound(sounds.clip("en/hello_world").samples(), "en")
+
+    outcomes = transcriber.transcribe_together(coming())
+    next(outcomes)
+
+    assert len(asked) < 12
+    assert len(dict(outcomes)) == 11
+
+
+@every_engine
+def test_nobody_to_hear_is_no_trouble(transcriber: Transcriber) -> None:
+    assert list(transcriber.transcribe_together([])) == []
 
 
 @every_engine

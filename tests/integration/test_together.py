@@ -5,6 +5,7 @@ import re
 import signal
 
 import pytest
+import requests
 
 from tests.media import plain_wav, tone
 from tests.stack import Stack, until
@@ -52,6 +53,22 @@ def test_chunks_that_wait_are_taken_by_one_claim_and_their_own_messages_do_nothi
     until(lambda: fresh.log().count("event=nothing_to_do stage=transcribe") >= 3, within_s=30, what="the messages")
     assert len(claimed(fresh)) == 4
     until(lambda: fresh.audio_files == [], within_s=10, what="their audio is deleted")
+
+
+def test_a_chunk_that_is_cancelled_leaves_the_others_alone(fresh: Stack) -> None:
+    fresh.start_api()
+    waiting = [fresh.submit(CHUNK) for _ in range(3)]
+    start_worker(fresh)
+    wait_at_gate(fresh)
+
+    requests.delete(f"{fresh.url}/summarize/{waiting[1]}", timeout=10).raise_for_status()
+    until(lambda: "event=told_to_stop" in fresh.log(), within_s=60, what="its lease notices")
+    (fresh.gate / "open").touch()
+
+    assert [fresh.finished(task_id)["status"] for task_id in waiting] == ["done", "error", "done"]
+    assert fresh.status(waiting[1])["code"] == "cancelled"
+    # Expect the engine never to have heard of it
+    assert len((fresh.gate / "transcribed").read_text().splitlines()) == 6
 
 
 def test_a_chunk_that_comes_alone_waits_for_nobody(fresh: Stack) -> None:

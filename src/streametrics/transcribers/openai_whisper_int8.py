@@ -43,7 +43,8 @@ class Int8Whisper:
     engine = "openai-whisper-int8"
     #: More windows in a pass gain little: the encoder shares nothing, and the decoder's weights are shared by then.
     windows_at_once = 4
-    sounds_at_once = 1
+    #: Two full passes: a chunk in which nobody speaks needs no window, and one that is heard makes room.
+    sounds_at_once = 8
 
     def __init__(self, file: Path, *, model: str, cpu_threads: int) -> None:
         self.model = model
@@ -97,17 +98,27 @@ class Int8Whisper:
             for index, share in zip(best.indices.tolist(), best.values.tolist(), strict=True)
         ]
 
-    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
-        """See `voice.Engine`."""
+    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:
+        """See `voice.Engine`. A window that is heard to its end is told before the others are tried again."""
+        with torch.inference_mode(), _translated("The spectrogram could not be made"):
+            waiting = list(enumerate(self._windows(heard, languages)))
+        while waiting:
+            if unheard := [window for _, window in waiting if not window.is_heard]:
+                self._pass(listening.without_doubts(unheard))
+            for number, window in waiting:
+                if window.is_heard:
+                    yield from ((number, segment) for segment in window.segments)
+                    yield number, None
+            waiting = [(number, window) for number, window in waiting if not window.is_heard]
+
+    def _pass(self, windows: Sequence[Window]) -> None:
         with torch.inference_mode(), _translated("The model could not transcribe this audio"):
-            made = self._windows(heard, languages)
-            while waiting := [window for window in made if not window.is_heard]:
-                features = self._encode([window.piece() for window in waiting])
-                with self._one_thread():
-                    answers = listening.say(self._sampler, features, waiting)
-                for window, said in zip(waiting, answers, strict=True):
-                    listening.take(window, said)
-        yield from listening.in_order(made)
+            if fresh := [window for window in windows if window.features is None]:
+                features = self._encode([window.piece() for window in fresh])
+                for window, row in zip(fresh, features, strict=True):
+                    window.features = row
+            with self._one_thread():
+                listening.say(self._sampler, windows)
 
     def _windows(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> list[Window]:
         return [

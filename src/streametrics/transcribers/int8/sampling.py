@@ -35,11 +35,9 @@ class Sampler:
 
     def __init__(self, decoder: Decoder, rules: Rules, *, no_speech_token: int) -> None:
         self._decoder, self._rules, self._no_speech = decoder, rules, no_speech_token
-        self._chance = torch.Generator()
 
     def say(self, features: torch.Tensor, prompts: Sequence[Sequence[int]], temperature: float) -> list[Said]:
         """Tokens for each row of features, shape (rows, 1500, state). The same input always gives the same."""
-        self._chance.manual_seed(0)
         asked = torch.tensor(prompts)
         memory = self._decoder.listen(features, asked.shape[1] + LONGEST)
         scores = self._decoder.step(asked, memory, also_first=True)
@@ -56,9 +54,11 @@ class Sampler:
         tokens: list[list[int]] = [[] for _ in scores]
         sums = [0.0] * len(tokens)
         alive = list(range(len(tokens)))
+        # A chance of its own for each row: what one draws does not depend on who is heard beside it.
+        chances = [torch.Generator().manual_seed(0) for _ in tokens]
         self._rules.first(scores)
         while True:
-            chosen, logprobs = self._choose(scores, temperature)
+            chosen, logprobs = self._choose(scores, temperature, [chances[row] for row in alive])
             kept: list[int] = []
             for index, (row, token, logprob) in enumerate(zip(alive, chosen, logprobs, strict=True)):
                 sums[row] += logprob
@@ -73,10 +73,14 @@ class Sampler:
             scores = self._decoder.step(torch.tensor([[tokens[row][-1]] for row in alive]), memory)[:, -1]
             self._rules.next(scores, [tokens[row] for row in alive])
 
-    def _choose(self, scores: torch.Tensor, temperature: float) -> tuple[list[int], list[float]]:
+    def _choose(
+        self, scores: torch.Tensor, temperature: float, chances: Sequence[torch.Generator]
+    ) -> tuple[list[int], list[float]]:
         if temperature == 0:
             chosen = scores.argmax(dim=-1)
         else:
-            chosen = torch.multinomial(torch.softmax(scores / temperature, dim=-1), 1, generator=self._chance)[:, 0]
+            shares = torch.softmax(scores / temperature, dim=-1)
+            drawn = [torch.multinomial(row, 1, generator=own) for row, own in zip(shares, chances, strict=True)]
+            chosen = torch.cat(drawn)
         logprobs = scores.gather(1, chosen[:, None])[:, 0] - scores.logsumexp(dim=-1)
         return chosen.tolist(), logprobs.tolist()

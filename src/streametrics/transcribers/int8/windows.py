@@ -7,7 +7,7 @@ answer that repeats itself but ends by itself stands. What is not to be believed
 (`audio/doubt.py`), by the evidence that segments carry.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -33,13 +33,19 @@ SHORTEST_VOICE_S = 0.2
 
 @dataclass(slots=True)
 class Window:
-    """One window on its way: its spectrogram, how far it is heard, and what was said in it."""
+    """One window on its way: its spectrogram, how far it is heard, and what was said in it.
+
+    features: of its present piece, shape (1500, state), None until that is encoded. rung: the piece's place on the
+    ladder of temperatures.
+    """
 
     mel: torch.Tensor
     frames: int
     voiced_frames: int
     tokenizer: Tokenizer
     seek: int = 0
+    rung: int = 0
+    features: torch.Tensor | None = None
     segments: list[Segment] = field(default_factory=list)
 
     @property
@@ -68,18 +74,26 @@ def frames_of(samples: Samples) -> int:
     return len(samples) * int(FRAMES_PER_SECOND) // SAMPLE_RATE_HZ
 
 
-def say(sampler: Sampler, features: torch.Tensor, windows: Sequence[Window]) -> list[Said]:
-    """What each window's piece says: greedily, and warmer only for those whose answer fails its checks."""
-    answers: dict[int, Said] = {}
-    doubtful = list(range(len(windows)))
-    for temperature in TEMPERATURES:
-        prompts = [list(windows[index].tokenizer.sot_sequence) for index in doubtful]
-        said = sampler.say(features[torch.tensor(doubtful)], prompts, temperature)
-        answers.update(zip(doubtful, said, strict=True))
-        doubtful = [index for index in doubtful if _fails(answers[index], windows[index].tokenizer)]
-        if not doubtful:
-            break
-    return [answers[index] for index in range(len(windows))]
+def without_doubts(windows: Sequence[Window]) -> list[Window]:
+    """Those that were tried least: nobody waits while a neighbour's doubtful piece is tried again and again."""
+    least = min(window.rung for window in windows)
+    return [window for window in windows if window.rung == least]
+
+
+def say(sampler: Sampler, windows: Sequence[Window]) -> None:
+    """Try each window's piece once, all at one rung: greedily, and warmer where the answers before failed their checks.
+
+    An answer that passes them is taken, and the last one in any case.
+    """
+    (rung,) = {window.rung for window in windows}
+    features = torch.stack([window.features for window in windows if window.features is not None])
+    prompts = [list(window.tokenizer.sot_sequence) for window in windows]
+    for window, said in zip(windows, sampler.say(features, prompts, TEMPERATURES[rung]), strict=True):
+        if rung + 1 < len(TEMPERATURES) and _fails(said, window.tokenizer):
+            window.rung += 1
+        else:
+            take(window, said)
+            window.rung, window.features = 0, None
 
 
 def _fails(said: Said, tokenizer: Tokenizer) -> bool:
@@ -131,8 +145,3 @@ def _cut(tokens: list[int], begin: int) -> tuple[list[tuple[int, int | None, lis
         piece = tokens[start:stop]
         pieces.append((piece[0] - begin, piece[-1] - begin, piece))
     return pieces, None if ends_once else tokens[borders[-1] - 1] - begin
-
-
-def in_order(windows: Iterable[Window]) -> list[tuple[int, Segment]]:
-    """All segments with their window's number."""
-    return [(number, segment) for number, window in enumerate(windows) for segment in window.segments]
