@@ -17,11 +17,13 @@ NOT_TOLD = Evidence(average_logprob=-0.1, no_speech=0.05, compression_ratio=9.0,
 
 @pytest.fixture
 def judge() -> Judge:
-    """Twenty seconds: somebody speaks from 2 to 8 s, hums at 12 s, and is silent for the rest."""
+    """Twenty seconds: somebody speaks from 2 to 8 s, hums at 12 s, and may mumble from 14 to 16."""
     chances = np.zeros(round(20 * SAMPLE_RATE_HZ / HOP), np.float32)
     chances[_hop(2) : _hop(8)] = 0.95
     chances[_hop(12) : _hop(12.5)] = 0.2
-    return Judge(Voice([Span(2 * SAMPLE_RATE_HZ, 8 * SAMPLE_RATE_HZ)], chances))
+    chances[_hop(14) : _hop(16)] = 0.4
+    spans = [Span(start * SAMPLE_RATE_HZ, end * SAMPLE_RATE_HZ) for start, end in ((2, 8), (14, 16))]
+    return Judge(Voice(spans, chances))
 
 
 def _hop(seconds: float) -> int:
@@ -36,7 +38,7 @@ def test_what_is_said_by_a_voice_is_believed(judge: Judge) -> None:
 
 
 def test_words_where_nobody_speaks_are_left_out_however_sure_the_engine_is(judge: Judge) -> None:
-    assert judge.believed(Segment(4.5, 8.5, "Thanks for watching!", SURE), offset_s=10) is None
+    assert judge.believed(Segment(7.0, 9.5, "Thanks for watching!", SURE), offset_s=10) is None
     assert judge.left_out == {LeftOut.NOBODY: 3}
 
 
@@ -57,6 +59,8 @@ def test_a_little_voice_beside_or_in_them_is_enough_for_sure_words(judge: Judge,
         (Evidence(-0.8, 0.9, 1.0, 0.0), 3.0, True),
         (Evidence(-0.8, 0.9, 1.0, 0.0), 11.0, False),
         (Evidence(-0.4, 0.9, 1.0, 0.0), 11.0, True),
+        # Not so long a voice, but never a sure one.
+        (Evidence(-0.8, 0.9, 1.0, 0.0), 14.0, False),
     ],
 )
 def test_guesses_are_left_out(judge: Judge, evidence: Evidence, start: float, believed: bool) -> None:
