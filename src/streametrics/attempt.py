@@ -20,6 +20,9 @@ from streametrics.jobs import Jobs
 from streametrics.lease import Lease
 from streametrics.logs import about_job
 
+#: Between two tries to give a job back while the database is away, in seconds.
+GIVE_BACK_EVERY_S = 1.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -114,14 +117,22 @@ class Attempt:
                 case DatabaseUnavailable():
                     raise error
         except DatabaseUnavailable:
-            # Nothing can be written; the lease runs out and the keeper sends the job again.
+            # Nothing can be written now. A keeper leaves alone what a living process holds, so it is given back later.
             logger.exception("the database does not answer")
+            threading.Thread(target=self._give_back_later, name="give-back", daemon=True).start()
             return "abandoned"
         # Whatever a library does, the job has to end in a state that its client can read.
         if isinstance(error, self._time_limit_error):
             return self._fail(TimedOut())
         logger.error("unexpected error", exc_info=error)
         return self._fail(InternalError())
+
+    def _give_back_later(self) -> None:
+        until = time.monotonic() + self.claim.time_left_s
+        while time.monotonic() < until and not self._stopping.wait(GIVE_BACK_EVERY_S):
+            with suppress(DatabaseUnavailable):
+                self._jobs.give_back(self.claim)
+                return
 
     def _fail(self, error: JobFailed) -> str:
         logger.warning("event=failed code=%s error=%s cause=%r", error.code, error, error.__cause__)

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 
-from streametrics import metrics
+from streametrics import holders, metrics
 from streametrics.errors import JobFailed, TimedOut, WorkerLost
 from streametrics.job import QueueName, WakeUp
 from streametrics.jobs import Jobs
@@ -20,6 +20,8 @@ from streametrics.store.claims import ExpiredLease
 ORPHAN_AGE_S = 900.0
 #: The slow rounds (expiry, orphans) are made once in so many quick ones.
 SLOW_ROUNDS = 15
+#: A task begins so much before its claim at most, and with it the limit that ends a stuck process, in seconds.
+LIMITS_APART_S = 5.0
 #: Wake-ups sent again in one round at most.
 RESEND_LIMIT = 100
 
@@ -32,6 +34,8 @@ class Keeper:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
         self._settings = jobs.settings
+        #: Claims whose process lives and does not renew them.
+        self._stuck: set[tuple[str, int | None, int]] = set()
         #: Wake-ups sent again, and when.
         self._sent_again: dict[WakeUp, float] = {}
         self._stopped = threading.Event()
@@ -61,7 +65,9 @@ class Keeper:
     def quick_round(self) -> None:
         """Free what dead workers held, and send again what got lost."""
         self._jobs.live.announce_database(self._jobs.records.database_id())
-        for expired in self._jobs.claims.expired_leases():
+        leases = self._jobs.claims.expired_leases()
+        self._stuck &= {_name(expired) for expired in leases}
+        for expired in leases:
             with about_job(expired.wake_up.task_id):
                 self._settle(expired)
         self._resend_lost()
@@ -77,14 +83,29 @@ class Keeper:
 
     def _settle(self, expired: ExpiredLease) -> None:
         """One lease that ran out: again, or the end."""
-        if expired.overdue:
+        if expired.overdue or self._was_stuck_to_its_deadline(expired):
             self._fail(expired, TimedOut(f"The job took longer than {self._settings.task_time_limit_s:.0f} s."))
+        elif holders.runs_here(expired.held_by):
+            self._wait_for_the_stuck(expired)
         elif expired.tries >= self._settings.max_attempts:
             self._fail(expired, WorkerLost())
         elif self._jobs.claims.free(expired):
             self._jobs.metrics.count(metrics.LEASES_EXPIRED, expired.wake_up.stage)
             logger.warning("event=lease_expired attempt=%d tries=%d", expired.attempt, expired.tries)
             self._jobs.wake(expired.wake_up)
+
+    def _wait_for_the_stuck(self, expired: ExpiredLease) -> None:
+        """A process that lives and renews nothing: another one would only be stuck beside it."""
+        if _name(expired) not in self._stuck:
+            self._stuck.add(_name(expired))
+            logger.warning("event=stuck held_by=%s time_left_s=%.0f", expired.held_by, expired.time_left_s)
+
+    def _was_stuck_to_its_deadline(self, expired: ExpiredLease) -> bool:
+        """Celery's limit may have ended the process by now, which is a little before the claim's."""
+        is_stuck = _name(expired) in self._stuck
+        if is_stuck and not holders.runs_here(expired.held_by):
+            return expired.time_left_s <= LIMITS_APART_S
+        return expired.time_left_s <= 0 and (is_stuck or holders.runs_here(expired.held_by))
 
     def _fail(self, expired: ExpiredLease, error: JobFailed) -> None:
         if self._jobs.fail_expired(expired, error):
@@ -141,3 +162,7 @@ class Keeper:
             if key not in needed:
                 logger.info("event=orphan_deleted")
                 self._jobs.audio.delete(key)
+
+
+def _name(expired: ExpiredLease) -> tuple[str, int | None, int]:
+    return expired.wake_up.task_id, expired.part_index, expired.attempt

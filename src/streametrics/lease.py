@@ -62,7 +62,7 @@ class Lease:
         self._telling = threading.Lock()
         self._released = threading.Event()
         self._lost = threading.Event()
-        self._pulse = pulse.watched(jobs.settings.lease_s + GRACE_S)
+        self._pulse = pulse.watched(claim.time_left_s + GRACE_S)
         self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.task_id}", daemon=True)
         self._base_s, self._base_text, self._contiguous = self._earlier_parts()
 

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from typing import TextIO
 
-#: How much longer than a lease the silence must be, in seconds: the lease is lost by then, and the work with it.
+#: How much longer than the time that the work has the silence must be, in seconds: the job has failed by then.
 GRACE_S = 5.0
 #: Between two windings, in seconds.
 INTERVAL_S = 1.0

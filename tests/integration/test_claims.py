@@ -197,13 +197,14 @@ def test_a_stopping_worker_gives_back_its_own_and_no_others(tmp_path: Path) -> N
         opened = stack.enter_context(contextlib.closing(Database(url)))
         records = JobRecords(opened)
         store = Claims(opened, lease_s=10.0, deadline_s=600.0)
-        for task_id, worker in (("a", "one"), ("b", "two")):
+        holders = {"a": "one", "b": "two", "c": "one/4711", "d": "one_more/4711"}
+        for task_id, worker in holders.items():
             records.insert(task_id, REQUEST, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
             assert store.claim(task_id, Stage.TRANSCRIBE, worker)
 
         given = store.give_back_all("one")
 
-        assert [wake_up.task_id for wake_up in given] == ["a"]
+        assert [wake_up.task_id for wake_up in given] == ["a", "c"], "its own and its children's"
         assert store.claim("a", Stage.TRANSCRIBE, "two") is not None
         assert store.claim("b", Stage.TRANSCRIBE, "one") is None
 

@@ -1,6 +1,10 @@
 """What the keeper does, against a real database and a real queue, with no other process about."""
 
 import contextlib
+import signal
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -8,6 +12,7 @@ import pytest
 import redis
 from sqlalchemy import text
 
+from streametrics import holders
 from streametrics.errors import StaleAttempt, WorkerLost
 from streametrics.job import Claim, JobKind, JobRequest, JobState, Stage
 from streametrics.jobs import Jobs
@@ -128,6 +133,68 @@ def test_a_job_whose_worker_died_runs_again_however_late_the_keeper_comes(jobs: 
 
     assert jobs.status(task_id).error_code is None
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "w") is not None
+
+
+@pytest.fixture
+def process() -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that looks like a worker's."""
+    made = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "celery"])
+    yield made
+    made.kill()
+    made.wait()
+
+
+def held_by(jobs: Jobs, process: "subprocess.Popen[bytes]") -> str:
+    """A job whose lease ran out while this process held it."""
+    task_id = accept(jobs)
+    assert jobs.claim(task_id, Stage.TRANSCRIBE, f"w@{socket.gethostname()}/{process.pid}")
+    older(jobs, task_id, "lease_until", 10)
+    return task_id
+
+
+def test_a_stuck_process_keeps_its_job_until_the_deadline_and_takes_no_other_with_it(
+    jobs: Jobs, process: "subprocess.Popen[bytes]"
+) -> None:
+    task_id = held_by(jobs, process)
+    keeper = Keeper(jobs)
+    keeper.quick_round()
+    assert jobs.claim(task_id, Stage.TRANSCRIBE, "other") is None
+
+    older(jobs, task_id, "deadline_at", 61)
+    keeper.quick_round()
+
+    assert jobs.status(task_id).error_code == "timed_out"
+
+
+@pytest.mark.parametrize(("left_s", "code"), [(3, "timed_out"), (30, None)])
+def test_a_stuck_process_that_was_ended_at_its_limit_is_not_sent_again(
+    jobs: Jobs, process: "subprocess.Popen[bytes]", left_s: float, code: str | None
+) -> None:
+    task_id = held_by(jobs, process)
+    keeper = Keeper(jobs)
+    keeper.quick_round()
+    # When it is ended, by Celery's limit or long before it by somebody else
+    older(jobs, task_id, "deadline_at", 60 - left_s)
+    process.kill()
+    process.wait()
+    keeper.quick_round()
+
+    assert jobs.status(task_id).error_code == code
+    assert (jobs.claim(task_id, Stage.TRANSCRIBE, "other") is None) == (code is not None)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_process_that_is_killed_or_stopped_loses_its_job_at_once(
+    jobs: Jobs, process: "subprocess.Popen[bytes]", end: signal.Signals
+) -> None:
+    task_id = held_by(jobs, process)
+    # Given a process that nobody has buried yet, or one that a signal has stopped
+    process.send_signal(end)
+    until(lambda: not holders.runs_here(f"w@{socket.gethostname()}/{process.pid}"), within_s=5, what="it has ended")
+
+    Keeper(jobs).quick_round()
+
+    assert jobs.claim(task_id, Stage.TRANSCRIBE, "other") is not None
 
 
 def test_a_lost_message_is_sent_again_whatever_dead_workers_had_taken(jobs: Jobs, client: "redis.Redis") -> None:

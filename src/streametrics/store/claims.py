@@ -27,7 +27,8 @@ class ExpiredLease:
     """A lease that ran out.
 
     overdue: it was renewed up to its deadline, so its worker lived and did not get the work done. One that died before
-    is not judged by when somebody looks: its job may have waited for the whole service to come back.
+    is not judged by when somebody looks: its job may have waited for the whole service to come back. held_by: the
+    process, see `holders`. time_left_s: to the deadline, negative when that has passed.
     """
 
     wake_up: WakeUp
@@ -35,6 +36,8 @@ class ExpiredLease:
     attempt: int
     tries: int
     overdue: bool
+    held_by: str | None = None
+    time_left_s: float = 0.0
 
 
 class Claims:
@@ -214,7 +217,8 @@ class Claims:
         wake_ups: list[WakeUp] = []
         with self._database.write() as connection:
             for table in (jobs, parts):
-                held = [table.c.claimed_by == worker, table.c.lease_until.is_not(None)]
+                its_processes = table.c.claimed_by.startswith(f"{worker}/", autoescape=True)
+                held = [(table.c.claimed_by == worker) | its_processes, table.c.lease_until.is_not(None)]
                 rows = connection.execute(select(table).where(*held)).all()
                 wake_ups.extend(_wake_up(table, row) for row in rows)
                 connection.execute(
@@ -237,7 +241,8 @@ class Claims:
             for table in (jobs, parts):
                 # PostgreSQL's clock goes on within a statement.
                 reached = (table.c.lease_until > table.c.deadline_at - 0.1).label("overdue")
-                query = select(table, reached).where(table.c.lease_until < now())
+                time_left_s = (table.c.deadline_at - now()).label("time_left_s")
+                query = select(table, reached, time_left_s).where(table.c.lease_until < now())
                 expired.extend(
                     ExpiredLease(
                         wake_up=_wake_up(table, row),
@@ -245,6 +250,8 @@ class Claims:
                         attempt=row.attempt,
                         tries=row.tries,
                         overdue=bool(row.overdue),
+                        held_by=row.claimed_by,
+                        time_left_s=row.time_left_s,
                     )
                     for row in connection.execute(query).all()
                 )

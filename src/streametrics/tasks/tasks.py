@@ -2,6 +2,7 @@
 
 from celery import Task, shared_task
 
+from streametrics.holders import holder
 from streametrics.job import Stage
 from streametrics.queue import TASKS, WRITE_AHEAD
 from streametrics.tasks import process
@@ -10,13 +11,13 @@ from streametrics.tasks import process
 @shared_task(name=TASKS[Stage.TRANSCRIBE], bind=True)  # type: ignore[untyped-decorator]
 def transcribe(self: Task, task_id: str) -> None:
     """Work on a job's sound."""
-    process.transcribing_worker().transcribe(task_id, self.request.hostname)
+    process.transcribing_worker().transcribe(task_id, holder(self.request.hostname))
 
 
 @shared_task(name=TASKS[Stage.SUMMARIZE], bind=True)  # type: ignore[untyped-decorator]
 def summarise(self: Task, task_id: str) -> None:
     """Write a job's summary."""
-    process.summarising_worker().summarise(task_id, self.request.hostname)
+    process.summarising_worker().summarise(task_id, holder(self.request.hostname))
 
 
 @shared_task(name=WRITE_AHEAD)  # type: ignore[untyped-decorator]

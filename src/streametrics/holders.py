@@ -1,0 +1,37 @@
+"""Which process holds a claim: so that a keeper on the same machine tells a worker that is stuck from one that is dead.
+
+Work in C that keeps the interpreter's lock stops the lease's thread, and the lease runs out as if the worker had died.
+Sent again, such a job would take one worker after another with it.
+"""
+
+import os
+import socket
+from pathlib import Path
+
+#: Of `/proc/<pid>/stat`: dead but not buried, and stopped by a signal.
+_DEAD_OR_STOPPED = ("Z", "X", "T", "t")
+#: What stands in the command line of a worker's process, or of its child's.
+_WORKERS = (b"celery", b"billiard")
+
+
+def holder(worker: str) -> str:
+    """The name under which this process claims: `transcribe@host/4711`."""
+    return f"{worker}/{os.getpid()}"
+
+
+def runs_here(held_by: str | None) -> bool:
+    """Whether this holder is a worker's process on this machine that is alive and not stopped.
+
+    False as well where that cannot be known: on another host, or on a system without `/proc`.
+    """
+    node, _, pid = (held_by or "").rpartition("/")
+    if not pid.isdigit() or node.partition("@")[2] != socket.gethostname():
+        return False
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    # The name in brackets may hold anything; the state follows the last bracket.
+    state = stat.rpartition(")")[2].split()[0]
+    return state not in _DEAD_OR_STOPPED and any(word in command for word in _WORKERS)
