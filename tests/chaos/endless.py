@@ -1,4 +1,8 @@
-"""Row 8: work that never ends, in Python and in C with the interpreter's lock held, is ended at the hard limit."""
+"""Row 8: work that never ends, in Python and in C with the interpreter's lock held, is ended by the hard limit.
+
+In C with the lock nothing else of its process runs, so the process is ended sooner, and the job is tried again: it ends
+as `worker_lost` after its third run.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,6 +28,7 @@ SETTINGS = {
     "TASK_SOFT_TIME_LIMIT_S": str(SOFT_S),
 }
 ENDS = {"in Python": HANGS, "in C": HANGS_IN_C}
+CODES = {"in Python": ("timed_out",), "in C": ("timed_out", "worker_lost")}
 POOLS = ("prefork", "solo")
 
 
@@ -44,13 +49,23 @@ def run(form: Form, folder: Path) -> list[Figure]:
         for tried in [both.submit(_try_pool, pool, folder / pool, found) for pool in POOLS]:
             tried.result()
     cases = len(POOLS) * len(ENDS)
-    timed_out = [name for name, code in found.codes.items() if code == "timed_out"]
+    ended = [name for name, code in found.codes.items() if code in CODES[name.partition(" ")[2]]]
     tolerance = QUICK_TOLERANCE if form.quick else 1.0
     worst = max(found.off_s.values(), default=float("inf"))
     note = ", ".join(f"{name} {off_s:+.1f} s" for name, off_s in sorted(found.off_s.items()))
     return [
-        all_of("8", "endless work that ends as timed_out", len(timed_out), cases, str(found.codes)),
-        Figure("8", "it ends near the hard limit", "most", worst, len(found.off_s), WITHIN_S, "s", note, tolerance),
+        all_of("8", "endless work that ends as documented", len(ended), cases, str(found.codes)),
+        Figure(
+            "8",
+            "its last run goes on beyond the hard limit",
+            "most",
+            worst,
+            len(found.off_s),
+            WITHIN_S,
+            "s",
+            note,
+            tolerance,
+        ),
         all_of("8", "the worker takes the next job", len(found.works_again), cases, ", ".join(found.works_again)),
         none_of("8", "files left over", found.files, cases),
         none_of("8", "jobs lost, changed or doubled by it", len(found.harm), cases),
@@ -66,7 +81,7 @@ def _try_pool(pool: str, folder: Path, found: Found) -> None:
         running.wait_until_ready()
         for name, loudness in ENDS.items():
             _try_one(running, ledger, f"{pool} {name}", loudness, found)
-        verdict = ledger.judge(journal.read(running.database), expected_codes=frozenset({"timed_out"}))
+        verdict = ledger.judge(journal.read(running.database), expected_codes=frozenset({"timed_out", "worker_lost"}))
         found.harm += verdict.lost + verdict.changed + verdict.twice
         found.files += len(running.audio_files)
 
