@@ -117,7 +117,9 @@ def test_a_recording_and_its_notes_are_told_at_once_by_both(apis: Two) -> None:
     assert apis.both_tell(task_id)["notes"] == [{"start": 0.0, "end": 2.0, "text": "a note"}]
     apis.jobs.store_part(claims[1], part("second"))
     assert apis.both_tell(task_id)["transcription"] == "first second"
-    apis.jobs.fail(task_id, InternalError())
+    summary = apis.jobs.claim(task_id, Stage.SUMMARIZE, "w")
+    assert summary is not None
+    apis.jobs.fail(task_id, InternalError(), summary)
     assert apis.both_tell(task_id)["code"] == "internal_error"
 
 
@@ -156,7 +158,9 @@ def test_a_result_expires_on_time_in_both(fresh: Stack, tmp_path: Path) -> None:
     fresh.settings |= {"RESULT_TTL_S": "3", "LEASE_S": "60"}
     with two(fresh, tmp_path / "second") as apis:
         task_id = apis.accept(JobKind.LIVE)
-        apis.jobs.fail(task_id, InternalError())
+        claim = apis.jobs.claim(task_id, Stage.TRANSCRIBE, "w")
+        assert claim is not None
+        apis.jobs.fail(task_id, InternalError(), claim)
         ended = time.monotonic()
         seen: dict[int, float] = {}
 
@@ -181,7 +185,8 @@ def test_the_queue_goes_away_and_comes_back_and_nobody_is_told_what_was(fresh: S
         assert apis.both_tell(task_id)["status"] == "pending"
         server.stop()
         # Given a change of which nobody can be told
-        assert apis.jobs.claim(task_id, Stage.TRANSCRIBE, "w") is not None
+        claim = apis.jobs.claim(task_id, Stage.TRANSCRIBE, "w")
+        assert claim is not None
         slowest_s = 0.0
         for api in apis.apis * 3:
             began = time.monotonic()
@@ -197,6 +202,6 @@ def test_the_queue_goes_away_and_comes_back_and_nobody_is_told_what_was(fresh: S
         client.flushall()
         client.close()
         apis.both_tell(task_id)
-        apis.jobs.fail(task_id, InternalError())
+        apis.jobs.fail(task_id, InternalError(), claim)
         assert apis.both_tell(task_id)["status"] == "error"
     server.stop()

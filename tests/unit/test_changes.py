@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from streametrics.errors import InternalError, StaleAttempt
-from streametrics.job import JobKind, JobRequest, Stage, WakeUp
+from streametrics.job import JobKind, JobRequest, Stage
 from streametrics.jobs import merge_transcripts
 from streametrics.store.checkpoints import Checkpoints
 from streametrics.store.claims import Claims
@@ -35,6 +35,12 @@ class Store:
 
     def job(self, task_id: str, kind: JobKind = JobKind.LIVE) -> None:
         self.records.insert(task_id, REQUEST, owner="local", kind=kind, audio_key=f"key of {task_id}", container="wav")
+
+    def fail(self, task_id: str) -> None:
+        claim = self.claims.claim(task_id, Stage.TRANSCRIBE, "w")
+        assert claim is not None
+        self.since()
+        self.checkpoints.fail(task_id, InternalError(), claim)
 
     def since(self) -> list[frozenset[str] | None]:
         """What was told since the last look."""
@@ -85,7 +91,7 @@ def test_each_step_of_a_recording_in_parts_is_told(store: Store) -> None:
     assert store.since() == ONE
 
 
-def test_leases_and_messages_are_told_to_nobody(store: Store) -> None:
+def test_leases_are_told_to_nobody(store: Store) -> None:
     store.job("one")
     claim = store.claims.claim("one", Stage.TRANSCRIBE, "w")
     assert claim is not None
@@ -95,16 +101,15 @@ def test_leases_and_messages_are_told_to_nobody(store: Store) -> None:
     store.claims.claim("one", Stage.TRANSCRIBE, "w")
     store.since()
     assert len(store.claims.give_back_all("w")) == 1
-    store.records.mark_sent([WakeUp("one", Stage.TRANSCRIBE, JobKind.LIVE, 0)])
     assert store.since() == []
 
 
 def test_a_failure_and_a_job_that_is_taken_back_are_told(store: Store) -> None:
     store.job("one")
     store.job("two")
-    store.checkpoints.fail("one", InternalError())
+    store.fail("one")
     assert store.since() == ONE
-    store.checkpoints.fail("one", InternalError())
+    assert store.checkpoints.fail_waiting("one", InternalError(), -1.0) is None
     assert store.since() == [], "it had failed before"
     store.records.delete("two")
     assert store.since() == [frozenset({"two"})]
@@ -114,7 +119,7 @@ def test_what_expires_is_told_by_name(store: Store) -> None:
     for task_id in ("one", "two", "three"):
         store.job(task_id)
     for task_id in ("one", "two"):
-        store.checkpoints.fail(task_id, InternalError())
+        store.fail(task_id)
     store.since()
     assert store.records.erase_expired(3600) == 0
     assert store.since() == [], "nothing has changed"
@@ -139,7 +144,7 @@ def test_a_write_that_is_taken_back_is_not_told(store: Store) -> None:
     store.job("one")
     claim = store.claims.claim("one", Stage.TRANSCRIBE, "w")
     assert claim is not None
-    store.checkpoints.fail("one", InternalError())
+    store.checkpoints.fail("one", InternalError(), claim)
     store.since()
     with contextlib.suppress(StaleAttempt):
         store.checkpoints.store_transcript(claim, WORDS, audio_s=1.0, warnings=())
