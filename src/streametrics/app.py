@@ -24,6 +24,7 @@ from streametrics.keyring import Keyring
 from streametrics.metrics import REFUSED
 from streametrics.rendering import error_response
 from streametrics.routes import health, metrics, status, summarize
+from streametrics.routes.descriptions import describe
 from streametrics.routes.state import State
 from streametrics.settings import Settings
 from streametrics.statuses import Statuses
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(status.router)
     app.include_router(summarize.router)
+    describe(app)
     app.add_exception_handler(StreametricsError, _render)
     app.add_exception_handler(HTTPException, _render_http)
     app.add_exception_handler(Exception, _render_unexpected)

@@ -5,22 +5,27 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from streametrics.routes.descriptions import answered, refusals
 from streametrics.routes.state import StateOf
 
 router = APIRouter()
 
 
-@router.get("/", summary="A greeting")
+@router.get("/", summary="A greeting", responses=refusals(403))
 def welcome() -> dict[str, str]:
     return {"message": "Welcome to StreaMetrics's API"}
 
 
-@router.get("/health/live", summary="Whether the API process answers")
+@router.get("/health/live", summary="Whether the API process answers", responses=refusals(403))
 def live() -> dict[str, str]:
     return {"status": "live"}
 
 
-@router.get("/health/ready", summary="Whether jobs are taken and finished; 503 and the reason when not")
+@router.get(
+    "/health/ready",
+    summary="Whether jobs are taken and finished; 503 and the reason when not",
+    responses=answered(503, "Not ready: `checks` says why.") | refusals(403),
+)
 def ready(state: StateOf) -> JSONResponse:
     ok, body = state.health.ready()
     answer: dict[str, Any] = body

@@ -11,6 +11,7 @@ from streametrics.answer_cache import Answer
 from streametrics.caller import Caller
 from streametrics.errors import InvalidRequest, StreametricsError
 from streametrics.rendering import error_response
+from streametrics.routes.descriptions import Status, answered, refusals
 from streametrics.routes.state import CallerOf, State, StateOf
 from streametrics.statuses import MAX_WAIT_S
 
@@ -26,7 +27,13 @@ def _wait_parameter() -> dict[str, Any]:
     return {"parameters": [{"name": "wait", "in": "query", "required": False, "schema": schema, "description": text}]}
 
 
-@router.get(PREFIX + "{task_id}", summary="Where a job stands, and its result", openapi_extra=_wait_parameter())
+@router.get(
+    PREFIX + "{task_id}",
+    summary="Where a job stands, and its result",
+    operation_id="status",
+    openapi_extra=_wait_parameter(),
+    responses=answered(200, "Where it stands.", Status) | refusals(401, 403, 404, 410, 422, 503),
+)
 async def status(task_id: str, request: Request, state: StateOf, caller: CallerOf) -> Response:
     answer = await _answer(state, caller, task_id, request.scope["query_string"])
     return Response(answer.body, headers={"Cache-Control": "no-store"}, media_type="application/json")

@@ -13,17 +13,21 @@ from streametrics.job import error_body
 from streametrics.logs import about_job
 from streametrics.redo import REDO_FIELDS, redo_request
 from streametrics.rendering import error_response
+from streametrics.routes.descriptions import Status, answered, linked, refusals
 from streametrics.routes.state import CallerOf, StateOf
-from streametrics.uploads import FIELD_LIMITS, FILE_FIELD, OPTIONAL_FIELDS
+from streametrics.uploads import FIELD_LIMITS, FILE_FIELD, MAY_BE_EMPTY, OPTIONAL_FIELDS
 
 logger = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/summarize")
 
+#: Of these a code or a name is taken, which no pattern tells.
+LANGUAGE_FIELDS = {"language": "language", "speech_language": "speech-language"}
+
 
 def _form_schema() -> dict[str, Any]:
     """The form is read as it streams in, so the framework cannot derive its description from a signature."""
-    texts = {name: {"type": "string", "maxLength": limit} for name, limit in (FIELD_LIMITS | OPTIONAL_FIELDS).items()}
+    texts = {name: _text(name, limit) for name, limit in (FIELD_LIMITS | OPTIONAL_FIELDS).items()}
     schema = {
         "type": "object",
         "required": [FILE_FIELD, *FIELD_LIMITS],
@@ -32,10 +36,23 @@ def _form_schema() -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
+def _text(name: str, limit: int) -> dict[str, Any]:
+    """A text field: no null character, and not blank where it may not be empty."""
+    if name in LANGUAGE_FIELDS:
+        return {"type": "string", "maxLength": limit, "format": LANGUAGE_FIELDS[name]}
+    pattern = r"^[^\x00]*$" if name in MAY_BE_EMPTY else r"^[^\x00]*[^\s\x00][^\x00]*$"
+    return {"type": "string", "maxLength": limit, "pattern": pattern}
+
+
 def _redo_schema() -> dict[str, Any]:
     schema = {
         "type": "object",
-        "properties": {name: {"type": "string", "maxLength": limit} for name, limit in REDO_FIELDS.items()},
+        "properties": {
+            "language": {"type": "string", "maxLength": REDO_FIELDS["language"], "format": "language"},
+            "model": {"type": "string", "maxLength": REDO_FIELDS["model"], "pattern": r"^[\w.:/@-]+$"},
+            "prompt": {"type": "string", "maxLength": REDO_FIELDS["prompt"]},
+        },
+        "additionalProperties": False,
     }
     kinds = ("application/x-www-form-urlencoded", "application/json")
     return {"requestBody": {"required": False, "content": {kind: {"schema": schema} for kind in kinds}}}
@@ -43,7 +60,13 @@ def _redo_schema() -> dict[str, Any]:
 
 # Both spellings are one route: a redirect would make a client send its upload twice.
 @router.post("", include_in_schema=False)
-@router.post("/", summary="Send sound to be transcribed and summarised", openapi_extra=_form_schema())
+@router.post(
+    "/",
+    summary="Send sound to be transcribed and summarised",
+    operation_id="submit",
+    openapi_extra=_form_schema(),
+    responses=linked("status", "resummarize", "cancel") | refusals(401, 403, 413, 415, 422, 429, 503),
+)
 async def submit(request: Request, state: StateOf, caller: CallerOf) -> JSONResponse:
     length = request.headers.get("content-length", "")
     try:
@@ -75,7 +98,9 @@ async def submit(request: Request, state: StateOf, caller: CallerOf) -> JSONResp
 @router.post(
     "/{task_id}/resummarize",
     summary="Summarise a finished job's transcript anew, as a job of its own",
+    operation_id="resummarize",
     openapi_extra=_redo_schema(),
+    responses=linked("status", "resummarize", "cancel") | refusals(401, 403, 404, 409, 410, 422, 429, 503),
 )
 async def resummarize(task_id: str, request: Request, state: StateOf, caller: CallerOf) -> JSONResponse:
     await state.admission.check_waiting()
@@ -97,7 +122,13 @@ async def resummarize(task_id: str, request: Request, state: StateOf, caller: Ca
 
 
 @router.delete("/{task_id}/", include_in_schema=False)
-@router.delete("/{task_id}", status_code=202, summary="Stop a job, or erase the data of one that has ended")
+@router.delete(
+    "/{task_id}",
+    status_code=202,
+    summary="Stop a job, or erase the data of one that has ended",
+    operation_id="cancel",
+    responses=answered(202, "What a poll answers from now on.", Status) | refusals(401, 403, 404, 410, 422, 503),
+)
 def cancel(task_id: str, state: StateOf, caller: CallerOf) -> JSONResponse:
     """Answers what a poll of its status answers from then on."""
     with about_job(task_id):
