@@ -83,11 +83,11 @@ class Health:
     def _waits_in_vain_s(self, stage: Stage) -> float:
         """How long something has waited while nothing of this stage is worked on; 0 where that is soon or not so.
 
-        A lost message is sent again after RESEND_AFTER_S; twice that is soon.
+        A lost message is sent again after RESEND_AFTER_S; six times that is soon, on a busy machine too.
         """
         backlogs = self._jobs.waiting.by_queue()
         waited_s = max(backlogs[queue].oldest_s for queue in _QUEUES[stage])
-        if waited_s <= 2 * self._jobs.settings.resend_after_s or self._jobs.waiting.in_work()[stage] > 0:
+        if waited_s <= 6 * self._jobs.settings.resend_after_s or self._jobs.waiting.in_work()[stage] > 0:
             return 0.0
         return waited_s
 

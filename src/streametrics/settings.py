@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     max_attempts: PositiveInt = 3
     keeper_interval_s: PositiveFloat = 2
     #: How long a waiting job's message may be missing before it is sent again, in seconds.
-    resend_after_s: PositiveFloat = 15
+    resend_after_s: PositiveFloat = 5
     #: How long a job may wait for a worker before it fails, in seconds: a weekend without one should not leave a client
     #: waiting for ever.
     wait_limit_s: PositiveFloat = 86_400
