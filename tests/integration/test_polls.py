@@ -99,6 +99,8 @@ def test_every_step_of_a_live_job_is_told_at_once_by_both(apis: Two) -> None:
     assert apis.both_tell(task_id)["partial_summary"] == "a sum"
     apis.jobs.finish(claim, RESULT)
     assert apis.both_tell(task_id)["result"]["summary"] == "a summary"
+    apis.jobs.cancel(task_id)
+    assert [apis.ask(api, task_id).status_code for api in apis.apis * 2] == [410] * 4
 
 
 def test_a_recording_and_its_notes_are_told_at_once_by_both(apis: Two) -> None:
@@ -117,9 +119,9 @@ def test_a_recording_and_its_notes_are_told_at_once_by_both(apis: Two) -> None:
     assert apis.both_tell(task_id)["notes"] == [{"start": 0.0, "end": 2.0, "text": "a note"}]
     apis.jobs.store_part(claims[1], part("second"))
     assert apis.both_tell(task_id)["transcription"] == "first second"
-    summary = apis.jobs.claim(task_id, Stage.SUMMARIZE, "w")
-    assert summary is not None
-    apis.jobs.fail(task_id, InternalError(), summary)
+    claim = apis.jobs.claim(task_id, Stage.SUMMARIZE, "w")
+    assert claim is not None
+    apis.jobs.fail(task_id, InternalError(), claim)
     assert apis.both_tell(task_id)["code"] == "internal_error"
 
 
