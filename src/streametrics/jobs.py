@@ -2,7 +2,6 @@
 
 import logging
 import uuid
-from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -18,8 +17,6 @@ from streametrics.errors import (
     StaleAttempt,
 )
 from streametrics.job import (
-    SUMMARIZING_FROM,
-    TRANSCRIBED_AT,
     Claim,
     JobKind,
     JobRequest,
@@ -30,8 +27,8 @@ from streametrics.job import (
     Stage,
     WakeUp,
     Warn,
-    transcript_text,
 )
+from streametrics.job_view import status_of, stored_transcript
 from streametrics.live import Live
 from streametrics.metrics import Metrics
 from streametrics.queue import Queue
@@ -44,9 +41,7 @@ from streametrics.store.erasure import Erasure
 from streametrics.store.notes import JobNotes
 from streametrics.store.records import JobRecord, JobRecords
 from streametrics.store.waiting import Waiting
-
-#: What a poller sees after Redis has lost its memory.
-_PROGRESS_BY_CHECKPOINT = {JobState.TRANSCRIBED: TRANSCRIBED_AT, JobState.SUMMARIZING: SUMMARIZING_FROM}
+from streametrics.transcripts import merge_transcripts
 
 logger = logging.getLogger(__name__)
 
@@ -110,8 +105,8 @@ class Jobs:
         record = self._record(task_id, caller)
         waiting = record.state is JobState.QUEUED
         if waiting or record.state.is_final:
-            return record, _status(record, None)
-        status = _status(record, self.live.snapshot(task_id) if queue_answers else None)
+            return record, status_of(record, None)
+        status = status_of(record, self.live.snapshot(task_id) if queue_answers else None)
         if record.kind is JobKind.LONG:
             status = replace(status, notes=tuple(asdict(note) for note in self.notes(task_id).timed()))
         return record, status
@@ -130,7 +125,7 @@ class Jobs:
         Raises JobUnknown, JobExpired, JobNotReady, QueueUnavailable; nothing is left of the new job then.
         """
         record = self._record(task_id, caller)
-        transcript = _stored_transcript(record)
+        transcript = stored_transcript(record)
         if transcript is None:
             raise JobNotReady
         request = replace(
@@ -336,57 +331,3 @@ class Jobs:
             self.audio.delete(key)
         except OSError as error:
             logger.warning("audio not deleted; the keeper will: %s", error)
-
-
-def _stored_transcript(record: JobRecord) -> dict[str, Any] | None:
-    """The words of a job that has ended, wherever they are kept; None where there are none."""
-    if record.result is not None:
-        return {"language": record.result["speech_language"], "segments": record.result["segments"]}
-    return record.transcript if record.state.is_final else None
-
-
-def merge_transcripts(pieces: list[tuple[float, dict[str, Any]]]) -> dict[str, Any]:
-    """One transcript out of those of the parts, given as (start in seconds, transcript).
-
-    Its language is the one in which most of the time is spoken.
-    """
-    segments: list[dict[str, Any]] = []
-    seconds_by_language: dict[str, float] = {}
-    for start_s, piece in pieces:
-        for segment in piece["segments"]:
-            moved = {
-                "start": round(segment["start"] + start_s, 3),
-                "end": round(segment["end"] + start_s, 3),
-                "text": segment["text"],
-            }
-            segments.append(moved)
-            if piece["language"]:
-                spoken_s = segment["end"] - segment["start"]
-                seconds_by_language[piece["language"]] = seconds_by_language.get(piece["language"], 0.0) + spoken_s
-    language = max(seconds_by_language, key=lambda code: seconds_by_language[code], default=None)
-    left_out = sum((Counter(piece.get("left_out", {})) for _, piece in pieces), Counter[str]())
-    return {"language": language, "segments": segments} | ({"left_out": dict(left_out)} if left_out else {})
-
-
-def _status(record: JobRecord, snapshot: Snapshot | None) -> JobStatus:
-    """The row decides the state; a snapshot of the same state says the rest."""
-    transcription = transcript_text(record.transcript) if record.transcript is not None else None
-    status = JobStatus(
-        state=record.state,
-        progress=_PROGRESS_BY_CHECKPOINT.get(record.state, 0),
-        transcription=transcription,
-        warnings=record.warnings,
-        result=record.result,
-        error=record.error,
-        error_code=record.error_code,
-        model_server_missing=record.model_server_missing,
-    )
-    if snapshot is None or snapshot.state is not record.state:
-        return status
-    return replace(
-        status,
-        progress=snapshot.progress,
-        transcription=transcription if transcription is not None else snapshot.transcription,
-        partial_summary=snapshot.partial_summary,
-        eta_s=snapshot.eta_s,
-    )

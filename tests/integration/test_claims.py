@@ -15,12 +15,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from streametrics.errors import InternalError, StaleAttempt, WorkerLost
 from streametrics.job import Claim, JobKind, JobRequest, JobState, QueueName, Stage
-from streametrics.jobs import merge_transcripts
 from streametrics.store.checkpoints import Checkpoints
 from streametrics.store.claims import Claims
 from streametrics.store.database import Database
 from streametrics.store.records import JobRecords
 from streametrics.store.waiting import Waiting
+from streametrics.transcripts import merge_transcripts
 from tests.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from streametrics.job import JobKind, JobRequest, Stage, Warn
-from streametrics.jobs import merge_transcripts
 from streametrics.pipeline import as_stored
 from streametrics.store.checkpoints import Checkpoints
 from streametrics.store.claims import Claims
 from streametrics.store.database import Database
 from streametrics.store.records import JobRecords
 from streametrics.transcriber import LeftOut, Segment, Transcript
+from streametrics.transcripts import merge_transcripts
 from tests.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")

@@ -9,13 +9,13 @@ from sqlalchemy import update
 
 from streametrics.errors import InternalError, StaleAttempt
 from streametrics.job import JobKind, JobRequest, Stage
-from streametrics.jobs import merge_transcripts
 from streametrics.store.checkpoints import Checkpoints
 from streametrics.store.claims import Claims
 from streametrics.store.database import Database, migrate
 from streametrics.store.models import facts, jobs
 from streametrics.store.notes import JobNotes
 from streametrics.store.records import JobRecords
+from streametrics.transcripts import merge_transcripts
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 WORDS = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}

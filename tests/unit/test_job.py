@@ -12,8 +12,8 @@ from streametrics.job import (
     transcript_text,
     words_filtered,
 )
-from streametrics.jobs import merge_transcripts
 from streametrics.transcriber import LeftOut
+from streametrics.transcripts import merge_transcripts
 
 REQUEST = JobRequest(streamer="Zoë", language="en", game="", time="1732412345678", title="")
 
