@@ -73,7 +73,11 @@ class OpenAIWhisper(OneWindowAtATime):
             position += max(step, SAMPLE_RATE_HZ)
 
     def _decode_piece(self, samples: Samples, language: str) -> list[Segment]:
-        """Greedy first; the library's ladder of temperatures when that fails."""
+        """Greedy first; the library's ladder of temperatures when that fails.
+
+        It draws from torch's own numbers, so they begin anew: the same sound has the same words every time.
+        """
+        torch.manual_seed(0)
         try:
             with warnings.catch_warnings():
                 # Said where torch sees a GPU after the model went to the CPU; `precision` tells it.
