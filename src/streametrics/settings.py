@@ -65,8 +65,8 @@ class Settings(BaseSettings):
     max_live_wait_s: PositiveFloat = 30
     #: Chunks, parts of recordings and summaries that may wait before no upload is accepted.
     max_waiting: PositiveInt = 5000
-    #: Uploads that may come in at once, for each API process.
-    max_uploads: PositiveInt = 64
+    #: Uploads that may come in at once, for each API process: more than 400 slow clients hold before they are cut.
+    max_uploads: PositiveInt = 512
     #: What uploads leave free on the disk of `data_dir`.
     min_free_disk_mb: NonNegativeInt = 500
 
