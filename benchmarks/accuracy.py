@@ -1,11 +1,12 @@
 """Words heard wrongly, for each engine, beside the plain libraries on the same sounds, words invented, and filtered.
 
-    .venv/bin/python -m benchmarks.accuracy [--words N] [--quick]
+    .venv/bin/python -m benchmarks.accuracy [--words N] [--quick] [--no-times]
 
 Real voices in five languages, clean and mixed with noise, music and a crowd; the language is given to all. Then sounds
 in which nobody says a word. `--words`: half clean and half mixed, as many in each language; a larger set holds the
 smaller one. Answers are kept in `~/.cache/streametrics/benchmark-answers`, so an interrupted run goes on where it
-stopped. `--quick` takes one short chunk a language and ends within two minutes on two cores.
+stopped. `--quick` takes one short chunk a language and ends within two minutes on two cores. `--no-times` leaves out
+the seconds, which mean nothing where other work runs beside.
 Needs `sox` and `espeak-ng` for the sounds without words: sudo apt-get install sox espeak-ng
 """
 
@@ -156,20 +157,20 @@ def difference(ours: Heard, plain: Heard) -> tuple[float, float, float]:
     return ours.rate() - plain.rate(), float(low), float(high)
 
 
-def rows(found: dict[str, Heard], chunks: list[Spoken], silent_s: float) -> list[tuple[str, str, str]]:
+def rows(found: dict[str, Heard], chunks: list[Spoken], silent_s: float, *, times: bool) -> list[tuple[str, str, str]]:
     """The table: each engine on clean and on mixed sounds, and what it invents."""
     plain, table = found[PLAIN], []
     clean = [number for number, chunk in enumerate(chunks) if chunk.background == "clean"]
     mixed = [number for number, chunk in enumerate(chunks) if chunk.background != "clean"]
     for name, heard in found.items():
         points, low, high = difference(heard, plain)
-        pace = f"{heard.seconds:.0f} s, {plain.seconds / heard.seconds:.1f} times plain"
+        pace = f"; {heard.seconds:.0f} s, {plain.seconds / heard.seconds:.1f} times plain" if times else ""
         table.append(
             (
                 f"{name}: wrong words",
                 f"{heard.rate():.2f} %",
                 f"{points:+.2f} points, 95 % between {low:+.2f} and {high:+.2f}; clean {heard.rate(clean):.2f} %, "
-                f"mixed {heard.rate(mixed):.2f} %; {pace}",
+                f"mixed {heard.rate(mixed):.2f} %{pace}",
             )
         )
         how = f"in {silent_s / 60:.1f} min without a word; filtered there: {_told(heard.filtered_in_silence)}"
@@ -189,6 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--words", type=int, default=5000, help="so many, clean and mixed together (default 5000)")
     parser.add_argument("--quick", action="store_true", help="a few hundred words")
+    parser.add_argument("--no-times", action="store_true", help="leave out the seconds: other work runs beside")
     options = parser.parse_args()
     words = 300 if options.quick else options.words
     clean = spoken.chunks(words // (2 * len(spoken.PACKAGES)))
@@ -199,7 +201,7 @@ def main() -> None:
     report.write(
         "accuracy-quick" if options.quick else "accuracy",
         f"Words heard wrongly, {said} words in {len(spoken.PACKAGES)} languages, base model",
-        rows(found, chunks, sum(map(len, silent)) / 16_000),
+        rows(found, chunks, sum(map(len, silent)) / 16_000, times=not options.no_times),
         ("openai-whisper", "faster-whisper", "ctranslate2", "torch"),
     )
 
