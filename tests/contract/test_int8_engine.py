@@ -326,3 +326,27 @@ def test_what_torch_refuses_is_an_error_of_ours(engine: Int8Whisper, monkeypatch
     with pytest.raises(TranscriptionFailed, match="not enough memory"):
         list(engine.decode(heard, ["it"]))
     assert torch.get_num_threads() == transcribers.available_cores()
+
+
+@pytest.mark.weights
+def test_what_detecting_the_language_heard_is_not_heard_again(
+    engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a sound whose language is asked for first
+    passes: list[int] = []
+    hear = engine._decoder._hear
+
+    def noted(features: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        passes.append(len(features))
+        return hear(features)
+
+    monkeypatch.setattr(engine._decoder, "_hear", noted)
+    fox = windows_of(sounds.clip("en/quick_brown_fox"))
+
+    ((language, _),) = engine.detect_languages([fox])
+    once = [segment and segment.text for _, segment in engine.decode([fox], [language])]
+
+    # Expect one pass over the features for both, and none kept for a later sound
+    assert passes == [1]
+    assert once == [segment and segment.text for _, segment in engine.decode([fox], [language])]
+    assert passes == [1, 1]

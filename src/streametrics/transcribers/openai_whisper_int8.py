@@ -64,7 +64,7 @@ class Int8Whisper:
             tokenizer = self._tokenizer("en")
         with torch.inference_mode():
             self._encoder = Encoder(loaded.encoder, dtype)
-            self._decoder = Decoder(loaded.decoder, dtype, words=tokenizer.eot)
+            self._decoder = Decoder(loaded.decoder, dtype, words=tokenizer.eot, cpu_threads=cpu_threads)
         assert tokenizer.no_speech is not None
         self.known_languages: Sequence[str] = tuple(tokenizer.all_language_codes) if self._is_multilingual else ("en",)
         rules = Rules(tokenizer, loaded.dims.n_vocab)
@@ -89,7 +89,7 @@ class Int8Whisper:
         with torch.inference_mode(), _translated("The spoken language could not be detected"):
             features = self._encode([window.piece() for window in self._windows(heard, ["en"] * len(heard))])
             with self._one_thread():
-                memory = self._decoder.listen(features, 1)
+                memory = self._decoder.listen(features, 1, again=True)
                 scores = self._decoder.step(torch.full((len(heard), 1), tokenizer.sot), memory)[:, -1]
             shares = torch.softmax(scores[:, list(tokenizer.all_language_tokens)], dim=-1)
         best = shares.max(dim=-1)

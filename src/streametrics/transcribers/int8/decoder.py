@@ -56,27 +56,45 @@ class _Block:
 class Decoder:
     """Not thread-safe. `dtype`: of the features' keys and values, bfloat16 or float32.
 
-    words: how many of the tokens are text; the others follow them.
+    words: how many of the tokens are text; the others follow them. cpu_threads: cores to listen with; tokens are
+    said on as many as torch is set to.
     """
 
-    def __init__(self, reference: TextDecoder, dtype: torch.dtype, *, words: int) -> None:
+    def __init__(self, reference: TextDecoder, dtype: torch.dtype, *, words: int, cpu_threads: int) -> None:
+        self._threads = cpu_threads
+        self._heard_before: tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]] | None = None
         self._embedding = reference.token_embedding.weight.float()
         self._positions = reference.positional_embedding.float()
         self._norm = (reference.ln.weight, reference.ln.bias)
         self._blocks = [_Block(block, dtype) for block in reference.blocks]
         self._vocabulary = Vocabulary(self._embedding, words=words)
 
-    def listen(self, features: torch.Tensor, positions: int) -> Memory:
-        """Memory for rows of features, shape (rows, 1500, state), and at most so many tokens in each."""
-        rows, frames, state = features.shape
-        heard, said = [], []
-        for block in self._blocks:
-            joined = functional.linear(features, *block.key_value)
-            key, value = joined.view(rows, frames, 2, block.heads, -1).permute(2, 0, 3, 1, 4)
-            heard.append((key.transpose(2, 3).contiguous(), value.contiguous()))
-            shape = (rows, block.heads, positions, state // block.heads)
-            said.append((torch.empty(shape), torch.empty(shape)))
-        return Memory(heard, said)
+    def listen(self, features: torch.Tensor, positions: int, *, again: bool = False) -> Memory:
+        """Memory for rows of features, shape (rows, 1500, state), and at most so many tokens in each.
+
+        again: the next call will be about the same features, so what is heard in them is kept for it.
+        """
+        before, self._heard_before = self._heard_before, None
+        same = before is not None and torch.equal(before[0], features)
+        heard = before[1] if before is not None and same else self._hear(features)
+        if again:
+            self._heard_before = (features, heard)
+        shapes = [(len(features), block.heads, positions, features.shape[-1] // block.heads) for block in self._blocks]
+        return Memory(heard, [(torch.empty(shape), torch.empty(shape)) for shape in shapes])
+
+    def _hear(self, features: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Keys and values of the features, on all cores: these matrices are as large as the encoder's."""
+        rows, frames, _ = features.shape
+        heard, threads = [], torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        try:
+            for block in self._blocks:
+                joined = functional.linear(features, *block.key_value)
+                key, value = joined.view(rows, frames, 2, block.heads, -1).permute(2, 0, 3, 1, 4)
+                heard.append((key.transpose(2, 3).contiguous(), value.contiguous()))
+        finally:
+            torch.set_num_threads(threads)
+        return heard
 
     def keep(self, memory: Memory, rows: torch.Tensor) -> Memory:
         """The memory of some rows only, given by their numbers."""
