@@ -30,7 +30,6 @@ from streametrics.settings import Settings
 from streametrics.statuses import Statuses
 from streametrics.store.database import Database
 from streametrics.store.keys import KeyRecords
-from streametrics.store.waiting import Waiting
 from streametrics.uploads import UploadReceiver
 
 logger = logging.getLogger(__name__)
@@ -47,7 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         jobs = Jobs(settings)
         await to_thread.run_sync(lambda: jobs.live.announce_database(jobs.records.database_id()))
         board = Board(settings.effective_redis_url)
-        admission = Admission(settings, Waiting(jobs.database).by_queue, jobs.audio.free_bytes)
+        admission = Admission(settings, jobs.waiting.by_queue, jobs.audio.free_bytes)
         app.state.streametrics = State(
             jobs=jobs,
             statuses=Statuses(jobs, board),

@@ -4,7 +4,6 @@ Any web page can post a form to `localhost` without asking (no preflight), and a
 look local; so Origin and Host are checked before anything is read. Keys are `key_guard`'s work.
 """
 
-import ipaddress
 import re
 
 from starlette.datastructures import Headers
@@ -12,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streametrics.errors import Forbidden, StreametricsError
 from streametrics.keyring import Keyring
+from streametrics.public_address import is_address, is_loopback
 from streametrics.rendering import refuse
 from streametrics.settings import KEY_MIN_LENGTH, Settings
 
@@ -67,7 +67,7 @@ class Guard:
         name = host_name(given[0]) if len(given) == 1 else ""
         server = scope.get("server")
         # An address cannot be rebound, a name can.
-        is_own_address = server is not None and name == server[0] and _is_address(name)
+        is_own_address = server is not None and name == server[0] and is_address(name)
         if not (is_loopback(name) or name in self._hosts or is_own_address):
             raise Forbidden("This Host name is not served here: add it to ALLOWED_HOSTS.")
         if not scope["path"].startswith("/"):
@@ -108,21 +108,3 @@ def host_name(host: str) -> str:
     if match is None:
         return ""
     return (match["name"] or match["ipv6"]).lower().removesuffix(".")
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a name or address can only mean this machine."""
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -7,7 +7,6 @@ Proxies of the environment are not used: they would do the connecting, unchecked
 
 import contextlib
 import http.client
-import ipaddress
 import re
 import socket
 import ssl
@@ -20,7 +19,7 @@ from urllib.parse import urlsplit
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from streametrics.errors import StreametricsError
-from streametrics.public_address import is_public
+from streametrics.public_address import is_address, is_public
 
 #: Where web servers listen. Others would let a URL talk to mail servers, queues and databases.
 PORTS = frozenset({80, 443, 8080, 8443})
@@ -128,7 +127,7 @@ class OutgoingClient:
     def _host(self, host: str) -> str:
         """A name, or an address in its one canonical form: not in decimal, octal, hexadecimal or shortened."""
         host = host.lower()
-        if _is_address(host):
+        if is_address(host):
             if not self.is_allowed(host):
                 raise TargetRefused
             return host
@@ -140,7 +139,7 @@ class OutgoingClient:
 
     def _addresses(self, target: Target) -> list[str]:
         """The target's addresses, each allowed. One that is not refuses them all: such a name is nobody's by chance."""
-        if _is_address(target.host):
+        if is_address(target.host):
             return [target.host]
         found: list[str] = []
 
@@ -215,11 +214,3 @@ def _cut_off_at(connected: socket.socket, deadline: float) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -1,7 +1,7 @@
-"""Whether an address is out in the public network: what a stranger's URL may make this service connect to.
+"""What an address is: this machine's own, or out in the public network, where a stranger's URL may lead to.
 
-Written out instead of `ipaddress.is_global`, whose tables differ between versions of Python, and which knows nothing
-of the IPv4 addresses that some IPv6 addresses carry inside.
+The public networks are written out instead of `ipaddress.is_global`, whose tables differ between versions of Python,
+and which knows nothing of the IPv4 addresses that some IPv6 addresses carry inside.
 """
 
 import ipaddress
@@ -22,6 +22,20 @@ _OPEN_IPV6 = ipaddress.IPv6Network("2000::/3")
 _CLOSED_IPV6 = [ipaddress.IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 #: The middle of an address that carries an IPv4 one at its end (ISATAP).
 _ISATAP = (0x00005EFE, 0x02005EFE)
+
+
+def is_address(text: str) -> bool:
+    """Whether this is an address, and not a name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a name or address can only mean this machine."""
+    return name == "localhost" or (is_address(name) and ipaddress.ip_address(name).is_loopback)
 
 
 def is_public(text: str) -> bool:

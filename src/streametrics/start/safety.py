@@ -1,7 +1,6 @@
 """What is looked at before anything starts: the settings, the bind, the port. Each refusal is a sentence."""
 
 import difflib
-import ipaddress
 import os
 import socket
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from streametrics.errors import StreametricsError, UnsafeSettings
+from streametrics.public_address import is_loopback
 from streametrics.settings import KEY_MIN_LENGTH, PUBLISHED_KEY, Settings
 
 
@@ -60,16 +60,6 @@ def _wanted(mistake: ErrorDetails) -> str:
             return f"a number of at most {context['le']:g}"
         case _:
             return f"something else ({mistake['msg']})"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an API bound to `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def refuse_open_bind(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from streametrics.errors import DatabaseUnavailable, StreametricsError, UnsafeSettings
+from streametrics.public_address import is_loopback
 from streametrics.settings import VISIBILITY_TIMEOUT_S, Settings
 from streametrics.start import embedded_queue, safety
 from streametrics.store.keys import has_keys
@@ -150,7 +151,7 @@ def _file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
 def _queue(settings: Settings) -> Iterator[Finding]:
     url = settings.effective_redis_url
     parts = urlsplit(url)
-    if parts.hostname and not safety.is_loopback(parts.hostname) and not parts.password:
+    if parts.hostname and not is_loopback(parts.hostname) and not parts.password:
         yield Finding(
             "queue_password",
             f"The queue at {parts.hostname} (REDIS_URL) is asked without a password: where others reach it, they "
