@@ -51,7 +51,7 @@ WORDS = {"job", "errors", "settings", "transcriber", "summarizer", "chat_model"}
 PIPELINE_MAY = WORDS | {"audio.decoder", "audio.parts", "prompts", "languages"}
 
 #: An adapter stands on its contract, the words, and pure helpers of its own subject.
-ADAPTER_MAY = WORDS | {"prompts", "languages", "sentences", "audio.hearing", "audio.voice", "weights"}
+ADAPTER_MAY = WORDS | {"prompts", "languages", "sentences", "audio.doubt", "audio.hearing", "audio.voice", "weights"}
 
 
 def module_name(path: Path) -> str:

@@ -119,6 +119,17 @@ def test_quiet_speech_is_not_lost(transcriber: Transcriber) -> None:
 
 
 @real_engines
+def test_sentences_that_are_said_again_and_again_are_all_heard(transcriber: Transcriber) -> None:
+    samples = sounds.speech(26.4)  # three sentences, three times
+
+    transcript = transcriber.transcribe(samples)
+
+    said = [sounds.clip(f"en/{name}").text for name in ("quick_brown_fox", "hello_world")]
+    assert [transcript.text.lower().count(words(each)[-1]) for each in said] == [3, 3], transcript.text
+    assert transcript.left_out == {}
+
+
+@real_engines
 def test_times_stay_those_of_the_sound_across_a_long_silence(transcriber: Transcriber) -> None:
     fox, hello = sounds.clip("en/quick_brown_fox"), sounds.clip("en/hello_world")
     samples = np.concatenate([fox.samples(), sounds.silence(20), hello.samples()])

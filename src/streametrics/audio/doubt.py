@@ -15,6 +15,9 @@ from streametrics.transcriber import Evidence, LeftOut, Segment
 LEAST_LOGPROB, MOST_SILENT = -1.0, 0.6
 #: A text that compresses better than this repeats itself; also Whisper's own.
 MOST_COMPRESSED = 2.4
+#: A text that repeats itself may be what was said ("go, go, go"): where the model is as sure as of any sentence, and
+#: says by itself that it has ended, a warmer try would only lose words.
+SURE_LOGPROB = -0.6
 #: Nobody speaks where the detector's best chance for a tenth of a second stays below; far below its threshold of
 #: 0.35, because what is left out here is lost. Whisper's times are this uncertain, in seconds.
 NOBODY_BELOW, UNCERTAIN_S = 0.1, 0.5
@@ -28,6 +31,15 @@ CLEAR_VOICE = 0.5
 MOST_WORDS_PER_S, MOST_SIGNS_PER_S = 6.0, 15.0
 #: What is said so many times in a row, and in at most so many words, may be a loop.
 TIMES, LONGEST_PHRASE = 3, 24
+
+
+def is_worth_another_try(answer: Evidence) -> bool:
+    """Whether an engine should try again, warmer: Whisper's own checks, except that what surely ended is no loop."""
+    if answer.average_logprob < LEAST_LOGPROB:
+        return answer.no_speech <= MOST_SILENT
+    if answer.ended and answer.average_logprob >= SURE_LOGPROB:
+        return False
+    return answer.compression_ratio > MOST_COMPRESSED
 
 
 class Judge:

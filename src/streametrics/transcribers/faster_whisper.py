@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ import ctranslate2
 import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import TranscriptionOptions
 from numpy.typing import NDArray
 
+from streametrics.audio.doubt import is_worth_another_try
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
 from streametrics.transcribers.one_window import OneWindowAtATime
@@ -44,40 +48,69 @@ class FasterWhisper(OneWindowAtATime):
         return str(token).strip("<|>"), float(probability)
 
     def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:
-        """Greedy first; the library's ladder of temperatures when that fails."""
+        """Greedy first; the library's ladder of temperatures when that does not stand."""
         try:
             found, _ = self._whisper.transcribe(
                 samples, language=language, beam_size=1, best_of=1, condition_on_previous_text=False
             )
             for segment in found:
-                evidence = Evidence(
-                    segment.avg_logprob, segment.no_speech_prob, segment.compression_ratio, segment.temperature
-                )
-                yield Segment(segment.start, segment.end, segment.text, evidence)
+                yield Segment(segment.start, segment.end, segment.text, self._whisper.evidence)
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"faster-whisper could not transcribe this audio: {error}") from error
 
 
-class _EncodeOnce(WhisperModel):  # type: ignore[misc]  # the library has no types
-    """Keeps the last window's encoding: detecting the language and decoding would each pay for their own."""
+#: The library's: CTranslate2's result, mean log probability, temperature, compression ratio.
+_Answer = tuple[Any, float, float, float]
 
+
+class _Model(WhisperModel):  # type: ignore[misc]  # the library has no types
+    """The library's, without work that is done twice or in vain. evidence: of its last answer."""
+
+    evidence: Evidence | None = None
     _last: tuple[NDArray[np.float32], Any] | None = None
 
     def encode(self, features: NDArray[np.float32]) -> Any:  # noqa: ANN401 - CTranslate2's storage, without types
+        """Keeps the last window's: detecting the language and decoding would each pay for their own."""
         if self._last is None or not np.array_equal(self._last[0], features):
             self._last = (features, super().encode(features))
         return self._last[1]
+
+    def generate_with_fallback(
+        self,
+        encoder_output: Any,  # noqa: ANN401 - as above
+        prompt: list[int],
+        tokenizer: Tokenizer,
+        options: TranscriptionOptions,
+    ) -> _Answer:
+        """The greedy answer where it stands, however often it repeats itself; the library's ladder elsewhere.
+
+        Warmer, a sentence that was truly said three times took six times as long and was lost in one of four runs:
+        the ladder draws lots, and CTranslate2 lets nobody choose them within a process.
+        """
+        greedy = replace(options, temperatures=options.temperatures[:1], compression_ratio_threshold=None)
+        answer: _Answer = super().generate_with_fallback(encoder_output, prompt, tokenizer, greedy)
+        if is_worth_another_try(self._evidence(answer, prompt)):
+            answer = super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
+        self.evidence = self._evidence(answer, prompt)
+        return answer
+
+    def _evidence(self, answer: _Answer, prompt: list[int]) -> Evidence:
+        result, average_logprob, temperature, compression_ratio = answer
+        # CTranslate2 stops after half of this in any case, or where the prompt leaves less.
+        limit = min(self.max_length // 2, self.max_length - len(prompt))
+        has_ended = bool(len(result.sequences_ids[0]) < limit)
+        return Evidence(average_logprob, result.no_speech_prob, compression_ratio, temperature, has_ended)
 
 
 def _load(folder: Path, cpu_threads: int) -> tuple[WhisperModel, str]:
     if _gpu_present():
         try:
-            return _EncodeOnce(str(folder), device="cuda", compute_type="float16"), "float16 on gpu"
+            return _Model(str(folder), device="cuda", compute_type="float16"), "float16 on gpu"
         except (RuntimeError, ValueError) as error:
             # Seen where CUDA's libraries are missing or the card knows no float16.
             log.warning("the GPU cannot be used, so the CPU is: %s", error)
     try:
-        loaded = _EncodeOnce(str(folder), device="cpu", compute_type="int8", cpu_threads=cpu_threads)
+        loaded = _Model(str(folder), device="cpu", compute_type="int8", cpu_threads=cpu_threads)
     except (RuntimeError, ValueError) as error:
         raise TranscriptionFailed(f"The Whisper model in {folder} cannot be loaded: {error}") from error
     return loaded, "int8 on cpu"

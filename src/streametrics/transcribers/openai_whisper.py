@@ -2,7 +2,8 @@
 
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 import torch
 import whisper
 from whisper.audio import HOP_LENGTH, N_FRAMES, N_SAMPLES
+from whisper.decoding import DecodingOptions, DecodingResult
 from whisper.tokenizer import get_tokenizer
 
+from streametrics.audio.doubt import MOST_COMPRESSED, is_worth_another_try
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
 from streametrics.transcribers.one_window import OneWindowAtATime
@@ -32,6 +35,7 @@ class OpenAIWhisper(OneWindowAtATime):
         except (RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
             raise TranscriptionFailed(f"The Whisper model in {file} cannot be loaded: {error}") from error
         self._whisper.encoder = _EncodeOnce(self._whisper.encoder)
+        self._whisper.decode = _without_needless_tries(self._whisper.decode, limit=self._whisper.dims.n_text_ctx // 2)
         with warnings.catch_warnings():
             # The library forgets to close its vocabulary, once; where warnings are errors, that is one.
             warnings.simplefilter("ignore", ResourceWarning)
@@ -105,6 +109,26 @@ def _evidence(found: dict[str, Any]) -> Evidence:
         compression_ratio=float(found["compression_ratio"]),
         temperature=float(found["temperature"]),
     )
+
+
+_Decode = Callable[[torch.Tensor, DecodingOptions], DecodingResult]
+
+
+def _without_needless_tries(decode: _Decode, *, limit: int) -> _Decode:
+    """`decode` of a library's model, whose answers tell of no repetition where they stand: its ladder would climb.
+
+    limit: tokens after which the library stops an answer that does not end by itself.
+    """
+
+    def decoded(mel: torch.Tensor, options: DecodingOptions) -> DecodingResult:
+        said = decode(mel, options)
+        has_ended = len(said.tokens) < limit
+        answer = Evidence(said.avg_logprob, said.no_speech_prob, said.compression_ratio, said.temperature, has_ended)
+        if is_worth_another_try(answer):
+            return said
+        return replace(said, compression_ratio=min(said.compression_ratio, MOST_COMPRESSED))
+
+    return decoded
 
 
 class _EncodeOnce(torch.nn.Module):

@@ -16,15 +16,12 @@ from whisper.audio import FRAMES_PER_SECOND, N_FRAMES, N_SAMPLES
 from whisper.tokenizer import Tokenizer
 from whisper.utils import compression_ratio
 
+from streametrics.audio.doubt import LEAST_LOGPROB, MOST_SILENT, is_worth_another_try
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
 from streametrics.transcribers.int8.sampling import Said, Sampler
 
-#: openai-whisper's own limits and ladder.
+#: openai-whisper's own ladder.
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-MOST_COMPRESSED, LEAST_LOGPROB, MOST_SILENT = 2.4, -1.0, 0.6
-#: A text that repeats itself may be what was said ("go, go, go"): where the model is as sure as of any sentence, and
-#: says by itself that it has ended, a warmer try would only lose words.
-SURE_LOGPROB = -0.6
 #: Seconds in a timestamp's step, and spectrogram frames in one.
 STEP_S, STEP_FRAMES = 0.02, 2
 #: Voice that is shorter than a word is no reason for another pass, in seconds.
@@ -97,16 +94,13 @@ def say(sampler: Sampler, windows: Sequence[Window]) -> None:
 
 
 def _fails(said: Said, tokenizer: Tokenizer) -> bool:
-    if said.average_logprob < LEAST_LOGPROB:
-        return said.no_speech <= MOST_SILENT
-    if said.ended and said.average_logprob >= SURE_LOGPROB:
-        return False
-    return _compression(said, tokenizer) > MOST_COMPRESSED
+    return is_worth_another_try(_evidence(said, tokenizer))
 
 
-def _compression(said: Said, tokenizer: Tokenizer) -> float:
+def _evidence(said: Said, tokenizer: Tokenizer) -> Evidence:
     text = tokenizer.decode(said.tokens).strip()
-    return float(compression_ratio(text)) if text else 0.0
+    compression = float(compression_ratio(text)) if text else 0.0
+    return Evidence(said.average_logprob, said.no_speech, compression, said.temperature, said.ended)
 
 
 def take(window: Window, said: Said) -> None:
@@ -114,9 +108,7 @@ def take(window: Window, said: Said) -> None:
     offset_s, length = window.seek / FRAMES_PER_SECOND, window.length
     begin = window.tokenizer.timestamp_begin
     pieces, heard_steps = _cut(said.tokens, begin)
-    evidence = Evidence(
-        said.average_logprob, said.no_speech, _compression(said, window.tokenizer), said.temperature, said.ended
-    )
+    evidence = _evidence(said, window.tokenizer)
     silent = said.no_speech > MOST_SILENT and said.average_logprob <= LEAST_LOGPROB
     window.seek += length if silent or heard_steps is None else max(min(heard_steps * STEP_FRAMES, length), 1)
     for start, end, tokens in pieces:
