@@ -132,7 +132,7 @@ def listen(name: str, chunks: list[Spoken], silent: list[Samples]) -> Heard:
             text, left_out = hear(samples, language)
             return Answer(text, time.perf_counter() - began, left_out)
 
-        return answers.kept(name, hashed, samples, language, heard)
+        return answers.kept(name, hashed, samples, language, heard, is_ours=name in ENGINES)
 
     for chunk in chunks:
         found = answer(chunk.samples, chunk.language)

@@ -31,10 +31,16 @@ class Answer:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
-def kept(listener: str, weights: str, samples: Samples, language: str | None, hear: Callable[[], Answer]) -> Answer:
-    """The answer of before, or `hear()`'s, which is kept then. weights: their hash."""
+def kept(
+    listener: str, weights: str, samples: Samples, language: str | None, hear: Callable[[], Answer], *, is_ours: bool
+) -> Answer:
+    """The answer of before, or `hear()`'s, which is kept then.
+
+    weights: their hash. is_ours: our code hears, and not a library by itself.
+    """
     sound = hashlib.sha256(samples.tobytes()).hexdigest()
-    named = json.dumps([listener, weights, _versions(), report.machine(), sound, language])
+    code = _versions() + (_our_code() if is_ours else "")
+    named = json.dumps([listener, weights, code, report.machine(), sound, language])
     file = FOLDER / f"{hashlib.sha256(named.encode()).hexdigest()}.json"
     try:
         return Answer(**json.loads(file.read_text(encoding="utf-8")))
@@ -49,7 +55,12 @@ def kept(listener: str, weights: str, samples: Samples, language: str | None, he
 
 @cache
 def _versions() -> str:
-    digest = hashlib.sha256(" ".join(version(package) for package in PACKAGES).encode())
+    return hashlib.sha256(" ".join(version(package) for package in PACKAGES).encode()).hexdigest()
+
+
+@cache
+def _our_code() -> str:
+    digest = hashlib.sha256()
     for name in CODE:
         files = [SOURCE / name] if name.endswith(".py") else sorted((SOURCE / name).rglob("*.py"))
         for file in files:

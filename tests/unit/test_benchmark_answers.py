@@ -14,12 +14,19 @@ def test_an_answer_is_kept_until_something_changes(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(answers, "FOLDER", tmp_path)
     heard: list[str] = []
 
-    def ask(listener: str = "engine", weights: str = "w", language: str | None = "en", seconds: float = 1.0) -> Answer:
+    def ask(
+        listener: str = "engine",
+        weights: str = "w",
+        language: str | None = "en",
+        seconds: float = 1.0,
+        *,
+        is_ours: bool = True,
+    ) -> Answer:
         def hear() -> Answer:
             heard.append(listener)
             return Answer("été", 0.5, {"loop": 2})
 
-        return kept(listener, weights, sounds.tone(seconds), language, hear)
+        return kept(listener, weights, sounds.tone(seconds), language, hear, is_ours=is_ours)
 
     # Given an answer; when the same is asked again, expect it to be there
     assert ask() == ask() == Answer("été", 0.5, {"loop": 2})
@@ -34,6 +41,27 @@ def test_an_answer_is_kept_until_something_changes(tmp_path: Path, monkeypatch: 
         file.write_text("{")
     ask()
     assert len(heard) == 6
+
+
+def test_a_change_of_our_code_leaves_the_libraries_answers_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "FOLDER", tmp_path)
+    heard: list[str] = []
+
+    def ask(*, is_ours: bool) -> None:
+        def hear() -> Answer:
+            heard.append("ours" if is_ours else "library")
+            return Answer("", 0.5)
+
+        kept("engine", "w", sounds.tone(1), "en", hear, is_ours=is_ours)
+
+    for code in ("before", "after"):
+        monkeypatch.setattr(answers, "_our_code", lambda code=code: code)
+        ask(is_ours=True)
+        ask(is_ours=False)
+
+    assert heard == ["ours", "library", "ours"]
 
 
 def test_a_larger_set_of_chunks_holds_the_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
