@@ -30,6 +30,7 @@ PARTS = {
     "queue_down": True,
     "endless": True,
     "models": True,
+    "cold": False,
     "mutants": True,
     "rolling": True,
     "supervised": True,
