@@ -14,7 +14,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import plain, recordings, report, streams, timed
+from whisper.tokenizer import get_tokenizer
+
+from benchmarks import limit, plain, recordings, report, streams, timed
 from benchmarks.engines import ENGINES
 from streametrics.transcriber import Samples
 from tests.stack import Stack, stack, until
@@ -27,7 +29,7 @@ Row = tuple[str, str, str]
 class Passage:
     """One chunk's way, in seconds: the upload, until the engine begins, the engine, until a poll shows all words.
 
-    words: how many were heard; a way that drops some is fast for nothing.
+    words: how many were heard; a way that drops some is fast for nothing. tokens: what the model said for it.
     """
 
     upload_s: float
@@ -35,6 +37,7 @@ class Passage:
     engine_s: float
     rest_s: float
     words: int
+    tokens: int
 
     @property
     def total_s(self) -> float:
@@ -65,9 +68,13 @@ def _pass(service: Stack, audio: bytes, times: Path) -> Passage:
     while not _transcribed(service.status(task_id)):
         time.sleep(LOOK_S)
     ready = time.time()
-    words = len(service.finished(task_id)["result"]["text"].split())
+    result = service.finished(task_id)["result"]
+    words = len(result["text"].split())
+    # Each segment stands between two timestamps.
+    tokens = len(get_tokenizer(True).encode(result["text"])) + 2 * len(result["segments"])
     upload_s, queue_s = accepted - started, call.began - accepted
-    return Passage(upload_s, queue_s, call.engine_s, ready - started - upload_s - queue_s - call.engine_s, words)
+    rest_s = ready - started - upload_s - queue_s - call.engine_s
+    return Passage(upload_s, queue_s, call.engine_s, rest_s, words, tokens)
 
 
 def _transcribed(status: dict[str, object]) -> bool:
@@ -101,10 +108,15 @@ def _plain_streams(peer: str, seconds: float) -> Row:
     return (f"streams held, plain {peer}", str(held), f"computed: 30 s / {seconds:.2f} s, as if nothing else ran")
 
 
-def engine_rows(engine: str, found: list[Passage], plain_s: float) -> list[Row]:
-    """Latency against plain, and where the rest of the time goes."""
+def limit_row(machine: limit.Limit, tokens: float) -> Row:
+    return ("the machine's limit for such a chunk", f"{machine.chunk_s(tokens):.2f} s", machine.describe(tokens))
+
+
+def engine_rows(engine: str, found: list[Passage], plain_s: float, machine: limit.Limit) -> list[Row]:
+    """Latency against plain, where the rest of the time goes, and how far the engine is from what could be."""
     total_s = statistics.median(each.total_s for each in found)
     engine_s = statistics.median(each.engine_s for each in found)
+    tokens = statistics.median(each.tokens for each in found)
 
     def ms(name: str) -> str:
         return f"{statistics.median(getattr(each, name) for each in found) * 1000:.0f} ms"
@@ -113,7 +125,8 @@ def engine_rows(engine: str, found: list[Passage], plain_s: float) -> list[Row]:
         (
             f"service with {engine}, upload to transcript",
             f"{total_s:.2f} s ({plain_s / total_s:.2f} times)",
-            f"median of {len(found)} chunks, language detected; of that the engine {engine_s:.2f} s; "
+            f"median of {len(found)} chunks, language detected; of that the engine {engine_s:.2f} s, "
+            f"{engine_s / machine.chunk_s(tokens):.1f} times the machine's limit; "
             f"{sum(each.words for each in found)} words",
         ),
         (
@@ -155,12 +168,14 @@ def main() -> None:
     engines = options.engines.split(",")[-1:] if options.quick else options.engines.split(",")
     chunks = recordings.chunks(4 if options.quick else 6)
     plain_s, rows = reference(chunks, quick=options.quick)
-    seconds: dict[str, float] = {}
+    machine, seconds, tokens = limit.measured(), {}, []
     for engine in engines:
         found = passages(engine, chunks)
-        rows += engine_rows(engine, found, plain_s)
+        tokens += [each.tokens for each in found]
+        rows += engine_rows(engine, found, plain_s, machine)
         seconds[engine] = statistics.median(each.total_s for each in found)
         print(rows[-2], rows[-1], flush=True)
+    rows.append(limit_row(machine, statistics.median(tokens)))
     fastest = min(seconds, key=seconds.__getitem__)
     # The rest of the service and the callers take a little of the same cores.
     estimate = int(0.95 * streams.EVERY_S / seconds[fastest])
