@@ -13,6 +13,7 @@ import json
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -125,10 +126,9 @@ class Reply(BaseHTTPRequestHandler):
 
     def hold(self, seconds: float | None = None) -> bool:
         """Say nothing until the caller hangs up (True), the time is over or the server closes (False)."""
-        waited = 0.0
-        while not self.server.play.closing.is_set() and (seconds is None or waited < seconds):
+        ends_at = None if seconds is None else time.monotonic() + seconds
+        while not self.server.play.closing.is_set() and (ends_at is None or time.monotonic() < ends_at):
             readable, _, _ = select.select([self.connection], [], [], 0.02)
-            waited += 0.02
             if readable and not self.connection.recv(1, socket.MSG_PEEK):
                 self.server.play.hung_up.set()
                 self.close_connection = True
