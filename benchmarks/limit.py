@@ -1,6 +1,6 @@
 """What a machine could do at best: the encoder's arithmetic, and the decoder's weights read once for each token.
 
-No engine reaches it: attention over the sound, the spectrogram and everything between two products come on top.
+No engine reaches it: the spectrogram, what a token reads of the sound and all between two products come on top.
 """
 
 import statistics
@@ -15,10 +15,9 @@ from streametrics.transcribers import available_cores, processor
 #: Whisper's base model: blocks, width, positions of a window, mel bands, and words of the vocabulary (its checkpoint's
 #: `dims`).
 BLOCKS, STATE, POSITIONS, MELS, VOCABULARY = 6, 512, 1500, 80, 51_865
-#: The decoder's matrices by block, in weights: four of self-attention, two of cross-attention, two of the perceptron.
-DECODER_WEIGHTS = BLOCKS * (4 + 2 + 8) * STATE**2 + VOCABULARY * STATE
-#: The smallest type in which an engine here reads them: int8.
-WEIGHT_BYTES = 1
+#: What a token reads of the decoder, in bytes: by block four squares of self-attention, two of cross-attention and
+#: eight of the perceptron, and the vocabulary; a byte for each weight, as in int8, the smallest type in use here.
+TOKEN_BYTES = BLOCKS * (4 + 2 + 8) * STATE**2 + VOCABULARY * STATE
 TRIES = 7
 
 
@@ -29,21 +28,13 @@ class Limit:
     multiplied: float
     read: float
 
-    @property
-    def encoder_s(self) -> float:
-        return encoder_operations() / self.multiplied
-
-    def token_s(self) -> float:
-        return DECODER_WEIGHTS * WEIGHT_BYTES / self.read
-
     def chunk_s(self, tokens: float) -> float:
-        return self.encoder_s + tokens * self.token_s()
+        return encoder_operations() / self.multiplied + tokens * TOKEN_BYTES / self.read
 
     def describe(self, tokens: float) -> str:
-        token_mb = DECODER_WEIGHTS * WEIGHT_BYTES / 1e6
         return (
             f"encoder {encoder_operations() / 1e9:.0f} GFLOP at {self.multiplied / 1e9:.0f} GFLOP/s, and "
-            f"{tokens:.0f} tokens with {token_mb:.0f} MB each at {self.read / 1e9:.1f} GB/s; "
+            f"{tokens:.0f} tokens with {TOKEN_BYTES / 1e6:.0f} MB each at {self.read / 1e9:.1f} GB/s; "
             "rates measured here, products of torch and a sum over memory"
         )
 
@@ -61,8 +52,7 @@ def measured() -> Limit:
     before = torch.get_num_threads()
     torch.set_num_threads(available_cores())
     try:
-        types = [torch.float32] + [torch.bfloat16] * ("avx512_bf16" in processor.flags())
-        return Limit(max(_products(dtype) for dtype in types), _reading())
+        return Limit(_products(torch.bfloat16 if processor.multiplies_bfloat16() else torch.float32), _reading())
     finally:
         torch.set_num_threads(before)
 

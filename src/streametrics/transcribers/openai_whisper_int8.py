@@ -50,7 +50,7 @@ class Int8Whisper:
         self.model = model
         self._threads = cpu_threads
         torch.set_num_threads(cpu_threads)
-        dtype = _encoder_type()
+        dtype = torch.bfloat16 if processor.multiplies_bfloat16() else torch.float32
         self.precision = _precision(dtype)
         try:
             loaded = whisper.load_model(str(file), device="cpu")
@@ -164,11 +164,6 @@ def _translated(sentence: str) -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise TranscriptionFailed(f"{sentence}: {error}") from error
-
-
-def _encoder_type() -> torch.dtype:
-    """bfloat16 where the processor multiplies it; elsewhere it would be slower than float32."""
-    return torch.float32 if processor.flags().isdisjoint(("avx512_bf16", "amx_bf16")) else torch.bfloat16
 
 
 def _precision(encoder: torch.dtype) -> str:

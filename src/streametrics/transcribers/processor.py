@@ -11,6 +11,11 @@ def flags() -> frozenset[str]:
     return frozenset(_line("flags").split())
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether it has instructions for products of bfloat16; elsewhere they are slower than those of float32."""
+    return not flags().isdisjoint(("avx512_bf16", "amx_bf16"))
+
+
 @cache
 def name() -> str:
     """As its maker calls it."""
