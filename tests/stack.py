@@ -23,7 +23,8 @@ import requests
 from sqlalchemy import text
 
 from streametrics.start.embedded_queue import EmbeddedQueue
-from streametrics.store.database import migrate, open_engine
+from streametrics.store.database import open_engine
+from streametrics.store.schema import migrate
 
 FIELDS = {"streamer": "Zoë 🎮", "language": "en", "game": "Chess", "time": "00:01:30", "title": "Finale 🏆 <b>"}
 

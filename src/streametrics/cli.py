@@ -161,7 +161,7 @@ def _api(options: argparse.Namespace) -> int:
     from streametrics.start.bounded_http import bounded_http
     from streametrics.start.connections import allow_many_connections
     from streametrics.start.processes import API_GRACE_S
-    from streametrics.store import database
+    from streametrics.store.schema import migrate
 
     settings = _settings(options)
     warnings = self_check.require_safe(settings)
@@ -169,7 +169,7 @@ def _api(options: argparse.Namespace) -> int:
     logs.configure(settings.log_level, "api")
     for warning in warnings:
         logging.getLogger(__name__).warning(warning)
-    database.migrate(settings.effective_database_url)
+    migrate(settings.effective_database_url)
     allow_many_connections()
     uvicorn.run(
         "streametrics.app:create_app",

@@ -19,14 +19,20 @@ def holder(worker: str) -> str:
     return f"{worker}/{os.getpid()}"
 
 
+def is_of_this_host(held_by: str | None) -> bool:
+    """Whether this holder is, or was, a process of this machine."""
+    node, _, pid = (held_by or "").rpartition("/")
+    return pid.isdigit() and node.partition("@")[2] == socket.gethostname()
+
+
 def runs_here(held_by: str | None) -> bool:
     """Whether this holder is a worker's process on this machine that is alive and not stopped.
 
     False as well where that cannot be known: on another host, or on a system without `/proc`.
     """
-    node, _, pid = (held_by or "").rpartition("/")
-    if not pid.isdigit() or node.partition("@")[2] != socket.gethostname():
+    if held_by is None or not is_of_this_host(held_by):
         return False
+    pid = held_by.rpartition("/")[2]
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         command = Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -1,7 +1,7 @@
 """What nobody else does: leases that ran out, lost messages, overdue jobs, expired results, orphaned audio.
 
-A thread of the API process. Several may run at once, on several hosts: each change is one conditional write,
-so a second keeper finds nothing left to do.
+A thread of the API process, and a smaller one of each worker, for the time in which no API lives. Several may run at
+once, on several hosts: each change is one conditional write, so a second keeper finds nothing left to do.
 """
 
 import logging
@@ -29,10 +29,15 @@ logger = logging.getLogger(__name__)
 
 
 class Keeper:
-    """Runs a round every `keeper_interval_s` until it is stopped."""
+    """Runs a round every `keeper_interval_s` until it is stopped.
 
-    def __init__(self, jobs: Jobs) -> None:
+    in_worker: it makes quick rounds only, frees what processes of its own host held (whether one of another host is
+    dead or stuck, that host's keeper knows), and does nothing while the API uses another database.
+    """
+
+    def __init__(self, jobs: Jobs, *, in_worker: bool = False) -> None:
         self._jobs = jobs
+        self._in_worker = in_worker
         self._settings = jobs.settings
         #: Claims whose process lives and does not renew them.
         self._stuck: set[tuple[str, int | None, int]] = set()
@@ -55,7 +60,7 @@ class Keeper:
         while not self._stopped.wait(self._settings.keeper_interval_s):
             try:
                 self.quick_round()
-                if rounds % SLOW_ROUNDS == 0:
+                if rounds % SLOW_ROUNDS == 0 and not self._in_worker:
                     self.slow_round()
             except Exception:
                 # The keeper must outlive whatever goes wrong in one round.
@@ -64,8 +69,14 @@ class Keeper:
 
     def quick_round(self) -> None:
         """Free what dead workers held, and send again what got lost."""
-        self._jobs.live.announce_database(self._jobs.records.database_id())
+        database_id = self._jobs.records.database_id()
+        if not self._in_worker:
+            self._jobs.live.announce_database(database_id)
+        elif self._jobs.live.announced_database() not in (None, database_id):
+            return
         leases = self._jobs.claims.expired_leases()
+        if self._in_worker:
+            leases = [expired for expired in leases if holders.is_of_this_host(expired.held_by)]
         self._stuck &= {_name(expired) for expired in leases}
         for expired in leases:
             with about_job(expired.wake_up.task_id):

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from streametrics.caller import Scope
 from streametrics.keyring import VALID_S, checked_name, digest_of, new_key
 from streametrics.settings import Settings
-from streametrics.store.database import Database, migrate
+from streametrics.store.database import Database
 from streametrics.store.keys import KeyRecord, KeyRecords
+from streametrics.store.schema import migrate
 
 
 @contextmanager

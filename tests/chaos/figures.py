@@ -107,7 +107,7 @@ def merged(figures: list[Figure]) -> Figure:
     first = figures[-1]
     worst = max(figure.value for figure in figures)
     total = sum(figure.value for figure in figures)
-    value = {"most": worst, "told": first.value}.get(first.kind, total)
+    value = worst if first.kind == "most" else total
     notes = "; ".join(dict.fromkeys(figure.note for figure in figures if figure.note))
     return replace(first, value=value, of=sum(figure.of for figure in figures), note=notes)
 

@@ -85,6 +85,17 @@ def held_by(path: Path, worker: str) -> list[tuple[str, int | None, int]]:
         return held + pieces.fetchall()
 
 
+def can_be_written(path: Path) -> bool:
+    """Whether a writer gets in. Those of the service are done within milliseconds."""
+    with contextlib.closing(sqlite3.connect(path, timeout=0.3, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("ROLLBACK")
+        return True
+
+
 def unfinished(path: Path) -> list[str]:
     """Ids of all rows that have no final state, asked for by a client or not."""
     with _opened(path) as connection:

@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,11 +39,12 @@ WAYS = {"child": 4, "worker": 3, "api": 2, "stop_then_kill": 2, "freeze": 1}
 
 @dataclass
 class Hit:
-    """One kill: when, how, and the claims that the killed process held."""
+    """One kill: when, how, the claims that the killed process held, and which process that was."""
 
     at: float
     way: str
     held: list[tuple[str, int | None, int]]
+    victim: str = ""
 
 
 @dataclass
@@ -59,6 +60,10 @@ class Killer:
     frozen: int = 0
     #: Processes that ended by themselves, with their last words.
     fell_over: list[str] = field(default_factory=list)
+    #: Celery ends a prefork worker whose child died before it had started; its supervisor starts it again.
+    gave_up: int = 0
+    #: From when to when a process stood still in the middle of a write, so that SQLite let nobody else write.
+    locked: list[tuple[float, float]] = field(default_factory=list)
 
     def strike(self) -> None:
         """One kill, or one freeze."""
@@ -67,15 +72,14 @@ class Killer:
         if way == "freeze":
             self._freeze(victim)
             return
-        if way == "stop_then_kill":
-            victim.send_group(signal.SIGSTOP)
-            time.sleep(self.chance.uniform(0.2, 1.5 * LEASE_S))
         if way == "child":
             self._kill_child(victim)
             return
-        held = self._held(victim)
-        victim.send(signal.SIGKILL)
-        self._note(way, victim, held)
+        still = self._still(victim, self.chance.uniform(0.2, 1.5 * LEASE_S))
+        with still if way == "stop_then_kill" else contextlib.nullcontext():
+            held = self._held(victim)
+            victim.send(signal.SIGKILL)
+            self._note(way, victim, held)
         time.sleep(self.chance.uniform(0.0, 0.5))
         self.service.start(victim)
 
@@ -104,26 +108,44 @@ class Killer:
 
     def _freeze(self, victim: Member) -> None:
         """Past its lease, and then let go: what it writes now comes too late and has to be refused."""
-        victim.send_group(signal.SIGSTOP)
-        time.sleep(LEASE_S + 2 * KEEPER_S)
-        victim.send_group(signal.SIGCONT)
+        with self._still(victim, LEASE_S + 2 * KEEPER_S):
+            victim.send_group(signal.SIGCONT)
         self.frozen += 1
         self.ledger.note("frozen", victim=victim.name)
+
+    @contextlib.contextmanager
+    def _still(self, victim: Member, seconds: float) -> Iterator[None]:
+        """It stands still for so long before this block, in which it has to be let go or killed."""
+        victim.send_group(signal.SIGSTOP)
+        since = time.time()
+        time.sleep(seconds)
+        locked = not journal.can_be_written(self.service.database)
+        yield
+        if locked:
+            self.locked.append((since, time.time()))
 
     def revive(self) -> None:
         """Start again what died without being killed here, and remember that it did."""
         for member in self.service.members.values():
             if not member.is_running:
-                self.fell_over.append(f"{member.name}: {self.service.tail(member, 1)}")
+                last_words = self.service.tail(member, 1)
+                if "Could not start worker processes" in last_words and self._killed_its_child(member):
+                    self.gave_up += 1
+                else:
+                    self.fell_over.append(f"{member.name}: {last_words}")
                 self.ledger.note("fell over", victim=member.name)
                 self.service.start(member)
+
+    def _killed_its_child(self, member: Member) -> bool:
+        """Since its last start."""
+        return any(hit.way == "child" and hit.victim == member.name and hit.at > member.started_at for hit in self.hits)
 
     def _held(self, victim: Member) -> list[tuple[str, int | None, int]]:
         return [] if victim.kind == "api" else journal.held_by(self.service.database, victim.name)
 
     def _note(self, way: str, victim: Member, held: list[tuple[str, int | None, int]]) -> None:
         at = self.ledger.note("killed", way=way, victim=victim.name, held=len(held))
-        self.hits.append(Hit(at, way, held))
+        self.hits.append(Hit(at, way, held, victim.name))
 
 
 def run(form: Form, folder: Path) -> list[Figure]:
@@ -170,7 +192,7 @@ def _figures(form: Form, killer: Killer, verdict: Verdict, *, left_over: int) ->
     unfinished = len(journal.unfinished(killer.service.database))
     ways = ", ".join(f"{sum(hit.way == way for hit in killer.hits)} {way}" for way in WAYS if way != "freeze")
     ended = f"{verdict.accepted:,} accepted, {verdict.done:,} done, {dict(verdict.failed) or 'none'} failed"
-    freed = list(since_kills(killer.hits, entries, "freed"))
+    freed = list(since_kills(killer.hits, entries, "freed", killer.locked))
     limit_s = LEASE_S + KEEPER_S + 1.0
     return [
         none_of("1", "jobs lost over random kills", len(verdict.lost), kills, f"{ways}; {ended}"),
@@ -192,23 +214,35 @@ def _figures(form: Form, killer: Killer, verdict: Verdict, *, left_over: int) ->
         none_of("2", "answers that changed after a final one", len(verdict.changed), kills),
         none_of("2", "jobs whose progress fell", len(verdict.fell), kills),
         none_of("1", "processes that died unkilled", len(killer.fell_over), kills, _few(killer.fell_over)),
+        Figure("1", "workers that gave up as their child was killed in its start", "told", killer.gave_up),
         none_of("8", "files left over", left_over, kills),
         worst_time(
-            "3", f"a killed worker's job is free again, lease {LEASE_S:.0f} s", freed, limit_s, quick=form.quick
+            "3",
+            f"a killed worker's job is free again, lease {LEASE_S:.0f} s",
+            freed,
+            limit_s,
+            quick=form.quick,
+            note=f"{len(killer.locked)} times a process that stood still held SQLite's lock, which is not counted",
         ),
     ]
 
 
-def since_kills(hits: list[Hit], entries: list[Entry], event: str) -> Iterator[float]:
-    """Seconds from each kill until this happened to each claim that the victim held."""
+def since_kills(
+    hits: list[Hit], entries: list[Entry], event: str, locked: Sequence[tuple[float, float]] = ()
+) -> Iterator[float]:
+    """Seconds from each kill until this happened to each claim that the victim held, while anybody could write."""
     for hit in hits:
         for task_id, part_index, attempt in hit.held:
             after = attempt if event == "freed" else attempt + 1
             for entry in entries:
                 same = (entry.task_id, entry.part_index, entry.attempt) == (task_id, part_index, after)
                 if same and entry.event == event and entry.at >= hit.at:
-                    yield entry.at - hit.at
+                    yield entry.at - hit.at - sum(_overlap((hit.at, entry.at), each) for each in locked)
                     break
+
+
+def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
+    return max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
 
 
 def _few(ids: list[str]) -> str:

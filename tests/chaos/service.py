@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ import psutil
 import requests
 
 from streametrics.live import Live
-from streametrics.store.database import migrate
+from streametrics.store.schema import migrate
 from tests.chaos import journal
 from tests.stack import RedisServer, compiled_once, free_port, until
 
@@ -37,6 +38,7 @@ class Member:
     environment: dict[str, str]
     port: int = 0
     process: "subprocess.Popen[bytes] | None" = None
+    started_at: float = 0.0
 
     @property
     def pid(self) -> int:
@@ -139,6 +141,7 @@ class Service:
         if member.process is not None:
             member.send_group(signal.SIGKILL)
             member.process.wait(timeout=30)
+        member.started_at = time.time()
         with (self.folder / f"{member.name}.log").open("ab") as log:
             member.process = subprocess.Popen(
                 member.command,

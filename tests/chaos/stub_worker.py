@@ -2,8 +2,10 @@
 
 from streametrics.celery_app import app
 from tests.chaos import stub
+from tests.chaos.broken import break_if_asked
 
 __all__ = ["app", "stub"]
 
 # A spawned child imports what is included, not this file.
 app.conf.include = [*app.conf.include, "tests.chaos.stub"]
+break_if_asked()

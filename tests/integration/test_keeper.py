@@ -289,3 +289,32 @@ def test_two_keepers_at_once_do_what_one_would(settings: Settings, client: "redi
         assert [jobs.status(task_id).error_code for task_id in lost] == [None] * 4
         assert client.llen("live") == 4, "each was freed once, and sent once"
         assert all(jobs.claim(task_id, Stage.TRANSCRIBE, "w") for task_id in lost)
+
+
+def test_a_workers_keeper_leaves_to_other_hosts_what_is_theirs(jobs: Jobs, process: "subprocess.Popen[bytes]") -> None:
+    ours, theirs = held_by(jobs, process), accept(jobs)
+    assert jobs.claim(theirs, Stage.TRANSCRIBE, f"w@another-host/{process.pid}")
+    older(jobs, theirs, "lease_until", 10)
+    process.kill()
+    process.wait()
+
+    Keeper(jobs, in_worker=True).quick_round()
+
+    assert jobs.claim(ours, Stage.TRANSCRIBE, "w") is not None
+    assert jobs.claim(theirs, Stage.TRANSCRIBE, "w") is None
+    Keeper(jobs).quick_round()
+    assert jobs.claim(theirs, Stage.TRANSCRIBE, "w") is not None
+
+
+def test_a_workers_keeper_does_nothing_while_the_api_writes_to_another_database(
+    jobs: Jobs, process: "subprocess.Popen[bytes]"
+) -> None:
+    task_id = held_by(jobs, process)
+    process.kill()
+    process.wait()
+    jobs.live.announce_database("another")
+
+    Keeper(jobs, in_worker=True).quick_round()
+
+    assert jobs.claim(task_id, Stage.TRANSCRIBE, "w") is None
+    assert jobs.live.announced_database() == "another"

@@ -1,5 +1,6 @@
 """What happens when parts of the service die, stop or vanish in the middle of work."""
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -11,6 +12,9 @@ import pytest
 import redis
 import requests
 
+from streametrics.job import JobState
+from streametrics.jobs import Jobs
+from streametrics.settings import Settings
 from tests.media import plain_wav, tone
 from tests.stack import RedisServer, Stack, database, until
 
@@ -300,3 +304,19 @@ def test_a_database_in_use_by_another_writer_is_waited_for(fresh: Stack) -> None
 
     assert readable == 404
     assert fresh.post(CHUNK).status_code == 200
+
+
+def test_what_a_dead_child_held_is_freed_though_no_api_lives(fresh: Stack) -> None:
+    api = fresh.start_api()
+    fresh.start_worker(app=GATED, name="only", queues="live,long")
+    task_id = fresh.submit(CHUNK)
+    child = wait_at_gate(fresh)
+
+    os.killpg(api.pid, signal.SIGKILL)
+    api.wait(timeout=10)
+    os.kill(child, signal.SIGKILL)
+    (fresh.gate / "open").touch()
+
+    with contextlib.closing(Jobs(Settings(database_url=fresh.database_url, redis_url=fresh.redis_url))) as jobs:
+        heard = JobState.TRANSCRIBED
+        until(lambda: jobs.status(task_id).state is heard, within_s=60, what="another child has heard it")

@@ -11,10 +11,11 @@ from streametrics.errors import InternalError, StaleAttempt
 from streametrics.job import JobKind, JobRequest, Stage
 from streametrics.store.checkpoints import Checkpoints
 from streametrics.store.claims import Claims
-from streametrics.store.database import Database, migrate
+from streametrics.store.database import Database
 from streametrics.store.models import facts, jobs
 from streametrics.store.notes import JobNotes
 from streametrics.store.records import JobRecords
+from streametrics.store.schema import migrate
 from streametrics.transcripts import merge_transcripts
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")

@@ -150,8 +150,9 @@ def test_the_database_keeps_its_own_journal(tmp_path: Path) -> None:
     from streametrics.job import JobKind, JobRequest, Stage
     from streametrics.store.checkpoints import Checkpoints
     from streametrics.store.claims import Claims
-    from streametrics.store.database import Database, migrate
+    from streametrics.store.database import Database
     from streametrics.store.records import JobRecords
+    from streametrics.store.schema import migrate
 
     path = tmp_path / "jobs.db"
     migrate(f"sqlite:///{path}")

@@ -152,9 +152,9 @@ class Start:
         return 0
 
     def _prepare(self) -> None:
-        from streametrics.store import database
+        from streametrics.store.schema import migrate
 
-        database.migrate(self._settings.effective_database_url)
+        migrate(self._settings.effective_database_url)
         if self._parts.transcribe:
             fetch_weights(self._settings, self._console)
             measure_engines(self._settings, self._console)

@@ -2,11 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Float, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
@@ -17,8 +14,6 @@ from streametrics.store.changes import Changes
 
 #: How long a writer waits for another one before it gives up, in seconds.
 BUSY_TIMEOUT_S = 5
-
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class now(ColumnElement[float]):
@@ -57,7 +52,7 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that holds SQLite's write lock from its start, so that it cannot fail half-way."""
         changes = Changes()
-        with _translated(), self.engine.begin() as connection:
+        with translated(), self.engine.begin() as connection:
             yield connection.execution_options(streametrics_changes=changes)
         # After the commit: told before it, somebody could read the old row and keep it as the new one.
         if changes:
@@ -66,7 +61,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that never waits for a writer."""
-        with _translated(), self.engine.connect() as connection:
+        with translated(), self.engine.connect() as connection:
             yield connection.execution_options(streametrics_read=True)
 
     def close(self) -> None:
@@ -74,7 +69,8 @@ class Database:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """What goes wrong with the database is raised as DatabaseUnavailable."""
     try:
         yield
     except OperationalError as error:
@@ -122,22 +118,3 @@ def _with_driver(url: str) -> str:
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
     return url
-
-
-def migrate(url: str) -> None:
-    """Bring the database to the present tables; harmless when it already has them."""
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    engine = open_engine(url)
-    try:
-        with _translated(), engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                # Two processes that start at once must not both create the tables.
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(5000)")
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    finally:
-        engine.dispose()

@@ -14,12 +14,16 @@ from celery import signals
 from streametrics import logs
 from streametrics.errors import StreametricsError
 from streametrics.jobs import Jobs
+from streametrics.keeper import Keeper
 from streametrics.settings import Settings
 from streametrics.start import self_check
 from streametrics.tasks import process
 from streametrics.worker import refuse_other_database
 
 logger = logging.getLogger(__name__)
+
+#: This worker's, once it may start; prefork's children have none, as their parent has.
+_keepers: list[Keeper] = []
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
@@ -41,12 +45,12 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
     try:
         self_check.require_safe(settings, serves=False)
         jobs = Jobs(settings)
-        try:
-            refuse_other_database(jobs)
-        finally:
-            jobs.close()
+        refuse_other_database(jobs)
     except StreametricsError as error:
         raise SystemExit(f"This worker does not start: {error}") from error
+    keeper = Keeper(jobs, in_worker=True)
+    keeper.start()
+    _keepers.append(keeper)
     if not sender.pool_cls.__module__.endswith(".prefork"):
         # Threads and solo write summaries in this very process.
         process.summarising_worker()
@@ -79,6 +83,8 @@ def stop(sender: str, how: str, **_: object) -> None:
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
 def end(sender: Any, **_: object) -> None:  # noqa: ANN401
     """After a warm stop nothing should be held any more; what is, goes back."""
+    while _keepers:
+        _keepers.pop().stop()
     _give_back(sender.hostname)
 
 

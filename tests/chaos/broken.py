@@ -1,0 +1,12 @@
+"""A build that is broken on purpose, for API and workers alike. CHAOS_KEEPER_OFF: no keeper ever starts."""
+
+import os
+
+from streametrics import keeper
+
+
+def break_if_asked() -> None:
+    """The suite has to fail with such a build, or it would find what it hopes for."""
+    if "CHAOS_KEEPER_OFF" in os.environ:
+        keeper.Keeper.start = lambda self: None
+        keeper.Keeper.stop = lambda self: None
