@@ -1,12 +1,13 @@
 """Words heard wrongly, for each engine, beside the plain libraries on the same sounds, words invented, and filtered.
 
-    .venv/bin/python -m benchmarks.accuracy [--words N] [--quick] [--no-times]
+    .venv/bin/python -m benchmarks.accuracy [--words N] [--chunk-s S] [--quick] [--no-times]
 
 Real voices in five languages, clean and mixed with noise, music and a crowd; the language is given to all. Then sounds
 in which nobody says a word. `--words`: half clean and half mixed, as many in each language; a larger set holds the
-smaller one. Answers are kept in `~/.cache/streametrics/benchmark-answers`, so an interrupted run goes on where it
-stopped. `--quick` takes one short chunk a language and ends within two minutes on two cores. `--no-times` leaves out
-the seconds, which mean nothing where other work runs beside.
+smaller one. `--chunk-s`: shorter chunks than a stream's, of which less than a window is encoded. Answers are kept in
+`~/.cache/streametrics/benchmark-answers`, so an interrupted run goes on where it stopped. `--quick` takes one short
+chunk a language and ends within two minutes on two cores. `--no-times` leaves out the seconds, which mean nothing
+where other work runs beside.
 Needs `sox` and `espeak-ng` for the sounds without words: sudo apt-get install sox espeak-ng
 """
 
@@ -189,18 +190,22 @@ def _told(filtered: Counter[str]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--words", type=int, default=5000, help="so many, clean and mixed together (default 5000)")
+    parser.add_argument("--chunk-s", type=float, default=spoken.CHUNK_S, help="chunks' length (default %(default)s)")
     parser.add_argument("--quick", action="store_true", help="a few hundred words")
     parser.add_argument("--no-times", action="store_true", help="leave out the seconds: other work runs beside")
     options = parser.parse_args()
     words = 300 if options.quick else options.words
-    clean = spoken.chunks(words // (2 * len(spoken.PACKAGES)))
+    clean = spoken.chunks(words // (2 * len(spoken.PACKAGES)), most_s=options.chunk_s)
     chunks = [*clean, *spoken.noisy(clean)]
     silent = [each.samples for each in wordless.chunks(quick=options.quick)]
     found = {name: listen(name, chunks, silent) for name in (PLAIN, PLAIN_FASTER, *ENGINES)}
     said = sum(found[PLAIN].said)
+    is_short = options.chunk_s < spoken.CHUNK_S
+    name = "accuracy-quick" if options.quick else "accuracy-short" if is_short else "accuracy"
     report.write(
-        "accuracy-quick" if options.quick else "accuracy",
-        f"Words heard wrongly, {said} words in {len(spoken.PACKAGES)} languages, base model",
+        name,
+        f"Words heard wrongly, {said} words in {len(spoken.PACKAGES)} languages, base model"
+        + (f", chunks of {options.chunk_s:g} s" if is_short else ""),
         rows(found, chunks, sum(map(len, silent)) / 16_000, times=not options.no_times),
         ("openai-whisper", "faster-whisper", "ctranslate2", "torch"),
     )

@@ -33,8 +33,8 @@ class Limit:
 
     def describe(self, tokens: float) -> str:
         return (
-            f"encoder {encoder_operations() / 1e9:.0f} GFLOP at {self.multiplied / 1e9:.0f} GFLOP/s, and "
-            f"{tokens:.0f} tokens with {TOKEN_BYTES / 1e6:.0f} MB each at {self.read / 1e9:.1f} GB/s; "
+            f"encoder {encoder_operations() / 1e9:.0f} GFLOP a whole window at {self.multiplied / 1e9:.0f} GFLOP/s, "
+            f"and {tokens:.0f} tokens with {TOKEN_BYTES / 1e6:.0f} MB each at {self.read / 1e9:.1f} GB/s; "
             "rates measured here, products of torch and a sum over memory"
         )
 

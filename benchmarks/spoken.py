@@ -76,9 +76,9 @@ class Spoken:
     background: str = "clean"
 
 
-def chunks(words: int, languages: tuple[str, ...] = tuple(PACKAGES)) -> list[Spoken]:
-    """Clean chunks with at least so many words in each language. Raises SpeechMissing."""
-    return [chunk for language in languages for chunk in _joined(language, words)]
+def chunks(words: int, languages: tuple[str, ...] = tuple(PACKAGES), *, most_s: float = CHUNK_S) -> list[Spoken]:
+    """Clean chunks of at most so many seconds, with at least so many words in each language. Raises SpeechMissing."""
+    return [chunk for language in languages for chunk in _joined(language, words, most_s)]
 
 
 def with_background(chunk: Spoken, background: str, ratio_db: float) -> Spoken:
@@ -107,7 +107,7 @@ def noisy(clean: list[Spoken]) -> list[Spoken]:
     return found
 
 
-def _joined(language: str, words: int) -> list[Spoken]:
+def _joined(language: str, words: int, most_s: float) -> list[Spoken]:
     """Sentences in an order drawn by lot, with pauses, until there are enough words."""
     sentences = _sentences(language)
     lot = random.Random(language)  # noqa: S311 - a fixed seed is the point
@@ -119,7 +119,7 @@ def _joined(language: str, words: int) -> list[Spoken]:
         if sum(len(chunk.text.split()) for chunk in found) >= words:
             break
         sound = read(file)
-        if sum(map(len, parts)) + len(sound) > CHUNK_S * SAMPLE_RATE_HZ and parts:
+        if sum(map(len, parts)) + len(sound) > most_s * SAMPLE_RATE_HZ and parts:
             found.append(Spoken(f"{language} {len(found)}", np.concatenate(parts), " ".join(texts), language))
             parts, texts = [], []
         pause = np.zeros(round(lot.uniform(*PAUSE_S) * SAMPLE_RATE_HZ), dtype=np.float32)

@@ -122,6 +122,18 @@ def test_likely_words_and_all_signs_have_exact_scores(monkeypatch: pytest.Monkey
     assert torch.allclose(scores.logsumexp(dim=1), exact.logsumexp(dim=1), atol=0.05)
 
 
+def test_no_words_score_depends_on_the_rows_beside_it() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(1000, 64, generator=generator)
+    rows = torch.randn(3, 64, generator=generator) * torch.tensor([[1.0], [30.0], [0.5]])
+    vocabulary = Vocabulary(weight, words=900)
+
+    together, alone = vocabulary(rows), torch.cat([vocabulary(row[None]) for row in rows])
+
+    # Expect the unlikely ones too to be the same: at a temperature even they are drawn
+    assert torch.allclose(together, alone, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.weights
 def test_the_encoder_says_what_the_reference_says(engine: Int8Whisper, reference: whisper.Whisper) -> None:
     mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(sounds.speech(12)))[None]

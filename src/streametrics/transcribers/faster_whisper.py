@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from streametrics.audio.doubt import is_worth_another_try
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
+from streametrics.transcribers.context import frames_to_encode
 from streametrics.transcribers.one_window import OneWindowAtATime
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,11 @@ class _Model(WhisperModel):  # type: ignore[misc]  # the library has no types
     _last: tuple[NDArray[np.float32], Any] | None = None
 
     def encode(self, features: NDArray[np.float32]) -> Any:  # noqa: ANN401 - CTranslate2's storage, without types
-        """Keeps the last window's: detecting the language and decoding would each pay for their own."""
+        """Keeps the last window's: detecting the language and decoding would each pay for their own.
+
+        Of the silence with which the library fills a window up, only what is worth it is encoded.
+        """
+        features = features[:, : frames_to_encode(_frames_of_sound(features))]
         if self._last is None or not np.array_equal(self._last[0], features):
             self._last = (features, super().encode(features))
         return self._last[1]
@@ -100,6 +105,11 @@ class _Model(WhisperModel):  # type: ignore[misc]  # the library has no types
         limit = min(self.max_length // 2, self.max_length - len(prompt))
         has_ended = bool(len(result.sequences_ids[0]) < limit)
         return Evidence(average_logprob, result.no_speech_prob, compression_ratio, temperature, has_ended)
+
+
+def _frames_of_sound(features: NDArray[np.float32]) -> int:
+    """Up to the zeros that fill a window up; sound has none in all bands at once, silence neither."""
+    return int(np.flatnonzero(features.any(axis=0)).max(initial=-1)) + 1
 
 
 def _load(folder: Path, cpu_threads: int) -> tuple[WhisperModel, str]:

@@ -29,12 +29,15 @@ from streametrics.transcriber import (
 )
 from streametrics.transcribers import processor
 from streametrics.transcribers.int8 import windows as listening
-from streametrics.transcribers.int8.decoder import Decoder
+from streametrics.transcribers.int8.decoder import Decoder, are_equal
 from streametrics.transcribers.int8.encoder import Encoder
 from streametrics.transcribers.int8.linear import has_float16
 from streametrics.transcribers.int8.rules import Rules
 from streametrics.transcribers.int8.sampling import Sampler
 from streametrics.transcribers.int8.windows import Window
+
+#: Threads that say tokens. With two, keys, values and vocabulary are read faster than one core can read (measured).
+SAYING_THREADS = 2
 
 
 class Int8Whisper:
@@ -69,7 +72,7 @@ class Int8Whisper:
         self.known_languages: Sequence[str] = tuple(tokenizer.all_language_codes) if self._is_multilingual else ("en",)
         rules = Rules(tokenizer, loaded.dims.n_vocab)
         self._sampler = Sampler(self._decoder, rules, no_speech_token=tokenizer.no_speech)
-        self._encoded: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._encoded: tuple[list[torch.Tensor], list[torch.Tensor]] = [], []
         # The first pass prepares memory; `transcriber.warm` does not get here, as a tone is no voice.
         list(self.decode([SpeechWindow(torch.zeros(SAMPLE_RATE_HZ).numpy(), 1.0)], ["en"]))
 
@@ -88,7 +91,7 @@ class Int8Whisper:
         tokenizer = self._tokenizer("en")
         with torch.inference_mode(), _translated("The spoken language could not be detected"):
             features = self._encode([window.piece() for window in self._windows(heard, ["en"] * len(heard))])
-            with self._one_thread():
+            with self._few_threads():
                 memory = self._decoder.listen(features, 1, again=True)
                 scores = self._decoder.step(torch.full((len(heard), 1), tokenizer.sot), memory)[:, -1]
             shares = torch.softmax(scores[:, list(tokenizer.all_language_tokens)], dim=-1)
@@ -117,7 +120,7 @@ class Int8Whisper:
                 features = self._encode([window.piece() for window in fresh])
                 for window, row in zip(fresh, features, strict=True):
                     window.features = row
-            with self._one_thread():
+            with self._few_threads():
                 listening.say(self._sampler, windows)
 
     def _windows(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> list[Window]:
@@ -131,17 +134,19 @@ class Int8Whisper:
             for each, language in zip(heard, languages, strict=True)
         ]
 
-    def _encode(self, pieces: list[torch.Tensor]) -> torch.Tensor:
-        """Features of the pieces. Detecting the language and decoding ask for the same: one encoding serves both."""
-        mel = torch.stack(pieces)
-        if self._encoded is None or not torch.equal(self._encoded[0], mel):
-            self._encoded = (mel, self._encoder(mel))
+    def _encode(self, pieces: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Features of each piece. Detecting the language and decoding ask for the same: one encoding serves both.
+
+        One by one, as each has its own length: the encoder gains nothing by taking several at once.
+        """
+        if not are_equal(self._encoded[0], pieces):
+            self._encoded = pieces, [self._encoder(piece[None])[0] for piece in pieces]
         return self._encoded[1]
 
     @contextmanager
-    def _one_thread(self) -> Iterator[None]:
-        """For the decoder: a token's matrices are so small that a second thread costs more than it carries."""
-        torch.set_num_threads(1)
+    def _few_threads(self) -> Iterator[None]:
+        """For the decoder: a token's products are small, so that waking many threads costs more than they carry."""
+        torch.set_num_threads(min(SAYING_THREADS, self._threads))
         try:
             yield
         finally:

@@ -4,6 +4,7 @@ Keys and values of the features are made once per window, those of earlier token
 reserved once, and only the positions that are asked for are turned into the vocabulary's scores.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,13 +19,29 @@ from streametrics.transcribers.int8.vocabulary import Vocabulary
 class Memory:
     """What a batch of rows has heard and said. `used` counts the positions that hold tokens.
 
-    heard: keys, shape (rows, heads, head, 1500), and values, (rows, heads, 1500, head), of each block.
-    said: the same of the tokens, float32, (rows, heads, positions, head).
+    heard: of the features. said: keys and values of the tokens of each block, float32, (rows, heads, positions, head).
     """
 
-    heard: list[tuple[torch.Tensor, torch.Tensor]]
+    heard: "Heard"
     said: list[tuple[torch.Tensor, torch.Tensor]]
     used: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What can be asked of some rows of features, which were filled up to the longest of them.
+
+    blocks: keys, shape (rows, heads, head, positions), and values, (rows, heads, positions, head), of each block.
+    filled: minus infinity where a row has no features, else 0, shape (rows, 1, 1, positions); None where all are full.
+    """
+
+    blocks: list[tuple[torch.Tensor, torch.Tensor]]
+    filled: torch.Tensor | None
+
+    def keep(self, rows: torch.Tensor) -> "Heard":
+        """Of some rows only, given by their numbers."""
+        filled = None if self.filled is None else self.filled[rows]
+        return Heard([(key[rows], value[rows]) for key, value in self.blocks], filled)
 
 
 class _Block:
@@ -62,44 +79,57 @@ class Decoder:
 
     def __init__(self, reference: TextDecoder, dtype: torch.dtype, *, words: int, cpu_threads: int) -> None:
         self._threads = cpu_threads
-        self._heard_before: tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]] | None = None
+        self._heard_before: tuple[Sequence[torch.Tensor], Heard] | None = None
         self._embedding = reference.token_embedding.weight.float()
         self._positions = reference.positional_embedding.float()
         self._norm = (reference.ln.weight, reference.ln.bias)
         self._blocks = [_Block(block, dtype) for block in reference.blocks]
         self._vocabulary = Vocabulary(self._embedding, words=words)
 
-    def listen(self, features: torch.Tensor, positions: int, *, again: bool = False) -> Memory:
-        """Memory for rows of features, shape (rows, 1500, state), and at most so many tokens in each.
+    def listen(self, features: Sequence[torch.Tensor], positions: int, *, again: bool = False) -> Memory:
+        """Memory for rows of features, each of shape (positions, state), and at most so many tokens in each.
 
         again: the next call will be about the same features, so what is heard in them is kept for it.
         """
         before, self._heard_before = self._heard_before, None
-        same = before is not None and torch.equal(before[0], features)
-        heard = before[1] if before is not None and same else self._hear(features)
+        heard = before[1] if before is not None and are_equal(before[0], features) else self._hear(features)
         if again:
             self._heard_before = (features, heard)
-        shapes = [(len(features), block.heads, positions, features.shape[-1] // block.heads) for block in self._blocks]
+        state = features[0].shape[-1]
+        shapes = [(len(features), block.heads, positions, state // block.heads) for block in self._blocks]
         return Memory(heard, [(torch.empty(shape), torch.empty(shape)) for shape in shapes])
 
-    def _hear(self, features: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def _hear(self, features: Sequence[torch.Tensor]) -> Heard:
         """Keys and values of the features, on all cores: these matrices are as large as the encoder's."""
-        rows, frames, _ = features.shape
-        heard, threads = [], torch.get_num_threads()
+        threads, lengths = torch.get_num_threads(), [len(row) for row in features]
         torch.set_num_threads(self._threads)
         try:
-            for block in self._blocks:
-                joined = functional.linear(features, *block.key_value)
-                key, value = joined.view(rows, frames, 2, block.heads, -1).permute(2, 0, 3, 1, 4)
-                heard.append((key.transpose(2, 3).contiguous(), value.contiguous()))
+            blocks = [self._keys_and_values(block, features, max(lengths)) for block in self._blocks]
         finally:
             torch.set_num_threads(threads)
-        return heard
+        if min(lengths) == max(lengths):
+            return Heard(blocks, None)
+        filled = torch.zeros(len(lengths), 1, 1, max(lengths))
+        for row, length in enumerate(lengths):
+            filled[row, ..., length:] = -torch.inf
+        return Heard(blocks, filled)
+
+    def _keys_and_values(
+        self, block: _Block, features: Sequence[torch.Tensor], longest: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        weight, bias = block.key_value
+        head = len(weight) // 2 // block.heads
+        keys = torch.zeros(len(features), block.heads, head, longest, dtype=weight.dtype)
+        values = torch.zeros(len(features), block.heads, longest, head, dtype=weight.dtype)
+        for row, each in enumerate(features):
+            key, value = functional.linear(each, weight, bias).view(len(each), 2, block.heads, head).permute(1, 2, 0, 3)
+            keys[row, :, :, : len(each)], values[row, :, : len(each)] = key.transpose(1, 2), value
+        return keys, values
 
     def keep(self, memory: Memory, rows: torch.Tensor) -> Memory:
         """The memory of some rows only, given by their numbers."""
         return Memory(
-            [(key[rows], value[rows]) for key, value in memory.heard],
+            memory.heard.keep(rows),
             [(key[rows], value[rows]) for key, value in memory.said],
             memory.used,
         )
@@ -113,11 +143,11 @@ class Decoder:
         begin, end = memory.used, memory.used + count
         x = functional.embedding(tokens, self._embedding) + self._positions[begin:end]
         x = x.view(rows * count, -1)
-        for block, heard, said in zip(self._blocks, memory.heard, memory.said, strict=True):
+        for block, heard, said in zip(self._blocks, memory.heard.blocks, memory.said, strict=True):
             normed = functional.layer_norm(x, x.shape[-1:], *block.own_norm)
             x = x + block.own_out(self._own(block.query_key_value(normed), block, said, rows, begin, end))
             query = block.cross_query(functional.layer_norm(x, x.shape[-1:], *block.cross_norm))
-            x = x + block.cross_out(self._cross(query, block, heard, rows))
+            x = x + block.cross_out(self._cross(query, block, heard, memory.heard.filled))
             normed = functional.layer_norm(x, x.shape[-1:], *block.mlp_norm)
             x = x + block.mlp_out(functional.gelu(block.mlp_in(normed)))
         memory.used = end
@@ -144,11 +174,22 @@ class Decoder:
         return attended.transpose(1, 2).reshape(rows * (end - begin), -1)
 
     def _cross(
-        self, query: torch.Tensor, block: _Block, heard: tuple[torch.Tensor, torch.Tensor], rows: int
+        self,
+        query: torch.Tensor,
+        block: _Block,
+        heard: tuple[torch.Tensor, torch.Tensor],
+        filled: torch.Tensor | None,
     ) -> torch.Tensor:
         key, value = heard
+        rows = len(key)
         count = query.shape[0] // rows
         # A product written out is ten times as fast as torch's fused attention for one query in bfloat16.
         asked = (query * block.scale).view(rows, count, block.heads, -1).transpose(1, 2).to(key.dtype)
-        weights = torch.softmax(torch.matmul(asked, key).float(), dim=-1).to(key.dtype)
+        likeness = torch.matmul(asked, key).float()
+        weights = torch.softmax(likeness if filled is None else likeness + filled, dim=-1).to(key.dtype)
         return torch.matmul(weights, value).float().transpose(1, 2).reshape(rows * count, -1)
+
+
+def are_equal(some: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> bool:
+    """Whether these are the same tensors, or others with the same numbers."""
+    return len(some) == len(others) and all(torch.equal(one, other) for one, other in zip(some, others, strict=True))

@@ -22,7 +22,7 @@ class _Block(NamedTuple):
 
 
 class Encoder:
-    """Spectrograms in, shape (windows, mels, 3000); features out, shape (windows, 1500, state), same type.
+    """Spectrograms in, shape (windows, mels, frames), 3000 frames at most; features out, (windows, frames / 2, state).
 
     `dtype` is what it computes in.
     """

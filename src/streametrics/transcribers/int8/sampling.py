@@ -36,8 +36,8 @@ class Sampler:
     def __init__(self, decoder: Decoder, rules: Rules, *, no_speech_token: int) -> None:
         self._decoder, self._rules, self._no_speech = decoder, rules, no_speech_token
 
-    def say(self, features: torch.Tensor, prompts: Sequence[Sequence[int]], temperature: float) -> list[Said]:
-        """Tokens for each row of features, shape (rows, 1500, state). The same input always gives the same."""
+    def say(self, features: Sequence[torch.Tensor], prompts: Sequence[Sequence[int]], temperature: float) -> list[Said]:
+        """Tokens for each row of features, shape (positions, state). The same input always gives the same."""
         asked = torch.tensor(prompts)
         memory = self._decoder.listen(features, asked.shape[1] + LONGEST)
         scores = self._decoder.step(asked, memory, also_first=True)

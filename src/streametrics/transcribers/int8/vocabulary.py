@@ -69,11 +69,14 @@ def _int8(weight: torch.Tensor) -> Linear | None:
         logger.debug("torch has no int8 matrices here: %s", error)
         return None
     multiply, narrow = torch.ops.quantized.linear_dynamic, processor.flags().isdisjoint(_WIDE_SUMS)
+    # torch takes one scale for all rows, from the least number to the greatest. So that a row's scores do not depend
+    # on its neighbours, each is brought to one size, and a last one that holds both ends makes the scale a constant.
+    ends = torch.zeros(1, weight.shape[1])
+    ends[0, 0], ends[0, 1] = -1.0, 1.0
 
     def apply(rows: torch.Tensor) -> torch.Tensor:
-        # torch takes one scale for all rows: brought to one size first, a loud row takes no digits from a quiet one.
-        size = rows.abs().amax(dim=1, keepdim=True).clamp_min(1e-8) if len(rows) > 1 else None
-        product: torch.Tensor = multiply(rows if size is None else rows / size, packed, narrow)
-        return product if size is None else product.mul_(size)
+        size = rows.abs().amax(dim=1, keepdim=True).clamp_min(1e-8)
+        product: torch.Tensor = multiply(torch.cat([rows / size, ends]), packed, narrow)
+        return product[:-1].mul_(size)
 
     return apply

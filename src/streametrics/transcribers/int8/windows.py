@@ -18,6 +18,7 @@ from whisper.utils import compression_ratio
 
 from streametrics.audio.doubt import LEAST_LOGPROB, MOST_SILENT, is_worth_another_try
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
+from streametrics.transcribers.context import frames_to_encode
 from streametrics.transcribers.int8.sampling import Said, Sampler
 
 #: openai-whisper's own ladder.
@@ -32,7 +33,7 @@ SHORTEST_VOICE_S = 0.2
 class Window:
     """One window on its way: its spectrogram, how far it is heard, and what was said in it.
 
-    features: of its present piece, shape (1500, state), None until that is encoded. rung: the piece's place on the
+    features: of its present piece, shape (positions, state), None until that is encoded. rung: the piece's place on the
     ladder of temperatures.
     """
 
@@ -50,8 +51,9 @@ class Window:
         return self.seek >= self.frames or self.seek + SHORTEST_VOICE_S * FRAMES_PER_SECOND > self.voiced_frames
 
     def piece(self) -> torch.Tensor:
-        """The 30 s from where it is heard up to, filled up, shape (mels, 3000)."""
-        heard: torch.Tensor = whisper.pad_or_trim(self.mel[:, self.seek : self.seek + self.length], N_FRAMES)
+        """From where it is heard up to, 30 s at most, with some silence behind it, shape (mels, frames)."""
+        sound = self.mel[:, self.seek : self.seek + self.length]
+        heard: torch.Tensor = whisper.pad_or_trim(sound, frames_to_encode(self.length))
         return heard
 
     @property
@@ -83,7 +85,7 @@ def say(sampler: Sampler, windows: Sequence[Window]) -> None:
     An answer that passes them is taken, and the last one in any case.
     """
     (rung,) = {window.rung for window in windows}
-    features = torch.stack([window.features for window in windows if window.features is not None])
+    features = [window.features for window in windows if window.features is not None]
     prompts = [list(window.tokenizer.sot_sequence) for window in windows]
     for window, said in zip(windows, sampler.say(features, prompts, TEMPERATURES[rung]), strict=True):
         if rung + 1 < len(TEMPERATURES) and _fails(said, window.tokenizer):
