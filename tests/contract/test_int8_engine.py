@@ -299,6 +299,27 @@ def test_a_text_that_repeats_itself_is_tried_again_unless_it_ends_by_itself(
     assert len(temperatures) == tries
 
 
+def test_what_is_doubtful_with_little_silence_is_heard_with_all_of_it(tokenizer: Tokenizer) -> None:
+    # Given a sampler that loops where a window is shorter than the model was taught on
+    heard: list[tuple[int, float]] = []
+
+    class Looping:
+        def say(self, features: list[torch.Tensor], prompts: list[list[int]], temperature: float) -> list[Said]:
+            heard.append((len(features[0]), temperature))
+            words = " Hello world." * (1 if len(features[0]) == 1500 else 7)
+            return [Said(tokenizer.encode(words), -0.2, 0.0, temperature)]
+
+    window = Window(mel=torch.zeros(80, 6000), frames=700, voiced_frames=700, tokenizer=tokenizer)
+
+    while not window.is_heard:
+        window.features = torch.zeros(window.piece().shape[-1] // 2, 1)
+        windows.say(Looping(), [window])  # type: ignore[arg-type]
+
+    assert heard == [(600, 0.0), (1500, 0.0)]
+    assert [segment.text for segment in window.segments] == ["Hello world."]
+    assert not window.is_whole
+
+
 def test_a_rest_without_a_voice_is_not_worth_a_pass(tokenizer: Tokenizer) -> None:
     window = Window(mel=torch.zeros(80, 6000), frames=3000, voiced_frames=2500, tokenizer=tokenizer, seek=2490)
     assert window.is_heard

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from streametrics.transcribers.context import frames_to_encode
+from streametrics.transcriber import Evidence
+from streametrics.transcribers.context import frames_to_encode, needs_all_silence
 
 
 @pytest.mark.parametrize(
@@ -12,6 +13,25 @@ from streametrics.transcribers.context import frames_to_encode
 )
 def test_the_sound_and_some_silence_are_encoded_and_never_more_than_a_window(frames: int, encoded: int) -> None:
     assert frames_to_encode(frames) == encoded
+
+
+@pytest.mark.parametrize(
+    ("tokens", "logprob", "compression", "is_doubtful"),
+    [
+        pytest.param([1000, 7, 8, 1060, 1060, 9, 1100], -0.3, 1.2, False, id="sentences"),
+        pytest.param([1000, 7, 8, 1060, 1061, 9, 1100], -0.3, 1.2, False, id="a-pause-of-a-step"),
+        pytest.param([1000, 7, 8, 1060, 1060, 9, 1061, 1061, 9, 1062], -0.3, 1.2, True, id="words-in-no-time"),
+        pytest.param([1000, 7, 8, 1060], -1.2, 1.2, True, id="unsure"),
+        pytest.param([1000, 7, 8, 1060], -0.3, 2.5, True, id="repeats-itself"),
+        pytest.param([], -0.3, 0.0, False, id="nothing"),
+    ],
+)
+def test_what_is_doubtful_wants_all_of_the_silence(
+    tokens: list[int], logprob: float, compression: float, is_doubtful: bool
+) -> None:
+    evidence = Evidence(logprob, 0.1, compression, 0.0, ended=True)
+
+    assert needs_all_silence(evidence, tokens, timestamp_begin=1000) == is_doubtful
 
 
 def test_what_fills_a_window_up_is_told_from_sound() -> None:

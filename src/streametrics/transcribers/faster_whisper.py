@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from streametrics.audio.doubt import is_worth_another_try
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
-from streametrics.transcribers.context import frames_to_encode
+from streametrics.transcribers.context import frames_to_encode, needs_all_silence
 from streametrics.transcribers.one_window import OneWindowAtATime
 
 log = logging.getLogger(__name__)
@@ -75,9 +75,8 @@ class _Model(WhisperModel):  # type: ignore[misc]  # the library has no types
 
         Of the silence with which the library fills a window up, only what is worth it is encoded.
         """
-        features = features[:, : frames_to_encode(_frames_of_sound(features))]
         if self._last is None or not np.array_equal(self._last[0], features):
-            self._last = (features, super().encode(features))
+            self._last = (features, super().encode(_shortened(features)))
         return self._last[1]
 
     def generate_with_fallback(
@@ -89,11 +88,19 @@ class _Model(WhisperModel):  # type: ignore[misc]  # the library has no types
     ) -> _Answer:
         """The greedy answer where it stands, however often it repeats itself; the library's ladder elsewhere.
 
+        Where it is doubtful, the window is heard with all of its silence first.
+
         Warmer, a sentence that was truly said three times took six times as long and was lost in one of four runs:
         the ladder draws lots, and CTranslate2 lets nobody choose them within a process.
         """
         greedy = replace(options, temperatures=options.temperatures[:1], compression_ratio_threshold=None)
         answer: _Answer = super().generate_with_fallback(encoder_output, prompt, tokenizer, greedy)
+        assert self._last is not None
+        window, tokens, begin = self._last[0], answer[0].sequences_ids[0], tokenizer.timestamp_begin
+        is_doubtful = needs_all_silence(self._evidence(answer, prompt), tokens, timestamp_begin=begin)
+        if is_doubtful and _shortened(window).shape != window.shape:
+            encoder_output = super().encode(window)
+            answer = super().generate_with_fallback(encoder_output, prompt, tokenizer, greedy)
         if is_worth_another_try(self._evidence(answer, prompt)):
             answer = super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
         self.evidence = self._evidence(answer, prompt)
@@ -105,6 +112,10 @@ class _Model(WhisperModel):  # type: ignore[misc]  # the library has no types
         limit = min(self.max_length // 2, self.max_length - len(prompt))
         has_ended = bool(len(result.sequences_ids[0]) < limit)
         return Evidence(average_logprob, result.no_speech_prob, compression_ratio, temperature, has_ended)
+
+
+def _shortened(window: NDArray[np.float32]) -> NDArray[np.float32]:
+    return window[:, : frames_to_encode(_frames_of_sound(window))]
 
 
 def _frames_of_sound(features: NDArray[np.float32]) -> int:

@@ -18,7 +18,7 @@ from whisper.utils import compression_ratio
 
 from streametrics.audio.doubt import LEAST_LOGPROB, MOST_SILENT, is_worth_another_try
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
-from streametrics.transcribers.context import frames_to_encode
+from streametrics.transcribers.context import frames_to_encode, needs_all_silence
 from streametrics.transcribers.int8.sampling import Said, Sampler
 
 #: openai-whisper's own ladder.
@@ -33,8 +33,8 @@ SHORTEST_VOICE_S = 0.2
 class Window:
     """One window on its way: its spectrogram, how far it is heard, and what was said in it.
 
-    features: of its present piece, shape (positions, state), None until that is encoded. rung: the piece's place on the
-    ladder of temperatures.
+    features: of its present piece, shape (positions, state), None until that is encoded. is_whole: the piece is filled
+    up to 30 s. rung: the piece's place on the ladder of temperatures.
     """
 
     mel: torch.Tensor
@@ -43,6 +43,7 @@ class Window:
     tokenizer: Tokenizer
     seek: int = 0
     rung: int = 0
+    is_whole: bool = False
     features: torch.Tensor | None = None
     segments: list[Segment] = field(default_factory=list)
 
@@ -53,8 +54,12 @@ class Window:
     def piece(self) -> torch.Tensor:
         """From where it is heard up to, 30 s at most, with some silence behind it, shape (mels, frames)."""
         sound = self.mel[:, self.seek : self.seek + self.length]
-        heard: torch.Tensor = whisper.pad_or_trim(sound, frames_to_encode(self.length))
+        heard: torch.Tensor = whisper.pad_or_trim(sound, N_FRAMES if self.is_whole else frames_to_encode(self.length))
         return heard
+
+    @property
+    def could_be_longer(self) -> bool:
+        return not self.is_whole and frames_to_encode(self.length) < int(N_FRAMES)
 
     @property
     def length(self) -> int:
@@ -82,21 +87,27 @@ def without_doubts(windows: Sequence[Window]) -> list[Window]:
 def say(sampler: Sampler, windows: Sequence[Window]) -> None:
     """Try each window's piece once, all at one rung: greedily, and warmer where the answers before failed their checks.
 
-    An answer that passes them is taken, and the last one in any case.
+    An answer that passes them is taken, and the last one in any case. Before it gets warmer, the piece is filled up.
     """
     (rung,) = {window.rung for window in windows}
     features = [window.features for window in windows if window.features is not None]
     prompts = [list(window.tokenizer.sot_sequence) for window in windows]
     for window, said in zip(windows, sampler.say(features, prompts, TEMPERATURES[rung]), strict=True):
-        if rung + 1 < len(TEMPERATURES) and _fails(said, window.tokenizer):
+        if window.could_be_longer and _needs_all_silence(said, window.tokenizer):
+            window.is_whole, window.features = True, None
+        elif rung + 1 < len(TEMPERATURES) and _fails(said, window.tokenizer):
             window.rung += 1
         else:
             take(window, said)
-            window.rung, window.features = 0, None
+            window.rung, window.is_whole, window.features = 0, False, None
 
 
 def _fails(said: Said, tokenizer: Tokenizer) -> bool:
     return is_worth_another_try(_evidence(said, tokenizer))
+
+
+def _needs_all_silence(said: Said, tokenizer: Tokenizer) -> bool:
+    return needs_all_silence(_evidence(said, tokenizer), said.tokens, timestamp_begin=tokenizer.timestamp_begin)
 
 
 def _evidence(said: Said, tokenizer: Tokenizer) -> Evidence:
