@@ -12,6 +12,8 @@ logger = logging.getLogger(__name__)
 _FILE = "fastest-engine.json"
 #: Instruction sets that decide which engine wins; a machine that moves to another processor is measured again.
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile")
+#: Raised when an engine of ours has become faster or slower, so that every machine measures once more.
+_REVISION = 2
 _PACKAGES = ("ctranslate2", "faster-whisper", "openai-whisper", "torch")
 
 
@@ -19,7 +21,7 @@ def machine(cores: int) -> str:
     """Names the processor, the cores in use and the versions that a measurement holds for."""
     sets = [flag for flag in _FLAGS if flag in processor.flags()]
     versions = [f"{name} {_version(name)}" for name in _PACKAGES]
-    return "; ".join([processor.name(), *sets, f"{cores} cores", *versions])
+    return "; ".join([processor.name(), *sets, f"{cores} cores", *versions, f"revision {_REVISION}"])
 
 
 def keep(model_dir: Path, machine: str, seconds: dict[str, float]) -> None:
