@@ -1,6 +1,7 @@
 """What a machine could do at best: the encoder's arithmetic, and the decoder's weights read once for each token.
 
-No engine reaches it: the spectrogram, what a token reads of the sound and all between two products come on top.
+The spectrogram, what a token reads of the sound and all between two products come on top. Our engines encode less than
+a whole window where there is less speech, so a chunk with little of it may come near.
 """
 
 import statistics

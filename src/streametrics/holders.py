@@ -21,8 +21,7 @@ def holder(worker: str) -> str:
 
 def is_of_this_host(held_by: str | None) -> bool:
     """Whether this holder is, or was, a process of this machine."""
-    node, _, pid = (held_by or "").rpartition("/")
-    return pid.isdigit() and node.partition("@")[2] == socket.gethostname()
+    return _pid_here(held_by) is not None
 
 
 def runs_here(held_by: str | None) -> bool:
@@ -30,9 +29,9 @@ def runs_here(held_by: str | None) -> bool:
 
     False as well where that cannot be known: on another host, or on a system without `/proc`.
     """
-    if held_by is None or not is_of_this_host(held_by):
+    pid = _pid_here(held_by)
+    if pid is None:
         return False
-    pid = held_by.rpartition("/")[2]
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -41,3 +40,9 @@ def runs_here(held_by: str | None) -> bool:
     # The name in brackets may hold anything; the state follows the last bracket.
     state = stat.rpartition(")")[2].split()[0]
     return state not in _DEAD_OR_STOPPED and any(word in command for word in _WORKERS)
+
+
+def _pid_here(held_by: str | None) -> str | None:
+    """The process id, as text, of a holder of this machine."""
+    node, _, pid = (held_by or "").rpartition("/")
+    return pid if pid.isdigit() and node.partition("@")[2] == socket.gethostname() else None

@@ -75,8 +75,9 @@ class Killer:
         if way == "child":
             self._kill_child(victim)
             return
-        still = self._still(victim, self.chance.uniform(0.2, 1.5 * LEASE_S))
-        with still if way == "stop_then_kill" else contextlib.nullcontext():
+        stops_first = way == "stop_then_kill"
+        still_s = self.chance.uniform(0.2, 1.5 * LEASE_S)
+        with self._still(victim, still_s) if stops_first else contextlib.nullcontext():
             held = self._held(victim)
             victim.send(signal.SIGKILL)
             self._note(way, victim, held)

@@ -317,6 +317,9 @@ def test_what_a_dead_child_held_is_freed_though_no_api_lives(fresh: Stack) -> No
     os.kill(child, signal.SIGKILL)
     (fresh.gate / "open").touch()
 
-    with contextlib.closing(Jobs(Settings(database_url=fresh.database_url, redis_url=fresh.redis_url))) as jobs:
+    settings = Settings(
+        data_dir=fresh.folder / "data", database_url=fresh.database_url, redis_url=fresh.redis_url, _env_file=None
+    )
+    with contextlib.closing(Jobs(settings)) as jobs:
         heard = JobState.TRANSCRIBED
         until(lambda: jobs.status(task_id).state is heard, within_s=60, what="another child has heard it")

@@ -5,6 +5,7 @@ import pytest
 
 from streametrics.transcriber import Evidence
 from streametrics.transcribers.context import frames_to_encode, needs_all_silence
+from streametrics.transcribers.faster_whisper import _frames_of_sound
 
 
 @pytest.mark.parametrize(
@@ -35,9 +36,8 @@ def test_what_is_doubtful_wants_all_of_the_silence(
 
 
 def test_what_fills_a_window_up_is_told_from_sound() -> None:
-    faster_whisper = pytest.importorskip("streametrics.transcribers.faster_whisper")
     window = np.zeros((80, 3000), dtype=np.float32)
-    assert faster_whisper._frames_of_sound(window) == 0
+    assert _frames_of_sound(window) == 0
     window[3, 699] = -0.1
 
-    assert faster_whisper._frames_of_sound(window) == 700
+    assert _frames_of_sound(window) == 700
