@@ -64,7 +64,15 @@ DOCUMENTS = [readme.README, *sorted((ROOT / "docs").rglob("*.md"))]
 def test_every_link_into_the_repository_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
         if "://" not in target:
-            assert (document.parent / target).exists(), target
+            linked = document.parent / target
+            assert linked.exists(), target
+            assert not _is_only_here(linked), f"{target} is not in the repository"
+
+
+def _is_only_here(path: Path) -> bool:
+    """Whether a file lies in this folder, and git leaves it out of a clone; no file does where there is no git."""
+    checked = subprocess.run(["git", "check-ignore", "-q", str(path)], cwd=ROOT, check=False)
+    return checked.returncode == 0
 
 
 def test_every_setting_that_the_readme_names_exists() -> None:
