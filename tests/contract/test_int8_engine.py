@@ -144,6 +144,16 @@ def test_the_encoder_says_what_the_reference_says(engine: Int8Whisper, reference
     assert float((ours - theirs).norm() / theirs.norm()) < 0.03
 
 
+@pytest.mark.parametrize("seconds", [0.4, 3.1234, 12.0, 30.0])
+def test_the_spectrogram_is_the_references_with_30_s_of_silence_behind_it(seconds: float) -> None:
+    samples = sounds.speech(30)[: int(seconds * SAMPLE_RATE_HZ)]
+    frames = windows.frames_of(samples)
+
+    theirs = whisper.log_mel_spectrogram(samples, 80, padding=whisper.audio.N_SAMPLES)
+
+    assert torch.equal(windows.spectrogram(samples, 80)[:, :frames], theirs[:, :frames])
+
+
 @pytest.mark.weights
 def test_windows_together_say_what_each_says_alone(engine: Int8Whisper) -> None:
     # Given windows of different lengths and languages
@@ -315,7 +325,7 @@ def test_what_is_doubtful_with_little_silence_is_heard_with_all_of_it(tokenizer:
         window.features = torch.zeros(window.piece().shape[-1] // 2, 1)
         windows.say(Looping(), [window])  # type: ignore[arg-type]
 
-    assert heard == [(600, 0.0), (1500, 0.0)]
+    assert heard == [(500, 0.0), (1500, 0.0)]
     assert [segment.text for segment in window.segments] == ["Hello world."]
     assert not window.is_whole
 

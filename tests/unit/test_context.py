@@ -13,7 +13,7 @@ from streametrics.transcribers.faster_whisper import _frames_of_sound
     [(0, 1000), (120, 1000), (500, 1000), (501, 1100), (1970, 2500), (2501, 3000), (3000, 3000)],
 )
 def test_the_sound_and_some_silence_are_encoded_and_never_more_than_a_window(frames: int, encoded: int) -> None:
-    assert frames_to_encode(frames) == encoded
+    assert frames_to_encode(frames, 500) == encoded
 
 
 @pytest.mark.parametrize(

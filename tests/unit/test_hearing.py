@@ -15,6 +15,8 @@ from tests import sounds
 class Scripted:
     """An engine that takes each window for one segment in the next of `languages`, with times that overshoot."""
 
+    gains_by_halves = False
+
     def __init__(self, languages: list[tuple[str, float]], windows_at_once: int = 1) -> None:
         self.languages = list(languages)
         self.model, self.known_languages = "scripted", ("en", "fr", "cy")
@@ -92,6 +94,19 @@ def test_nothing_of_a_later_window_is_decoded_before_it_is_wanted(three_windows:
         hearing.transcribe_speech(engine, three_windows, speech_language="en", on_segment=stop)
 
     assert engine.heard == ["en"]
+
+
+def test_an_engine_that_gains_by_it_hears_halves_of_a_window_in_one_pass() -> None:
+    numbers = sounds.clip("en/counting").samples()
+    chunk = np.concatenate([numbers, sounds.silence(0.5)] * 8)
+    whole, halved = Scripted([], 4), Scripted([], 4)
+    halved.gains_by_halves = True
+
+    for engine in (whole, halved):
+        transcript = hearing.transcribe_speech(engine, chunk, speech_language="en", on_segment=None)
+        assert [segment.text for segment in transcript.segments] == ["in en"] * engine.batches[0]
+
+    assert (whole.batches, halved.batches) == ([1], [2])
 
 
 class Stopped(Exception):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streametrics.audio import detection, voice
 from streametrics.audio.detection import Span, find_voice
-from streametrics.audio.voice import windows
+from streametrics.audio.voice import halves, windows
 from streametrics.transcriber import SAMPLE_RATE_HZ
 from tests import sounds
 
@@ -45,6 +45,36 @@ def test_windows_hold_all_speech_once(case: tuple[list[Span], int]) -> None:
         assert len(window) <= WINDOW or len(inside) == 1
     for span in spans:
         assert any(window.start <= span.start and min(span.end, length - overhang) <= window.end for window in found)
+
+
+@given(stretches())
+def test_a_window_is_cut_into_halves_in_a_pause_or_not_at_all(case: tuple[list[Span], int]) -> None:
+    spans, length = case
+    least = voice.SHORTEST_HALF_S * SAMPLE_RATE_HZ
+
+    for window in windows(spans, length):
+        parts = halves(window, spans)
+        inside = [span for span in spans if span.start < window.end and span.end > window.start]
+        pauses = [(one.end, two.start) for one, two in pairwise(inside)]
+        possible = [
+            (end, start) for end, start in pauses if window.start + least <= (end + start) // 2 <= window.end - least
+        ]
+        if len(parts) == 1:
+            assert parts == [window]
+            assert not possible
+        else:
+            first, second = parts
+            assert (first.start, second.end) == (window.start, window.end)
+            assert first.end == second.start
+            assert any(end < first.end < start for end, start in possible)
+            assert min(len(first), len(second)) >= least
+
+
+def test_halves_are_as_equal_as_the_pauses_allow() -> None:
+    second = SAMPLE_RATE_HZ
+    spans = [Span(0, 9 * second), Span(10 * second, 16 * second), Span(17 * second, 28 * second)]
+
+    assert halves(Span(0, 28 * second), spans) == [Span(0, 33 * second // 2), Span(33 * second // 2, 28 * second)]
 
 
 def test_a_live_chunk_is_one_window() -> None:

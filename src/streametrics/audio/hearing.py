@@ -14,7 +14,7 @@ import numpy as np
 
 from streametrics.audio.detection import Span, Voice, find_voice
 from streametrics.audio.doubt import Judge
-from streametrics.audio.voice import Engine, SpeechWindow, cut_out, place, playable, windows
+from streametrics.audio.voice import Engine, SpeechWindow, cut_out, halves, place, playable, windows
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Outcome, Samples, Segment, Sound, Transcript
 
@@ -116,8 +116,10 @@ class _Hearing:
         samples = playable(self._sound.samples)
         self._voice = find_voice(samples)
         self._judge = Judge(self._voice)
-        for span in windows(self._voice.spans, len(samples)):
-            self.windows.append(_Window(self, span, cut_out(samples, span, self._voice.spans)))
+        spans = self._voice.spans
+        for window in windows(spans, len(samples)):
+            for span in halves(window, spans) if engine.gains_by_halves else [window]:
+                self.windows.append(_Window(self, span, cut_out(samples, span, spans)))
         self._end_if_heard()
 
     def check(self) -> None:

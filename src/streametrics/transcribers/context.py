@@ -14,15 +14,17 @@ from streametrics.transcriber import Evidence
 FRAMES_PER_SECOND, WINDOW_FRAMES = 100, 3000
 #: Words between two timestamps that are less than this apart, in steps of 0.02 s, were not said: shorter than a sound.
 SHORTEST_STEPS = 5
-#: Silence behind the sound, the least of both together, and what that is rounded up to, in frames of the spectrogram.
-SILENCE_FRAMES = 5 * FRAMES_PER_SECOND
+#: The least of sound and silence together, and what that is rounded up to, in frames of the spectrogram.
 LEAST_FRAMES = 10 * FRAMES_PER_SECOND
 STEP_FRAMES = FRAMES_PER_SECOND
 
 
-def frames_to_encode(frames: int) -> int:
-    """Frames of the spectrogram, WINDOW_FRAMES at most, that are worth encoding where so many hold sound."""
-    rounded = -(-(frames + SILENCE_FRAMES) // STEP_FRAMES) * STEP_FRAMES
+def frames_to_encode(frames: int, silence_frames: int) -> int:
+    """Frames of the spectrogram, WINDOW_FRAMES at most, that are worth encoding where so many hold sound.
+
+    silence_frames: how many an engine needs behind the sound.
+    """
+    rounded = -(-(frames + silence_frames) // STEP_FRAMES) * STEP_FRAMES
     return min(WINDOW_FRAMES, max(LEAST_FRAMES, rounded))
 
 

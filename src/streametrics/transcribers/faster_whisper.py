@@ -22,6 +22,9 @@ from streametrics.transcribers.one_window import OneWindowAtATime
 
 log = logging.getLogger(__name__)
 
+#: Silence that is encoded behind the sound, in frames: with 3 s, one chunk was walked through twice.
+SILENCE_FRAMES = 500
+
 
 class FasterWhisper(OneWindowAtATime):
     """A model that was loaded from a CTranslate2 folder. `cpu_threads`: cores to compute with."""
@@ -115,7 +118,7 @@ class _Model(WhisperModel):  # type: ignore[misc]  # the library has no types
 
 
 def _shortened(window: NDArray[np.float32]) -> NDArray[np.float32]:
-    return window[:, : frames_to_encode(_frames_of_sound(window))]
+    return window[:, : frames_to_encode(_frames_of_sound(window), SILENCE_FRAMES)]
 
 
 def _frames_of_sound(features: NDArray[np.float32]) -> int:

@@ -12,6 +12,7 @@ class OneWindowAtATime(ABC):
     """A `voice.Engine` and a `Transcriber` over two methods for one window."""
 
     windows_at_once = 1
+    gains_by_halves = False
     #: Several taken at once would wait for each other here, while another worker might hear them.
     sounds_at_once = 1
     engine: str

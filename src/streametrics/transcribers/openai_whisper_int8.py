@@ -46,7 +46,8 @@ class Int8Whisper:
     engine = "openai-whisper-int8"
     #: More windows in a pass gain little: the encoder shares nothing, and the decoder's weights are shared by then.
     windows_at_once = 4
-    #: Two full passes: a chunk in which nobody speaks needs no window, and one that is heard makes room.
+    gains_by_halves = True
+    #: What is heard makes room for the next, so more sounds may wait than a pass holds.
     sounds_at_once = 8
 
     def __init__(self, file: Path, *, model: str, cpu_threads: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 import whisper
-from whisper.audio import FRAMES_PER_SECOND, N_FRAMES, N_SAMPLES
+from whisper.audio import FRAMES_PER_SECOND, N_FFT, N_FRAMES
 from whisper.tokenizer import Tokenizer
 from whisper.utils import compression_ratio
 
@@ -25,6 +25,8 @@ from streametrics.transcribers.int8.sampling import Said, Sampler
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 #: Seconds in a timestamp's step, and spectrogram frames in one.
 STEP_S, STEP_FRAMES = 0.02, 2
+#: Silence that is encoded behind the sound, in spectrogram frames.
+SILENCE_FRAMES = 300
 #: Voice that is shorter than a word is no reason for another pass, in seconds.
 SHORTEST_VOICE_S = 0.2
 
@@ -54,12 +56,16 @@ class Window:
     def piece(self) -> torch.Tensor:
         """From where it is heard up to, 30 s at most, with some silence behind it, shape (mels, frames)."""
         sound = self.mel[:, self.seek : self.seek + self.length]
-        heard: torch.Tensor = whisper.pad_or_trim(sound, N_FRAMES if self.is_whole else frames_to_encode(self.length))
+        heard: torch.Tensor = whisper.pad_or_trim(sound, N_FRAMES if self.is_whole else self._frames_to_encode)
         return heard
 
     @property
     def could_be_longer(self) -> bool:
-        return not self.is_whole and frames_to_encode(self.length) < int(N_FRAMES)
+        return not self.is_whole and self._frames_to_encode < int(N_FRAMES)
+
+    @property
+    def _frames_to_encode(self) -> int:
+        return frames_to_encode(self.length, SILENCE_FRAMES)
 
     @property
     def length(self) -> int:
@@ -68,8 +74,8 @@ class Window:
 
 
 def spectrogram(samples: Samples, mels: int) -> torch.Tensor:
-    """Of a whole window and 30 s of silence behind it, as the reference makes it, shape (mels, frames)."""
-    made: torch.Tensor = whisper.log_mel_spectrogram(samples, mels, padding=N_SAMPLES)
+    """Of a whole window, shape (mels, frames), as the reference makes it: the last frame reaches into silence."""
+    made: torch.Tensor = whisper.log_mel_spectrogram(samples, mels, padding=N_FFT)
     return made
 
 
