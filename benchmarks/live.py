@@ -2,7 +2,8 @@
 
     .venv/bin/python -m benchmarks.live [--quick] [--engines A,B] [--model-server stub|real|both]
 
-Real queue, API and workers; one 30 s chunk of speech at a time, then streams that each send one every 30 s.
+Real queue, API and workers; one 30 s chunk of speech at a time, which the libraries hear just before, in turns: speed
+drifts on a machine that others use. Then streams that each send a chunk every 30 s.
 `--quick` takes one engine and few chunks, and ends within two minutes. The streams' summaries come from a stub that
 takes a second and no processor; `real` is an Ollama on the same cores (scripts/build_ollama.sh), `both` does the two.
 """
@@ -11,6 +12,8 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +33,7 @@ class Passage:
     """One chunk's way, in seconds: the upload, until the engine begins, the engine, until a poll shows all words.
 
     words: how many were heard; a way that drops some is fast for nothing. tokens: what the model said for it.
+    plain: what the same chunk took the libraries, just before.
     """
 
     upload_s: float
@@ -38,6 +42,7 @@ class Passage:
     rest_s: float
     words: int
     tokens: int
+    plain: dict[plain.Peer, plain.Heard]
 
     @property
     def total_s(self) -> float:
@@ -48,16 +53,28 @@ class Passage:
         return self.total_s - self.engine_s
 
 
-def passages(engine: str, chunks: list[Samples]) -> list[Passage]:
+@contextmanager
+def rivals(warm: Samples, policy: str | None) -> Iterator[dict[plain.Peer, plain.Hear]]:
+    """The plain libraries, ready to hear; `policy`: how the threads of openai-whisper wait, None for its default."""
+    with (
+        plain.listening("openai-whisper", warm, OMP_WAIT_POLICY=policy) as openai,
+        plain.listening("faster-whisper", warm) as faster,
+    ):
+        yield {"openai-whisper": openai, "faster-whisper": faster}
+
+
+def passages(engine: str, chunks: list[Samples], beside: dict[plain.Peer, plain.Hear]) -> list[Passage]:
     """Send the first chunk as a warm-up and time the others, one after the other, through a real service."""
     with tempfile.TemporaryDirectory() as folder:
         times = Path(folder) / "times.jsonl"
         with stack(Path(folder), WHISPER_ENGINE=engine, SUMMARIZER="extractive", ENGINE_TIMES=str(times)) as service:
             service.start_all(app="benchmarks.timed_worker")
-            return [_pass(service, recordings.upload(samples), times) for samples in chunks][1:]
+            _pass(service, chunks[0], times, {})
+            return [_pass(service, samples, times, beside) for samples in chunks[1:]]
 
 
-def _pass(service: Stack, audio: bytes, times: Path) -> Passage:
+def _pass(service: Stack, samples: Samples, times: Path, beside: dict[plain.Peer, plain.Hear]) -> Passage:
+    audio, heard = recordings.upload(samples), {peer: hear(samples) for peer, hear in beside.items()}
     before = len(timed.calls(times))
     started = time.time()
     task_id = service.submit(audio)
@@ -74,7 +91,7 @@ def _pass(service: Stack, audio: bytes, times: Path) -> Passage:
     tokens = len(get_tokenizer(True).encode(result["text"])) + 2 * len(result["segments"])
     upload_s, queue_s = accepted - started, call.began - accepted
     rest_s = ready - started - upload_s - queue_s - call.engine_s
-    return Passage(upload_s, queue_s, call.engine_s, rest_s, words, tokens)
+    return Passage(upload_s, queue_s, call.engine_s, rest_s, words, tokens, heard)
 
 
 def _transcribed(status: dict[str, object]) -> bool:
@@ -82,41 +99,48 @@ def _transcribed(status: dict[str, object]) -> bool:
     return status["status"] == "done" or status.get("current_step") in ("transcription_complete", "summarizing")
 
 
-def reference(chunks: list[Samples], *, quick: bool) -> tuple[float, list[Row]]:
-    """Median seconds of plain openai-whisper for a chunk, and the rows of all peers."""
-    rows, medians = [], []
-    for policy in ("PASSIVE",) if quick else (None, "PASSIVE"):
-        found = plain.measure("openai-whisper", chunks[0], chunks[1:], OMP_WAIT_POLICY=policy)
-        medians.append(statistics.median(found.seconds))
+def better_policy(chunks: list[Samples]) -> str | None:
+    """How threads of plain openai-whisper should wait here, as it is faster."""
+    policies = (None, "PASSIVE")
+    found = {
+        policy: plain.measure("openai-whisper", chunks[0], chunks[1:], OMP_WAIT_POLICY=policy) for policy in policies
+    }
+    return min(policies, key=lambda policy: statistics.median(each.seconds for each in found[policy]))
+
+
+def plain_rows(found: list[Passage], policy: str | None) -> list[Row]:
+    """The libraries by themselves, over all of their turns."""
+    said: dict[plain.Peer, str] = {
+        "openai-whisper": f"transcribe(), fp32, greedy, OMP_WAIT_POLICY {policy or 'unset'}",
+        "faster-whisper": "int8, beam 1",
+    }
+    rows: list[Row] = []
+    for peer, how in said.items():
+        heard = [each.plain[peer] for each in found]
+        seconds = statistics.median(each.seconds for each in heard)
+        spread = f"{min(each.seconds for each in heard):.2f} to {max(each.seconds for each in heard):.2f} s"
+        words = f"{sum(each.words for each in heard)} words in {len(heard)} chunks"
         rows.append(
-            (
-                f"plain openai-whisper, OMP_WAIT_POLICY {policy or 'unset'}",
-                f"{medians[-1]:.2f} s",
-                f"transcribe(), fp32, greedy, language given, samples in memory; {sum(found.words)} words",
-            )
+            (f"plain {peer}", f"{seconds:.2f} s", f"{how}, language given, samples in memory; {spread}; {words}")
         )
-    faster = plain.measure("faster-whisper", chunks[0], chunks[1:])
-    seconds = statistics.median(faster.seconds)
-    best = min(medians)
-    how = f"int8, beam 1, language given, samples in memory; {sum(faster.words)} words"
-    rows.append(("plain faster-whisper", f"{seconds:.2f} s ({best / seconds:.2f} times)", how))
-    return best, [*rows, _plain_streams("openai-whisper", best), _plain_streams("faster-whisper", seconds)]
-
-
-def _plain_streams(peer: str, seconds: float) -> Row:
-    held = int(streams.EVERY_S / seconds)
-    return (f"streams held, plain {peer}", str(held), f"computed: 30 s / {seconds:.2f} s, as if nothing else ran")
+        held = int(streams.EVERY_S / seconds)
+        computed = f"computed: 30 s / {seconds:.2f} s, as if nothing else ran"
+        rows.append((f"streams held, plain {peer}", str(held), computed))
+    return rows
 
 
 def limit_row(machine: limit.Limit, tokens: float) -> Row:
     return ("the machine's limit for such a chunk", f"{machine.chunk_s(tokens):.2f} s", machine.describe(tokens))
 
 
-def engine_rows(engine: str, found: list[Passage], plain_s: float, machine: limit.Limit) -> list[Row]:
+def engine_rows(engine: str, found: list[Passage], machine: limit.Limit) -> list[Row]:
     """Latency against plain, where the rest of the time goes, and how far the engine is from what could be."""
     total_s = statistics.median(each.total_s for each in found)
     engine_s = statistics.median(each.engine_s for each in found)
     tokens = statistics.median(each.tokens for each in found)
+
+    def times(peer: plain.Peer) -> float:
+        return statistics.median(each.plain[peer].seconds / each.total_s for each in found)
 
     def ms(name: str) -> str:
         return f"{statistics.median(getattr(each, name) for each in found) * 1000:.0f} ms"
@@ -124,9 +148,10 @@ def engine_rows(engine: str, found: list[Passage], plain_s: float, machine: limi
     return [
         (
             f"service with {engine}, upload to transcript",
-            f"{total_s:.2f} s ({plain_s / total_s:.2f} times)",
-            f"median of {len(found)} chunks, language detected; of that the engine {engine_s:.2f} s, "
-            f"{engine_s / machine.chunk_s(tokens):.1f} times the machine's limit; "
+            f"{total_s:.2f} s ({times('openai-whisper'):.2f} times)",
+            f"medians of {len(found)} chunks, each beside plain openai-whisper on the same; "
+            f"{times('faster-whisper'):.2f} times plain faster-whisper; language detected; "
+            f"of that the engine {engine_s:.2f} s, {engine_s / machine.chunk_s(tokens):.1f} times the machine's limit; "
             f"{sum(each.words for each in found)} words",
         ),
         (
@@ -167,15 +192,17 @@ def main() -> None:
     options = parser.parse_args()
     engines = options.engines.split(",")[-1:] if options.quick else options.engines.split(",")
     chunks = recordings.chunks(4 if options.quick else 6)
-    plain_s, rows = reference(chunks, quick=options.quick)
-    machine, seconds, tokens = limit.measured(), {}, []
-    for engine in engines:
-        found = passages(engine, chunks)
-        tokens += [each.tokens for each in found]
-        rows += engine_rows(engine, found, plain_s, machine)
-        seconds[engine] = statistics.median(each.total_s for each in found)
-        print(rows[-2], rows[-1], flush=True)
-    rows.append(limit_row(machine, statistics.median(tokens)))
+    policy = "PASSIVE" if options.quick else better_policy(chunks)
+    machine, found, rows = limit.measured(), {}, []
+    with rivals(chunks[0], policy) as beside:
+        for engine in engines:
+            found[engine] = passages(engine, chunks, beside)
+            rows += engine_rows(engine, found[engine], machine)
+            print(rows[-2], rows[-1], flush=True)
+    everything = [each for passed in found.values() for each in passed]
+    rows = [*plain_rows(everything, policy), *rows]
+    seconds = {engine: statistics.median(each.total_s for each in passed) for engine, passed in found.items()}
+    rows.append(limit_row(machine, statistics.median(each.tokens for each in everything)))
     fastest = min(seconds, key=seconds.__getitem__)
     # The rest of the service and the callers take a little of the same cores.
     estimate = int(0.95 * streams.EVERY_S / seconds[fastest])

@@ -1,8 +1,8 @@
 """The libraries as they come, each in a process of its own, with as many threads as the service gives its engine.
 
-    python -m benchmarks.plain PEER WARM.npy FILE.npy...     # one line of JSON: `Measured`
+    python -m benchmarks.plain PEER     # for each FILE.npy on a line of its input, a line of JSON: `Heard`
 
-Each file holds samples (16 kHz mono, float32), so that decoding a container is not paid for here.
+The first one warms up. Each file holds samples (16 kHz mono, float32): decoding a container is not paid for here.
 """
 
 import json
@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,31 +31,55 @@ BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """Seconds for each file after a warm-up, the words heard in each, and memory before and at the peak."""
+class Heard:
+    """What hearing one sound took: seconds, the words heard, and the process's memory before all and at the peak."""
 
-    seconds: list[float]
-    words: list[int]
+    seconds: float
+    words: int
     loaded_mb: float
     peak_mb: float
 
 
-def measure(peer: Peer, warm: Samples, sounds: list[Samples], **environment: str | None) -> Measured:
-    """Time a peer on these samples in a new process. `environment`: variables to set, or with None to unset."""
+#: Lets the peer hear samples.
+Hear = Callable[[Samples], Heard]
+
+
+@contextmanager
+def listening(peer: Peer, warm: Samples, **environment: str | None) -> Iterator[Hear]:
+    """A peer in a new process, warmed up, that hears one sound after the other, when it is asked to.
+
+    So it can take turns with what it is compared with, on a machine whose speed drifts. `environment`: variables to
+    set, or with None to unset.
+    """
     unset = {name for name, value in environment.items() if value is None}
     kept = {name: value for name, value in os.environ.items() if name not in unset}
-    with tempfile.TemporaryDirectory() as folder:
-        files = []
-        for number, samples in enumerate([warm, *sounds]):
-            files.append(str(Path(folder) / f"{number}.npy"))
-            np.save(files[-1], samples)
-        said = subprocess.run(
-            [sys.executable, "-m", "benchmarks.plain", peer, *files],
-            env={**kept, **{name: value for name, value in environment.items() if value is not None}},
-            stdout=subprocess.PIPE,
-            check=True,
-        ).stdout
-    return Measured(**json.loads(said.splitlines()[-1]))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.plain", peer],
+        env={**kept, **{name: value for name, value in environment.items() if value is not None}},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    commands, answers = process.stdin, process.stdout
+    with tempfile.TemporaryDirectory() as folder, process:
+        file = Path(folder) / "samples.npy"
+
+        def hear(samples: Samples) -> Heard:
+            np.save(file, samples)
+            commands.write(f"{file}\n")
+            commands.flush()
+            return Heard(**json.loads(answers.readline()))
+
+        hear(warm)
+        yield hear
+        commands.close()
+
+
+def measure(peer: Peer, warm: Samples, sounds: list[Samples], **environment: str | None) -> list[Heard]:
+    """Let a peer in a new process hear these sounds, one after the other."""
+    with listening(peer, warm, **environment) as hear:
+        return [hear(samples) for samples in sounds]
 
 
 def _load(peer: Peer) -> Callable[[Samples], str]:
@@ -89,19 +114,17 @@ def _load(peer: Peer) -> Callable[[Samples], str]:
 
 
 def main() -> None:
-    peer, warm, *files = sys.argv[1:]
-    hear = _load(peer)  # type: ignore[arg-type]
-    hear(np.load(warm))
-    loaded_mb = memory.resident_mb()
-    memory.reset_peak()
-    seconds, words = [], []
-    for file in files:
-        samples = np.load(file)
+    hear = _load(sys.argv[1])  # type: ignore[arg-type]
+    loaded_mb = None
+    for line in sys.stdin:
+        samples = np.load(line.strip())
         started = time.perf_counter()
-        text = hear(samples)
-        seconds.append(time.perf_counter() - started)
-        words.append(len(text.split()))
-    print(json.dumps(asdict(Measured(seconds, words, loaded_mb, memory.peak_mb()))))
+        words = len(hear(samples).split())
+        seconds = time.perf_counter() - started
+        if loaded_mb is None:  # the first sound warms up
+            loaded_mb = memory.resident_mb()
+            memory.reset_peak()
+        print(json.dumps(asdict(Heard(seconds, words, loaded_mb, memory.peak_mb()))), flush=True)
 
 
 if __name__ == "__main__":

@@ -99,12 +99,11 @@ def _heard(service: Stack, task_id: str, started: float) -> tuple[float, str]:
 def peer_row(peer: plain.Peer, minutes: int, sound: Samples, warm: Samples) -> Row:
     """A library alone, on samples in memory."""
     # How its threads wait made no difference to plain openai-whisper on a machine of its own (see `live`).
-    found = plain.measure(peer, warm, [sound], OMP_WAIT_POLICY="PASSIVE" if peer == "openai-whisper" else None)
-    [seconds], [words] = found.seconds, found.words
+    [found] = plain.measure(peer, warm, [sound], OMP_WAIT_POLICY="PASSIVE" if peer == "openai-whisper" else None)
     return (
         f"{minutes} min, plain {peer}",
-        f"{minutes * 60 / seconds:.1f} times real time ({seconds:.0f} s)",
-        f"greedy, samples in memory; {words} words; memory {found.loaded_mb:.0f} MB with the model, "
+        f"{minutes * 60 / found.seconds:.1f} times real time ({found.seconds:.0f} s)",
+        f"greedy, samples in memory; {found.words} words; memory {found.loaded_mb:.0f} MB with the model, "
         f"{found.peak_mb - found.loaded_mb:+.0f} MB at the peak",
     )
 
