@@ -101,11 +101,12 @@ def _transcribed(status: dict[str, object]) -> bool:
 
 def better_policy(chunks: list[Samples]) -> str | None:
     """How threads of plain openai-whisper should wait here, as it is faster."""
-    policies = (None, "PASSIVE")
-    found = {
-        policy: plain.measure("openai-whisper", chunks[0], chunks[1:], OMP_WAIT_POLICY=policy) for policy in policies
-    }
-    return min(policies, key=lambda policy: statistics.median(each.seconds for each in found[policy]))
+    with (
+        plain.listening("openai-whisper", chunks[0], OMP_WAIT_POLICY=None) as unset,
+        plain.listening("openai-whisper", chunks[0], OMP_WAIT_POLICY="PASSIVE") as passive,
+    ):
+        seconds = [(unset(samples).seconds, passive(samples).seconds) for samples in chunks[1:]]
+    return "PASSIVE" if statistics.median(one - two for one, two in seconds) > 0 else None
 
 
 def plain_rows(found: list[Passage], policy: str | None) -> list[Row]:

@@ -98,7 +98,7 @@ def _heard(service: Stack, task_id: str, started: float) -> tuple[float, str]:
 
 def peer_row(peer: plain.Peer, minutes: int, sound: Samples, warm: Samples) -> Row:
     """A library alone, on samples in memory."""
-    # How its threads wait made no difference to plain openai-whisper on a machine of its own (see `live`).
+    # How its threads wait made no difference to plain openai-whisper on a machine of its own.
     [found] = plain.measure(peer, warm, [sound], OMP_WAIT_POLICY="PASSIVE" if peer == "openai-whisper" else None)
     return (
         f"{minutes} min, plain {peer}",
