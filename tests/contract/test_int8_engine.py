@@ -17,9 +17,11 @@ from streametrics.audio.voice import SpeechWindow
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence
-from streametrics.transcribers import trial
+from streametrics.transcribers import processor, trial
 from streametrics.transcribers.int8 import windows
+from streametrics.transcribers.int8.encoder import Encoder
 from streametrics.transcribers.int8.linear import linear
+from streametrics.transcribers.int8.narrow import narrow
 from streametrics.transcribers.int8.rules import Rules
 from streametrics.transcribers.int8.sampling import Said
 from streametrics.transcribers.int8.vocabulary import LIKELY_WITHIN, Vocabulary
@@ -134,14 +136,52 @@ def test_no_words_score_depends_on_the_rows_beside_it() -> None:
     assert torch.allclose(together, alone, rtol=1e-5, atol=1e-5)
 
 
+def test_a_quiet_rows_product_is_as_exact_beside_a_loud_one_and_none_depends_on_its_neighbours() -> None:
+    # Given rows a thousand times as loud as others, one of nothing, and outputs of different sizes
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(96, 64, generator=generator) * torch.logspace(-2, 1, 96)[:, None]
+    rows = torch.randn(4, 64, generator=generator) * torch.tensor([[1.0], [1000.0], [0.001], [0.0]])
+    bias = torch.randn(96, generator=generator)
+    multiply = narrow(weight, bias)
+    if multiply is None:
+        pytest.skip("torch has no products of int8 on this processor")
+
+    made, exact = multiply(rows), torch.nn.functional.linear(rows, weight)
+
+    for row in range(3):
+        assert float((made[row] - bias - exact[row]).norm() / exact[row].norm()) < 0.02
+    assert torch.equal(made[3], bias)
+    assert torch.equal(made, torch.cat([multiply(row[None]) for row in rows]))
+
+
+@pytest.mark.parametrize("full_range", [True, False])
+def test_the_largest_weights_and_inputs_do_not_overflow(monkeypatch: pytest.MonkeyPatch, full_range: bool) -> None:
+    # Given products that are all as large as they can be, on a processor that adds them in 16 bits or one in 32
+    if full_range and not processor.adds_products_of_bytes_widely():
+        pytest.skip("this processor adds products of bytes in 16 bits")
+    monkeypatch.setattr(processor, "adds_products_of_bytes_widely", lambda: full_range)
+    multiply = narrow(torch.full((32, 512), 0.5), torch.zeros(32))
+    if multiply is None:
+        pytest.skip("torch has no products of int8 on this processor")
+
+    assert torch.allclose(multiply(torch.full((2, 512), 3.0)), torch.full((2, 32), 768.0), rtol=1e-3)
+
+
 @pytest.mark.weights
-def test_the_encoder_says_what_the_reference_says(engine: Int8Whisper, reference: whisper.Whisper) -> None:
+def test_the_encoder_says_what_the_reference_says(
+    monkeypatch: pytest.MonkeyPatch, engine: Int8Whisper, reference: whisper.Whisper
+) -> None:
     mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(sounds.speech(12)))[None]
+    # Given an encoder without narrow numbers too, as on processors or with a torch that multiply none
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    in_full = Encoder(reference.encoder, torch.float32)
 
     with torch.inference_mode():
-        ours, theirs = engine._encoder(mel).float(), reference.encoder(mel)
+        theirs, ours, fully = reference.encoder(mel), engine._encoder(mel).float(), in_full(mel)
 
-    assert float((ours - theirs).norm() / theirs.norm()) < 0.03
+    assert float((fully - theirs).norm() / theirs.norm()) < 1e-4
+    # Expect narrow numbers to change little: bfloat16 a thirtieth, int8 a twentieth
+    assert float((ours - theirs).norm() / theirs.norm()) < 0.05
 
 
 @pytest.mark.parametrize("seconds", [0.4, 3.1234, 12.0, 30.0])

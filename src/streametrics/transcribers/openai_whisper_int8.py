@@ -1,5 +1,5 @@
-"""openai-whisper's weights and rules on a CPU, several times as fast: bfloat16 encoder, float16 decoder, and a
-vocabulary that is searched in int8.
+"""openai-whisper's weights and rules on a CPU, several times as fast: bfloat16 or int8 encoder, float16 decoder, and
+a vocabulary that is searched in int8.
 
 Why it is fast, and what was tried, is in docs/decisions/0012.
 """
@@ -32,6 +32,7 @@ from streametrics.transcribers.int8 import windows as listening
 from streametrics.transcribers.int8.decoder import Decoder, are_equal
 from streametrics.transcribers.int8.encoder import Encoder
 from streametrics.transcribers.int8.linear import has_float16
+from streametrics.transcribers.int8.narrow import name_of
 from streametrics.transcribers.int8.rules import Rules
 from streametrics.transcribers.int8.sampling import Sampler
 from streametrics.transcribers.int8.windows import Window
@@ -174,6 +175,5 @@ def _translated(sentence: str) -> Iterator[None]:
 
 def _precision(encoder: torch.dtype) -> str:
     """For people to read: what encoder and decoder multiply here."""
-    heard = "bfloat16" if encoder is torch.bfloat16 else "float32"
     said = "float16" if has_float16() else "float32"
-    return f"{heard} encoder and {said} decoder on cpu"
+    return f"{name_of(encoder)} encoder and {said} decoder on cpu"

@@ -16,6 +16,11 @@ def multiplies_bfloat16() -> bool:
     return not flags().isdisjoint(("avx512_bf16", "amx_bf16"))
 
 
+def adds_products_of_bytes_widely() -> bool:
+    """Whether it has instructions that add products of bytes in 32 bits: in 16, those of full range overflow."""
+    return not flags().isdisjoint(("avx512_vnni", "avx_vnni", "amx_int8"))
+
+
 @cache
 def name() -> str:
     """As its maker calls it."""

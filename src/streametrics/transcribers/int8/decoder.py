@@ -12,6 +12,7 @@ from torch.nn import functional
 from whisper.model import ResidualAttentionBlock, TextDecoder
 
 from streametrics.transcribers.int8.linear import linear
+from streametrics.transcribers.int8.narrow import for_many_rows
 from streametrics.transcribers.int8.vocabulary import Vocabulary
 
 
@@ -64,9 +65,8 @@ class _Block:
             linear(cross.out.weight, cross.out.bias),
         )
         self.mlp_in, self.mlp_out = linear(mlp[0].weight, mlp[0].bias), linear(mlp[2].weight, mlp[2].bias)
-        self.key_value = (
-            torch.cat([cross.key.weight, cross.value.weight]).to(dtype),
-            torch.cat([nothing, cross.value.bias]).to(dtype),
+        self.key_value = for_many_rows(
+            torch.cat([cross.key.weight, cross.value.weight]), torch.cat([nothing, cross.value.bias]), dtype
         )
 
 
@@ -117,13 +117,13 @@ class Decoder:
     def _keys_and_values(
         self, block: _Block, features: Sequence[torch.Tensor], longest: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        weight, bias = block.key_value
         # Positions last: a query then reads the values along them, in about 70 % of the time. And two tensors: torch
         # copies halves of one for every product of several rows, as rows and heads are no common stride apart there.
-        shape = (len(features), block.heads, len(weight) // 2 // block.heads, longest)
-        keys, values = torch.zeros(shape, dtype=weight.dtype), torch.zeros(shape, dtype=weight.dtype)
+        state, dtype = features[0].shape[-1], features[0].dtype
+        shape = (len(features), block.heads, state // block.heads, longest)
+        keys, values = torch.zeros(shape, dtype=dtype), torch.zeros(shape, dtype=dtype)
         for row, each in enumerate(features):
-            made = functional.linear(each, weight, bias).t()
+            made = block.key_value(each).t()
             keys[row, ..., : len(each)], values[row, ..., : len(each)] = made.view(2, *shape[1:3], -1)
         return keys, values
 

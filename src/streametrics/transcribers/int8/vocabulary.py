@@ -19,9 +19,6 @@ logger = logging.getLogger(__name__)
 #: 0.8 below (docs/decisions/0012), so it is among them.
 LIKELY_WITHIN = 3.0
 
-#: Instruction sets that add products of eight bits into 32: without them the products of full range overflow.
-_WIDE_SUMS = ("avx512_vnni", "avx_vnni", "amx_int8")
-
 
 class Vocabulary:
     """Scores for rows of the decoder's output: `weight` is the token embedding, shape (tokens, state).
@@ -68,7 +65,7 @@ def _int8(weight: torch.Tensor) -> Linear | None:
         # torch announced that it will take quantised tensors out; every word then has its exact score, more slowly.
         logger.debug("torch has no int8 matrices here: %s", error)
         return None
-    multiply, narrow = torch.ops.quantized.linear_dynamic, processor.flags().isdisjoint(_WIDE_SUMS)
+    multiply, narrow = torch.ops.quantized.linear_dynamic, not processor.adds_products_of_bytes_widely()
     # torch takes one scale for all rows, from the least number to the greatest. So that a row's scores do not depend
     # on its neighbours, each is brought to one size, and a last one that holds both ends makes the scale a constant.
     ends = torch.zeros(1, weight.shape[1])
