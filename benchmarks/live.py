@@ -19,7 +19,7 @@ from pathlib import Path
 
 from whisper.tokenizer import get_tokenizer
 
-from benchmarks import limit, plain, recordings, report, streams, timed
+from benchmarks import limit, plain, plots, recordings, report, streams, timed
 from benchmarks.engines import ENGINES
 from streametrics.transcriber import Samples
 from tests.stack import Stack, stack, until
@@ -183,6 +183,15 @@ def stream_row(
     return (f"streams held, service with {engine}, {server}", figure, f"summaries included: {how}")
 
 
+def picture(name: str, seconds: dict[str, float], found: list[Passage]) -> None:
+    """Ours, upload included, beside the libraries, slowest first."""
+    peers: tuple[plain.Peer, ...] = ("openai-whisper", "faster-whisper")
+    ways = {f"{peer}, called plainly": statistics.median(each.plain[peer].seconds for each in found) for peer in peers}
+    ours = {f"service with {engine}": took for engine, took in seconds.items()}
+    slowest_first = dict(sorted((ways | ours).items(), key=lambda way: -way[1]))
+    plots.bars(name, "Seconds until 30 s of speech are text, upload included", "s", slowest_first, list(ours))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one engine, few chunks, one number of streams")
@@ -211,8 +220,10 @@ def main() -> None:
     for kind in kinds:
         if options.model_server in (kind, "both"):
             rows.append(stream_row(fastest, estimate, chunks, quick=options.quick, model_server=kind))
+    name = "live-quick" if options.quick else "live"
+    picture(name, seconds, everything)
     report.write(
-        "live-quick" if options.quick else "live",
+        name,
         "Live chunks of 30 s, base model",
         rows,
         ("openai-whisper", "faster-whisper", "ctranslate2", "torch"),

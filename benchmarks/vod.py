@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import memory, plain, recordings, report
+from benchmarks import memory, plain, plots, recordings, report
 from benchmarks.live import ENGINES
 from streametrics.live import Live
 from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
@@ -26,7 +26,10 @@ Row = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One recording's way: seconds from the upload's start, words heard, and the worker's memory."""
+    """One recording's way: seconds from the upload's start, words heard, and the worker's memory.
+
+    memory_mb: what was resident, once a second.
+    """
 
     minutes: int
     accepted_s: float
@@ -35,6 +38,7 @@ class Recording:
     words: int
     model_mb: float
     peak_mb: float
+    memory_mb: list[plots.Point]
 
     @property
     def speed(self) -> float:
@@ -66,10 +70,12 @@ def through_service(engine: str, minutes: int) -> Recording:
         started = time.monotonic()
         task_id = service.submit(audio)
         accepted_s = time.monotonic() - started
-        first_text_s, text = _heard(service, task_id, started)
+        memory_mb: list[plots.Point] = []
+        first_text_s, text = _heard(service, task_id, started, family, memory_mb)
         transcript_s = time.monotonic() - started
         peak_mb = sum(memory.peak_mb(pid) for pid in family)
-        return Recording(minutes, accepted_s, first_text_s, transcript_s, len(text.split()), model_mb, peak_mb)
+        words = len(text.split())
+        return Recording(minutes, accepted_s, first_text_s, transcript_s, words, model_mb, peak_mb, memory_mb)
 
 
 def _transcribing_process(service: Stack) -> int:
@@ -81,10 +87,13 @@ def _transcribing_process(service: Stack) -> int:
     return int(worker.name.rpartition(":")[2])
 
 
-def _heard(service: Stack, task_id: str, started: float) -> tuple[float, str]:
-    """Seconds until the first words are shown, and all words once they are there."""
+def _heard(
+    service: Stack, task_id: str, started: float, family: list[int], memory_mb: list[plots.Point]
+) -> tuple[float, str]:
+    """Seconds until the first words are shown, and all words once they are there; meanwhile, memory is read."""
     first_text_s = 0.0
     while True:
+        memory_mb.append((time.monotonic() - started, sum(memory.resident_mb(pid) for pid in family)))
         status = service.status(task_id)
         assert status["status"] != "error", status
         done = status["status"] == "done"
@@ -117,9 +126,11 @@ def main() -> None:
     options = parser.parse_args()
     lengths = (1, 2) if options.quick else (1, 10, 60, 180) if options.full else (1, 10, 60)
     beside = 1 if options.quick else 10
-    [warm], rows = recordings.chunks(1), []
+    [warm], rows, resident = recordings.chunks(1), [], {}
     for minutes in lengths:
-        rows.append(through_service(options.engine, minutes).row(options.engine))
+        found = through_service(options.engine, minutes)
+        resident[f"{minutes} min of sound"] = found.memory_mb
+        rows.append(found.row(options.engine))
         print(rows[-1], flush=True)
     peers: list[tuple[plain.Peer, int]] = [
         ("openai-whisper", beside),
@@ -131,8 +142,11 @@ def main() -> None:
     for peer, minutes in peers:
         rows.append(peer_row(peer, minutes, recordings.recording(minutes), warm))
         print(rows[-1], flush=True)
+    name = "vod-quick" if options.quick else "vod"
+    axes = "seconds since the upload", "MB resident, model included"
+    plots.lines(name, f"Memory of a worker with {options.engine} while it transcribes", axes, resident)
     report.write(
-        "vod-quick" if options.quick else "vod",
+        name,
         "Long recordings, base model",
         rows,
         ("openai-whisper", "faster-whisper", "ctranslate2", "torch"),
