@@ -1,6 +1,6 @@
 """Words heard wrongly, for each engine, beside the plain libraries on the same sounds, words invented, and filtered.
 
-    .venv/bin/python -m benchmarks.accuracy [--words N] [--chunk-s S] [--quick] [--no-times]
+    .venv/bin/python -m benchmarks.accuracy [--words N] [--chunk-s S] [--quick] [--engines A,B] [--no-times]
 
 Real voices in five languages, clean and mixed with noise, music and a crowd; the language is given to all. Then sounds
 in which nobody says a word. `--words`: half clean and half mixed, as many in each language; a larger set holds the
@@ -192,13 +192,14 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=5000, help="so many, clean and mixed together (default 5000)")
     parser.add_argument("--chunk-s", type=float, default=spoken.CHUNK_S, help="chunks' length (default %(default)s)")
     parser.add_argument("--quick", action="store_true", help="a few hundred words")
+    parser.add_argument("--engines", default=",".join(ENGINES), help="which of ours (default: %(default)s)")
     parser.add_argument("--no-times", action="store_true", help="leave out the seconds: other work runs beside")
     options = parser.parse_args()
     words = 300 if options.quick else options.words
     clean = spoken.chunks(words // (2 * len(spoken.PACKAGES)), most_s=options.chunk_s)
     chunks = [*clean, *spoken.noisy(clean)]
     silent = [each.samples for each in wordless.chunks(quick=options.quick)]
-    found = {name: listen(name, chunks, silent) for name in (PLAIN, PLAIN_FASTER, *ENGINES)}
+    found = {name: listen(name, chunks, silent) for name in (PLAIN, PLAIN_FASTER, *options.engines.split(","))}
     said = sum(found[PLAIN].said)
     is_short = options.chunk_s < spoken.CHUNK_S
     name = "accuracy-quick" if options.quick else "accuracy-short" if is_short else "accuracy"

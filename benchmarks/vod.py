@@ -122,7 +122,9 @@ def main() -> None:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="one and two minutes only")
     size.add_argument("--full", action="store_true", help="180 minutes too")
-    parser.add_argument("--engine", default=ENGINES[-1], choices=ENGINES, help="the service's (default: %(default)s)")
+    parser.add_argument(
+        "--engine", default="openai-whisper-int8", choices=ENGINES, help="the service's (default: %(default)s)"
+    )
     options = parser.parse_args()
     lengths = (1, 2) if options.quick else (1, 10, 60, 180) if options.full else (1, 10, 60)
     beside = 1 if options.quick else 10
