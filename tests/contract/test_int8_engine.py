@@ -21,7 +21,7 @@ from streametrics.transcribers import processor, trial
 from streametrics.transcribers.int8 import windows
 from streametrics.transcribers.int8.encoder import Encoder
 from streametrics.transcribers.int8.linear import linear
-from streametrics.transcribers.int8.narrow import narrow
+from streametrics.transcribers.int8.narrow import for_many_rows, narrow
 from streametrics.transcribers.int8.rules import Rules
 from streametrics.transcribers.int8.sampling import Said
 from streametrics.transcribers.int8.vocabulary import LIKELY_WITHIN, Vocabulary
@@ -165,6 +165,22 @@ def test_the_largest_weights_and_inputs_do_not_overflow(monkeypatch: pytest.Monk
         pytest.skip("torch has no products of int8 on this processor")
 
     assert torch.allclose(multiply(torch.full((2, 512), 3.0)), torch.full((2, 32), 768.0), rtol=1e-3)
+
+
+@pytest.mark.parametrize("gone", ["qlinear_prepack", "qlinear_pointwise"])
+def test_whatever_torch_has_taken_out_matrices_for_many_rows_stay_right(
+    monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    # Given a torch in which one of the operations is missing, or refuses to work on this processor
+    def refused(*_: object) -> None:
+        raise RuntimeError("not on this processor")
+
+    monkeypatch.setattr(torch.ops.onednn, gone, refused)
+    weight, rows, bias = torch.randn(96, 64), torch.randn(3, 64), torch.randn(96)
+
+    assert narrow(weight, bias) is None
+    exact = torch.nn.functional.linear(rows, weight, bias)
+    assert torch.equal(for_many_rows(weight, bias, torch.float32)(rows), exact)
 
 
 @pytest.mark.weights

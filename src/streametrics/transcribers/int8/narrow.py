@@ -48,14 +48,7 @@ def narrow(weight: torch.Tensor, bias: torch.Tensor) -> Linear | None:
     full = weight.float()
     scales = (full.abs().amax(dim=1) / steps).clamp_min(1e-12)
     rounded = (full / scales[:, None]).round().to(torch.int8)
-    zeros = torch.zeros(len(scales), dtype=torch.int32)
-    try:
-        packed = torch.ops.onednn.qlinear_prepack(rounded, None)
-        product = torch.ops.onednn.qlinear_pointwise
-    except (AttributeError, RuntimeError) as error:
-        logger.debug("torch has no products of int8 here: %s", error)
-        return None
-    shift = bias.float()
+    zeros, shift = torch.zeros(len(scales), dtype=torch.int32), bias.float()
 
     def apply(x: torch.Tensor) -> torch.Tensor:
         rows = x.reshape(-1, x.shape[-1])
@@ -69,4 +62,11 @@ def narrow(weight: torch.Tensor, bias: torch.Tensor) -> Linear | None:
         )
         return torch.addcmul(shift, made, size, out=made).view(*x.shape[:-1], -1)
 
+    try:
+        packed = torch.ops.onednn.qlinear_prepack(rounded, None)
+        product = torch.ops.onednn.qlinear_pointwise
+        apply(full[:1])
+    except (AttributeError, RuntimeError) as error:
+        logger.debug("torch has no products of int8 here: %s", error)
+        return None
     return apply
