@@ -196,8 +196,9 @@ def test_the_encoder_says_what_the_reference_says(
         theirs, ours, fully = reference.encoder(mel), engine._encoder(mel).float(), in_full(mel)
 
     assert float((fully - theirs).norm() / theirs.norm()) < 1e-4
-    # Expect narrow numbers to change little: bfloat16 a thirtieth, int8 a twentieth
-    assert float((ours - theirs).norm() / theirs.norm()) < 0.05
+    # Expect narrow numbers to change little: 0.015 was measured with bfloat16, 0.033 with int8
+    most = 0.03 if engine._encoder.dtype is torch.bfloat16 else 0.05
+    assert float((ours - theirs).norm() / theirs.norm()) < most
 
 
 @pytest.mark.parametrize("seconds", [0.4, 3.1234, 12.0, 30.0])
