@@ -46,10 +46,14 @@ class HearingWork:
         """Live chunks that are worth taking together."""
         return min(self._settings.live_batch_max, self._transcriber.sounds_at_once)
 
-    def hear(self, attempts: Sequence[Attempt]) -> None:
-        """Do what these attempts have claimed, first things first; each is ended as soon as its words are stored."""
+    def hear(self, attempts: Sequence[Attempt], join: Callable[[], Attempt | None]) -> None:
+        """Do what these attempts have claimed, first things first; each is ended as soon as its words are stored.
+
+        join: takes one more chunk that waits to these attempts; None where none does. It is asked while they are at
+        work, so that the engine never waits for the last of them.
+        """
         asked: list[tuple[Attempt, Keep]] = []
-        for number, outcome in self._transcriber.transcribe_together(self._sounds(attempts, asked)):
+        for number, outcome in self._transcriber.transcribe_together(self._sounds(attempts, join, asked)):
             attempt, keep = asked[number]
             with attempt.step():
                 if isinstance(outcome, Exception):
@@ -57,25 +61,35 @@ class HearingWork:
                 keep(outcome)
                 attempt.end()
 
-    def _sounds(self, attempts: Sequence[Attempt], asked: list[tuple[Attempt, Keep]]) -> Iterator[Sound]:
+    def _sounds(
+        self, attempts: Sequence[Attempt], join: Callable[[], Attempt | None], asked: list[tuple[Attempt, Keep]]
+    ) -> Iterator[Sound | None]:
         """What there is to hear, each decoded when its turn comes; notes in `asked` who asked for it."""
         turn_ends_at = self._clock() + TURN * self._settings.task_soft_time_limit_s
-        for attempt in attempts:
-            if not attempt.is_open:
-                continue
-            if attempt is not attempts[0] and self._clock() >= turn_ends_at:
+        for attempt in list(attempts):
+            if attempt.is_open and attempt is not attempts[0] and self._clock() >= turn_ends_at:
                 attempt.end(Interrupted())
-                continue
-            prepared: tuple[Sound, Keep] | None = None
+            yield from self._sound(attempt, asked)
+        while attempts and attempts[0].claim.may_have_company and self._clock() < turn_ends_at:
+            joined = join() if sum(each.is_open for each in attempts) < self.at_once else None
+            if joined is None:
+                yield None
+            else:
+                yield from self._sound(joined, asked)
+
+    def _sound(self, attempt: Attempt, asked: list[tuple[Attempt, Keep]]) -> Iterator[Sound]:
+        """Of one attempt; nothing where it has ended, or ends with this."""
+        prepared: tuple[Sound, Keep] | None = None
+        if attempt.is_open:
             with attempt.step():
                 attempt.reporter.check()
                 prepared = self._prepare(attempt)
                 if prepared is None:
                     attempt.end()
-            if prepared is not None:
-                sound, keep = prepared
-                asked.append((attempt, keep))
-                yield sound
+        if prepared is not None:
+            sound, keep = prepared
+            asked.append((attempt, keep))
+            yield sound
 
     def _prepare(self, attempt: Attempt) -> tuple[Sound, Keep] | None:
         """The sound of a claim and what stores its words; None where it was not for this worker to hear."""

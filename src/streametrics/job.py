@@ -247,6 +247,11 @@ class Claim:
     #: Whether an earlier attempt at this stage ended in nothing.
     tried: bool = False
 
+    @property
+    def may_have_company(self) -> bool:
+        """A chunk that was tried goes alone: if it has killed its process, it takes no neighbours with it again."""
+        return self.kind is JobKind.LIVE and not self.tried
+
 
 @dataclass(frozen=True, slots=True)
 class WakeUp:

@@ -190,6 +190,10 @@ class Jobs:
         """The same, and with a live chunk others that wait, `most` in all; empty when there is nothing to do."""
         return self.claims.claim_together(task_id, stage, worker, most=most, model_server_missing=model_server_missing)
 
+    def claim_chunks(self, stage: Stage, worker: str, *, most: int, model_server_missing: bool = False) -> list[Claim]:
+        """Live chunks that wait and were never tried."""
+        return self.claims.claim_chunks(stage, worker, most=most, model_server_missing=model_server_missing)
+
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
         """Say where the job stands; may be lost."""
         self.live.publish(claim.task_id, claim.job_attempt, snapshot)

@@ -113,19 +113,22 @@ class Transcriber(Protocol):
         """
         ...
 
-    def transcribe_together(self, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
         """Several sounds of any length, each with the words that it has when it is heard alone.
 
-        A sound is asked for when there is room for it. Each one's number, in that order, and what became of it are
-        told as soon as they are known. What a sound's own listener raises, and TranscriptionFailed, are its outcome;
-        what `sounds` raises passes through.
+        A sound is asked for when there is room for it. None says that none waits now: while others are at work it is
+        asked for again, and where there are none it is the end. Each one's number, in that order, and what became of
+        it are told as soon as they are known. What a sound's own listener raises, and TranscriptionFailed, are its
+        outcome; what `sounds` raises passes through.
         """
         ...
 
 
-def one_by_one(transcriber: Transcriber, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+def one_by_one(transcriber: Transcriber, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
     """`transcribe_together` for an engine that hears one sound at a time."""
     for number, sound in enumerate(sounds):
+        if sound is None:
+            return
         yield number, _hear(transcriber, sound)
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from streametrics.attempt import Attempt, begun
 from streametrics.audio.decoder import Decoder
 from streametrics.chat_model import ModelHealth
-from streametrics.errors import UnsafeSettings
+from streametrics.errors import DatabaseUnavailable, UnsafeSettings
 from streametrics.hearing_work import HearingWork
-from streametrics.job import Stage
+from streametrics.job import Claim, Stage
 from streametrics.jobs import Jobs
 from streametrics.logs import about_job
 from streametrics.presence import INTERVAL_S as PRESENCE_INTERVAL_S
@@ -58,7 +58,7 @@ class Worker:
         with about_job(task_id):
             attempts = self._claim(task_id, Stage.TRANSCRIBE, worker, most=self._hearing.at_once)
         with begun(attempts):
-            self._hearing.hear(attempts)
+            self._hearing.hear(attempts, lambda: self._join(attempts, worker))
 
     def summarise(self, task_id: str, worker: str) -> None:
         """Write this job's summary."""
@@ -84,20 +84,34 @@ class Worker:
         claims = self._jobs.claim_together(task_id, stage, worker, most=most, model_server_missing=missing)
         if not claims:
             logger.info("event=nothing_to_do stage=%s", stage)
-        for claim in claims:
-            part = "" if claim.part_index is None else f" part={claim.part_index}"
-            with about_job(claim.task_id):
-                logger.info("event=claimed stage=%s attempt=%d%s together=%d", stage, claim.attempt, part, len(claims))
-        return [
-            Attempt(
-                self._jobs,
-                claim,
-                stopping=self.stopping,
-                exit_when_overdue=self._hearing is not None,
-                time_limit_error=self._time_limit_error,
-            )
-            for claim in claims
-        ]
+        return [self._attempt(claim, together=len(claims)) for claim in claims]
+
+    def _join(self, attempts: list[Attempt], worker: str) -> Attempt | None:
+        """A chunk that waits, taken to those in work; None where there is none, or this process is about to stop."""
+        if self.stopping.is_set():
+            return None
+        missing = not self._summaries.look_before_a_job().reachable
+        try:
+            claims = self._jobs.claim_chunks(Stage.TRANSCRIBE, worker, most=1, model_server_missing=missing)
+        except DatabaseUnavailable:
+            return None  # what is in work need not end for it
+        if not claims:
+            return None
+        attempts.append(self._attempt(claims[0], together=1 + sum(each.is_open for each in attempts)))
+        attempts[-1].begin()
+        return attempts[-1]
+
+    def _attempt(self, claim: Claim, *, together: int) -> Attempt:
+        part = "" if claim.part_index is None else f" part={claim.part_index}"
+        with about_job(claim.task_id):
+            logger.info("event=claimed stage=%s attempt=%d%s together=%d", claim.stage, claim.attempt, part, together)
+        return Attempt(
+            self._jobs,
+            claim,
+            stopping=self.stopping,
+            exit_when_overdue=self._hearing is not None,
+            time_limit_error=self._time_limit_error,
+        )
 
 
 def refuse_other_database(jobs: Jobs) -> None:

@@ -19,11 +19,13 @@ from streametrics.settings import Settings
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence
 from streametrics.transcribers import processor, trial
 from streametrics.transcribers.int8 import windows
+from streametrics.transcribers.int8.decoder import Decoder, Heard
 from streametrics.transcribers.int8.encoder import Encoder
+from streametrics.transcribers.int8.lane import Lane
 from streametrics.transcribers.int8.linear import linear
 from streametrics.transcribers.int8.narrow import for_many_rows, narrow
 from streametrics.transcribers.int8.rules import Rules
-from streametrics.transcribers.int8.sampling import Said
+from streametrics.transcribers.int8.sampling import Said, Sampler
 from streametrics.transcribers.int8.vocabulary import LIKELY_WITHIN, Vocabulary
 from streametrics.transcribers.int8.windows import Window
 from streametrics.transcribers.openai_whisper_int8 import Int8Whisper
@@ -52,6 +54,11 @@ def engine() -> Int8Whisper:
     made = transcribers.create(Settings(_env_file=None, whisper_engine="openai-whisper-int8", whisper_model="base"))
     assert isinstance(made, Int8Whisper)
     return made
+
+
+@pytest.fixture
+def lane(engine: Int8Whisper) -> Lane:
+    return engine.lanes[0]
 
 
 @settings(max_examples=60, deadline=None)
@@ -193,11 +200,11 @@ def test_the_encoder_says_what_the_reference_says(
     in_full = Encoder(reference.encoder, torch.float32)
 
     with torch.inference_mode():
-        theirs, ours, fully = reference.encoder(mel), engine._encoder(mel).float(), in_full(mel)
+        theirs, ours, fully = reference.encoder(mel), engine.lanes[0]._encoder(mel).float(), in_full(mel)
 
     assert float((fully - theirs).norm() / theirs.norm()) < 1e-4
     # Expect narrow numbers to change little: 0.015 was measured with bfloat16, 0.033 with int8
-    most = 0.03 if engine._encoder.dtype is torch.bfloat16 else 0.05
+    most = 0.03 if engine.lanes[0]._encoder.dtype is torch.bfloat16 else 0.05
     assert float((ours - theirs).norm() / theirs.norm()) < most
 
 
@@ -212,35 +219,35 @@ def test_the_spectrogram_is_the_references_with_30_s_of_silence_behind_it(second
 
 
 @pytest.mark.weights
-def test_windows_together_say_what_each_says_alone(engine: Int8Whisper) -> None:
+def test_windows_together_say_what_each_says_alone(lane: Lane) -> None:
     # Given windows of different lengths and languages
     clips = [sounds.clip(name) for name in ("en/quick_brown_fox", "fr/pangrama", "en/counting")]
     heard = [windows_of(clip) for clip in clips]
     languages = [clip.language for clip in clips]
 
-    together = list(engine.decode(heard, languages))
+    together = list(lane.decode(heard, languages))
 
     # Expect each window's words, in order, and then its end
     for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
-        alone = [segment and segment.text for _, segment in engine.decode([window], [language])]
+        alone = [segment and segment.text for _, segment in lane.decode([window], [language])]
         assert [segment and segment.text for found, segment in together if found == number] == alone
         assert len(alone) > 1 and alone[-1] is None
 
 
 @pytest.mark.weights
-def test_a_loud_neighbour_changes_no_token_of_a_row(engine: Int8Whisper) -> None:
+def test_a_loud_neighbour_changes_no_token_of_a_row(lane: Lane) -> None:
     # Given doubtful sounds, which little would change: quiet speech in noise, and a crowd
     fox = sounds.clip("en/quick_brown_fox").samples() * np.float32(0.01)
     numbers = sounds.clip("it/conteggio").samples() * np.float32(0.01)
     quiet = [fox + sounds.noise(len(fox) / SAMPLE_RATE_HZ, 2e-4), numbers + np.roll(numbers, 5000)]
     neighbours = [sounds.noise(30, 0.3), sounds.tone(30, amplitude=0.9)]
     rows = [SpeechWindow(each, len(each) / SAMPLE_RATE_HZ) for each in [*quiet, *neighbours]]
-    prompts = [list(window.tokenizer.sot_sequence) for window in engine._windows(rows, ["en", "it", "en", "fr"])]
+    prompts = [list(window.tokenizer.sot_sequence) for window in lane._windows(rows, ["en", "it", "en", "fr"])]
 
     with torch.inference_mode():
-        features = engine._encode([window.piece() for window in engine._windows(rows, ["en", "it", "en", "fr"])])
-        together = engine._sampler.say(features, prompts, 0.0)
-        alone = [engine._sampler.say(features[row : row + 1], [prompts[row]], 0.0)[0] for row in range(2)]
+        features = lane._encode([window.piece() for window in lane._windows(rows, ["en", "it", "en", "fr"])])
+        together = lane._sampler.say(features, prompts, 0.0)
+        alone = [lane._sampler.say(features[row : row + 1], [prompts[row]], 0.0)[0] for row in range(2)]
 
     # Expect the same tokens, and the same doubt
     for row in range(2):
@@ -249,10 +256,10 @@ def test_a_loud_neighbour_changes_no_token_of_a_row(engine: Int8Whisper) -> None
         assert together[row].no_speech == pytest.approx(alone[row].no_speech, abs=0.001)
 
 
-def doubted(engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch, rungs: int) -> list[tuple[int, float]]:
+def doubted(lane: Lane, monkeypatch: pytest.MonkeyPatch, rungs: int) -> list[tuple[int, float]]:
     """Makes the checks fail for French until a window was tried so often; notes rows and temperature of each try."""
     tries: list[tuple[int, float]] = []
-    say = engine._sampler.say
+    say = lane._sampler.say
 
     def noted(features: torch.Tensor, prompts: Sequence[Sequence[int]], temperature: float) -> list[Said]:
         tries.append((len(features), temperature))
@@ -261,18 +268,18 @@ def doubted(engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch, rungs: int) ->
     def fails(said: Said, tokenizer: Tokenizer) -> bool:
         return tokenizer.language == "fr" and tries[-1][1] < windows.TEMPERATURES[rungs]
 
-    monkeypatch.setattr(engine._sampler, "say", noted)
+    monkeypatch.setattr(lane._sampler, "say", noted)
     monkeypatch.setattr(windows, "_fails", fails)
     return tries
 
 
 @pytest.mark.weights
-def test_nobody_waits_for_a_neighbours_doubts(engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_a_neighbours_doubts(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a doubtful window, and two that are not
-    tries = doubted(engine, monkeypatch, rungs=2)
+    tries = doubted(lane, monkeypatch, rungs=2)
     clips = [windows_of(sounds.clip(name)) for name in ("fr/comptage", "en/quick_brown_fox", "en/hello_world")]
 
-    ends = [number for number, part in engine.decode(clips, ["fr", "en", "en"]) if part is None]
+    ends = [number for number, part in lane.decode(clips, ["fr", "en", "en"]) if part is None]
 
     # Expect the others to be told while it is tried again, by itself
     assert ends[-1] == 0
@@ -283,14 +290,14 @@ def test_nobody_waits_for_a_neighbours_doubts(engine: Int8Whisper, monkeypatch: 
 
 @pytest.mark.weights
 def test_what_is_drawn_at_a_temperature_does_not_depend_on_neighbours(
-    engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doubted(engine, monkeypatch, rungs=5)
+    doubted(lane, monkeypatch, rungs=5)
     clips = [windows_of(sounds.clip(name)) for name in ("fr/comptage", "fr/bonjour_monde", "fr/pangrama")]
 
-    together = [segment for number, segment in engine.decode(clips, ["fr"] * 3) if number == 1]
+    together = [segment for number, segment in lane.decode(clips, ["fr"] * 3) if number == 1]
 
-    assert together == [segment for _, segment in engine.decode(clips[1:2], ["fr"])]
+    assert together == [segment for _, segment in lane.decode(clips[1:2], ["fr"])]
 
 
 def windows_of(clip: sounds.Clip) -> SpeechWindow:
@@ -398,13 +405,15 @@ def test_a_rest_without_a_voice_is_not_worth_a_pass(tokenizer: Tokenizer) -> Non
 def test_the_trials_clip_is_heard_in_one_go(engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given the clip by which engines are compared; when its answer is drawn
     temperatures: list[float] = []
-    say = engine._sampler.say
+    say = Sampler.say
 
-    def noted(features: torch.Tensor, prompts: Sequence[Sequence[int]], temperature: float) -> list[Said]:
+    def noted(
+        sampler: Sampler, features: torch.Tensor, prompts: Sequence[Sequence[int]], temperature: float
+    ) -> list[Said]:
         temperatures.append(temperature)
-        return say(features, prompts, temperature)
+        return say(sampler, features, prompts, temperature)
 
-    monkeypatch.setattr(engine._sampler, "say", noted)
+    monkeypatch.setattr(Sampler, "say", noted)
     transcript = engine.transcribe(trial.clip(), speech_language="en")
 
     # Expect no second try, which would be measured as the engine's slowness
@@ -413,40 +422,38 @@ def test_the_trials_clip_is_heard_in_one_go(engine: Int8Whisper, monkeypatch: py
 
 
 @pytest.mark.weights
-def test_what_torch_refuses_is_an_error_of_ours(engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_torch_refuses_is_an_error_of_ours(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a machine that has no memory left for the encoder
     def refuse(mel: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("not enough memory")
 
-    monkeypatch.setattr(engine, "_encoder", refuse)
+    monkeypatch.setattr(lane, "_encoder", refuse)
     heard = [windows_of(sounds.clip("it/conteggio"))]
     # Expect both that ask it to say so, with the cause, and threads to be as before
     with pytest.raises(TranscriptionFailed, match="not enough memory"):
-        engine.detect_languages(heard)
+        lane.detect_languages(heard)
     with pytest.raises(TranscriptionFailed, match="not enough memory"):
-        list(engine.decode(heard, ["it"]))
+        list(lane.decode(heard, ["it"]))
     assert torch.get_num_threads() == transcribers.available_cores()
 
 
 @pytest.mark.weights
-def test_what_detecting_the_language_heard_is_not_heard_again(
-    engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_detecting_the_language_heard_is_not_heard_again(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a sound whose language is asked for first
     passes: list[int] = []
-    hear = engine._decoder._hear
+    hear = Decoder.hear
 
-    def noted(features: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def noted(decoder: Decoder, features: Sequence[torch.Tensor]) -> Heard:
         passes.append(len(features))
-        return hear(features)
+        return hear(decoder, features)
 
-    monkeypatch.setattr(engine._decoder, "_hear", noted)
+    monkeypatch.setattr(Decoder, "hear", noted)
     fox = windows_of(sounds.clip("en/quick_brown_fox"))
 
-    ((language, _),) = engine.detect_languages([fox])
-    once = [segment and segment.text for _, segment in engine.decode([fox], [language])]
+    ((language, _),) = lane.detect_languages([fox])
+    once = [segment and segment.text for _, segment in lane.decode([fox], [language])]
 
     # Expect one pass over the features for both, and none kept for a later sound
     assert passes == [1]
-    assert once == [segment and segment.text for _, segment in engine.decode([fox], [language])]
+    assert once == [segment and segment.text for _, segment in lane.decode([fox], [language])]
     assert passes == [1, 1]

@@ -291,6 +291,19 @@ def test_a_sound_is_asked_for_when_its_turn_comes(transcriber: Transcriber) -> N
 
 
 @every_engine
+def test_where_no_other_sound_waits_those_at_work_are_heard_to_their_end(transcriber: Transcriber) -> None:
+    def coming() -> Iterator[Sound | None]:
+        yield Sound(sounds.clip("en/hello_world").samples(), "en")
+        while True:
+            yield None
+
+    ((number, outcome),) = transcriber.transcribe_together(coming())
+
+    assert number == 0
+    assert outcome == transcriber.transcribe(sounds.clip("en/hello_world").samples(), speech_language="en")
+
+
+@every_engine
 def test_nobody_to_hear_is_no_trouble(transcriber: Transcriber) -> None:
     assert list(transcriber.transcribe_together([])) == []
 

@@ -242,6 +242,17 @@ def test_a_live_chunk_brings_those_along_that_have_waited_longest(opened: Databa
     assert taken(store.claim_together("e", Stage.TRANSCRIBE, "two", most=3)) == ["e", "d"]
 
 
+def test_chunks_that_wait_can_be_taken_to_those_in_work(opened: Database) -> None:
+    store = accepted(opened, "a", "b", "c")
+    accepted(opened, "long", kind=JobKind.LONG)
+    store.claim("a", Stage.TRANSCRIBE, "one")
+
+    # Expect the oldest that nobody has, as often as it is asked for
+    assert taken(store.claim_chunks(Stage.TRANSCRIBE, "one", most=1)) == ["b"]
+    assert taken(store.claim_chunks(Stage.TRANSCRIBE, "two", most=8)) == ["c"]
+    assert store.claim_chunks(Stage.TRANSCRIBE, "two", most=8) == []
+
+
 def test_who_takes_one_at_a_time_gets_one(opened: Database) -> None:
     store = accepted(opened, "a", "b")
 
@@ -261,6 +272,16 @@ def test_a_chunk_that_was_tried_before_goes_alone(opened: Database) -> None:
     again = store.claim_together("a", Stage.TRANSCRIBE, "one", most=8)
     assert taken(again) == ["a"]
     assert again[0].tried
+
+
+def test_a_chunk_that_was_tried_before_is_not_taken_to_those_in_work(opened: Database) -> None:
+    accepted(opened, "a")
+    store = Claims(opened, lease_s=0.0, deadline_s=600.0)
+    store.claim("a", Stage.TRANSCRIBE, "dead")
+    for expired in store.expired_leases():
+        assert store.free(expired)
+
+    assert store.claim_chunks(Stage.TRANSCRIBE, "one", most=8) == []
 
 
 def test_a_chunk_that_was_given_back_counts_as_untried(opened: Database) -> None:

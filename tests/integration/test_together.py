@@ -55,6 +55,22 @@ def test_chunks_that_wait_are_taken_by_one_claim_and_their_own_messages_do_nothi
     until(lambda: fresh.audio_files == [], within_s=10, what="their audio is deleted")
 
 
+def test_a_chunk_that_comes_later_is_taken_to_those_in_work(fresh: Stack) -> None:
+    fresh.start_api()
+    first = fresh.submit(CHUNK)
+    start_worker(fresh)
+    wait_at_gate(fresh)
+    # Given a chunk that comes while another is in work
+    second = fresh.submit(CHUNK)
+
+    (fresh.gate / "open").touch()
+
+    assert [fresh.finished(task_id)["status"] for task_id in (first, second)] == ["done", "done"]
+    # Expect its own message to find nothing to do
+    until(lambda: "event=nothing_to_do stage=transcribe" in fresh.log(), within_s=30, what="its message")
+    assert [task_id for task_id, _ in claimed(fresh)] == [first, second]
+
+
 def test_a_chunk_that_is_cancelled_leaves_the_others_alone(fresh: Stack) -> None:
     fresh.start_api()
     waiting = [fresh.submit(CHUNK) for _ in range(3)]

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -79,10 +79,12 @@ def hear(
     *keys: str,
     before_segment: Callable[[int], None] | None = None,
     clock: Callable[[], float] = lambda: 0.0,
+    kind: JobKind = JobKind.LONG,
+    later: Sequence[str] = (),
 ) -> list[Attempt]:
-    """Hear a sound for each key of the audio store; job N has the N-th of them."""
+    """Hear a sound for each key of the audio store, and then those that come later; job N has the N-th of them all."""
     jobs = cast(Jobs, ledger)
-    attempts = [
+    every = [
         Attempt(
             jobs,
             Claim(
@@ -92,7 +94,7 @@ def hear(
                 1,
                 "w",
                 REQUEST,
-                JobKind.LONG,
+                kind,
                 time_left_s=60,
                 audio_key=key,
                 audio_s=2.0,
@@ -102,8 +104,17 @@ def hear(
             stopping=threading.Event(),
             time_limit_error=TimeIsUp,
         )
-        for number, key in enumerate(keys)
+        for number, key in enumerate([*keys, *later])
     ]
+    attempts, coming = every[: len(keys)], every[len(keys) :]
+
+    def join() -> Attempt | None:
+        if not coming:
+            return None
+        attempts.append(coming.pop(0))
+        attempts[-1].begin()
+        return attempts[-1]
+
     work = HearingWork(
         Settings(_env_file=None),
         jobs,
@@ -112,7 +123,7 @@ def hear(
         clock=clock,
     )
     with begun(attempts):
-        work.hear(attempts)
+        work.hear(attempts, join)
     assert not any(attempt.is_open for attempt in attempts)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("lease-")]
     return attempts
@@ -152,6 +163,33 @@ def test_what_is_not_begun_in_half_of_the_tasks_time_goes_back(ledger: Ledger) -
 
     # Expect the first to be heard however long it takes
     assert ledger.ends == {"job 0": "word0 word1", "job 1": "given back", "job 2": "given back"}
+
+
+def test_chunks_that_come_later_are_heard_until_the_tasks_turn_is_over(ledger: Ledger) -> None:
+    now_s = [0.0]
+
+    def before_segment(number: int) -> None:
+        now_s[0] += TURN * Settings(_env_file=None).task_soft_time_limit_s / 5
+
+    later = ["gone", "good", "good", "good"]
+    attempts = hear(
+        ledger, "good", kind=JobKind.LIVE, later=later, before_segment=before_segment, clock=lambda: now_s[0]
+    )
+
+    # Expect each to end by itself, and the last not to be taken: two words take two fifths of the turn
+    assert len(attempts) == 4
+    assert ledger.ends == {
+        "job 0": "word0 word1",
+        "job 1": "audio_unreadable",
+        "job 2": "word0 word1",
+        "job 3": "word0 word1",
+    }
+
+
+def test_nothing_is_taken_to_a_part_of_a_recording(ledger: Ledger) -> None:
+    hear(ledger, "good", kind=JobKind.LONG, later=["good"])
+
+    assert ledger.ends == {"job 0": "word0 word1"}
 
 
 def test_what_a_step_raises_after_the_end_changes_nothing(ledger: Ledger) -> None:

@@ -23,6 +23,7 @@ class Scripted:
         self.windows_at_once = windows_at_once
         self.heard: list[str] = []
         self.batches: list[int] = []
+        self.lanes: list[voice.Lane] = [self]
 
     def detect_languages(self, heard: Sequence[voice.SpeechWindow]) -> list[tuple[str, float]]:
         return [self.languages.pop(0) for _ in heard]

@@ -40,16 +40,8 @@ class SpeechWindow:
     voiced_until_s: float
 
 
-class Engine(Protocol):
-    """What an engine has to be able to do with windows of speech. It is given `windows_at_once` at most."""
-
-    #: As it was asked for, for people to read.
-    model: str
-    #: Whisper's codes of what it understands.
-    known_languages: Sequence[str]
-    windows_at_once: int
-    #: Two halves of a window together take it less time than the whole: a pass says half as many tokens then.
-    gains_by_halves: bool
+class Lane(Protocol):
+    """Hears one pass of windows at a time; another lane may hear another pass meanwhile, in a thread of its own."""
 
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         """A Whisper language code and its probability, for each window."""
@@ -61,6 +53,24 @@ class Engine(Protocol):
         Times are in seconds from the beginning of the segment's window. None says that a window is heard to its end;
         without it, each is when the pass is over.
         """
+        ...
+
+
+class Engine(Protocol):
+    """What hears windows of speech."""
+
+    #: As it was asked for, for people to read.
+    model: str
+    #: Whisper's codes of what it understands.
+    known_languages: Sequence[str]
+    #: What a pass is given at most.
+    windows_at_once: int
+    #: Two halves of a window together take it less time than the whole: a pass says half as many tokens then.
+    gains_by_halves: bool
+
+    @property
+    def lanes(self) -> "Sequence[Lane]":
+        """At least one; how many passes it gains by hearing at the same time."""
         ...
 
 

@@ -68,23 +68,32 @@ class Claims:
             first = self._claim(connection, task_id, stage, worker, model_server_missing=model_server_missing)
             if first is None:
                 return []
-            if first.kind is not JobKind.LIVE or first.tried or most <= 1:
+            if not first.may_have_company or most <= 1:
                 return [first]
-            # Rows that another worker is just taking are passed over, so that two of them never wait for each other.
-            waiting = connection.execute(
-                self._waiting()
-                .where(
-                    jobs.c.state.in_(_CLAIMABLE[stage]),
-                    jobs.c.kind == JobKind.LIVE,
-                    jobs.c.lease_until.is_(None),
-                    jobs.c.tries == 0,
-                )
-                .order_by(jobs.c.received_at, jobs.c.task_id)
-                .limit(most - 1)
-                .with_for_update(skip_locked=True)
-            ).all()
-            joined = [self._take_job(connection, job, stage, worker, model_server_missing) for job in waiting]
-            return [first, *joined]
+            return [first, *self._take_chunks(connection, stage, worker, most - 1, model_server_missing)]
+
+    def claim_chunks(self, stage: Stage, worker: str, *, most: int, model_server_missing: bool = False) -> list[Claim]:
+        """Live chunks that wait and that nobody has tried yet, oldest first."""
+        with self._database.write() as connection:
+            return self._take_chunks(connection, stage, worker, most, model_server_missing)
+
+    def _take_chunks(
+        self, connection: Connection, stage: Stage, worker: str, most: int, model_server_missing: bool
+    ) -> list[Claim]:
+        # Rows that another worker is just taking are passed over, so that two of them never wait for each other.
+        waiting = connection.execute(
+            self._waiting()
+            .where(
+                jobs.c.state.in_(_CLAIMABLE[stage]),
+                jobs.c.kind == JobKind.LIVE,
+                jobs.c.lease_until.is_(None),
+                jobs.c.tries == 0,
+            )
+            .order_by(jobs.c.received_at, jobs.c.task_id)
+            .limit(most)
+            .with_for_update(skip_locked=True)
+        ).all()
+        return [self._take_job(connection, job, stage, worker, model_server_missing) for job in waiting]
 
     def _claim(
         self, connection: Connection, task_id: str, stage: Stage, worker: str, *, model_server_missing: bool

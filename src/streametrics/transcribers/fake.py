@@ -53,7 +53,7 @@ class FakeTranscriber:
                 on_segment(segments[-1])
         return Transcript(tuple(segments), (speech_language or "en") if segments else None)
 
-    def transcribe_together(self, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
         return one_by_one(self, sounds)
 
 

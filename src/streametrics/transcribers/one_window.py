@@ -4,12 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 
 from streametrics.audio.hearing import transcribe_speech, transcribe_together
-from streametrics.audio.voice import SpeechWindow
+from streametrics.audio.voice import Lane, SpeechWindow
 from streametrics.transcriber import OnSegment, Outcome, Samples, Segment, Sound, Transcript
 
 
 class OneWindowAtATime(ABC):
-    """A `voice.Engine` and a `Transcriber` over two methods for one window."""
+    """A `Transcriber`, a `voice.Engine` and its only lane, over two methods for one window."""
 
     windows_at_once = 1
     gains_by_halves = False
@@ -25,15 +25,20 @@ class OneWindowAtATime(ABC):
     ) -> Transcript:
         return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
 
-    def transcribe_together(self, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
         return transcribe_together(self, sounds)
 
-    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
+    @property
+    def lanes(self) -> Sequence[Lane]:
         """See `voice.Engine`."""
+        return [self]
+
+    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
+        """See `voice.Lane`."""
         return [self._detect_language(window.samples) for window in heard]
 
     def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
-        """See `voice.Engine`."""
+        """See `voice.Lane`."""
         for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
             for segment in self._decode(window.samples, language):
                 yield number, segment

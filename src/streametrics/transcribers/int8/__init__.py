@@ -6,5 +6,7 @@ vocabulary scores of all tokens: int8 finds the likely words, which are scored e
 decoder    one token more for each row: cached keys and values, float16 matrices
 rules      which tokens Whisper's grammar of timestamps allows next
 sampling   rows of features become rows of tokens, greedily or at a temperature
+cores      shared out among passes that compute at the same time
+lane       passes over windows, one at a time; lanes share the weights
 windows    the seek loop: windows of speech become segments, several windows at once
 """

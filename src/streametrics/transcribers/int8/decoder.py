@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 from whisper.model import ResidualAttentionBlock, TextDecoder
 
+from streametrics.transcribers.int8.cores import Cores
 from streametrics.transcribers.int8.linear import linear
 from streametrics.transcribers.int8.narrow import for_many_rows
 from streametrics.transcribers.int8.vocabulary import Vocabulary
@@ -71,48 +72,40 @@ class _Block:
 
 
 class Decoder:
-    """Not thread-safe. `dtype`: of the features' keys and values, bfloat16 or float32.
+    """Several threads may use it. `dtype`: of the features' keys and values, bfloat16 or float32.
 
-    words: how many of the tokens are text; the others follow them. cpu_threads: cores to listen with; tokens are
-    said on as many as torch is set to.
+    words: how many of the tokens are text; the others follow them. cores: to hear with; tokens are said on as many
+    threads as torch is set to.
     """
 
-    def __init__(self, reference: TextDecoder, dtype: torch.dtype, *, words: int, cpu_threads: int) -> None:
-        self._threads = cpu_threads
-        self._heard_before: tuple[Sequence[torch.Tensor], Heard] | None = None
+    def __init__(self, reference: TextDecoder, dtype: torch.dtype, *, words: int, cores: Cores) -> None:
+        self._cores = cores
         self._embedding = reference.token_embedding.weight.float()
         self._positions = reference.positional_embedding.float()
         self._norm = (reference.ln.weight, reference.ln.bias)
         self._blocks = [_Block(block, dtype) for block in reference.blocks]
         self._vocabulary = Vocabulary(self._embedding, words=words)
 
-    def listen(self, features: Sequence[torch.Tensor], positions: int, *, again: bool = False) -> Memory:
-        """Memory for rows of features, each of shape (positions, state), and at most so many tokens in each.
+    def hear(self, features: Sequence[torch.Tensor]) -> Heard:
+        """Keys and values of rows of features, each of shape (positions, state).
 
-        again: the next call will be about the same features, so what is heard in them is kept for it.
+        On all of a pass's cores: these matrices are as large as the encoder's.
         """
-        before, self._heard_before = self._heard_before, None
-        heard = before[1] if before is not None and are_equal(before[0], features) else self._hear(features)
-        if again:
-            self._heard_before = (features, heard)
-        state = features[0].shape[-1]
-        shapes = [(len(features), block.heads, positions, state // block.heads) for block in self._blocks]
-        return Memory(heard, [(torch.empty(shape), torch.empty(shape)) for shape in shapes])
-
-    def _hear(self, features: Sequence[torch.Tensor]) -> Heard:
-        """Keys and values of the features, on all cores: these matrices are as large as the encoder's."""
-        threads, lengths = torch.get_num_threads(), [len(row) for row in features]
-        torch.set_num_threads(self._threads)
-        try:
+        lengths = [len(row) for row in features]
+        with self._cores.taken():
             blocks = [self._keys_and_values(block, features, max(lengths)) for block in self._blocks]
-        finally:
-            torch.set_num_threads(threads)
         if min(lengths) == max(lengths):
             return Heard(blocks, None)
         filled = torch.zeros(len(lengths), 1, 1, max(lengths))
         for row, length in enumerate(lengths):
             filled[row, ..., length:] = -torch.inf
         return Heard(blocks, filled)
+
+    def remember(self, heard: Heard, positions: int) -> Memory:
+        """Memory for what was heard, and for at most so many tokens in each row."""
+        rows, heads, head, _ = heard.blocks[0][0].shape
+        shape = rows, heads, positions, head
+        return Memory(heard, [(torch.empty(shape), torch.empty(shape)) for _ in self._blocks])
 
     def _keys_and_values(
         self, block: _Block, features: Sequence[torch.Tensor], longest: int

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from streametrics.transcribers.int8.decoder import Decoder, Memory
+from streametrics.transcribers.int8.decoder import Decoder, Heard, Memory, are_equal
 from streametrics.transcribers.int8.rules import Rules
 
 #: Tokens said of one window at most, as openai-whisper has it: half of the decoder's context.
@@ -35,11 +35,21 @@ class Sampler:
 
     def __init__(self, decoder: Decoder, rules: Rules, *, no_speech_token: int) -> None:
         self._decoder, self._rules, self._no_speech = decoder, rules, no_speech_token
+        self._heard_before: tuple[Sequence[torch.Tensor], Heard] | None = None
+
+    def after_first(self, features: Sequence[torch.Tensor], token: int) -> torch.Tensor:
+        """Scores of what follows one token, shape (rows, vocabulary).
+
+        What is heard for it is kept for the next call, in case that is about the same features.
+        """
+        heard = self._hear(features)
+        self._heard_before = features, heard
+        return self._decoder.step(torch.full((len(features), 1), token), self._decoder.remember(heard, 1))[:, -1]
 
     def say(self, features: Sequence[torch.Tensor], prompts: Sequence[Sequence[int]], temperature: float) -> list[Said]:
         """Tokens for each row of features, shape (positions, state). The same input always gives the same."""
         asked = torch.tensor(prompts)
-        memory = self._decoder.listen(features, asked.shape[1] + LONGEST)
+        memory = self._decoder.remember(self._hear(features), asked.shape[1] + LONGEST)
         scores = self._decoder.step(asked, memory, also_first=True)
         no_speech = torch.softmax(scores[:, 0], dim=-1)[:, self._no_speech].tolist()
         tokens, sums = self._continue(scores[:, -1], memory, temperature)
@@ -47,6 +57,10 @@ class Sampler:
             Said(row, total / (len(row) + 1), float(silent), temperature, ended=len(row) < LONGEST)
             for row, total, silent in zip(tokens, sums, no_speech, strict=True)
         ]
+
+    def _hear(self, features: Sequence[torch.Tensor]) -> Heard:
+        before, self._heard_before = self._heard_before, None
+        return before[1] if before is not None and are_equal(before[0], features) else self._decoder.hear(features)
 
     def _continue(
         self, scores: torch.Tensor, memory: Memory, temperature: float
