@@ -100,8 +100,11 @@ class Transcriber(Protocol):
     model: str
     #: How it computes, such as `int8 on cpu`.
     precision: str
-    #: How many sounds are worth hearing together; 1 for an engine that gains nothing by it.
-    sounds_at_once: int
+
+    @property
+    def sounds_at_once(self) -> int:
+        """How many sounds are worth hearing together; 1 for an engine that gains nothing by it."""
+        ...
 
     def transcribe(
         self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None

@@ -65,8 +65,11 @@ class Engine(Protocol):
     known_languages: Sequence[str]
     #: What a pass is given at most.
     windows_at_once: int
-    #: Two halves of a window together take it less time than the whole: a pass says half as many tokens then.
-    gains_by_halves: bool
+
+    @property
+    def gains_by_halves(self) -> bool:
+        """Whether two halves of a window together take it less time than the whole, with half as many tokens each."""
+        ...
 
     @property
     def lanes(self) -> "Sequence[Lane]":

@@ -13,7 +13,7 @@ _FILE = "fastest-engine.json"
 #: Instruction sets that decide which engine wins; a machine that moves to another processor is measured again.
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile")
 #: Raised when an engine of ours has become faster or slower, so that every machine measures once more.
-_REVISION = 4
+_REVISION = 5
 _PACKAGES = ("ctranslate2", "faster-whisper", "openai-whisper", "torch")
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from streametrics.audio.doubt import is_worth_another_try
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
 from streametrics.transcribers.context import frames_to_encode, needs_all_silence
-from streametrics.transcribers.one_window import OneWindowAtATime
+from streametrics.transcribers.one_window import OneWindowEngine, OneWindowLane
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +27,33 @@ log = logging.getLogger(__name__)
 SILENCE_FRAMES = 500
 
 
-class FasterWhisper(OneWindowAtATime):
+#: Passes at the same time on a CPU. A token's products are hardly faster on two threads, so the second core hears
+#: something else meanwhile.
+MOST_LANES = 4
+
+
+class FasterWhisper(OneWindowEngine):
     """A model that was loaded from a CTranslate2 folder. `cpu_threads`: cores to compute with."""
 
     engine = "faster-whisper"
 
     def __init__(self, folder: Path, *, model: str, cpu_threads: int) -> None:
         self.model = model
-        self._whisper, self.precision = _load(folder, cpu_threads)
-        self.known_languages = tuple(self._whisper.supported_languages)
-        # The first pass prepares kernels and memory; `transcriber.warm` does not get here, as a tone is no voice.
+        loaded, lanes, self.precision = _load(folder, cpu_threads)
+        self.known_languages = tuple(loaded.supported_languages)
+        # Each lane keeps what it has encoded; the model itself is the same, and of as many workers as lanes.
+        made = [_Lane(copy(loaded)) for _ in range(lanes)]
+        for lane in made:
+            lane.prepare()
+        self.lanes = made
+
+
+class _Lane(OneWindowLane):
+    def __init__(self, whisper: "_Model") -> None:
+        self._whisper = whisper
+
+    def prepare(self) -> None:
+        """Hear nothing for a second: the first pass makes kernels and memory."""
         list(self._decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
 
     def _detect_language(self, samples: Samples) -> tuple[str, float]:
@@ -126,18 +144,22 @@ def _frames_of_sound(features: NDArray[np.float32]) -> int:
     return int(np.flatnonzero(features.any(axis=0)).max(initial=-1)) + 1
 
 
-def _load(folder: Path, cpu_threads: int) -> tuple[WhisperModel, str]:
+def _load(folder: Path, cpu_threads: int) -> tuple[_Model, int, str]:
+    """The model, how many lanes it has, and its precision."""
     if _gpu_present():
         try:
-            return _Model(str(folder), device="cuda", compute_type="float16"), "float16 on gpu"
+            return _Model(str(folder), device="cuda", compute_type="float16"), 1, "float16 on gpu"
         except (RuntimeError, ValueError) as error:
             # Seen where CUDA's libraries are missing or the card knows no float16.
             log.warning("the GPU cannot be used, so the CPU is: %s", error)
+    lanes = min(cpu_threads, MOST_LANES)
+    # Twice as many threads as cores where all lanes are at work; a lane that is alone has half of the cores at least.
+    threads = min(cpu_threads, 2 * cpu_threads // lanes)
     try:
-        loaded = _Model(str(folder), device="cpu", compute_type="int8", cpu_threads=cpu_threads)
+        loaded = _Model(str(folder), device="cpu", compute_type="int8", cpu_threads=threads, num_workers=lanes)
     except (RuntimeError, ValueError) as error:
         raise TranscriptionFailed(f"The Whisper model in {folder} cannot be loaded: {error}") from error
-    return loaded, "int8 on cpu"
+    return loaded, lanes, "int8 on cpu"
 
 
 def _gpu_present() -> bool:

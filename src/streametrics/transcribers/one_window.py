@@ -1,4 +1,4 @@
-"""What the libraries' own engines share: they hear one window at a time."""
+"""What the libraries' own engines share: a lane of theirs hears one window at a time."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,30 +8,8 @@ from streametrics.audio.voice import Lane, SpeechWindow
 from streametrics.transcriber import OnSegment, Outcome, Samples, Segment, Sound, Transcript
 
 
-class OneWindowAtATime(ABC):
-    """A `Transcriber`, a `voice.Engine` and its only lane, over two methods for one window."""
-
-    windows_at_once = 1
-    gains_by_halves = False
-    #: Several taken at once would wait for each other here, while another worker might hear them.
-    sounds_at_once = 1
-    engine: str
-    model: str
-    precision: str
-    known_languages: Sequence[str]
-
-    def transcribe(
-        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
-    ) -> Transcript:
-        return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
-
-    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
-        return transcribe_together(self, sounds)
-
-    @property
-    def lanes(self) -> Sequence[Lane]:
-        """See `voice.Engine`."""
-        return [self]
+class OneWindowLane(ABC):
+    """A `voice.Lane` over two methods for one window."""
 
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         """See `voice.Lane`."""
@@ -50,3 +28,32 @@ class OneWindowAtATime(ABC):
     @abstractmethod
     def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:
         """Segments in order, as soon as each is known, times in seconds from the beginning of the samples."""
+
+
+class OneWindowEngine(ABC):
+    """A `Transcriber` and a `voice.Engine` over such lanes."""
+
+    engine: str
+    model: str
+    precision: str
+    known_languages: Sequence[str]
+    windows_at_once = 1
+    lanes: Sequence[Lane]
+
+    @property
+    def gains_by_halves(self) -> bool:
+        """See `voice.Engine`: two lanes hear the halves at the same time. One would pay twice for silence."""
+        return len(self.lanes) > 1
+
+    @property
+    def sounds_at_once(self) -> int:
+        """One for each lane and one for each to go on with; a lane alone leaves the rest to other workers."""
+        return 2 * len(self.lanes) if len(self.lanes) > 1 else 1
+
+    def transcribe(
+        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+    ) -> Transcript:
+        return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
+
+    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
+        return transcribe_together(self, sounds)

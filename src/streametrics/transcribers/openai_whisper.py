@@ -17,16 +17,16 @@ from whisper.tokenizer import get_tokenizer
 from streametrics.audio.doubt import MOST_COMPRESSED, is_worth_another_try
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
-from streametrics.transcribers.one_window import OneWindowAtATime
+from streametrics.transcribers.one_window import OneWindowEngine, OneWindowLane
 
 
-class OpenAIWhisper(OneWindowAtATime):
-    """A model that was loaded from a `.pt` file. `cpu_threads`: cores to compute with."""
+class OpenAIWhisper(OneWindowEngine, OneWindowLane):
+    """A model that was loaded from a `.pt` file, and its only lane. `cpu_threads`: cores to compute with."""
 
     engine = "openai-whisper"
 
     def __init__(self, file: Path, *, model: str, cpu_threads: int) -> None:
-        self.model = model
+        self.model, self.lanes = model, [self]
         self._on_gpu = torch.cuda.is_available()
         self.precision = "float16 on gpu" if self._on_gpu else "float32 on cpu"
         torch.set_num_threads(cpu_threads)

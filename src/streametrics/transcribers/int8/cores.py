@@ -28,7 +28,7 @@ class Cores:
     def taken(self, most: int | None = None) -> Iterator[None]:
         """Compute in this block on this pass's share, or on fewer: torch keeps a number of threads for each thread.
 
-        No number depends on it. What is computed on several threads is cut between rows or outputs, never within a sum.
+        On AVX2 the numbers are the same bits on one thread and on two (docs/decisions/0026).
         """
         before, share = torch.get_num_threads(), max(1, self._count // max(1, self._passes))
         _set(share if most is None else min(most, share))
