@@ -90,7 +90,7 @@ class Worker:
         """A chunk that waits, taken to those in work; None where there is none, or this process is about to stop."""
         if self.stopping.is_set():
             return None
-        missing = not self._summaries.look_before_a_job().reachable
+        missing = not self._summaries.model_server().reachable
         try:
             claims = self._jobs.claim_chunks(Stage.TRANSCRIBE, worker, most=1, model_server_missing=missing)
         except DatabaseUnavailable:
