@@ -172,7 +172,7 @@ def stream_row(
     if quick:
         first, probes, for_s = max(1, first * 2 // 3), 1, 31.0
     else:
-        probes, for_s = 5, 121.0
+        probes, for_s = 5 if model_server == "stub" else 3, 121.0
     rounds = streams.most(engine, first, chunks, probes=probes, for_s=for_s, model_server=model_server)
     best = max((each.streams for each in rounds if each.held), default=None)
     figure = f"fewer than {min(each.streams for each in rounds)}" if best is None else str(best)
