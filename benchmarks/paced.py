@@ -60,7 +60,7 @@ class PacedTranscriber:
                 on_segment(segments[-1])
         return Transcript(tuple(segments), "en")
 
-    def transcribe_together(self, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
         return one_by_one(self, sounds)
 
 

@@ -57,7 +57,7 @@ class TimedTranscriber:
             opened.write(json.dumps(asdict(Call(began, time.time(), telling_s))) + "\n")
         return found
 
-    def transcribe_together(self, sounds: Iterable[Sound]) -> Iterator[tuple[int, Outcome]]:
+    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
         return one_by_one(self, sounds)
 
 

@@ -19,17 +19,13 @@ from streametrics.audio.doubt import is_worth_another_try
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, Samples, Segment
 from streametrics.transcribers.context import frames_to_encode, needs_all_silence
+from streametrics.transcribers.led import MOST_LANES
 from streametrics.transcribers.one_window import OneWindowEngine, OneWindowLane
 
 log = logging.getLogger(__name__)
 
 #: Silence that is encoded behind the sound, in frames: with 3 s, one chunk was walked through twice.
 SILENCE_FRAMES = 500
-
-
-#: Passes at the same time on a CPU. A token's products are hardly faster on two threads, so the second core hears
-#: something else meanwhile.
-MOST_LANES = 4
 
 
 class FasterWhisper(OneWindowEngine):

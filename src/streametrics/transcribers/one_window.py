@@ -1,11 +1,11 @@
 """What the libraries' own engines share: a lane of theirs hears one window at a time."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from streametrics.audio.hearing import transcribe_speech, transcribe_together
 from streametrics.audio.voice import Lane, SpeechWindow
-from streametrics.transcriber import OnSegment, Outcome, Samples, Segment, Sound, Transcript
+from streametrics.transcriber import Samples, Segment
+from streametrics.transcribers.led import Led
 
 
 class OneWindowLane(ABC):
@@ -30,7 +30,7 @@ class OneWindowLane(ABC):
         """Segments in order, as soon as each is known, times in seconds from the beginning of the samples."""
 
 
-class OneWindowEngine(ABC):
+class OneWindowEngine(Led):
     """A `Transcriber` and a `voice.Engine` over such lanes."""
 
     engine: str
@@ -49,11 +49,3 @@ class OneWindowEngine(ABC):
     def sounds_at_once(self) -> int:
         """One for each lane and one for each to go on with; a lane alone leaves the rest to other workers."""
         return 2 * len(self.lanes) if len(self.lanes) > 1 else 1
-
-    def transcribe(
-        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
-    ) -> Transcript:
-        return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
-
-    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
-        return transcribe_together(self, sounds)

@@ -6,16 +6,15 @@ Why it is fast, and what was tried, is in docs/decisions/0012.
 
 import pickle
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 import whisper
 
-from streametrics.audio.hearing import transcribe_speech, transcribe_together
 from streametrics.audio.voice import SpeechWindow
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcriber import SAMPLE_RATE_HZ, OnSegment, Outcome, Samples, Sound, Transcript
+from streametrics.transcriber import SAMPLE_RATE_HZ
 from streametrics.transcribers import processor
 from streametrics.transcribers.int8.cores import Cores
 from streametrics.transcribers.int8.decoder import Decoder
@@ -25,13 +24,10 @@ from streametrics.transcribers.int8.linear import has_float16
 from streametrics.transcribers.int8.narrow import name_of
 from streametrics.transcribers.int8.rules import Rules
 from streametrics.transcribers.int8.sampling import Sampler
-
-#: Passes at the same time, each on cores of its own: nobody waits for another core's share of a product, and the
-#: decoder's matrices are one thread's work anyway. Each takes memory for what it hears.
-MOST_LANES = 4
+from streametrics.transcribers.led import MOST_LANES, Led
 
 
-class Int8Whisper:
+class Int8Whisper(Led):
     """A model that was loaded from a `.pt` file. `cpu_threads`: cores to compute with."""
 
     engine = "openai-whisper-int8"
@@ -73,14 +69,6 @@ class Int8Whisper:
         ]
         # The first pass prepares memory; `transcriber.warm` does not get here, as a tone is no voice.
         list(self.lanes[0].decode([SpeechWindow(torch.zeros(SAMPLE_RATE_HZ).numpy(), 1.0)], ["en"]))
-
-    def transcribe(
-        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
-    ) -> Transcript:
-        return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
-
-    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
-        return transcribe_together(self, sounds)
 
 
 def _precision(encoder: torch.dtype) -> str:
