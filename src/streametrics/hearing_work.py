@@ -46,10 +46,15 @@ class HearingWork:
         """Live chunks that are worth taking together."""
         return min(self._settings.live_batch_max, self._transcriber.sounds_at_once)
 
+    @property
+    def parts_at_once(self) -> int:
+        """The same of parts of a recording, each of which is as long as two chunks."""
+        return max(1, self.at_once // 2)
+
     def hear(self, attempts: Sequence[Attempt], join: Callable[[], Attempt | None]) -> None:
         """Do what these attempts have claimed, first things first; each is ended as soon as its words are stored.
 
-        join: takes one more chunk that waits to these attempts; None where none does. It is asked while they are at
+        join: takes one more sound that waits to these attempts; None where none does. It is asked while they are at
         work, so that the engine never waits for the last of them.
         """
         asked: list[tuple[Attempt, Keep]] = []

@@ -249,8 +249,11 @@ class Claim:
 
     @property
     def may_have_company(self) -> bool:
-        """A chunk that was tried goes alone: if it has killed its process, it takes no neighbours with it again."""
-        return self.kind is JobKind.LIVE and not self.tried
+        """A chunk, or a part of a recording, that nobody has tried yet.
+
+        One that was tried goes alone: if it has killed its process, it takes no neighbours with it again.
+        """
+        return not self.tried and (self.kind is JobKind.LIVE or self.part_index is not None)
 
 
 @dataclass(frozen=True, slots=True)

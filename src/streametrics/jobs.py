@@ -194,6 +194,10 @@ class Jobs:
         """Live chunks that wait and were never tried."""
         return self.claims.claim_chunks(stage, worker, most=most, model_server_missing=model_server_missing)
 
+    def claim_next_part(self, task_id: str, worker: str) -> Claim | None:
+        """A part of this recording that waits and was never tried; None while a live chunk waits."""
+        return self.claims.claim_next_part(task_id, worker)
+
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
         """Say where the job stands; may be lost."""
         self.live.publish(claim.task_id, claim.job_attempt, snapshot)
@@ -202,9 +206,9 @@ class Jobs:
         """Whether nobody wants this job any more; cheap, and may say no where it is yes."""
         return self.live.is_cancelled(task_id)
 
-    def finished_parts(self, task_id: str) -> list[tuple[float, float, dict[str, Any]]]:
-        """Start, end and transcript of each part that is done."""
-        return self.records.finished_parts(task_id)
+    def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[tuple[float, float, dict[str, Any]]]:
+        """Start, end and transcript of each part that is done and does not begin before `from_s`."""
+        return self.records.finished_parts(task_id, from_s=from_s)
 
     def reroute(self, claim: Claim, kind: JobKind) -> None:
         """The sound turned out to belong into the other queue."""

@@ -18,6 +18,7 @@ from streametrics.job import (
     Stage,
 )
 from streametrics.jobs import Jobs
+from streametrics.other_parts import OtherParts
 from streametrics.pulse import GRACE_S, pulse
 
 #: Between two progress writes of one job, in seconds.
@@ -64,7 +65,9 @@ class Lease:
         self._lost = threading.Event()
         self._pulse = pulse.watched(claim.time_left_s + GRACE_S)
         self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.task_id}", daemon=True)
-        self._base_s, self._base_text, self._contiguous = self._earlier_parts()
+        self._others = OtherParts(jobs, claim)
+        self._others.look()
+        self._done_before_s = self._others.done_s
 
     def __enter__(self) -> Self:
         self._pulse.__enter__()
@@ -94,17 +97,20 @@ class Lease:
         if self._claim.stage is Stage.SUMMARIZE:
             self._publish(Snapshot(JobState.SUMMARIZING, progress=SUMMARIZING_FROM))
         else:
-            share = self._base_s / self._claim.audio_s if self._claim.audio_s else 0.0
+            share = self._others.done_s / self._claim.audio_s if self._claim.audio_s else 0.0
             progress = int(TRANSCRIBING_END * share)
-            self._publish(Snapshot(JobState.TRANSCRIBING, progress=progress, transcription=self._base_text or None))
+            self._publish(Snapshot(JobState.TRANSCRIBING, progress=progress, transcription=self._others.text or None))
 
     def heard(self, position_s: float, length_s: float, text: str) -> None:
         """The sound of this claim is transcribed up to `position_s` of its `length_s`."""
         self.sound_s = length_s
+        if self._is_due():
+            self._others.look()
         whole_s = self._claim.audio_s or length_s
-        done_s = min(self._base_s + position_s, whole_s)
-        shown = " ".join(filter(None, (self._base_text, text))) if self._contiguous else self._base_text
-        speed = position_s / max(time.monotonic() - self._started, 1e-3)
+        done_s = min(self._others.done_s + position_s, whole_s)
+        shown = " ".join(filter(None, (self._others.text, text if self._others.fills_the_gap else "")))
+        # Of all who hear this recording: other parts are heard at the same time.
+        speed = (done_s - self._done_before_s) / max(time.monotonic() - self._started, 1e-3)
         self._tell(
             Snapshot(
                 JobState.TRANSCRIBING,
@@ -152,19 +158,6 @@ class Lease:
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._jobs.publish(self._claim, snapshot)
-
-    def _earlier_parts(self) -> tuple[float, str, bool]:
-        """Of a recording: seconds done in other parts, the text up to the first gap, whether we fill the gap."""
-        if self._claim.part_index is None:
-            return 0.0, "", True
-        done_s, reached_s = 0.0, 0.0
-        texts: list[str] = []
-        for start_s, end_s, transcript in self._jobs.finished_parts(self._claim.task_id):
-            done_s += end_s - start_s
-            if start_s == reached_s:
-                reached_s = end_s
-                texts.extend(segment["text"] for segment in transcript["segments"])
-        return done_s, " ".join(texts), self._claim.start_s == reached_s
 
     # The lease's part
 

@@ -32,21 +32,23 @@ EVERY_JOB_STAMP = "streametrics:jobs:stamp"
 #: Order of the states within one job; a snapshot never goes back.
 _RANK = {state: rank for rank, state in enumerate(JobState)}
 
-#: Writes event, snapshot and stamp together, and only if they are news: an older attempt is refused, and per cent
-#: never falls, whichever of a recording's workers reports last. Of a cancelled job nothing is kept, for its worker
-#: may still be talking. Event ids are `<attempt>-<sequence>`.
+#: Writes event, snapshot and stamp together, and only if they are news: an older attempt is refused, and within a state
+#: neither per cent nor the transcript ever shrinks, whichever of a recording's parts reports last. Of a cancelled job
+#: nothing is kept, for its worker may still be talking. Event ids are `<attempt>-<sequence>`.
 _PUBLISH = """
 if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
-local old = redis.call('HMGET', KEYS[2], 'attempt', 'rank', 'progress', 'seq')
-local attempt, rank, progress = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local old = redis.call('HMGET', KEYS[2], 'attempt', 'rank', 'progress', 'seq', 'transcription')
+local attempt, rank, progress, transcription = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[9]
 local seq = 1
 if old[1] then
   local old_attempt, old_rank = tonumber(old[1]), tonumber(old[2])
   if attempt < old_attempt or rank < old_rank then return 0 end
   if attempt == old_attempt then seq = tonumber(old[4]) + 1 end
   if tonumber(old[3]) > progress then progress = tonumber(old[3]) end
+  if attempt == old_attempt and rank == old_rank and #(old[5] or '') > #transcription then transcription = old[5] end
 end
-redis.call('HSET', KEYS[2], 'attempt', attempt, 'rank', rank, 'progress', progress, 'seq', seq, 'body', ARGV[4])
+redis.call('HSET', KEYS[2], 'attempt', attempt, 'rank', rank, 'progress', progress, 'seq', seq, 'body', ARGV[4],
+           'transcription', transcription)
 redis.call('EXPIRE', KEYS[2], ARGV[5])
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[6], attempt .. '-' .. seq,
            'state', ARGV[7], 'progress', progress)
@@ -82,7 +84,6 @@ class Live:
         body = json.dumps(
             {
                 "state": snapshot.state,
-                "transcription": snapshot.transcription,
                 "partial_summary": snapshot.partial_summary,
                 "eta_s": snapshot.eta_s,
             }
@@ -99,6 +100,7 @@ class Live:
                     MAX_EVENTS,
                     snapshot.state,
                     new_stamp(),
+                    snapshot.transcription or "",
                 ],
             )
         except redis.RedisError as error:
@@ -107,7 +109,9 @@ class Live:
     def snapshot(self, task_id: str) -> Snapshot | None:
         """The last word of a job in work; None where there is none, or Redis does not answer."""
         try:
-            progress, body = self._redis.hmget(_snapshot_key(task_id), "progress", "body")
+            progress, body, transcription = self._redis.hmget(
+                _snapshot_key(task_id), "progress", "body", "transcription"
+            )
         except redis.RedisError as error:
             logger.warning("no snapshot: %s", error)
             return None
@@ -117,7 +121,7 @@ class Live:
         return Snapshot(
             state=JobState(fields["state"]),
             progress=int(progress),
-            transcription=fields["transcription"],
+            transcription=str(transcription) if transcription else None,
             partial_summary=fields["partial_summary"],
             eta_s=fields["eta_s"],
         )

@@ -140,11 +140,11 @@ def _store_and_cut(
 
 
 def part(path: Path, start_s: float, end_s: float, request: JobRequest, *, reporter: JobReporter) -> Sound:
-    """One part of the stored samples; its times count from the part's start."""
-    return sound(read_pcm(path, start_s, end_s), request, reporter=reporter)
+    """One part of the stored samples; its times count from the part's start. Chunks have their turn before it."""
+    return sound(read_pcm(path, start_s, end_s), request, reporter=reporter, background=True)
 
 
-def sound(samples: Samples, request: JobRequest, *, reporter: JobReporter) -> Sound:
+def sound(samples: Samples, request: JobRequest, *, reporter: JobReporter, background: bool = False) -> Sound:
     """Samples whose words the reporter is told of. Where it raises, the transcriber drops this sound."""
     length_s = len(samples) / SAMPLE_RATE_HZ
     texts: list[str] = []
@@ -154,7 +154,7 @@ def sound(samples: Samples, request: JobRequest, *, reporter: JobReporter) -> So
         texts.append(segment.text)
         reporter.heard(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
 
-    return Sound(samples, request.speech_language, on_segment, check=reporter.check)
+    return Sound(samples, request.speech_language, on_segment, check=reporter.check, background=background)
 
 
 def write(

@@ -78,13 +78,15 @@ class Sound:
     """One of several sounds that are heard together.
 
     speech_language, on_segment: as `Transcriber.transcribe` takes them. check: called before each pass of the model
-    in which the sound takes part; it may raise to take the sound out of it.
+    in which the sound takes part; it may raise to take the sound out of it. background: nobody waits for it, so other
+    sounds have their turn first.
     """
 
     samples: Samples
     speech_language: str | None = None
     on_segment: OnSegment | None = None
     check: Callable[[], None] | None = None
+    background: bool = False
 
 
 #: What became of one sound among several: an error is its own and ends no other.

@@ -53,7 +53,7 @@ class Worker:
             self._hearing = HearingWork(settings, jobs, transcriber=transcriber, decoder=decoder, clock=clock)
 
     def transcribe(self, task_id: str, worker: str) -> None:
-        """Do what waits of this job's sound: all of it, its cutting, or one part. A live chunk brings others along."""
+        """Do what waits of this job's sound: all of it, its cutting, or a part. Chunks and further parts join it."""
         assert self._hearing is not None
         with about_job(task_id):
             attempts = self._claim(task_id, Stage.TRANSCRIBE, worker, most=self._hearing.at_once)
@@ -87,19 +87,29 @@ class Worker:
         return [self._attempt(claim, together=len(claims)) for claim in claims]
 
     def _join(self, attempts: list[Attempt], worker: str) -> Attempt | None:
-        """A chunk that waits, taken to those in work; None where there is none, or this process is about to stop."""
+        """A sound that waits, taken to those in work; None where there is none, or this process is about to stop."""
         if self.stopping.is_set():
             return None
-        missing = not self._summaries.model_server().reachable
         try:
-            claims = self._jobs.claim_chunks(Stage.TRANSCRIBE, worker, most=1, model_server_missing=missing)
+            claim = self._claim_one_more(attempts, worker)
         except DatabaseUnavailable:
             return None  # what is in work need not end for it
-        if not claims:
+        if claim is None:
             return None
-        attempts.append(self._attempt(claims[0], together=1 + sum(each.is_open for each in attempts)))
+        attempts.append(self._attempt(claim, together=1 + sum(each.is_open for each in attempts)))
         attempts[-1].begin()
         return attempts[-1]
+
+    def _claim_one_more(self, attempts: list[Attempt], worker: str) -> Claim | None:
+        """A chunk, or where none waits the next part of the recording that this work began with."""
+        assert self._hearing is not None
+        missing = not self._summaries.model_server().reachable
+        if claims := self._jobs.claim_chunks(Stage.TRANSCRIBE, worker, most=1, model_server_missing=missing):
+            return claims[0]
+        parts = sum(each.is_open and each.claim.part_index is not None for each in attempts)
+        if attempts[0].claim.part_index is None or parts >= self._hearing.parts_at_once:
+            return None
+        return self._jobs.claim_next_part(attempts[0].claim.task_id, worker)
 
     def _attempt(self, claim: Claim, *, together: int) -> Attempt:
         part = "" if claim.part_index is None else f" part={claim.part_index}"

@@ -64,6 +64,12 @@ class Life(RuleBasedStateMachine):
     def claim_together(self, most: int) -> Any:
         return multiple(*self.store.claim_together(self.task_id, Stage.TRANSCRIBE, "worker", most=most))
 
+    @rule(target=claims)
+    def claim_next_part(self) -> Any:
+        claim = self.store.claim_next_part(self.task_id, "worker")
+        assert claim is None or (claim.part_index is not None and not claim.tried)
+        return multiple() if claim is None else claim
+
     @rule(claim=claims)
     def renew(self, claim: Claim) -> None:
         assert self.store.renew(claim) == self.store.holds(claim)
@@ -282,6 +288,65 @@ def test_a_chunk_that_was_tried_before_is_not_taken_to_those_in_work(opened: Dat
         assert store.free(expired)
 
     assert store.claim_chunks(Stage.TRANSCRIBE, "one", most=8) == []
+
+
+def cut(opened: Database, task_id: str, parts: int) -> None:
+    """A recording is accepted, decoded and cut into parts of a minute."""
+    claim = accepted(opened, task_id, kind=JobKind.LONG).claim(task_id, Stage.TRANSCRIBE, "cutter")
+    assert claim is not None
+    bounds = [(60.0 * index, 60.0 * (index + 1)) for index in range(parts)]
+    Checkpoints(opened).store_parts(claim, audio_key="pcm", audio_s=60.0 * parts, bounds_s=bounds, warnings=())
+
+
+def test_further_parts_of_a_recording_can_be_taken_to_the_one_in_work(opened: Database) -> None:
+    cut(opened, "one", 3)
+    cut(opened, "another", 1)
+    store = accepted(opened)
+    first = store.claim("one", Stage.TRANSCRIBE, "w")
+    assert first is not None and first.part_index == 0 and first.may_have_company
+
+    taken = [store.claim_next_part("one", "w") for _ in range(3)]
+
+    assert [claim and (claim.part_index, claim.start_s) for claim in taken] == [(1, 60.0), (2, 120.0), None]
+    assert all(store.holds(claim) for claim in taken if claim is not None)
+
+
+@pytest.mark.parametrize("tried", [False, True], ids=["new", "tried before"])
+def test_no_further_part_is_taken_while_a_chunk_waits(opened: Database, tried: bool) -> None:
+    cut(opened, "recording", 2)
+    accepted(opened, "chunk")
+    store = Claims(opened, lease_s=0.0, deadline_s=600.0)
+    if tried:
+        store.claim("chunk", Stage.TRANSCRIBE, "dead")
+        for expired in store.expired_leases():
+            assert store.free(expired)
+
+    assert store.claim_next_part("recording", "w") is None
+    store.claim("chunk", Stage.TRANSCRIBE, "another")
+    assert store.claim_next_part("recording", "w") is not None
+
+
+def test_a_part_that_was_tried_before_goes_alone(opened: Database) -> None:
+    cut(opened, "recording", 2)
+    accepted(opened, "chunk")
+    store = Claims(opened, lease_s=0.0, deadline_s=600.0)
+    store.claim("recording", Stage.TRANSCRIBE, "dead")
+    for expired in store.expired_leases():
+        assert store.free(expired)
+
+    alone = store.claim_together("recording", Stage.TRANSCRIBE, "w", most=8)
+    assert [(claim.part_index, claim.may_have_company) for claim in alone] == [(0, False)]
+    store.give_back(alone[0])
+    assert store.claim("chunk", Stage.TRANSCRIBE, "w")
+    untried = store.claim_next_part("recording", "w")
+    assert untried is not None and untried.part_index == 1
+
+
+def test_a_recording_that_is_not_cut_has_no_next_part(opened: Database) -> None:
+    store = accepted(opened, "recording", kind=JobKind.LONG)
+
+    assert store.claim_next_part("recording", "w") is None
+    assert store.claim_next_part("nobody's", "w") is None
 
 
 def test_a_chunk_that_was_given_back_counts_as_untried(opened: Database) -> None:

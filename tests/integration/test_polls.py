@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,19 @@ def test_every_step_of_a_live_job_is_told_at_once_by_both(apis: Two) -> None:
     assert apis.both_tell(task_id)["result"]["summary"] == "a summary"
     apis.jobs.cancel(task_id)
     assert [apis.ask(api, task_id).status_code for api in apis.apis * 2] == [410] * 4
+
+
+def test_what_is_shown_of_a_recording_never_shrinks_whichever_part_tells_last(apis: Two) -> None:
+    task_id = apis.accept(JobKind.LONG)
+    claim = apis.jobs.claim(task_id, Stage.TRANSCRIBE, "w")
+    assert claim is not None
+    for told, shown in (("one two", "one two"), (None, "one two"), ("one", "one two"), ("one two three",) * 2):
+        apis.jobs.publish(claim, Snapshot(JobState.TRANSCRIBING, progress=10, transcription=told))
+        assert apis.both_tell(task_id)["transcription"] == shown
+    # Expect another attempt to begin anew
+    again = replace(claim, job_attempt=claim.job_attempt + 1)
+    apis.jobs.publish(again, Snapshot(JobState.TRANSCRIBING, progress=10, transcription="one"))
+    assert apis.both_tell(task_id)["transcription"] == "one"
 
 
 def test_a_recording_and_its_notes_are_told_at_once_by_both(apis: Two) -> None:

@@ -21,7 +21,8 @@ SAID = sounds.clip("en/quick_brown_fox")
 @pytest.fixture(scope="module", params=["faster-whisper", "openai-whisper", "openai-whisper-int8"])
 def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("real")
-    with stack(folder, WHISPER_ENGINE=request.param, SUMMARIZER="extractive", KEEPER_INTERVAL_S="0.2") as running:
+    settings = {"SUMMARIZER": "extractive", "KEEPER_INTERVAL_S": "0.2", "LIVE_MAX_S": "31", "PART_TARGET_S": "10"}
+    with stack(folder, WHISPER_ENGINE=request.param, **settings) as running:
         running.start_all()
         yield running
 
@@ -72,7 +73,7 @@ def test_the_browser_extensions_way(real: Stack) -> None:
 
 
 def test_a_child_killed_in_the_middle_of_hearing_is_made_good(real: Stack) -> None:
-    task_id = real.submit(plain_wav(sounds.speech(45.0), 16_000))
+    task_id = real.submit(plain_wav(sounds.speech(30.0), 16_000))
     line = re.compile(rf"job={task_id} event=claimed stage=transcribe")
     until(lambda: line.search(real.log()), within_s=20, what="the job is claimed")
 
@@ -81,6 +82,28 @@ def test_a_child_killed_in_the_middle_of_hearing_is_made_good(real: Stack) -> No
     status = real.finished(task_id, within_s=90)
     assert status["status"] == "done", status
     assert set(words(SAID.text)) <= set(words(status["result"]["text"]))
+
+
+def test_a_recording_whose_parts_are_heard_together_comes_back_whole(real: Stack) -> None:
+    if real.settings["WHISPER_ENGINE"] == "openai-whisper":
+        pytest.skip("it hears one part after the other")
+    recording = plain_wav(sounds.speech(45.0), 16_000)
+    whole = real.history(real.submit(recording), within_s=120)
+    # Given the same once more, whose child is killed when it has taken two parts
+    task_id = real.submit(recording)
+    line = re.compile(rf"job={task_id} event=claimed stage=transcribe attempt=1 part=")
+    until(lambda: len(line.findall(real.log())) >= 2, within_s=60, what="two parts are taken")
+    os.kill(_child(real), signal.SIGKILL)
+    again = real.history(task_id, within_s=180)
+
+    assert [seen[-1]["status"] for seen in (whole, again)] == ["done", "done"]
+    assert set(words(SAID.text)) <= set(words(whole[-1]["result"]["text"]))
+    assert again[-1]["result"]["segments"] == whole[-1]["result"]["segments"]
+    # Expect what is shown meanwhile to begin with the first words, and to grow
+    text = whole[-1]["result"]["text"]
+    shown = [status["transcription"] for status in whole if status.get("transcription")]
+    assert all(text.startswith(each) for each in shown)
+    assert shown == sorted(shown, key=len)
 
 
 def _child(real: Stack) -> int:

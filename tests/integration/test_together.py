@@ -88,6 +88,28 @@ def test_a_chunk_that_is_cancelled_leaves_the_others_alone(fresh: Stack) -> None
     assert len((fresh.gate / "transcribed").read_text().splitlines()) == 6
 
 
+def test_parts_of_a_recording_are_taken_by_its_first_message(fresh: Stack) -> None:
+    fresh.settings |= {"LIVE_MAX_S": "5", "PART_TARGET_S": "2"}
+    fresh.start_api()
+    recording = fresh.submit(plain_wav(tone(12.0, 16_000), 16_000))
+    start_worker(fresh)
+    wait_at_gate(fresh)
+    # Given a chunk that comes while the first part is in work
+    chunk = fresh.submit(CHUNK)
+    (fresh.gate / "open").touch()
+
+    assert fresh.finished(chunk)["result"]["text"] == WORDS
+    segments = fresh.finished(recording)["result"]["segments"]
+
+    assert [segment["end"] for segment in segments][-1] == 12.0
+    assert [segment["start"] for segment in segments] == sorted(segment["start"] for segment in segments)
+    # Expect the chunk's turn to come after that part, and no message but the first to find a part
+    parts = len(set(re.findall(r"event=claimed .* part=(\d+)", fresh.log())))
+    assert [task_id for task_id, _ in claimed(fresh)] == [recording, recording, chunk, *[recording] * (parts - 1)]
+    idle = "event=nothing_to_do stage=transcribe"
+    until(lambda: fresh.log().count(idle) == parts, within_s=30, what="the other messages")
+
+
 def test_a_chunk_that_comes_alone_waits_for_nobody(fresh: Stack) -> None:
     (fresh.gate / "open").touch()
     fresh.start_api()

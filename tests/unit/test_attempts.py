@@ -52,7 +52,7 @@ class Ledger:
     def is_cancelled(self, task_id: str) -> bool:
         return False
 
-    def finished_parts(self, task_id: str) -> list[Any]:
+    def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[Any]:
         return []
 
     def store_part(self, claim: Claim, transcript: dict[str, Any]) -> None:
@@ -79,7 +79,7 @@ def hear(
     *keys: str,
     before_segment: Callable[[int], None] | None = None,
     clock: Callable[[], float] = lambda: 0.0,
-    kind: JobKind = JobKind.LONG,
+    tried: bool = False,
     later: Sequence[str] = (),
 ) -> list[Attempt]:
     """Hear a sound for each key of the audio store, and then those that come later; job N has the N-th of them all."""
@@ -94,12 +94,13 @@ def hear(
                 1,
                 "w",
                 REQUEST,
-                kind,
+                JobKind.LONG,
                 time_left_s=60,
                 audio_key=key,
                 audio_s=2.0,
                 part_index=number,
                 end_s=2.0,
+                tried=tried,
             ),
             stopping=threading.Event(),
             time_limit_error=TimeIsUp,
@@ -165,16 +166,14 @@ def test_what_is_not_begun_in_half_of_the_tasks_time_goes_back(ledger: Ledger) -
     assert ledger.ends == {"job 0": "word0 word1", "job 1": "given back", "job 2": "given back"}
 
 
-def test_chunks_that_come_later_are_heard_until_the_tasks_turn_is_over(ledger: Ledger) -> None:
+def test_sounds_that_come_later_are_heard_until_the_tasks_turn_is_over(ledger: Ledger) -> None:
     now_s = [0.0]
 
     def before_segment(number: int) -> None:
         now_s[0] += TURN * Settings(_env_file=None).task_soft_time_limit_s / 5
 
     later = ["gone", "good", "good", "good"]
-    attempts = hear(
-        ledger, "good", kind=JobKind.LIVE, later=later, before_segment=before_segment, clock=lambda: now_s[0]
-    )
+    attempts = hear(ledger, "good", later=later, before_segment=before_segment, clock=lambda: now_s[0])
 
     # Expect each to end by itself, and the last not to be taken: two words take two fifths of the turn
     assert len(attempts) == 4
@@ -186,8 +185,8 @@ def test_chunks_that_come_later_are_heard_until_the_tasks_turn_is_over(ledger: L
     }
 
 
-def test_nothing_is_taken_to_a_part_of_a_recording(ledger: Ledger) -> None:
-    hear(ledger, "good", kind=JobKind.LONG, later=["good"])
+def test_nothing_is_taken_to_a_sound_that_was_tried_before(ledger: Ledger) -> None:
+    hear(ledger, "good", tried=True, later=["good"])
 
     assert ledger.ends == {"job 0": "word0 word1"}
 

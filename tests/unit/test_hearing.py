@@ -188,6 +188,22 @@ def test_a_sound_is_asked_for_when_there_is_room_for_it(clips: list[Samples]) ->
     assert [number for number, _ in outcomes] == [0, 3, 2]
 
 
+def test_what_is_in_the_background_comes_last_in_shorter_passes_of_its_own(
+    clips: list[Samples], three_windows: Samples
+) -> None:
+    engine = Marking(4)
+    # Given chunks that come while others, in the background, wait to be heard
+    asked = [Sound(three_windows, background=True), Sound(clips[0]), Sound(clips[1], background=True), Sound(clips[2])]
+
+    found = list(hearing.transcribe_together(engine, asked))
+
+    ends = [number for number, _ in found]
+    assert sorted(ends[:2]) == [1, 3]
+    # And a chunk to be heard as soon as it comes
+    assert engine.batches == [1, 2, 1, 2]
+    assert [outcome for _, outcome in sorted(found)] == together(Marking(1), asked)
+
+
 @pytest.mark.parametrize(
     "bad",
     [

@@ -179,6 +179,28 @@ def test_a_sound_that_comes_while_others_are_at_work_is_heard_with_them(clips: l
     assert [found[number] for number in range(2)] == outcomes(Engine(1), [Sound(each, "en") for each in clips[:2]])
 
 
+def test_a_sound_that_comes_before_a_pass_in_the_background_goes_first(three_windows: Samples) -> None:
+    # Given a lane that is at work on a window in the background until a chunk is heard by the other one
+    is_heard = threading.Event()
+    passes: list[int] = []
+
+    class Noting(Engine):
+        def before_decoding(self, heard: Heard) -> None:
+            passes.append(len(heard[0].samples))
+            assert len(passes) > 1 or is_heard.wait(PATIENCE_S)
+
+    def note(_: Segment) -> None:
+        is_heard.set()
+
+    chunk = sounds.clip("en/quick_brown_fox").samples()
+    asked = [Sound(three_windows, "en", background=True), Sound(chunk, "en", note)]
+    found = outcomes(Noting(2), asked)
+
+    assert found == outcomes(Engine(1), asked)
+    assert isinstance(found[1], Transcript)
+    assert found[1].text == f"{passes[1]} in en"
+
+
 def test_where_none_waits_and_none_is_at_work_is_the_end() -> None:
     assert list(hearing.transcribe_together(Engine(2), iter([None, Sound(sounds.silence(1))]))) == []
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from streametrics.errors import StaleAttempt
+import pytest
+
+from streametrics.errors import DatabaseUnavailable, StaleAttempt
 from streametrics.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.jobs import Jobs
 from streametrics.lease import Lease
@@ -92,3 +94,75 @@ def test_a_cancelled_job_stops_its_work_though_nothing_is_told_of_it() -> None:
 
         # Expect the next look to stop it, long before the lease is renewed
         until(is_stopped, within_s=2.5, what="the work is stopped")
+
+
+class Recording(Heard):
+    """A recording of three minutes in three parts; `done` are those that are heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done: dict[int, str] = {}
+        self.is_away = False
+
+    def finished_parts(self, task_id: str, *, from_s: float) -> list[tuple[float, float, dict[str, Any]]]:
+        if self.is_away:
+            raise DatabaseUnavailable
+        return [
+            (60.0 * index, 60.0 * (index + 1), {"segments": [{"text": text}]})
+            for index, text in sorted(self.done.items())
+            if 60.0 * index >= from_s
+        ]
+
+    def lease(self, index: int) -> Lease:
+        bounds = {"part_index": index, "start_s": 60.0 * index, "end_s": 60.0 * (index + 1), "audio_s": 180.0}
+        return lease(self, replace(CLAIM, stage=Stage.TRANSCRIBE, **bounds))
+
+
+def test_words_of_a_part_are_shown_once_all_before_it_are_there() -> None:
+    recording = Recording()
+    # Given a part that is heard while the one before it is
+    recording.lease(1).heard(30, 60, "second")
+    assert recording.published[-1].transcription is None
+
+    second = recording.lease(1)
+    recording.done = {0: "first"}
+    second.heard(30, 60, "second")
+
+    shown = recording.published[-1]
+    assert (shown.transcription, shown.progress) == ("first second", 49 * 90 // 180)
+
+
+def test_parts_behind_a_gap_count_and_are_not_shown() -> None:
+    recording = Recording()
+    recording.done = {0: "first", 2: "third"}
+
+    recording.lease(1).begin()
+
+    shown = recording.published[-1]
+    assert (shown.transcription, shown.progress) == ("first", 49 * 120 // 180)
+
+
+def test_a_database_that_is_away_ends_no_part() -> None:
+    recording = Recording()
+    recording.done = {0: "first"}
+    second = recording.lease(1)
+    recording.is_away = True
+
+    second.heard(30, 60, "second")
+
+    assert recording.published[-1].transcription == "first second"
+
+
+def test_the_time_left_of_a_recording_is_told_by_all_that_is_heard_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr("streametrics.lease.time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    recording = Recording()
+    second = recording.lease(1)
+    # Given half of this part, and all of another, heard in 30 s
+    recording.done = {0: "first"}
+    now_s[0] = 30.0
+
+    second.heard(30, 60, "second")
+
+    # Expect the other half of the recording to take as long
+    assert recording.published[-1].eta_s == pytest.approx(30.0)

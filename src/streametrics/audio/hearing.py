@@ -5,7 +5,6 @@ several sounds share passes; each sound is told of its own words alone, and what
 """
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Iterator
 
 from streametrics.audio.one_sound import OneSound, Window
@@ -47,7 +46,7 @@ def transcribe_together(engine: Engine, sounds: Iterable[Sound | None]) -> Itera
 
 
 class _Together:
-    """Sounds that are heard together. waiting: windows that no pass has taken yet.
+    """Sounds that are heard together. waiting: windows that no pass has taken yet, in the order in which they came.
 
     is_more: other sounds may come; none_now: but there was none when it was asked for last.
     """
@@ -57,7 +56,7 @@ class _Together:
         self._coming, self._asked = iter(sounds), 0
         self._is_more, self._none_now = True, False
         self._sounds: list[OneSound] = []
-        self._waiting: deque[Window] = deque()
+        self._waiting: list[Window] = []
         self._again: list[list[Window]] = []
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
@@ -105,19 +104,34 @@ class _Together:
             self._is_more = following is None and bool(self._sounds)
 
     def _next_pass(self) -> list[Window]:
-        """The windows of the sounds that came first, an idle lane's share of them; [] where there are too few."""
+        """The windows of the sounds that came first, an idle lane's share of them; [] where there are too few.
+
+        Sounds in the background come last. Their passes are half as long, so that others which come meanwhile have
+        their turn soon, and they share none with them.
+        """
         for sound in self._sounds:
             sound.check()
         self._again = [windows for windows in self._again if windows[0].sound.outcome is None]
         if self._again:
             return self._again.pop(0)
-        self._waiting = deque(window for window in self._waiting if window.sound.outcome is None)
-        if self._may_come and len(self._waiting) < self._engine.windows_at_once:
+        self._waiting = [window for window in self._waiting if window.sound.outcome is None]
+        most = self._engine.windows_at_once
+        if self._may_come and len(self._waiting) < most:
             return []
+        if self._may_come and self._lanes.passes and not self._foreground:
+            self._ask()  # what has come while they are at work may be one to go first
+        line = self._foreground
+        if not line:
+            line, most = self._waiting, max(1, most // 2)
         # The last windows are for all lanes, so that none of them is at work long after the others.
         lanes = self._lanes.idle if self._may_come else self._lanes.count
-        fair = -(-len(self._waiting) // lanes)
-        return [self._waiting.popleft() for _ in range(min(fair, self._engine.windows_at_once))]
+        chosen = line[: min(-(-len(line) // lanes), most)]
+        self._waiting = [window for window in self._waiting if window not in chosen]
+        return chosen
+
+    @property
+    def _foreground(self) -> list[Window]:
+        return [window for window in self._waiting if not window.sound.background]
 
     def _take(self, happened: tuple[Pass, News] | None) -> None:
         if happened is None:

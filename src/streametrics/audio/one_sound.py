@@ -38,7 +38,7 @@ class OneSound:
     """windows: those that are not told to their end; outcome: None until the sound has ended."""
 
     def __init__(self, engine: Engine, number: int, sound: Sound) -> None:
-        self.number = number
+        self.number, self.background = number, sound.background
         self.outcome: Outcome | None = None
         self.windows: deque[Window] = deque()
         self._sound = sound

@@ -77,18 +77,27 @@ class Claims:
         with self._database.write() as connection:
             return self._take_chunks(connection, stage, worker, most, model_server_missing)
 
+    def claim_next_part(self, task_id: str, worker: str) -> Claim | None:
+        """The first part of this recording that waits and that nobody has tried yet.
+
+        None while a live chunk waits, one that was tried before too: it has its turn first.
+        """
+        with self._database.write() as connection:
+            if connection.execute(self._waiting().where(*_waiting_chunks(Stage.TRANSCRIBE)).limit(1)).first():
+                return None
+            recording = self._waiting().where(jobs.c.task_id == task_id, jobs.c.container == DECODED)
+            job = connection.execute(recording.with_for_update()).one_or_none()
+            if job is None or job.state not in _CLAIMABLE[Stage.TRANSCRIBE]:
+                return None
+            return self._claim_part(connection, job, worker, untried=True)
+
     def _take_chunks(
         self, connection: Connection, stage: Stage, worker: str, most: int, model_server_missing: bool
     ) -> list[Claim]:
         # Rows that another worker is just taking are passed over, so that two of them never wait for each other.
         waiting = connection.execute(
             self._waiting()
-            .where(
-                jobs.c.state.in_(_CLAIMABLE[stage]),
-                jobs.c.kind == JobKind.LIVE,
-                jobs.c.lease_until.is_(None),
-                jobs.c.tries == 0,
-            )
+            .where(*_waiting_chunks(stage), jobs.c.tries == 0)
             .order_by(jobs.c.received_at, jobs.c.task_id)
             .limit(most)
             .with_for_update(skip_locked=True)
@@ -125,7 +134,7 @@ class Claims:
         )
         return self._claim_of(job, stage, worker, attempt=job.attempt + 1, job_attempt=job.attempt + 1)
 
-    def _claim_part(self, connection: Connection, job: Row[Any], worker: str) -> Claim | None:
+    def _claim_part(self, connection: Connection, job: Row[Any], worker: str, *, untried: bool = False) -> Claim | None:
         part = connection.execute(
             select(parts)
             .where(
@@ -133,6 +142,7 @@ class Claims:
                 parts.c.lease_until.is_(None),
                 parts.c.transcript.is_(None),
                 parts.c.not_before <= now(),
+                *([parts.c.tries == 0] if untried else []),
             )
             .order_by(parts.c.part_index)
             .limit(1)
@@ -276,6 +286,11 @@ class Claims:
                 ).rowcount
                 == 1
             )
+
+
+def _waiting_chunks(stage: Stage) -> list[Any]:
+    """Live chunks that nobody has; `_waiting` says whose time has come."""
+    return [jobs.c.state.in_(_CLAIMABLE[stage]), jobs.c.kind == JobKind.LIVE, jobs.c.lease_until.is_(None)]
 
 
 def whole_row(task_id: str) -> list[Any]:

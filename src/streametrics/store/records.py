@@ -157,11 +157,11 @@ class JobRecords:
             container=row.container,
         )
 
-    def finished_parts(self, task_id: str) -> list[tuple[float, float, dict[str, Any]]]:
-        """Start, end and transcript of each transcribed part, in the order of the recording."""
+    def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[tuple[float, float, dict[str, Any]]]:
+        """Start, end and transcript of each transcribed part from `from_s` on, in the order of the recording."""
         query = (
             select(parts.c.start_s, parts.c.end_s, parts.c.transcript)
-            .where(parts.c.task_id == task_id, parts.c.transcript.is_not(None))
+            .where(parts.c.task_id == task_id, parts.c.transcript.is_not(None), parts.c.start_s >= from_s)
             .order_by(parts.c.part_index)
         )
         with self._database.read() as connection:

@@ -1,0 +1,40 @@
+"""What is known of a recording's other parts while one of them is heard."""
+
+from contextlib import suppress
+
+from streametrics.errors import DatabaseUnavailable
+from streametrics.job import Claim
+from streametrics.jobs import Jobs
+
+
+class OtherParts:
+    """Read again whenever something is told, as other parts are heard at the same time; of an upload in one piece there
+    are none.
+
+    done_s: seconds of sound in the parts that are done. text: the words up to the first gap. fills_the_gap: whether the
+    words of this claim's part come right behind them.
+    """
+
+    def __init__(self, jobs: Jobs, claim: Claim) -> None:
+        self._jobs, self._claim = jobs, claim
+        self._reached_s = 0.0
+        self.done_s, self.text = 0.0, ""
+
+    @property
+    def fills_the_gap(self) -> bool:
+        return self._claim.part_index is None or self._claim.start_s == self._reached_s
+
+    def look(self) -> None:
+        """Read what has been heard since. A database that does not answer leaves things as they are."""
+        if self._claim.part_index is None:
+            return
+        with suppress(DatabaseUnavailable):
+            beyond_s = 0.0
+            for start_s, end_s, transcript in self._jobs.finished_parts(self._claim.task_id, from_s=self._reached_s):
+                if start_s == self._reached_s:
+                    self._reached_s = end_s
+                    words = (segment["text"] for segment in transcript["segments"])
+                    self.text = " ".join(filter(None, (self.text, *words)))
+                else:
+                    beyond_s += end_s - start_s
+            self.done_s = self._reached_s + beyond_s
