@@ -1,11 +1,13 @@
 """A worker's work on sound: an upload, one part of a recording, or several live chunks together."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-from streametrics import pipeline
+from streametrics import pipeline, unused_memory
 from streametrics.attempt import Attempt
 from streametrics.audio.decoder import Decoder
 from streametrics.errors import AudioUnreadable, Interrupted
@@ -65,6 +67,9 @@ class HearingWork:
                     raise outcome
                 keep(outcome)
                 attempt.end()
+            if attempt.claim.part_index is not None:
+                # Not after a chunk: the next one would ask for it all again while somebody waits.
+                unused_memory.give_back()
 
     def _sounds(
         self, attempts: Sequence[Attempt], join: Callable[[], Attempt | None], asked: list[tuple[Attempt, Keep]]
@@ -72,29 +77,34 @@ class HearingWork:
         """What there is to hear, each decoded when its turn comes; notes in `asked` who asked for it."""
         turn_ends_at = self._clock() + TURN * self._settings.task_soft_time_limit_s
         for attempt in list(attempts):
-            if attempt.is_open and attempt is not attempts[0] and self._clock() >= turn_ends_at:
-                attempt.end(Interrupted())
-            yield from self._sound(attempt, asked)
+            # However long the first one takes: somebody has to come to an end.
+            yield from self._sound(attempt, asked, begin_until=math.inf if attempt is attempts[0] else turn_ends_at)
         while attempts and attempts[0].claim.may_have_company and self._clock() < turn_ends_at:
             joined = join() if sum(each.is_open for each in attempts) < self.at_once else None
             if joined is None:
                 yield None
             else:
-                yield from self._sound(joined, asked)
+                yield from self._sound(joined, asked, begin_until=turn_ends_at)
 
-    def _sound(self, attempt: Attempt, asked: list[tuple[Attempt, Keep]]) -> Iterator[Sound]:
+    def _sound(self, attempt: Attempt, asked: list[tuple[Attempt, Keep]], *, begin_until: float) -> Iterator[Sound]:
         """Of one attempt; nothing where it has ended, or ends with this."""
+
+        def check() -> None:
+            attempt.reporter.check()
+            if not attempt.reporter.sound_s and self._clock() >= begin_until:
+                raise Interrupted
+
         prepared: tuple[Sound, Keep] | None = None
         if attempt.is_open:
             with attempt.step():
-                attempt.reporter.check()
+                check()
                 prepared = self._prepare(attempt)
                 if prepared is None:
                     attempt.end()
         if prepared is not None:
             sound, keep = prepared
             asked.append((attempt, keep))
-            yield sound
+            yield replace(sound, check=check)
 
     def _prepare(self, attempt: Attempt) -> tuple[Sound, Keep] | None:
         """The sound of a claim and what stores its words; None where it was not for this worker to hear."""

@@ -145,7 +145,10 @@ def part(path: Path, start_s: float, end_s: float, request: JobRequest, *, repor
 
 
 def sound(samples: Samples, request: JobRequest, *, reporter: JobReporter, background: bool = False) -> Sound:
-    """Samples whose words the reporter is told of. Where it raises, the transcriber drops this sound."""
+    """Samples whose words the reporter is told of. Where it raises, the transcriber drops this sound.
+
+    background: see `Sound`.
+    """
     length_s = len(samples) / SAMPLE_RATE_HZ
     texts: list[str] = []
 
@@ -154,7 +157,7 @@ def sound(samples: Samples, request: JobRequest, *, reporter: JobReporter, backg
         texts.append(segment.text)
         reporter.heard(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
 
-    return Sound(samples, request.speech_language, on_segment, check=reporter.check, background=background)
+    return Sound(samples, request.speech_language, on_segment, background=background)
 
 
 def write(

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,6 +17,7 @@ from streametrics.hearing_work import TURN, HearingWork
 from streametrics.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.jobs import Jobs
 from streametrics.settings import Settings
+from streametrics.transcriber import Outcome, Sound
 from streametrics.transcribers.fake import FakeTranscriber
 from tests.media import tone
 
@@ -81,6 +82,7 @@ def hear(
     clock: Callable[[], float] = lambda: 0.0,
     tried: bool = False,
     later: Sequence[str] = (),
+    engine: type[FakeTranscriber] = FakeTranscriber,
 ) -> list[Attempt]:
     """Hear a sound for each key of the audio store, and then those that come later; job N has the N-th of them all."""
     jobs = cast(Jobs, ledger)
@@ -119,7 +121,7 @@ def hear(
     work = HearingWork(
         Settings(_env_file=None),
         jobs,
-        transcriber=FakeTranscriber(before_segment=before_segment),
+        transcriber=engine(before_segment=before_segment),
         decoder=cast(Decoder, None),
         clock=clock,
     )
@@ -154,13 +156,23 @@ def test_the_time_limit_of_the_task_ends_all_that_have_not_ended(ledger: Ledger)
     assert ledger.ends == {"job 0": "word0 word1", "job 1": "timed_out", "job 2": "timed_out"}
 
 
-def test_what_is_not_begun_in_half_of_the_tasks_time_goes_back(ledger: Ledger) -> None:
+class Hoarding(FakeTranscriber):
+    """Takes all that there is to hear before it hears the first of it."""
+
+    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
+        return super().transcribe_together([sound for sound in sounds if sound is not None])
+
+
+@pytest.mark.parametrize("engine", [FakeTranscriber, Hoarding])
+def test_what_is_not_begun_in_half_of_the_tasks_time_goes_back(ledger: Ledger, engine: type[FakeTranscriber]) -> None:
     now_s = [0.0]
 
     def before_segment(number: int) -> None:
         now_s[0] += TURN * Settings(_env_file=None).task_soft_time_limit_s / 2
 
-    hear(ledger, "good", "good", "good", before_segment=before_segment, clock=lambda: now_s[0])
+    hear(
+        ledger, "good", "good", "good", tried=True, engine=engine, before_segment=before_segment, clock=lambda: now_s[0]
+    )
 
     # Expect the first to be heard however long it takes
     assert ledger.ends == {"job 0": "word0 word1", "job 1": "given back", "job 2": "given back"}

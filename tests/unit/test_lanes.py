@@ -201,6 +201,29 @@ def test_a_sound_that_comes_before_a_pass_in_the_background_goes_first(three_win
     assert found[1].text == f"{passes[1]} in en"
 
 
+def test_a_sound_is_asked_whether_it_is_wanted_until_it_is_at_work(clips: list[Samples]) -> None:
+    # Given a sound that is at work as long as it takes to hear another
+    at_work, is_heard = threading.Event(), threading.Event()
+
+    class First(Engine):
+        def before_decoding(self, heard: Heard) -> None:
+            if not at_work.is_set():
+                at_work.set()
+                assert is_heard.wait(PATIENCE_S)
+
+    def check() -> None:
+        assert not at_work.is_set()
+
+    def coming() -> Iterator[Sound]:
+        yield Sound(clips[0], "en", check=check)
+        assert at_work.wait(PATIENCE_S)
+        yield Sound(clips[1], "en", lambda _: is_heard.set())
+
+    found = dict(hearing.transcribe_together(First(2), coming()))
+
+    assert all(isinstance(each, Transcript) for each in found.values())
+
+
 def test_where_none_waits_and_none_is_at_work_is_the_end() -> None:
     assert list(hearing.transcribe_together(Engine(2), iter([None, Sound(sounds.silence(1))]))) == []
 

@@ -6,6 +6,7 @@ several sounds share passes; each sound is told of its own words alone, and what
 
 import logging
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from streametrics.audio.one_sound import OneSound, Window
 from streametrics.audio.passes import Found, Lanes, News, Over, Pass, Said
@@ -109,7 +110,8 @@ class _Together:
         Sounds in the background come last. Their passes are half as long, so that others which come meanwhile have
         their turn soon, and they share none with them.
         """
-        for sound in self._sounds:
+        in_line = chain(self._waiting, *self._again)
+        for sound in dict.fromkeys(window.sound for window in in_line):
             sound.check()
         self._again = [windows for windows in self._again if windows[0].sound.outcome is None]
         if self._again:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from streametrics import summarizers, transcribers
+from streametrics import summarizers, transcribers, unused_memory
 from streametrics.audio.decoder import Decoder
 from streametrics.errors import StreametricsError
 from streametrics.job import Stage
@@ -79,6 +79,7 @@ def _load(stage: Stage, settings: Settings, jobs: Jobs) -> tuple[Worker, Callabl
     decoder.start()
     transcriber = transcribers.create(settings)
     warm(transcriber)
+    unused_memory.give_back()
     worker = Worker(
         settings,
         jobs,
