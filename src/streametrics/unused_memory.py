@@ -18,7 +18,7 @@ _TRIM = _trim()
 
 def give_back() -> None:
     """Takes 3 ms where it is done often, 50 ms after a long time (measured on 0.5 GB); what is used next is asked for
-    anew, at about a microsecond for 4 KiB.
+    anew.
 
     The C library keeps what each thread frees for that thread, and returns it only from the end of its pool. Loading a
     model leaves 0.2 GB of that, and each lane a little more with every part of a recording.
