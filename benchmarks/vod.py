@@ -3,7 +3,8 @@
     .venv/bin/python -m benchmarks.vod [--quick | --full] [--engine NAME]
 
 Real queue, API and worker, which cuts the recording at its silences; the libraries as they come hear 10 minutes of it.
-`--full` adds 180 minutes, and 60 for plain openai-whisper, and keeps results of its own; `--quick` ends within two.
+`--full` adds 180 minutes, and 60 for plain openai-whisper, and keeps results of its own; `--quick` ends within two
+minutes.
 """
 
 import argparse

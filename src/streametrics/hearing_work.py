@@ -1,4 +1,4 @@
-"""A worker's work on sound: an upload, one part of a recording, or several live chunks together."""
+"""A worker's work on sound: an upload, or several live chunks and parts of a recording together."""
 
 import math
 import time

@@ -41,7 +41,7 @@ from streametrics.store.erasure import Erasure
 from streametrics.store.notes import JobNotes
 from streametrics.store.records import JobRecord, JobRecords
 from streametrics.store.waiting import Waiting
-from streametrics.transcripts import merge_transcripts
+from streametrics.transcripts import merge_transcripts, up_to_a_gap
 
 logger = logging.getLogger(__name__)
 
@@ -250,14 +250,8 @@ class Jobs:
         record = self.records.get(task_id)
         if record is None or record.state is not JobState.TRANSCRIBING:
             return None
-        pieces: list[tuple[float, dict[str, Any]]] = []
-        reached_s = 0.0
-        for start_s, end_s, transcript in self.records.finished_parts(task_id):
-            if start_s != reached_s:
-                break
-            pieces.append((start_s, transcript))
-            reached_s = end_s
-        return record.request, merge_transcripts(pieces)
+        pieces = up_to_a_gap(self.records.finished_parts(task_id))
+        return record.request, merge_transcripts([(start_s, transcript) for start_s, _, transcript in pieces])
 
     def notes(self, task_id: str) -> JobNotes:
         """Where notes on this job's transcript are kept."""

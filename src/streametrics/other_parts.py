@@ -3,8 +3,9 @@
 from contextlib import suppress
 
 from streametrics.errors import DatabaseUnavailable
-from streametrics.job import Claim
+from streametrics.job import Claim, transcript_text
 from streametrics.jobs import Jobs
+from streametrics.transcripts import up_to_a_gap
 
 
 class OtherParts:
@@ -29,12 +30,9 @@ class OtherParts:
         if self._claim.part_index is None:
             return
         with suppress(DatabaseUnavailable):
-            beyond_s = 0.0
-            for start_s, end_s, transcript in self._jobs.finished_parts(self._claim.task_id, from_s=self._reached_s):
-                if start_s == self._reached_s:
-                    self._reached_s = end_s
-                    words = (segment["text"] for segment in transcript["segments"])
-                    self.text = " ".join(filter(None, (self.text, *words)))
-                else:
-                    beyond_s += end_s - start_s
-            self.done_s = self._reached_s + beyond_s
+            finished = self._jobs.finished_parts(self._claim.task_id, from_s=self._reached_s)
+            following = list(up_to_a_gap(finished, from_s=self._reached_s))
+            for _, end_s, transcript in following:
+                self._reached_s = end_s
+                self.text = " ".join(filter(None, (self.text, transcript_text(transcript))))
+            self.done_s = self._reached_s + sum(end_s - start_s for start_s, end_s, _ in finished[len(following) :])

@@ -1,6 +1,7 @@
 """Transcripts as they are stored: those of a recording's parts become one."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -25,3 +26,15 @@ def merge_transcripts(pieces: list[tuple[float, dict[str, Any]]]) -> dict[str, A
     language = max(seconds_by_language, key=lambda code: seconds_by_language[code], default=None)
     left_out = sum((Counter(piece.get("left_out", {})) for _, piece in pieces), Counter[str]())
     return {"language": language, "segments": segments} | ({"left_out": dict(left_out)} if left_out else {})
+
+
+def up_to_a_gap(
+    finished: Iterable[tuple[float, float, dict[str, Any]]], *, from_s: float = 0.0
+) -> Iterator[tuple[float, float, dict[str, Any]]]:
+    """Those of a recording's finished parts that follow each other from `from_s` on; each is start, end, transcript."""
+    reached_s = from_s
+    for part in finished:
+        if part[0] != reached_s:
+            return
+        yield part
+        reached_s = part[1]

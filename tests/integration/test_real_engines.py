@@ -21,7 +21,7 @@ SAID = sounds.clip("en/quick_brown_fox")
 @pytest.fixture(scope="module", params=["faster-whisper", "openai-whisper", "openai-whisper-int8"])
 def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("real")
-    settings = {"SUMMARIZER": "extractive", "KEEPER_INTERVAL_S": "0.2", "LIVE_MAX_S": "31", "PART_TARGET_S": "10"}
+    settings = {"SUMMARIZER": "extractive", "KEEPER_INTERVAL_S": "0.2", "PART_TARGET_S": "20"}
     with stack(folder, WHISPER_ENGINE=request.param, **settings) as running:
         running.start_all()
         yield running
@@ -73,7 +73,7 @@ def test_the_browser_extensions_way(real: Stack) -> None:
 
 
 def test_a_child_killed_in_the_middle_of_hearing_is_made_good(real: Stack) -> None:
-    task_id = real.submit(plain_wav(sounds.speech(30.0), 16_000))
+    task_id = real.submit(plain_wav(sounds.speech(45.0), 16_000))
     line = re.compile(rf"job={task_id} event=claimed stage=transcribe")
     until(lambda: line.search(real.log()), within_s=20, what="the job is claimed")
 
@@ -87,7 +87,7 @@ def test_a_child_killed_in_the_middle_of_hearing_is_made_good(real: Stack) -> No
 def test_a_recording_whose_parts_are_heard_together_comes_back_whole(real: Stack) -> None:
     if real.settings["WHISPER_ENGINE"] == "openai-whisper":
         pytest.skip("it hears one part after the other")
-    recording = plain_wav(sounds.speech(45.0), 16_000)
+    recording = plain_wav(sounds.speech(70.0), 16_000)
     whole = real.history(real.submit(recording), within_s=120)
     # Given the same once more, whose child is killed when it has taken two parts
     task_id = real.submit(recording)

@@ -3,17 +3,20 @@
 import pytest
 
 from streametrics.job import (
+    Claim,
+    JobKind,
     JobRequest,
     JobResult,
     JobState,
     JobStatus,
+    Stage,
     Warn,
     error_body,
     transcript_text,
     words_filtered,
 )
 from streametrics.transcriber import LeftOut
-from streametrics.transcripts import merge_transcripts
+from streametrics.transcripts import merge_transcripts, up_to_a_gap
 
 REQUEST = JobRequest(streamer="Zoë", language="en", game="", time="1732412345678", title="")
 
@@ -118,3 +121,28 @@ def test_every_reason_to_leave_words_out_has_its_sentence() -> None:
         assert warning.code == "words_filtered"
         assert warning.message.startswith("2 words were left out as invented: 2 ")
     assert words_filtered({}) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "part_index", "tried", "may"),
+    [
+        pytest.param(JobKind.LIVE, None, False, True, id="a chunk"),
+        pytest.param(JobKind.LIVE, None, True, False, id="a chunk that was tried"),
+        pytest.param(JobKind.LONG, 0, False, True, id="a part"),
+        pytest.param(JobKind.LONG, 0, True, False, id="a part that was tried"),
+        pytest.param(JobKind.LONG, None, False, False, id="a recording that is not cut yet"),
+    ],
+)
+def test_who_may_be_heard_with_others(kind: JobKind, part_index: int | None, tried: bool, may: bool) -> None:
+    request = JobRequest(streamer="s", language="en", game="", time="0", title="")
+    claim = Claim("id", Stage.TRANSCRIBE, 1, 1, "w", request, kind, 60.0, part_index=part_index, tried=tried)
+
+    assert claim.may_have_company is may
+
+
+def test_parts_behind_a_gap_are_left() -> None:
+    parts = [(0.0, 60.0, {}), (60.0, 121.0, {}), (180.0, 240.0, {}), (240.0, 300.0, {})]
+
+    assert list(up_to_a_gap(parts)) == parts[:2]
+    assert list(up_to_a_gap(parts[2:], from_s=121.0)) == []
+    assert list(up_to_a_gap(parts[2:], from_s=180.0)) == parts[2:]

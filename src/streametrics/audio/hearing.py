@@ -118,16 +118,18 @@ class _Together:
             return self._again.pop(0)
         self._waiting = [window for window in self._waiting if window.sound.outcome is None]
         most = self._engine.windows_at_once
-        if self._may_come and len(self._waiting) < most:
-            return []
-        if self._may_come and self._lanes.passes and not self._foreground:
-            self._ask()  # what has come while they are at work may be one to go first
+        if self._may_come:
+            if len(self._waiting) < most:
+                return []
+            if self._lanes.passes and not self._foreground:
+                self._ask()  # what has come while they are at work may be one to go first
         line = self._foreground
         if not line:
             line, most = self._waiting, max(1, most // 2)
         # The last windows are for all lanes, so that none of them is at work long after the others.
         lanes = self._lanes.idle if self._may_come else self._lanes.count
-        chosen = line[: min(-(-len(line) // lanes), most)]
+        fair = -(-len(line) // lanes)
+        chosen = line[: min(fair, most)]
         self._waiting = [window for window in self._waiting if window not in chosen]
         return chosen
 

@@ -85,9 +85,8 @@ class Claims:
         with self._database.write() as connection:
             if connection.execute(self._waiting().where(*_waiting_chunks(Stage.TRANSCRIBE)).limit(1)).first():
                 return None
-            recording = self._waiting().where(jobs.c.task_id == task_id, jobs.c.container == DECODED)
-            job = connection.execute(recording.with_for_update()).one_or_none()
-            if job is None or job.state not in _CLAIMABLE[Stage.TRANSCRIBE]:
+            job = self._claimable(connection, task_id, Stage.TRANSCRIBE)
+            if job is None or job.container != DECODED:
                 return None
             return self._claim_part(connection, job, worker, untried=True)
 
@@ -107,14 +106,20 @@ class Claims:
     def _claim(
         self, connection: Connection, task_id: str, stage: Stage, worker: str, *, model_server_missing: bool
     ) -> Claim | None:
-        job = connection.execute(self._waiting().where(jobs.c.task_id == task_id).with_for_update()).one_or_none()
-        if job is None or job.state not in _CLAIMABLE[stage]:
+        job = self._claimable(connection, task_id, stage)
+        if job is None:
             return None
         if stage is Stage.TRANSCRIBE and job.container == DECODED:
             return self._claim_part(connection, job, worker)
         if job.lease_until is not None:
             return None
         return self._take_job(connection, job, stage, worker, model_server_missing)
+
+    def _claimable(self, connection: Connection, task_id: str, stage: Stage) -> Row[Any] | None:
+        """The job's row, locked; None where there is nothing for this stage in it."""
+        query = self._waiting().where(jobs.c.task_id == task_id).with_for_update()
+        job = connection.execute(query).one_or_none()
+        return job if job is not None and job.state in _CLAIMABLE[stage] else None
 
     def _waiting(self) -> Select[Any]:
         """Rows whose time has come, and how long ago each was accepted."""
