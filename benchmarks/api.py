@@ -24,8 +24,8 @@ import requests
 
 from benchmarks import bare_route, memory, polling, report
 from benchmarks.polling import Polls
-from streametrics.job import JobKind, JobRequest, JobResult, JobState, Snapshot, Stage
-from streametrics.jobs import Jobs
+from streametrics.domain.job import JobKind, JobRequest, JobResult, JobState, Snapshot, Stage
+from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
 from tests.media import plain_wav, tone
 from tests.stack import FIELDS, Stack, free_port, stack, until

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
-from streametrics.transcribers import available_cores, processor
+from streametrics.transcribers import processor
+from streametrics.transcription.factory import available_cores
 
 #: Whisper's base model: blocks, width, positions of a window, mel bands, and words of the vocabulary (its checkpoint's
 #: `dims`).

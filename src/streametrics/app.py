@@ -10,27 +10,28 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from streametrics import __version__, summarizers
-from streametrics.admission import Admission
-from streametrics.board import Board
+from streametrics import __version__
+from streametrics.api.dependencies import State
+from streametrics.api.error_responses import error_response
+from streametrics.api.middleware.authentication import KeyGuard
+from streametrics.api.middleware.trusted_origin import Guard, allowed_origins
+from streametrics.api.openapi import describe
+from streametrics.api.readiness import Health
+from streametrics.api.routes import health, metrics, status, summarize
+from streametrics.auth.api_keys import Keyring
+from streametrics.database.api_keys import KeyRecords
+from streametrics.database.engine import Database
+from streametrics.domain.job import error_body
 from streametrics.errors import StreametricsError
-from streametrics.guard import Guard, allowed_origins
-from streametrics.health import Health
-from streametrics.job import error_body
-from streametrics.jobs import Jobs
-from streametrics.keeper import Keeper
-from streametrics.key_guard import KeyGuard
-from streametrics.keyring import Keyring
-from streametrics.metrics import REFUSED
-from streametrics.rendering import error_response
-from streametrics.routes import health, metrics, status, summarize
-from streametrics.routes.descriptions import describe
-from streametrics.routes.state import State
+from streametrics.jobs.maintenance import Keeper
+from streametrics.jobs.service import Jobs
+from streametrics.observability.metrics import REFUSED
+from streametrics.redis.job_versions import Board
 from streametrics.settings import Settings
-from streametrics.statuses import Statuses
-from streametrics.store.database import Database
-from streametrics.store.keys import KeyRecords
-from streametrics.uploads import UploadReceiver
+from streametrics.status.reader import Statuses
+from streametrics.summarization import factory as summarizer_factory
+from streametrics.uploads.admission import Admission
+from streametrics.uploads.receiver import UploadReceiver
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             statuses=Statuses(jobs, board),
             uploads=UploadReceiver(settings, jobs.audio, admission),
             admission=admission,
-            health=Health(jobs, summarizers.create(settings)),
+            health=Health(jobs, summarizer_factory.create(settings)),
         )
         keeper = Keeper(jobs)
         keeper.start()

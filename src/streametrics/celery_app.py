@@ -1,8 +1,8 @@
-"""The worker's entry: `celery -A streametrics.celery_app worker`. Its options stand in `queue`."""
+"""The worker's entry: `celery -A streametrics.celery_app worker`. Its options stand in `jobs.broker`."""
 
-from streametrics.queue import create_celery
+from streametrics.jobs.broker import create_celery
 from streametrics.settings import Settings
-from streametrics.tasks import signals
+from streametrics.worker import signals
 
 __all__ = ["app", "signals"]
 

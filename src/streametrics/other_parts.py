@@ -2,9 +2,9 @@
 
 from contextlib import suppress
 
+from streametrics.domain.job import Claim, transcript_text
 from streametrics.errors import DatabaseUnavailable
-from streametrics.job import Claim, transcript_text
-from streametrics.jobs import Jobs
+from streametrics.jobs.service import Jobs
 from streametrics.transcripts import up_to_a_gap
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import requests
 
-from streametrics.live import Live
-from streametrics.store.schema import migrate
+from streametrics.database.migrate import migrate
+from streametrics.redis.client import Live
 from tests.chaos import journal
 from tests.stack import RedisServer, compiled_once, free_port, until
 

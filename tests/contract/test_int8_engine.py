@@ -12,23 +12,25 @@ from hypothesis import strategies as st
 from whisper.decoding import ApplyTimestampRules, DecodingOptions, DecodingTask
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
-from streametrics import transcribers, weights
-from streametrics.audio.voice import SpeechWindow
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
-from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence
-from streametrics.transcribers import processor, trial
-from streametrics.transcribers.int8 import windows
-from streametrics.transcribers.int8.decoder import Decoder, Heard
-from streametrics.transcribers.int8.encoder import Encoder
-from streametrics.transcribers.int8.lane import Lane
-from streametrics.transcribers.int8.linear import linear
-from streametrics.transcribers.int8.narrow import for_many_rows, narrow
-from streametrics.transcribers.int8.rules import Rules
-from streametrics.transcribers.int8.sampling import Said, Sampler
-from streametrics.transcribers.int8.vocabulary import LIKELY_WITHIN, Vocabulary
-from streametrics.transcribers.int8.windows import Window
-from streametrics.transcribers.openai_whisper_int8 import Int8Whisper
+from streametrics.transcribers import processor
+from streametrics.transcription import engine_benchmark
+from streametrics.transcription import factory as transcriber_factory
+from streametrics.transcription.base import SAMPLE_RATE_HZ, Evidence
+from streametrics.transcription.engines.int8 import seek_loop
+from streametrics.transcription.engines.int8.decoder import Decoder, Heard
+from streametrics.transcription.engines.int8.encoder import Encoder
+from streametrics.transcription.engines.int8.execution_context import Lane
+from streametrics.transcription.engines.int8.float16_linear import linear
+from streametrics.transcription.engines.int8.logit_filters import Rules
+from streametrics.transcription.engines.int8.output_projection import LIKELY_WITHIN, Vocabulary
+from streametrics.transcription.engines.int8.quantized_linear import for_many_rows, narrow
+from streametrics.transcription.engines.int8.sampling import Said, Sampler
+from streametrics.transcription.engines.int8.seek_loop import Window
+from streametrics.transcription.engines.openai_whisper_int8 import Int8Whisper
+from streametrics.transcription.windowing import SpeechWindow
+from streametrics.weights import cache as weights_cache
 from tests import sounds
 
 VOCABULARY = 51_865
@@ -46,12 +48,14 @@ def tokenizer() -> Tokenizer:
 @pytest.fixture(scope="module")
 def reference() -> Iterator[whisper.Whisper]:
     asked = Settings(_env_file=None, whisper_model="base")
-    yield whisper.load_model(str(weights.ensure("base", "openai", asked.model_dir)), device="cpu")
+    yield whisper.load_model(str(weights_cache.ensure("base", "openai", asked.model_dir)), device="cpu")
 
 
 @pytest.fixture(scope="module")
 def engine() -> Int8Whisper:
-    made = transcribers.create(Settings(_env_file=None, whisper_engine="openai-whisper-int8", whisper_model="base"))
+    made = transcriber_factory.create(
+        Settings(_env_file=None, whisper_engine="openai-whisper-int8", whisper_model="base")
+    )
     assert isinstance(made, Int8Whisper)
     return made
 
@@ -211,11 +215,11 @@ def test_the_encoder_says_what_the_reference_says(
 @pytest.mark.parametrize("seconds", [0.4, 3.1234, 12.0, 30.0])
 def test_the_spectrogram_is_the_references_with_30_s_of_silence_behind_it(seconds: float) -> None:
     samples = sounds.speech(30)[: int(seconds * SAMPLE_RATE_HZ)]
-    frames = windows.frames_of(samples)
+    frames = seek_loop.frames_of(samples)
 
     theirs = whisper.log_mel_spectrogram(samples, 80, padding=whisper.audio.N_SAMPLES)
 
-    assert torch.equal(windows.spectrogram(samples, 80)[:, :frames], theirs[:, :frames])
+    assert torch.equal(seek_loop.spectrogram(samples, 80)[:, :frames], theirs[:, :frames])
 
 
 @pytest.mark.weights
@@ -266,10 +270,10 @@ def doubted(lane: Lane, monkeypatch: pytest.MonkeyPatch, rungs: int) -> list[tup
         return say(features, prompts, temperature)
 
     def fails(said: Said, tokenizer: Tokenizer) -> bool:
-        return tokenizer.language == "fr" and tries[-1][1] < windows.TEMPERATURES[rungs]
+        return tokenizer.language == "fr" and tries[-1][1] < seek_loop.TEMPERATURES[rungs]
 
     monkeypatch.setattr(lane._sampler, "say", noted)
-    monkeypatch.setattr(windows, "_fails", fails)
+    monkeypatch.setattr(seek_loop, "_fails", fails)
     return tries
 
 
@@ -328,7 +332,7 @@ def test_a_piece_is_cut_at_its_timestamps(
         tokenizer.encode(f" {item}")[0] if isinstance(item, str) else tokenizer.timestamp_begin + item for item in said
     ]
 
-    windows.take(window, Said(tokens, average_logprob=-0.2, no_speech=0.0))
+    seek_loop.take(window, Said(tokens, average_logprob=-0.2, no_speech=0.0))
 
     assert [(segment.start, segment.end) for segment in window.segments] == segments
     assert window.seek == seek
@@ -341,7 +345,7 @@ def test_what_is_likely_silence_gets_no_second_pass_and_its_words_say_how_doubtf
     begin = tokenizer.timestamp_begin
     said = [begin, *tokenizer.encode(" Thank you."), begin + 100, begin + 100, *tokenizer.encode(" And")]
 
-    windows.take(window, Said(said, -1.3, no_speech=0.9))
+    seek_loop.take(window, Said(said, -1.3, no_speech=0.9))
 
     assert [segment.text for segment in window.segments] == ["Thank you."]
     assert window.segments[0].evidence == Evidence(-1.3, 0.9, pytest.approx(0.7, abs=0.3), 0.0, ended=True)
@@ -368,7 +372,7 @@ def test_a_text_that_repeats_itself_is_tried_again_unless_it_ends_by_itself(
     window.features = torch.zeros(1, 1)
 
     while window.features is not None:
-        windows.say(Chanting(), [window])  # type: ignore[arg-type]
+        seek_loop.say(Chanting(), [window])  # type: ignore[arg-type]
 
     assert len(temperatures) == tries
 
@@ -387,7 +391,7 @@ def test_what_is_doubtful_with_little_silence_is_heard_with_all_of_it(tokenizer:
 
     while not window.is_heard:
         window.features = torch.zeros(window.piece().shape[-1] // 2, 1)
-        windows.say(Looping(), [window])  # type: ignore[arg-type]
+        seek_loop.say(Looping(), [window])  # type: ignore[arg-type]
 
     assert heard == [(500, 0.0), (1500, 0.0)]
     assert [segment.text for segment in window.segments] == ["Hello world."]
@@ -414,7 +418,7 @@ def test_the_trials_clip_is_heard_in_one_go(engine: Int8Whisper, monkeypatch: py
         return say(sampler, features, prompts, temperature)
 
     monkeypatch.setattr(Sampler, "say", noted)
-    transcript = engine.transcribe(trial.clip(), speech_language="en")
+    transcript = engine.transcribe(engine_benchmark.clip(), speech_language="en")
 
     # Expect no second try, which would be measured as the engine's slowness
     assert set(temperatures) == {0.0}
@@ -434,7 +438,7 @@ def test_what_torch_refuses_is_an_error_of_ours(lane: Lane, monkeypatch: pytest.
         lane.detect_languages(heard)
     with pytest.raises(TranscriptionFailed, match="not enough memory"):
         list(lane.decode(heard, ["it"]))
-    assert torch.get_num_threads() == transcribers.available_cores()
+    assert torch.get_num_threads() == transcriber_factory.available_cores()
 
 
 @pytest.mark.weights

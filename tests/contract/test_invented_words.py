@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks import wordless
-from streametrics import transcribers
 from streametrics.settings import Settings
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Transcriber
+from streametrics.transcription import factory as transcriber_factory
+from streametrics.transcription.base import SAMPLE_RATE_HZ, Samples, Transcriber
 from tests import sounds
 from tests.contract.test_transcribers import word_error_rate
 
@@ -49,7 +49,7 @@ BACKGROUNDS: dict[str, Callable[[], Samples]] = {
 
 @pytest.fixture(scope="module", params=["openai-whisper-int8", "faster-whisper", "openai-whisper"])
 def transcriber(request: pytest.FixtureRequest) -> Iterator[Transcriber]:
-    yield transcribers.create(Settings(_env_file=None, whisper_engine=request.param, whisper_model="base"))
+    yield transcriber_factory.create(Settings(_env_file=None, whisper_engine=request.param, whisper_model="base"))
 
 
 @pytest.mark.parametrize("kind", WORDLESS)

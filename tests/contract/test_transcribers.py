@@ -6,10 +6,19 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from streametrics import transcribers
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
-from streametrics.transcriber import SAMPLE_RATE_HZ, Outcome, Samples, Segment, Sound, Transcriber, Transcript, warm
+from streametrics.transcription import factory as transcriber_factory
+from streametrics.transcription.base import (
+    SAMPLE_RATE_HZ,
+    Outcome,
+    Samples,
+    Segment,
+    Sound,
+    Transcriber,
+    Transcript,
+    warm,
+)
 from tests import sounds
 
 SoundMaker = Callable[[], Samples]
@@ -25,7 +34,7 @@ real_engines = pytest.mark.parametrize("transcriber", REAL, indirect=True, scope
 
 @pytest.fixture(scope="module")
 def transcriber(request: pytest.FixtureRequest) -> Iterator[Transcriber]:
-    yield transcribers.create(Settings(_env_file=None, whisper_engine=request.param, whisper_model="base"))
+    yield transcriber_factory.create(Settings(_env_file=None, whisper_engine=request.param, whisper_model="base"))
 
 
 class ListenerStopped(Exception):

@@ -13,18 +13,18 @@ import redis
 import requests
 from sqlalchemy import text
 
-from streametrics import summary_work
 from streametrics.audio.decoder import Decoder, Pcm
-from streametrics.caller import Caller, Scope
+from streametrics.auth.principal import Caller, Scope
+from streametrics.database.engine import Database, open_engine
+from streametrics.database.erasure import Erasure
+from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage
 from streametrics.errors import InternalError, Interrupted, JobExpired, JobUnknown, StaleAttempt
-from streametrics.job import JobKind, JobRequest, JobState, Snapshot, Stage
-from streametrics.jobs import Jobs
+from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
-from streametrics.store.database import Database, open_engine
-from streametrics.store.erasure import Erasure
-from streametrics.summarizers.fake import FakeSummarizer
-from streametrics.transcribers.fake import FakeTranscriber
-from streametrics.worker import Worker
+from streametrics.summarization.fake import FakeSummarizer
+from streametrics.transcription.engines.fake import FakeTranscriber
+from streametrics.worker import summarize_stage
+from streametrics.worker.runner import Worker
 from tests.media import plain_wav, tone
 from tests.model_server import ModelServer, states
 from tests.stack import Stack, until
@@ -292,10 +292,10 @@ def test_samples_that_come_too_late_are_deleted(jobs: Jobs, fresh: Stack) -> Non
 def test_notes_are_no_longer_written_ahead_of_a_cancelled_recording(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summary_work, "CANCEL_LOOK_S", 0.0)
+    monkeypatch.setattr(summarize_stage, "CANCEL_LOOK_S", 0.0)
     sound = jobs.audio.writer()
     task_id = jobs.accept(REQUEST, kind=JobKind.LONG, audio_key=sound.commit(), container="wav")
-    work = summary_work.SummaryWork(
+    work = summarize_stage.SummaryWork(
         jobs.settings, jobs, make_summarizer=lambda model: FakeSummarizer(), stopping=threading.Event()
     )
     check = work._check_of(task_id)

@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
+from streametrics.database.backlog import Waiting
+from streametrics.database.checkpoints import Checkpoints
+from streametrics.database.claims import Claims
+from streametrics.database.engine import Database
+from streametrics.database.jobs import JobRecords
+from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, QueueName, Stage
 from streametrics.errors import InternalError, StaleAttempt, WorkerLost
-from streametrics.job import Claim, JobKind, JobRequest, JobState, QueueName, Stage
-from streametrics.store.checkpoints import Checkpoints
-from streametrics.store.claims import Claims
-from streametrics.store.database import Database
-from streametrics.store.records import JobRecords
-from streametrics.store.waiting import Waiting
 from streametrics.transcripts import merge_transcripts
 from tests.stack import database
 

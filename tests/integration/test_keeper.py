@@ -12,11 +12,11 @@ import pytest
 import redis
 from sqlalchemy import text
 
-from streametrics import holders
+from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Stage
 from streametrics.errors import StaleAttempt, WorkerLost
-from streametrics.job import Claim, JobKind, JobRequest, JobState, Stage
-from streametrics.jobs import Jobs
-from streametrics.keeper import Keeper
+from streametrics.jobs import lease_holder
+from streametrics.jobs.maintenance import Keeper
+from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
 from tests.stack import Stack, until
 
@@ -190,7 +190,9 @@ def test_a_process_that_is_killed_or_stopped_loses_its_job_at_once(
     task_id = held_by(jobs, process)
     # Given a process that nobody has buried yet, or one that a signal has stopped
     process.send_signal(end)
-    until(lambda: not holders.runs_here(f"w@{socket.gethostname()}/{process.pid}"), within_s=5, what="it has ended")
+    until(
+        lambda: not lease_holder.runs_here(f"w@{socket.gethostname()}/{process.pid}"), within_s=5, what="it has ended"
+    )
 
     Keeper(jobs).quick_round()
 

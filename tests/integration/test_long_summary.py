@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from streametrics.chat_model import Message
-from streametrics.job import JobKind, JobRequest, JobState, Stage
-from streametrics.jobs import Jobs
-from streametrics.models.fake import FakeModel
+from streametrics.domain.job import JobKind, JobRequest, JobState, Stage
+from streametrics.jobs.service import Jobs
+from streametrics.llm.base import Message
+from streametrics.llm.fake import FakeModel
 from streametrics.settings import Settings
-from streametrics.summarizer import Summarizer
-from streametrics.summarizers.by_model import ModelSummarizer
-from streametrics.summarizers.chain import FallbackSummarizer
-from streametrics.summarizers.extractive import ExtractiveSummarizer
-from streametrics.worker import Worker
+from streametrics.summarization.base import Summarizer
+from streametrics.summarization.extractive import ExtractiveSummarizer
+from streametrics.summarization.fallback import FallbackSummarizer
+from streametrics.summarization.llm_summarizer import ModelSummarizer
+from streametrics.worker.runner import Worker
 from tests.stack import Stack
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")

@@ -12,9 +12,9 @@ import pytest
 import redis
 import requests
 
+from streametrics.domain.job import JobKind, JobRequest, JobResult, JobState, Snapshot, Stage
 from streametrics.errors import InternalError
-from streametrics.job import JobKind, JobRequest, JobResult, JobState, Snapshot, Stage
-from streametrics.jobs import Jobs
+from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
 from tests.stack import RedisServer, Stack, until
 

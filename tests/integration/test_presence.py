@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from streametrics.live import Live, WorkerPresence
-from streametrics.presence import EXPIRES_S, withdraw_the_dead
+from streametrics.redis.client import Live, WorkerPresence
+from streametrics.redis.worker_registry import EXPIRES_S, withdraw_the_dead
 from tests.stack import Stack, redis_server, until
 
 

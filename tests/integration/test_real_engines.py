@@ -108,7 +108,7 @@ def test_a_recording_whose_parts_are_heard_together_comes_back_whole(real: Stack
 
 def _child(real: Stack) -> int:
     """The process that holds the model, by the name that it announces."""
-    from streametrics.live import Live
+    from streametrics.redis.client import Live
 
     live = Live(real.redis_url)
     try:

@@ -12,8 +12,8 @@ import pytest
 import redis
 import requests
 
-from streametrics.job import JobState
-from streametrics.jobs import Jobs
+from streametrics.domain.job import JobState
+from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
 from tests.media import plain_wav, tone
 from tests.stack import RedisServer, Stack, database, until

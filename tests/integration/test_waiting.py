@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from streametrics.job import JobKind, JobRequest, QueueName, Stage
-from streametrics.store.checkpoints import Checkpoints
-from streametrics.store.claims import Claims
-from streametrics.store.database import Database
-from streametrics.store.records import JobRecords
-from streametrics.store.waiting import Backlog, Waiting
+from streametrics.database.backlog import Backlog, Waiting
+from streametrics.database.checkpoints import Checkpoints
+from streametrics.database.claims import Claims
+from streametrics.database.engine import Database
+from streametrics.database.jobs import JobRecords
+from streametrics.domain.job import JobKind, JobRequest, QueueName, Stage
 from tests.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from streametrics.job import JobKind, JobRequest, Stage, Warn
-from streametrics.pipeline import as_stored
-from streametrics.store.checkpoints import Checkpoints
-from streametrics.store.claims import Claims
-from streametrics.store.database import Database
-from streametrics.store.records import JobRecords
-from streametrics.transcriber import LeftOut, Segment, Transcript
+from streametrics.database.checkpoints import Checkpoints
+from streametrics.database.claims import Claims
+from streametrics.database.engine import Database
+from streametrics.database.jobs import JobRecords
+from streametrics.domain.job import JobKind, JobRequest, Stage, Warn
+from streametrics.pipeline.transcribe import as_stored
+from streametrics.transcription.base import LeftOut, Segment, Transcript
 from streametrics.transcripts import merge_transcripts
 from tests.stack import database
 

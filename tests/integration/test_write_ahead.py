@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from streametrics.job import JobKind, JobRequest, JobState, Stage
-from streametrics.jobs import Jobs
+from streametrics.domain.job import JobKind, JobRequest, JobState, Stage
+from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
-from streametrics.summarizer import Notes, OnText, Summary, SummaryRequest
-from streametrics.summarizers.fake import FakeSummarizer
-from streametrics.worker import Worker
+from streametrics.summarization.base import Notes, OnText, Summary, SummaryRequest
+from streametrics.summarization.fake import FakeSummarizer
+from streametrics.worker.runner import Worker
 from tests.stack import Stack
 
 REQUEST = JobRequest(streamer="s", language="fr", game="", time="0", title="")

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import pytest
 
-from streametrics import attempt
-from streametrics.attempt import Attempt
+from streametrics.domain.job import Claim, JobKind, JobRequest, Stage
 from streametrics.errors import DatabaseUnavailable
-from streametrics.job import Claim, JobKind, JobRequest, Stage
-from streametrics.jobs import Jobs
+from streametrics.jobs.service import Jobs
+from streametrics.worker import attempt
+from streametrics.worker.attempt import Attempt
 from tests.stack import until
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")

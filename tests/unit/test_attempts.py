@@ -10,15 +10,15 @@ from typing import Any, cast
 
 import pytest
 
-from streametrics.attempt import Attempt, begun
 from streametrics.audio.decoder import Decoder
+from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.errors import DatabaseUnavailable, JobFailed, StaleAttempt
-from streametrics.hearing_work import TURN, HearingWork
-from streametrics.job import Claim, JobKind, JobRequest, Snapshot, Stage
-from streametrics.jobs import Jobs
+from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
-from streametrics.transcriber import Outcome, Sound
-from streametrics.transcribers.fake import FakeTranscriber
+from streametrics.transcription.base import Outcome, Sound
+from streametrics.transcription.engines.fake import FakeTranscriber
+from streametrics.worker.attempt import Attempt, begun
+from streametrics.worker.transcribe_stage import TURN, HearingWork
 from tests.media import tone
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")

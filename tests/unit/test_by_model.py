@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from streametrics.chat_model import Condition, Message, ModelHealth
 from streametrics.errors import SummarizerBusy, SummarizerError, SummaryUnusable, TranscriptTooLong
-from streametrics.models.fake import FakeModel
-from streametrics.prompts import PROMPT_VERSION
+from streametrics.llm.base import Condition, Message, ModelHealth
+from streametrics.llm.fake import FakeModel
 from streametrics.settings import Settings
-from streametrics.summarizer import Span, Summary, SummaryRequest, TimedText
-from streametrics.summarizers.by_model import ModelSummarizer
+from streametrics.summarization.base import Span, Summary, SummaryRequest, TimedText
+from streametrics.summarization.llm_summarizer import ModelSummarizer
+from streametrics.summarization.prompts import PROMPT_VERSION
 
 ENGLISH = "Ada beats the dragon on the third try and thanks the chat. Then she sells the sword at the market."
 FRENCH = "Ada bat le dragon au troisième essai et remercie le chat. Ensuite, elle vend l'épée au marché."

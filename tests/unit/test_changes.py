@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from streametrics.database.checkpoints import Checkpoints
+from streametrics.database.claims import Claims
+from streametrics.database.engine import Database
+from streametrics.database.jobs import JobRecords
+from streametrics.database.migrate import migrate
+from streametrics.database.notes import JobNotes
+from streametrics.database.tables import facts, jobs
+from streametrics.domain.job import JobKind, JobRequest, Stage
 from streametrics.errors import InternalError, StaleAttempt
-from streametrics.job import JobKind, JobRequest, Stage
-from streametrics.store.checkpoints import Checkpoints
-from streametrics.store.claims import Claims
-from streametrics.store.database import Database
-from streametrics.store.models import facts, jobs
-from streametrics.store.notes import JobNotes
-from streametrics.store.records import JobRecords
-from streametrics.store.schema import migrate
 from streametrics.transcripts import merge_transcripts
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")

@@ -147,12 +147,12 @@ def test_slices_add_up() -> None:
 
 def test_the_database_keeps_its_own_journal(tmp_path: Path) -> None:
     """Given a migrated database with triggers, when a job lives, then each effect is noted once, and a touch is."""
-    from streametrics.job import JobKind, JobRequest, Stage
-    from streametrics.store.checkpoints import Checkpoints
-    from streametrics.store.claims import Claims
-    from streametrics.store.database import Database
-    from streametrics.store.records import JobRecords
-    from streametrics.store.schema import migrate
+    from streametrics.database.checkpoints import Checkpoints
+    from streametrics.database.claims import Claims
+    from streametrics.database.engine import Database
+    from streametrics.database.jobs import JobRecords
+    from streametrics.database.migrate import migrate
+    from streametrics.domain.job import JobKind, JobRequest, Stage
 
     path = tmp_path / "jobs.db"
     migrate(f"sqlite:///{path}")

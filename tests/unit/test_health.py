@@ -5,15 +5,15 @@ from typing import Any, cast
 
 import pytest
 
-from streametrics import doctor
-from streametrics.chat_model import Condition, ModelHealth
-from streametrics.health import Health
-from streametrics.job import QueueName, Stage
-from streametrics.jobs import Jobs
-from streametrics.live import WorkerPresence
+from streametrics.api.readiness import Health
+from streametrics.cli import doctor
+from streametrics.database.backlog import Backlog
+from streametrics.domain.job import QueueName, Stage
+from streametrics.jobs.service import Jobs
+from streametrics.llm.base import Condition, ModelHealth
+from streametrics.redis.client import WorkerPresence
 from streametrics.settings import Settings
-from streametrics.store.waiting import Backlog
-from streametrics.summarizers.fake import FakeSummarizer
+from streametrics.summarization.fake import FakeSummarizer
 from tests.model_server import ModelServer, closed_port, states
 
 NOTHING = dict.fromkeys(QueueName, Backlog())

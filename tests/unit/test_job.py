@@ -2,7 +2,7 @@
 
 import pytest
 
-from streametrics.job import (
+from streametrics.domain.job import (
     Claim,
     JobKind,
     JobRequest,
@@ -15,7 +15,7 @@ from streametrics.job import (
     transcript_text,
     words_filtered,
 )
-from streametrics.transcriber import LeftOut
+from streametrics.transcription.base import LeftOut
 from streametrics.transcripts import merge_transcripts, up_to_a_gap
 
 REQUEST = JobRequest(streamer="Zoë", language="en", game="", time="1732412345678", title="")

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
+from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.errors import DatabaseUnavailable, StaleAttempt
-from streametrics.job import Claim, JobKind, JobRequest, Snapshot, Stage
-from streametrics.jobs import Jobs
-from streametrics.lease import Lease
+from streametrics.jobs.service import Jobs
+from streametrics.worker.lease import Lease
 from tests.stack import until
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
@@ -155,7 +155,7 @@ def test_a_database_that_is_away_ends_no_part() -> None:
 
 def test_the_time_left_of_a_recording_is_told_by_all_that_is_heard_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [0.0]
-    monkeypatch.setattr("streametrics.lease.time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    monkeypatch.setattr("streametrics.worker.lease.time", SimpleNamespace(monotonic=lambda: now_s[0]))
     recording = Recording()
     second = recording.lease(1)
     # Given half of this part, and all of another, heard in 30 s

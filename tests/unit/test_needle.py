@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from streametrics.models.fake import FakeModel
+from streametrics.llm.fake import FakeModel
 from streametrics.settings import Settings
-from streametrics.summarizer import SummaryRequest, TimedText
-from streametrics.summarizers.by_model import ModelSummarizer
+from streametrics.summarization.base import SummaryRequest, TimedText
+from streametrics.summarization.llm_summarizer import ModelSummarizer
 
 NEEDLES = {
     "start": "NEEDLE-START: the code of the chest is 4711.",

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 import streametrics
 from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, StreametricsError, TimedOut
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
+from streametrics.transcription.base import SAMPLE_RATE_HZ, Samples
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ _ENVIRONMENT = (
     "LC_ALL",
     "PYTHONHOME",
 )
-#: Of the child's records: see `decoder_process`, which this module does not import because that loads FFmpeg.
+#: Of the child's records: see `sandbox`, which this module does not import because that loads FFmpeg.
 RECORD_HEADER = struct.Struct(">cI")
 _MAX_RECORD_BYTES = 1 << 20
 _DOES_NOT_START = "The sound decoder does not start: run 'python -m streametrics doctor'."
@@ -84,7 +84,7 @@ class Decoder:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
         # -P: a file named av.py in the working folder must not be imported.
         self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "streametrics.audio.decoder_process"],
+            [sys.executable, "-P", "-m", "streametrics.audio.sandbox"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -102,7 +102,7 @@ class Decoder:
     def decode(self, path: Path, demuxer: str, *, max_audio_s: float, timeout_s: float) -> "Decoding":
         """Begin to decode the file at `path`; an earlier decoding that has not ended is stopped.
 
-        demuxer: what `containers.sniff` said. max_audio_s: more sound than this is refused while decoding.
+        demuxer: what `sniffing.sniff` said. max_audio_s: more sound than this is refused while decoding.
         timeout_s: wall-clock limit from now until the last block has been taken.
         Errors come out of the iteration.
         """

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streametrics.models import wording
+from streametrics.llm import parsing
 
 
 class Completion:
@@ -32,7 +32,7 @@ class Completion:
         if rest == b"[DONE]":
             self.is_over = True
             return
-        part = wording.json_object(rest)
+        part = parsing.json_object(rest)
         if name == b"error":
             self.error = part or rest.decode(errors="replace")
         elif part is not None:

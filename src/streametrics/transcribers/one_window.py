@@ -3,9 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
-from streametrics.audio.voice import Lane, SpeechWindow
-from streametrics.transcriber import Samples, Segment
-from streametrics.transcribers.led import Led
+from streametrics.transcription.base import Samples, Segment
+from streametrics.transcription.engines.base import Led
+from streametrics.transcription.windowing import Lane, SpeechWindow
 
 
 class OneWindowLane(ABC):

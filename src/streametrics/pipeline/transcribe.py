@@ -1,0 +1,227 @@
+"""What happens to a job. Knows no queue, no database and no engine: it is given them, and it reports.
+
+decode()      an upload becomes samples; those of a long one are stored and cut into parts
+sound()       samples, and who is told of the words in them: what a transcriber hears
+part()        the same of one part of a long recording
+write()       a transcript becomes a summary
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streametrics.audio.decoder import Decoder, read_pcm, to_float32
+from streametrics.audio.silence_splitter import Part, PartCutter
+from streametrics.domain.job import JobKind, JobRequest, Warn, transcript_text
+from streametrics.errors import AudioUnreadable
+from streametrics.settings import Settings
+from streametrics.summarization.base import Notes, Summarizer, Summary, SummaryRequest, TimedText
+from streametrics.transcription.base import SAMPLE_RATE_HZ, Samples, Segment, Sound, Transcript
+
+#: A chunk may be this much over the limit of a live one: encoders pad their last frame. Seconds.
+LIVE_TOLERANCE_S = 0.5
+
+WARN_TRUNCATED = Warn("audio_truncated", "The file is cut off or damaged; what could be heard of it was transcribed.")
+
+PcmBlock = NDArray[np.int16]
+
+
+class JobReporter(Protocol):
+    """Hears how far the work is. Every method may raise to stop it: Interrupted, TimedOut or StaleAttempt."""
+
+    def check(self) -> None:
+        """Called often, while there is nothing to tell."""
+        ...
+
+    def heard(self, position_s: float, length_s: float, text: str) -> None:
+        """The sound is transcribed up to `position_s` of `length_s`; `text` is all of it so far."""
+        ...
+
+    def written(self, share: float, text: str) -> None:
+        """A share (0…1) of the summary is written; `text` is the summary so far."""
+        ...
+
+
+class SampleSink(Protocol):
+    """Where the samples of a long recording go."""
+
+    def write(self, data: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A whole upload, to be heard at once."""
+
+    samples: Samples
+    warnings: tuple[Warn, ...]
+
+    @property
+    def audio_s(self) -> float:
+        """Its length."""
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A long recording was decoded and cut; `bounds_s` are start and end of its parts."""
+
+    audio_s: float
+    bounds_s: list[tuple[float, float]]
+    warnings: tuple[Warn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BelongsElsewhere:
+    """The sound is longer than a live job may be: others would wait too long behind it."""
+
+    kind: JobKind
+
+
+def decode(
+    path: Path,
+    container: str,
+    *,
+    kind: JobKind,
+    settings: Settings,
+    decoder: Decoder,
+    open_sink: Callable[[], SampleSink],
+    reporter: JobReporter,
+) -> Decoded | Cut | BelongsElsewhere:
+    """Decode an upload; when it is long, store its samples and cut them.
+
+    `open_sink` is called once, and only for a long recording. Raises AudioUnreadable, AudioTooLong,
+    TimedOut, and what the reporter raises.
+    """
+    limit = int((settings.live_max_s + LIVE_TOLERANCE_S) * SAMPLE_RATE_HZ)
+    blocks: list[PcmBlock] = []
+    with decoder.decode(
+        path, container, max_audio_s=settings.max_audio_s, timeout_s=settings.task_soft_time_limit_s
+    ) as decoding:
+        for block in decoding:
+            reporter.check()
+            blocks.append(block)
+            if sum(len(each) for each in blocks) > limit:
+                if kind is JobKind.LIVE:
+                    return BelongsElsewhere(JobKind.LONG)
+                bounds = _store_and_cut(blocks, iter(decoding), open_sink(), settings, reporter)
+                return Cut(bounds[-1][1], bounds, _warnings(decoding.truncated))
+    if not blocks:
+        raise AudioUnreadable
+    return Decoded(to_float32(np.concatenate(blocks)), _warnings(decoding.truncated))
+
+
+def _store_and_cut(
+    first: list[PcmBlock],
+    rest: Iterator[PcmBlock],
+    sink: SampleSink,
+    settings: Settings,
+    reporter: JobReporter,
+) -> list[tuple[float, float]]:
+    """Write all samples as they come, never holding more than a part of them in memory."""
+    cutter = PartCutter(settings.part_target_s)
+    parts: list[Part] = []
+
+    def take(block: PcmBlock) -> None:
+        sink.write(block.astype("<i2", copy=False).tobytes())
+        parts.extend(cutter.feed(block))
+
+    for block in first:
+        take(block)
+    first.clear()
+    for block in rest:
+        reporter.check()
+        take(block)
+    parts.extend(cutter.finish())
+    return [(part.start_s, part.end_s) for part in parts]
+
+
+def part(path: Path, start_s: float, end_s: float, request: JobRequest, *, reporter: JobReporter) -> Sound:
+    """One part of the stored samples; its times count from the part's start. Chunks have their turn before it."""
+    return sound(read_pcm(path, start_s, end_s), request, reporter=reporter, background=True)
+
+
+def sound(samples: Samples, request: JobRequest, *, reporter: JobReporter, background: bool = False) -> Sound:
+    """Samples whose words the reporter is told of. Where it raises, the transcriber drops this sound.
+
+    background: see `Sound`.
+    """
+    length_s = len(samples) / SAMPLE_RATE_HZ
+    texts: list[str] = []
+
+    def on_segment(segment: Segment) -> None:
+        reporter.check()
+        texts.append(segment.text)
+        reporter.heard(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
+
+    return Sound(samples, request.speech_language, on_segment, background=background)
+
+
+def write(
+    transcript: dict[str, Any],
+    request: JobRequest,
+    *,
+    summarizer: Summarizer,
+    reporter: JobReporter,
+    notes: Notes,
+    time_limit_s: float | None = None,
+) -> Summary:
+    """Summarise a stored transcript in the language asked for. Raises a SummarizerError, and what the reporter raises.
+
+    time_limit_s: how long a live chunk can wait for the model, None where nobody waits.
+    """
+
+    def on_text(so_far: str, share: float) -> None:
+        reporter.check()
+        reporter.written(share, so_far)
+
+    reporter.check()
+    asked = replace(_summary_request(transcript, request), time_limit_s=time_limit_s)
+    return summarizer.summarize(asked, on_text=on_text, notes=notes)
+
+
+def write_ahead(
+    transcript: dict[str, Any],
+    request: JobRequest,
+    *,
+    summarizer: Summarizer,
+    notes: Notes,
+    check: Callable[[], None],
+) -> int:
+    """Write notes on a transcript that still grows; returns how many are new. `check` may raise to stop."""
+    return summarizer.write_ahead(_summary_request(transcript, request), notes, check=check)
+
+
+def _summary_request(transcript: dict[str, Any], request: JobRequest) -> SummaryRequest:
+    segments = tuple(TimedText(**segment) for segment in transcript["segments"])
+    return SummaryRequest(
+        transcript=transcript_text(transcript),
+        segments=segments,
+        language=request.language,
+        streamer=request.streamer,
+        game=request.game,
+        title=request.title,
+        extra_instruction=request.extra_instruction,
+    )
+
+
+def as_stored(transcript: Transcript) -> dict[str, Any]:
+    """A transcript as JSON: `language`, and `segments` with start and end in seconds and text.
+
+    `left_out`, where there is any: how many words are not in it, by reason.
+    """
+    left_out = {"left_out": {str(reason): words for reason, words in transcript.left_out.items()}}
+    return (left_out if transcript.left_out else {}) | {
+        "language": transcript.language,
+        "segments": [
+            {"start": round(each.start, 3), "end": round(each.end, 3), "text": each.text}
+            for each in transcript.segments
+        ],
+    }
+
+
+def _warnings(truncated: bool) -> tuple[Warn, ...]:
+    return (WARN_TRUNCATED,) if truncated else ()
