@@ -28,9 +28,10 @@ from benchmarks import answers, report, spoken, wordless
 from benchmarks.answers import Answer
 from benchmarks.engines import ENGINES
 from benchmarks.spoken import Spoken
+from streametrics.audio.pcm import Samples
 from streametrics.settings import Settings
+from streametrics.transcription import cpu
 from streametrics.transcription import factory as transcriber_factory
-from streametrics.transcription.base import Samples
 from streametrics.weights import cache as weights_cache
 from streametrics.weights.download import file_hash
 
@@ -78,7 +79,7 @@ def load(name: str) -> Hear:
             str(_weights(name).parent),
             device="cpu",
             compute_type="int8",
-            cpu_threads=transcriber_factory.available_cores(),
+            cpu_threads=cpu.available_cores(),
         )
 
         def hear_faster(samples: Samples, language: str | None) -> tuple[str, dict[str, int]]:

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import report
-from streametrics.transcription.base import Samples
+from streametrics.audio.pcm import Samples
 
 FOLDER = Path("~/.cache/streametrics/benchmark-answers").expanduser()
 SOURCE = Path(__file__).parent.parent / "src" / "streametrics"

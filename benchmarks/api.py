@@ -24,7 +24,8 @@ import requests
 
 from benchmarks import bare_route, memory, polling, report
 from benchmarks.polling import Polls
-from streametrics.domain.job import JobKind, JobRequest, JobResult, JobState, Snapshot, Stage
+from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage
+from streametrics.domain.status import JobResult
 from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
 from tests.media import plain_wav, tone

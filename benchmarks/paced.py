@@ -12,22 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.llm.base import Answer, Condition, Message, ModelHealth, OnAnswer
 from streametrics.settings import Settings
 from streametrics.summarization import factory as summarizer_factory
 from streametrics.summarization.base import Summarizer
 from streametrics.transcription import factory as transcriber_factory
-from streametrics.transcription.base import (
-    SAMPLE_RATE_HZ,
-    OnSegment,
-    Outcome,
-    Samples,
-    Segment,
-    Sound,
-    Transcriber,
-    Transcript,
-    one_by_one,
-)
+from streametrics.transcription.base import OnSegment, Outcome, Sound, Transcriber, one_by_one
 
 #: Two and a half words a second is a lively speaker.
 WORDS_PER_SECOND = 2.5

@@ -20,9 +20,9 @@ from typing import Literal
 import numpy as np
 
 from benchmarks import memory
+from streametrics.audio.pcm import Samples
 from streametrics.settings import Settings
-from streametrics.transcription.base import Samples
-from streametrics.transcription.factory import available_cores
+from streametrics.transcription.cpu import available_cores
 from streametrics.weights import cache as weights_cache
 
 Peer = Literal["openai-whisper", "faster-whisper", "faster-whisper-batched"]

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import wordless
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Samples
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.weights.download import exclusive, file_hash
 from tests.sounds import read
 

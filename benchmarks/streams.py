@@ -15,8 +15,8 @@ from typing import Any, Literal
 import requests
 
 from benchmarks import recordings
+from streametrics.audio.pcm import Samples
 from streametrics.supervisor.commands import SUMMARISE_THREADS
-from streametrics.transcription.base import Samples
 from tests import ollama_server
 from tests.model_server import ModelServer, Reply, states
 from tests.stack import Stack, stack

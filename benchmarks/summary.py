@@ -14,9 +14,10 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.paced import WORDS_PER_SECOND, PacedModel
+from streametrics.domain.transcript import TimedText
 from streametrics.llm.base import Answer
 from streametrics.settings import Settings
-from streametrics.summarization.base import SummaryRequest, TimedText
+from streametrics.summarization.base import SummaryRequest
 from streametrics.summarization.llm_summarizer import ModelSummarizer
 from tests.media import plain_wav, tone
 from tests.stack import stack

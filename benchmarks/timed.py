@@ -10,18 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from streametrics.audio.pcm import Samples
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.settings import Settings
 from streametrics.transcription import factory as transcriber_factory
-from streametrics.transcription.base import (
-    OnSegment,
-    Outcome,
-    Samples,
-    Segment,
-    Sound,
-    Transcriber,
-    Transcript,
-    one_by_one,
-)
+from streametrics.transcription.base import OnSegment, Outcome, Sound, Transcriber, one_by_one
 
 _create = transcriber_factory.create
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from benchmarks import memory, plain, plots, recordings, report
 from benchmarks.live import ENGINES
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.redis.client import Live
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Samples
 from tests.media import plain_wav
 from tests.stack import Stack, stack
 

@@ -14,8 +14,8 @@ import av
 import numpy as np
 import pytest
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.errors import WeightsUnavailable
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Samples
 from streametrics.weights.download import exclusive, fetch_wheels, file_hash
 
 CACHE = Path("~/.cache/streametrics/test-sounds").expanduser()

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from streametrics import __version__
 from streametrics.api.dependencies import State
 from streametrics.api.error_responses import error_response
+from streametrics.api.middleware import fast_polling
 from streametrics.api.middleware.authentication import KeyGuard
 from streametrics.api.middleware.trusted_origin import Guard, allowed_origins
 from streametrics.api.openapi import describe
@@ -21,7 +22,7 @@ from streametrics.api.routes import health, metrics, status, summarize
 from streametrics.auth.api_keys import Keyring
 from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
-from streametrics.domain.job import error_body
+from streametrics.domain.status import error_body
 from streametrics.errors import StreametricsError
 from streametrics.jobs.maintenance import Keeper
 from streametrics.jobs.service import Jobs
@@ -73,7 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _render_http)
     app.add_exception_handler(Exception, _render_unexpected)
     # The last one added is the first to see a request.
-    app.add_middleware(status.DirectPolls)
+    app.add_middleware(fast_polling.DirectPolls)
     app.add_middleware(KeyGuard, keyring=keyring)
     app.add_middleware(
         CORSMiddleware,

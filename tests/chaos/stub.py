@@ -14,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
+from streametrics.audio.pcm import Samples
+from streametrics.domain.transcript import Transcript
 from streametrics.settings import Settings
 from streametrics.summarization import factory as summarizer_factory
 from streametrics.summarization.base import Notes, OnText, Summarizer, Summary, SummaryRequest
 from streametrics.summarization.fake import FakeSummarizer
 from streametrics.transcription import factory as transcriber_factory
-from streametrics.transcription.base import OnSegment, Samples, Transcriber, Transcript
+from streametrics.transcription.base import OnSegment, Transcriber
 from streametrics.transcription.engines.fake import FakeTranscriber
 from tests.chaos.sounds import DIES, HANGS, HANGS_IN_C, NEAR
 

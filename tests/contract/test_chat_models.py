@@ -30,8 +30,7 @@ from streametrics.llm.base import Answer, ChatModel, Condition, Message, ModelHe
 from streametrics.llm.fake import FakeModel, copying
 from streametrics.llm.ollama import OllamaModel
 from streametrics.llm.openai_compatible import OpenAICompatibleModel
-from streametrics.llm.retries import Tries
-from streametrics.models.progress import Progress
+from streametrics.llm.retries import Progress, Tries
 from streametrics.settings import Settings
 from tests.model_server import SUMMARY, ModelServer, Reply, State, closed_port, knows_not, rate_limited, states
 

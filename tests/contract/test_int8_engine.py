@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from whisper.decoding import ApplyTimestampRules, DecodingOptions, DecodingTask
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ
+from streametrics.domain.transcript import Evidence
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
-from streametrics.transcribers import processor
-from streametrics.transcription import engine_benchmark
+from streametrics.transcription import cpu, engine_benchmark
 from streametrics.transcription import factory as transcriber_factory
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Evidence
+from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.engines.int8 import seek_loop
 from streametrics.transcription.engines.int8.decoder import Decoder, Heard
 from streametrics.transcription.engines.int8.encoder import Encoder
@@ -29,7 +30,6 @@ from streametrics.transcription.engines.int8.quantized_linear import for_many_ro
 from streametrics.transcription.engines.int8.sampling import Said, Sampler
 from streametrics.transcription.engines.int8.seek_loop import Window
 from streametrics.transcription.engines.openai_whisper_int8 import Int8Whisper
-from streametrics.transcription.windowing import SpeechWindow
 from streametrics.weights import cache as weights_cache
 from tests import sounds
 
@@ -168,9 +168,9 @@ def test_a_quiet_rows_product_is_as_exact_beside_a_loud_one_and_none_depends_on_
 @pytest.mark.parametrize("full_range", [True, False])
 def test_the_largest_weights_and_inputs_do_not_overflow(monkeypatch: pytest.MonkeyPatch, full_range: bool) -> None:
     # Given products that are all as large as they can be, on a processor that adds them in 16 bits or one in 32
-    if full_range and not processor.adds_products_of_bytes_widely():
+    if full_range and not cpu.adds_products_of_bytes_widely():
         pytest.skip("this processor adds products of bytes in 16 bits")
-    monkeypatch.setattr(processor, "adds_products_of_bytes_widely", lambda: full_range)
+    monkeypatch.setattr(cpu, "adds_products_of_bytes_widely", lambda: full_range)
     multiply = narrow(torch.full((32, 512), 0.5), torch.zeros(32))
     if multiply is None:
         pytest.skip("torch has no products of int8 on this processor")
@@ -438,7 +438,7 @@ def test_what_torch_refuses_is_an_error_of_ours(lane: Lane, monkeypatch: pytest.
         lane.detect_languages(heard)
     with pytest.raises(TranscriptionFailed, match="not enough memory"):
         list(lane.decode(heard, ["it"]))
-    assert torch.get_num_threads() == transcriber_factory.available_cores()
+    assert torch.get_num_threads() == cpu.available_cores()
 
 
 @pytest.mark.weights

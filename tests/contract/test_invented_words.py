@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks import wordless
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.settings import Settings
 from streametrics.transcription import factory as transcriber_factory
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Samples, Transcriber
+from streametrics.transcription.base import Transcriber
 from tests import sounds
 from tests.contract.test_transcribers import word_error_rate
 

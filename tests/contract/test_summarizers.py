@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from streametrics.domain.transcript import Span
 from streametrics.errors import (
     ModelMissing,
     SummarizerBusy,
@@ -24,7 +25,7 @@ from streametrics.errors import (
 from streametrics.llm.fake import FakeModel
 from streametrics.llm.ollama import OllamaModel
 from streametrics.settings import Settings
-from streametrics.summarization.base import Notes, OnText, Span, Summarizer, Summary, SummaryRequest
+from streametrics.summarization.base import Notes, OnText, Summarizer, Summary, SummaryRequest
 from streametrics.summarization.extractive import ExtractiveSummarizer
 from streametrics.summarization.factory import create
 from streametrics.summarization.fake import FakeSummarizer

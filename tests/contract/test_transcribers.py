@@ -6,19 +6,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
 from streametrics.transcription import factory as transcriber_factory
-from streametrics.transcription.base import (
-    SAMPLE_RATE_HZ,
-    Outcome,
-    Samples,
-    Segment,
-    Sound,
-    Transcriber,
-    Transcript,
-    warm,
-)
+from streametrics.transcription.base import Outcome, Sound, Transcriber, warm
 from tests import sounds
 
 SoundMaker = Callable[[], Samples]

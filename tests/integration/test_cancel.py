@@ -13,7 +13,8 @@ import redis
 import requests
 from sqlalchemy import text
 
-from streametrics.audio.decoder import Decoder, Pcm
+from streametrics.audio.decoder import Decoder
+from streametrics.audio.pcm import Pcm
 from streametrics.auth.principal import Caller, Scope
 from streametrics.database.engine import Database, open_engine
 from streametrics.database.erasure import Erasure

@@ -19,8 +19,8 @@ from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
 from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, QueueName, Stage
+from streametrics.domain.transcript import merge_transcripts
 from streametrics.errors import InternalError, StaleAttempt, WorkerLost
-from streametrics.transcripts import merge_transcripts
 from tests.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")

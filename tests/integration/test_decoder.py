@@ -17,7 +17,8 @@ import billiard
 import numpy as np
 import pytest
 
-from streametrics.audio.decoder import Decoder, to_float32
+from streametrics.audio.decoder import Decoder
+from streametrics.audio.pcm import to_float32
 from streametrics.audio.pyav import open_container
 from streametrics.audio.sniffing import HEAD_BYTES, sniff
 from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, TimedOut

@@ -12,7 +12,8 @@ import pytest
 import redis
 import requests
 
-from streametrics.domain.job import JobKind, JobRequest, JobResult, JobState, Snapshot, Stage
+from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage
+from streametrics.domain.status import JobResult
 from streametrics.errors import InternalError
 from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings

@@ -11,9 +11,8 @@ from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
 from streametrics.domain.job import JobKind, JobRequest, Stage, Warn
+from streametrics.domain.transcript import LeftOut, Segment, Transcript, merge_transcripts
 from streametrics.pipeline.transcribe import as_stored
-from streametrics.transcription.base import LeftOut, Segment, Transcript
-from streametrics.transcripts import merge_transcripts
 from tests.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from streametrics.domain.transcript import Span
 from streametrics.errors import (
     ModelMissing,
     ModelServerResting,
@@ -19,7 +20,7 @@ from streametrics.errors import (
     TranscriptTooLong,
 )
 from streametrics.llm.base import Condition, ModelHealth
-from streametrics.summarization.base import Notes, OnText, Span, Summary, SummaryRequest
+from streametrics.summarization.base import Notes, OnText, Summary, SummaryRequest
 from streametrics.summarization.circuit_breaker import ALIVE_FOR_S, Breaker
 from streametrics.summarization.extractive import ExtractiveSummarizer
 from streametrics.summarization.fake import FakeSummarizer

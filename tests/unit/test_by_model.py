@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from streametrics.domain.transcript import Span, TimedText
 from streametrics.errors import SummarizerBusy, SummarizerError, SummaryUnusable, TranscriptTooLong
 from streametrics.llm.base import Condition, Message, ModelHealth
 from streametrics.llm.fake import FakeModel
 from streametrics.settings import Settings
-from streametrics.summarization.base import Span, Summary, SummaryRequest, TimedText
+from streametrics.summarization.base import Summary, SummaryRequest
 from streametrics.summarization.llm_summarizer import ModelSummarizer
 from streametrics.summarization.prompts import PROMPT_VERSION
 

@@ -15,8 +15,8 @@ from streametrics.database.migrate import migrate
 from streametrics.database.notes import JobNotes
 from streametrics.database.tables import facts, jobs
 from streametrics.domain.job import JobKind, JobRequest, Stage
+from streametrics.domain.transcript import merge_transcripts
 from streametrics.errors import InternalError, StaleAttempt
-from streametrics.transcripts import merge_transcripts
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 WORDS = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}

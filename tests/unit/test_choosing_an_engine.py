@@ -8,13 +8,13 @@ import pytest
 
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import EngineName, Settings
-from streametrics.transcription import benchmark_cache, engine_benchmark
+from streametrics.transcription import benchmark_cache, cpu, engine_benchmark
 from streametrics.transcription import factory as transcriber_factory
 
 
 @pytest.fixture(autouse=True)
 def without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcriber_factory, "_has_nvidia_gpu", lambda: False)
+    monkeypatch.setattr(transcriber_factory, "has_nvidia_gpu", lambda: False)
 
 
 def settings(engine: EngineName = "auto", model: str = "base", model_dir: Path = Path("/nowhere")) -> Settings:
@@ -47,7 +47,7 @@ def test_auto_without_an_engine_says_what_to_do(monkeypatch: pytest.MonkeyPatch)
 
 def test_auto_takes_what_was_the_fastest_here(tmp_path: Path) -> None:
     # Given a measurement made on this machine
-    here = benchmark_cache.machine(transcriber_factory.available_cores())
+    here = benchmark_cache.machine(cpu.available_cores())
     benchmark_cache.keep(tmp_path, here, {"faster-whisper": 2.0, "openai-whisper-int8": 0.8})
 
     # Expect its winner, and no second measurement
@@ -114,8 +114,8 @@ def test_a_containers_share_is_read(tmp_path: Path, files: dict[str, str], cores
     membership = tmp_path / "membership"
     membership.write_text("0::/a/b\n")
 
-    assert transcriber_factory.cgroup_quota(tmp_path, membership) == cores
+    assert cpu.cgroup_quota(tmp_path, membership) == cores
 
 
 def test_there_is_at_least_one_core() -> None:
-    assert transcriber_factory.available_cores() >= 1
+    assert cpu.available_cores() >= 1

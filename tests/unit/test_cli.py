@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from streametrics.cli import doctor, transcribe
+from streametrics.cli import doctor
 from streametrics.cli import main as cli
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import UnsafeSettings
-from streametrics.preflight import settings_errors
+from streametrics.preflight import checks, ports, settings_errors
 from streametrics.settings import PUBLISHED_KEY, Settings
 from streametrics.supervisor import banner, readiness_probe
 from streametrics.supervisor.readiness_probe import Readiness
-from streametrics.transcription.base import Segment, Transcript
+from streametrics.text import subtitles
 from tests.media import KINDS, encode, plain_wav, tone
 
 
@@ -96,18 +97,18 @@ def test_an_open_bind_without_a_long_key_does_not_start(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
 def test_loopback_needs_no_key(host: str) -> None:
-    settings_errors.refuse_open_bind(Settings(_env_file=None, host=host))
+    checks.refuse_open_bind(Settings(_env_file=None, host=host))
 
 
 def test_an_open_bind_with_a_long_key_is_allowed() -> None:
-    settings_errors.refuse_open_bind(Settings(_env_file=None, host="0.0.0.0", internal_api_key="k" * 16))
+    checks.refuse_open_bind(Settings(_env_file=None, host="0.0.0.0", internal_api_key="k" * 16))
     with pytest.raises(UnsafeSettings, match="too short"):
-        settings_errors.refuse_open_bind(Settings(_env_file=None, host="0.0.0.0", internal_api_key="k" * 15))
+        checks.refuse_open_bind(Settings(_env_file=None, host="0.0.0.0", internal_api_key="k" * 15))
 
 
 def test_the_published_key_and_a_misspelt_name_are_warned_of(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"INTERNAL_API_KEY={PUBLISHED_KEY}\nWHISPER_MODLE=tiny\nOTHER_PROGRAM=1\n")
-    warnings = settings_errors.settings_warnings()
+    warnings = checks.settings_warnings()
     assert len(warnings) == 2
     assert "counts as not set" in warnings[0]
     assert "WHISPER_MODLE" in warnings[1]
@@ -179,17 +180,17 @@ TRANSCRIPT = Transcript((Segment(0.0, 1.5, "Hello there."), Segment(3661.25, 366
 
 
 def test_a_transcript_as_text_and_json() -> None:
-    assert transcribe.render(TRANSCRIPT, "text") == "Hello there. Ça va ?"
-    body = json.loads(transcribe.render(TRANSCRIPT, "json"))
+    assert subtitles.render(TRANSCRIPT, "text") == "Hello there. Ça va ?"
+    body = json.loads(subtitles.render(TRANSCRIPT, "json"))
     assert body["speech_language"] == "en"
     assert body["segments"][1] == {"start": 3661.25, "end": 3663.0, "text": "Ça va ?"}
 
 
 def test_a_transcript_as_subtitles() -> None:
-    assert transcribe.render(TRANSCRIPT, "srt") == (
+    assert subtitles.render(TRANSCRIPT, "srt") == (
         "1\n00:00:00,000 --> 00:00:01,500\nHello there.\n\n2\n01:01:01,250 --> 01:01:03,000\nÇa va ?\n"
     )
-    assert transcribe.render(TRANSCRIPT, "vtt").startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.500\n")
+    assert subtitles.render(TRANSCRIPT, "vtt").startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.500\n")
 
 
 def test_the_start_report_has_a_line_to_copy_with_all_six_fields(tmp_path: Path) -> None:
@@ -225,8 +226,8 @@ def test_the_doctor_finds_a_fresh_folder_well(
     # Given a folder in which nothing has run, and free ports
     monkeypatch.setenv("WHISPER_ENGINE", "fake")
     monkeypatch.setenv("SUMMARIZER", "extractive")
-    monkeypatch.setenv("PORT", str(settings_errors.free_port("127.0.0.1")))
-    monkeypatch.setenv("QUEUE_PORT", str(settings_errors.free_port("127.0.0.1")))
+    monkeypatch.setenv("PORT", str(ports.free_port("127.0.0.1")))
+    monkeypatch.setenv("QUEUE_PORT", str(ports.free_port("127.0.0.1")))
     # When the doctor looks
     code = cli.main(["doctor"])
     # Expect each part in the table, and nothing that fails
@@ -251,7 +252,7 @@ def test_the_doctor_does_not_promise_a_model_that_cannot_be_had(
 def test_the_doctor_says_what_a_service_that_is_not_ready_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a service that is well but for the model server, which SUMMARY_FALLBACK=error needs
     answer = Readiness("not_ready", {"queue": {"ok": True}, "model_server": {"ok": False, "detail": "Start Ollama."}})
-    monkeypatch.setattr(settings_errors, "port_is_free", lambda *_: False)
+    monkeypatch.setattr(ports, "port_is_free", lambda *_: False)
     monkeypatch.setattr(readiness_probe, "fetch", lambda *_: answer)
     check = doctor.port(settings_errors.load_settings())
     assert check.verdict is doctor.Verdict.WARN

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from streametrics.domain.transcript import Evidence
 from streametrics.transcription.audio_context import frames_to_encode, needs_all_silence
-from streametrics.transcription.base import Evidence
 from streametrics.transcription.engines.faster_whisper import _frames_of_sound
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.transcription import vad
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Samples
 from streametrics.transcription.vad import Span, find_voice
 from tests import sounds
 

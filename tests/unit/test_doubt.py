@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Evidence, LeftOut, Segment
+from streametrics.audio.pcm import SAMPLE_RATE_HZ
+from streametrics.domain.transcript import Evidence, LeftOut, Segment
 from streametrics.transcription.hallucination_filter import Judge, count, cut_loop
 from streametrics.transcription.vad import HOP, Span, Voice
 

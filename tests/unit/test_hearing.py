@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pytest
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription import windowing
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Outcome, Samples, Segment, Sound, Transcript
+from streametrics.transcription.base import Outcome, Sound
 from streametrics.transcription.batching import scheduler
+from streametrics.transcription.engine import Engine, Lane, SpeechWindow
 from streametrics.transcription.vad import find_voice
 from tests import sounds
 
@@ -24,14 +27,12 @@ class Scripted:
         self.windows_at_once = windows_at_once
         self.heard: list[str] = []
         self.batches: list[int] = []
-        self.lanes: list[windowing.Lane] = [self]
+        self.lanes: list[Lane] = [self]
 
-    def detect_languages(self, heard: Sequence[windowing.SpeechWindow]) -> list[tuple[str, float]]:
+    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         return [self.languages.pop(0) for _ in heard]
 
-    def decode(
-        self, heard: Sequence[windowing.SpeechWindow], languages: Sequence[str]
-    ) -> Iterator[tuple[int, Segment]]:
+    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
         self.batches.append(len(heard))
         for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
             assert 0 < window.voiced_until_s <= len(window.samples) / SAMPLE_RATE_HZ
@@ -131,12 +132,10 @@ class Marking(Scripted):
         super().__init__([], windows_at_once)
         self._fails, self._late = fails, late
 
-    def detect_languages(self, heard: Sequence[windowing.SpeechWindow]) -> list[tuple[str, float]]:
+    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         return [("fr" if np.max(np.abs(window.samples)) < 0.01 else "en", 0.9) for window in heard]
 
-    def decode(
-        self, heard: Sequence[windowing.SpeechWindow], languages: Sequence[str]
-    ) -> Iterator[tuple[int, Segment | None]]:
+    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:
         self.batches.append(len(heard))
         failing = len(self.batches) - 1 in self._fails
         if failing and not self._late:
@@ -155,7 +154,7 @@ def clips() -> list[Samples]:
     return [sounds.clip(name).samples() * np.float32(0.005 if index == 2 else 1) for index, name in enumerate(names)]
 
 
-def together(engine: windowing.Engine, asked: list[Sound]) -> list[Outcome]:
+def together(engine: Engine, asked: list[Sound]) -> list[Outcome]:
     """What became of each sound, in the order asked."""
     found = dict(scheduler.transcribe_together(engine, asked))
     return [found[number] for number in range(len(asked))]

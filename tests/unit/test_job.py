@@ -2,21 +2,9 @@
 
 import pytest
 
-from streametrics.domain.job import (
-    Claim,
-    JobKind,
-    JobRequest,
-    JobResult,
-    JobState,
-    JobStatus,
-    Stage,
-    Warn,
-    error_body,
-    transcript_text,
-    words_filtered,
-)
-from streametrics.transcription.base import LeftOut
-from streametrics.transcripts import merge_transcripts, up_to_a_gap
+from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Stage, Warn
+from streametrics.domain.status import JobResult, JobStatus, error_body
+from streametrics.domain.transcript import LeftOut, merge_transcripts, transcript_text, up_to_a_gap, words_filtered
 
 REQUEST = JobRequest(streamer="Zoë", language="en", game="", time="1732412345678", title="")
 

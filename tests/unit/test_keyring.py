@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
+from streametrics.api.middleware.authentication import wanted_scope
 from streametrics.auth.api_keys import VALID_S, Keyring, digest_of, new_key
-from streametrics.auth.principal import LOCAL, Caller, Scope, may_see, wanted_scope
-from streametrics.database.api_keys import KeyRecord
+from streametrics.auth.principal import LOCAL, Caller, KeyRecord, Scope, may_see
 from streametrics.errors import DatabaseUnavailable, Unauthorized
 
 KEY = "sm_one"

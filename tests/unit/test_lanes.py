@@ -6,19 +6,21 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
+from streametrics.audio.pcm import Samples
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcription import windowing
-from streametrics.transcription.base import Outcome, Samples, Segment, Sound, Transcript
+from streametrics.transcription.base import Outcome, Sound
 from streametrics.transcription.batching import scheduler
+from streametrics.transcription.engine import SpeechWindow
 from tests import sounds
 
 #: A test that waits for longer has found two that wait for each other, in seconds.
 PATIENCE_S = 30.0
 
-Heard = Sequence[windowing.SpeechWindow]
+Heard = Sequence[SpeechWindow]
 
 
-def is_quiet(window: windowing.SpeechWindow) -> bool:
+def is_quiet(window: SpeechWindow) -> bool:
     return bool(np.max(np.abs(window.samples)) < 0.01)
 
 

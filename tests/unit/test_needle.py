@@ -4,9 +4,10 @@ import re
 
 import pytest
 
+from streametrics.domain.transcript import TimedText
 from streametrics.llm.fake import FakeModel
 from streametrics.settings import Settings
-from streametrics.summarization.base import SummaryRequest, TimedText
+from streametrics.summarization.base import SummaryRequest
 from streametrics.summarization.llm_summarizer import ModelSummarizer
 
 NEEDLES = {

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streametrics.domain.transcript import TimedText
 from streametrics.llm.fake import FakeModel
 from streametrics.settings import Settings
 from streametrics.summarization import chunking, token_budget
-from streametrics.summarization.base import SummaryRequest, TimedText
+from streametrics.summarization.base import SummaryRequest
 from streametrics.summarization.chunking import Line, Timeline
 from streametrics.summarization.llm_summarizer import ModelSummarizer
 from streametrics.summarization.token_budget import Budget, TokenEstimator, price

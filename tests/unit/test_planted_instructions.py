@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from streametrics.domain.transcript import TimedText
 from streametrics.llm.base import Message
 from streametrics.llm.fake import FakeModel
 from streametrics.settings import Settings
 from streametrics.summarization import prompts
-from streametrics.summarization.base import SummaryRequest, TimedText
+from streametrics.summarization.base import SummaryRequest
 from streametrics.summarization.llm_summarizer import ModelSummarizer
 
 ORDERS = [

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from streametrics.auth.principal import LOCAL, Caller, Scope, may_see
 from streametrics.database.jobs import JobRecord
-from streametrics.domain.job import JobKind, JobRequest, JobState, JobStatus
+from streametrics.domain.job import JobKind, JobRequest, JobState
+from streametrics.domain.status import JobStatus
 from streametrics.errors import JobExpired, JobUnknown
 from streametrics.redis import job_versions
 from streametrics.redis.job_versions import BoardSilent

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ
 from streametrics.transcription import vad, windowing
-from streametrics.transcription.base import SAMPLE_RATE_HZ
 from streametrics.transcription.vad import Span, find_voice
 from streametrics.transcription.windowing import halves, windows
 from tests import sounds

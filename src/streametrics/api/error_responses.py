@@ -3,7 +3,7 @@
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from streametrics.domain.job import error_body
+from streametrics.domain.status import error_body
 from streametrics.errors import StreametricsError
 
 #: "Policy violation" in the websocket protocol; before the handshake the server makes it a 403.

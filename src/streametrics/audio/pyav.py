@@ -17,7 +17,7 @@ from av.stream import Discard
 from streametrics.audio.sniffing import mp3_frame_bytes
 from streametrics.audio.truncation import lacks_bytes, lacks_end, mp3_frames_claimed
 
-#: `transcriber.SAMPLE_RATE_HZ`; that module imports numpy, which this process can do without.
+#: `pcm.SAMPLE_RATE_HZ`; that module imports numpy, which this process can do without.
 SAMPLE_RATE_HZ = 16_000
 #: More packets than these in one file that do not decode: the rest is not worth the time.
 _MAX_BAD_PACKETS = 1000

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streametrics.transcription.base import SAMPLE_RATE_HZ
+from streametrics.audio.pcm import SAMPLE_RATE_HZ
 
 #: Loudness is looked at, and cuts are made, in steps of this many samples (20 ms).
 _HOP = SAMPLE_RATE_HZ // 50

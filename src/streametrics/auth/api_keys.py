@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from anyio import Lock, to_thread
 
-from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Caller, Scope
-from streametrics.database.api_keys import KeyRecord
+from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Caller, KeyRecord, Scope
 from streametrics.errors import DatabaseUnavailable, StreametricsError, Unauthorized
 
 #: How long what was read counts, in seconds. A poll so costs no query, and a key that was removed, or the first

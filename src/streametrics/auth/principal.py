@@ -37,17 +37,13 @@ def may_see(caller: Caller, owner: str) -> bool:
     return caller.scope is Scope.ADMIN or caller.owner == owner
 
 
-#: Open without a key: nothing of anybody's job is told there.
-OPEN_PATHS = ("/", "/health/live", "/health/ready")
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """One key. `owner` is whose jobs it sends and sees: its own id, or that of the key it was made to read for."""
 
-
-def wanted_scope(method: str, path: str) -> Scope | None:
-    """What a request wants once there are keys; None where it is open to all.
-
-    Whatever is not named here wants `admin`, so a route that is new is closed until somebody says otherwise.
-    """
-    if path in OPEN_PATHS:
-        return None
-    if path == "/summarize" or path.startswith("/summarize/"):
-        return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
-    return Scope.ADMIN
+    key_id: str
+    name: str
+    scope: Scope
+    owner: str
+    digest: str
+    created_at: float

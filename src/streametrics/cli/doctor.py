@@ -16,8 +16,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from streametrics.errors import StreametricsError, SummarizerError, SummaryUnusable
+from streametrics.preflight import broker, checks, ports, settings_errors
 from streametrics.preflight import checks as self_check
-from streametrics.preflight import settings_errors
 from streametrics.settings import Settings
 from streametrics.supervisor import embedded_valkey, readiness_probe
 
@@ -121,7 +121,7 @@ def settings_of_note(settings: Settings) -> Check:
     findings = [finding for finding in self_check.examine(settings) if not finding.about_queue]
     if refused := [finding.sentence for finding in findings if finding.refused]:
         return Check("settings", Verdict.FAIL, " ".join(refused), "correct it in the environment or in .env")
-    warnings = [*settings_errors.settings_warnings(), *(finding.sentence for finding in findings)]
+    warnings = [*checks.settings_warnings(), *(finding.sentence for finding in findings)]
     if warnings:
         return Check("settings", Verdict.WARN, " ".join(warnings), "correct it in .env")
     return Check("settings", Verdict.OK, "valid" + (", with .env" if Path(".env").is_file() else ""))
@@ -158,13 +158,13 @@ def database(settings: Settings) -> Check:
 
 def queue(settings: Settings) -> Check:
     url = settings.effective_redis_url
-    shown = embedded_valkey.without_password(url)
-    if not embedded_valkey.answers_now(url):
+    shown = broker.without_password(url)
+    if not broker.answers_now(url):
         if settings.redis_url:
             return Check("queue", Verdict.FAIL, f"{shown} does not answer", "start it, or correct REDIS_URL")
         embedded_valkey.binary()
         return Check("queue", Verdict.OK, f"none runs; ./start.sh starts the embedded Valkey at {shown}")
-    found = embedded_valkey.facts(url)
+    found = broker.facts(url)
     detail = f"{found.software} {found.version} at {shown}, {found.maxmemory_policy}"
     if found.unsafe:
         return Check("queue", Verdict.FAIL, detail, found.unsafe)
@@ -259,9 +259,9 @@ def _written_in_s(settings: Settings) -> float:
 
 
 def port(settings: Settings) -> Check:
-    if settings_errors.port_is_free(settings.host, settings.port):
+    if ports.port_is_free(settings.host, settings.port):
         return Check("port", Verdict.OK, f"{settings.port} on {settings.host} is free")
-    url = settings_errors.local_url(settings)
+    url = ports.local_url(settings)
     answer = readiness_probe.fetch(url)
     if answer is not None:
         detail = f"StreaMetrics answers at {url}: {answer.status}"

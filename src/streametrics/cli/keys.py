@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from streametrics.auth.api_keys import VALID_S, checked_name, digest_of, new_key
-from streametrics.auth.principal import Scope
-from streametrics.database.api_keys import KeyRecord, KeyRecords
+from streametrics.auth.principal import KeyRecord, Scope
+from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
 from streametrics.database.migrate import migrate
 from streametrics.settings import Settings

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from streametrics import __version__
 from streametrics.errors import StreametricsError, UnsafeSettings
-from streametrics.preflight import settings_errors
+from streametrics.preflight import ports, settings_errors
 from streametrics.preflight.settings_errors import InvalidSettings
 from streametrics.settings import Settings
 
@@ -154,37 +154,17 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _api(options: argparse.Namespace) -> int:
-    import uvicorn
-
-    from streametrics.api.server.http_protocol import bounded_http
-    from streametrics.database.migrate import migrate
+    from streametrics.api.server.run import run
     from streametrics.observability import logging as logs
     from streametrics.preflight import checks
-    from streametrics.start.connections import allow_many_connections
-    from streametrics.supervisor.commands import API_GRACE_S
 
     settings = _settings(options)
     warnings = checks.require_safe(settings)
-    settings_errors.require_free_port(settings)
+    ports.require_free_port(settings)
     logs.configure(settings.log_level, "api")
     for warning in warnings:
         logging.getLogger(__name__).warning(warning)
-    migrate(settings.effective_database_url)
-    allow_many_connections()
-    uvicorn.run(
-        "streametrics.app:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        # By name, so that a start without it fails instead of being half as fast.
-        loop="asyncio" if sys.platform == "win32" else "uvloop",
-        http=bounded_http(),
-        log_config=None,  # uvicorn's own would print every poll
-        access_log=False,
-        proxy_headers=False,  # anybody on this machine could send them
-        server_header=False,
-        timeout_graceful_shutdown=API_GRACE_S,
-    )
+    run(settings)
     return 0
 
 

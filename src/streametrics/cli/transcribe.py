@@ -1,26 +1,24 @@
 """`python -m streametrics transcribe FILE`: the job without any server."""
 
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from tqdm import tqdm
 
 from streametrics.audio import sniffing
-from streametrics.audio.decoder import Decoder, PcmWriter, read_pcm
+from streametrics.audio.decoder import Decoder
+from streametrics.audio.pcm import PcmWriter, read_pcm
 from streametrics.audio.silence_splitter import Part, PartCutter
-from streametrics.domain.job import words_filtered
+from streametrics.domain.transcript import LeftOut, Segment, Transcript, words_filtered
 from streametrics.errors import AudioUnreadable, EmptyAudio, UnsupportedAudio
 from streametrics.pipeline.transcribe import WARN_TRUNCATED
 from streametrics.settings import Settings
 from streametrics.text import languages
+from streametrics.text.subtitles import OutputFormat, render
 from streametrics.transcription import factory as transcriber_factory
-from streametrics.transcription.base import LeftOut, Segment, Transcriber, Transcript
-
-OutputFormat = Literal["text", "json", "srt", "vtt"]
+from streametrics.transcription.base import Transcriber
 
 #: A recording is decoded many times faster than it plays; this stops what hangs.
 DECODE_TIMEOUT_S = 3600.0
@@ -99,28 +97,3 @@ def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[Part], language
             segments += [Segment(s.start + start_s, s.end + start_s, s.text) for s in heard.segments]
             bar.update(max(0.0, round(part.end_s, 1) - bar.n))
     return Transcript(tuple(segments), language, left_out)
-
-
-def render(transcript: Transcript, output: OutputFormat) -> str:
-    """The transcript as text, JSON, or subtitles."""
-    match output:
-        case "text":
-            return transcript.text
-        case "json":
-            segments = [{"start": s.start, "end": s.end, "text": s.text} for s in transcript.segments]
-            body = {"text": transcript.text, "speech_language": transcript.language, "segments": segments}
-            return json.dumps(body, ensure_ascii=False, indent=2)
-        case "srt":
-            return "\n".join(
-                f"{number}\n{_clock(s.start, ',')} --> {_clock(s.end, ',')}\n{s.text}\n"
-                for number, s in enumerate(transcript.segments, start=1)
-            )
-        case "vtt":
-            cues = (f"{_clock(s.start, '.')} --> {_clock(s.end, '.')}\n{s.text}\n" for s in transcript.segments)
-            return "\n".join(("WEBVTT\n", *cues))
-
-
-def _clock(seconds: float, separator: str) -> str:
-    """`HH:MM:SS` and milliseconds, as subtitles want it."""
-    ms = round(seconds * 1000)
-    return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}{separator}{ms % 1000:03}"

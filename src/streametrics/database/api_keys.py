@@ -1,28 +1,15 @@
 """The keys' rows: a name for people, an id for jobs, and a digest. The key itself is nowhere."""
 
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import delete, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
-from streametrics.auth.principal import Scope
+from streametrics.auth.principal import KeyRecord, Scope
 from streametrics.database.engine import Database, now
 from streametrics.database.tables import keys
 from streametrics.errors import KeyNameTaken, KeyUnknown
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
-    """One key. `owner` is whose jobs it sends and sees: its own id, or that of the key it was made to read for."""
-
-    key_id: str
-    name: str
-    scope: Scope
-    owner: str
-    digest: str
-    created_at: float
 
 
 class KeyRecords:

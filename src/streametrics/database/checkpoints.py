@@ -15,7 +15,8 @@ from streametrics.database.claims import ExpiredLease, expired_row, held_row, re
 from streametrics.database.engine import Database, now
 from streametrics.database.jobs import DECODED, FINAL_STATES
 from streametrics.database.tables import jobs, notes, parts
-from streametrics.domain.job import Claim, JobKind, JobState, Stage, WakeUp, Warn, words_filtered
+from streametrics.domain.job import Claim, JobKind, JobState, Stage, WakeUp, Warn
+from streametrics.domain.transcript import words_filtered
 from streametrics.errors import JobFailed, StaleAttempt
 
 #: Joins the parts' transcripts, given as (start in seconds, transcript) in the order of the recording.

@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from streametrics.database.engine import Database
 from streametrics.database.jobs import FINAL_STATES
 from streametrics.database.tables import jobs, notes
-from streametrics.summarization.base import Span, TimedText
+from streametrics.domain.transcript import Span, TimedText
 
 
 class JobNotes:

@@ -13,18 +13,9 @@ from streametrics.database.engine import Database
 from streametrics.database.erasure import Erasure
 from streametrics.database.jobs import JobRecord, JobRecords
 from streametrics.database.notes import JobNotes
-from streametrics.domain.job import (
-    Claim,
-    JobKind,
-    JobRequest,
-    JobResult,
-    JobState,
-    JobStatus,
-    Snapshot,
-    Stage,
-    WakeUp,
-    Warn,
-)
+from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Snapshot, Stage, WakeUp, Warn
+from streametrics.domain.status import JobResult, JobStatus
+from streametrics.domain.transcript import merge_transcripts, up_to_a_gap
 from streametrics.errors import (
     JobCancelled,
     JobExpired,
@@ -41,7 +32,6 @@ from streametrics.observability.metrics import Metrics
 from streametrics.redis.client import Live
 from streametrics.settings import Settings
 from streametrics.storage.local import AudioStore
-from streametrics.transcripts import merge_transcripts, up_to_a_gap
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from streametrics.database.jobs import JobRecord
-from streametrics.domain.job import SUMMARIZING_FROM, TRANSCRIBED_AT, JobState, JobStatus, Snapshot, transcript_text
+from streametrics.domain.job import SUMMARIZING_FROM, TRANSCRIBED_AT, JobState, Snapshot
+from streametrics.domain.status import JobStatus
+from streametrics.domain.transcript import transcript_text
 
 #: What a poller sees after Redis has lost its memory.
 _PROGRESS_BY_CHECKPOINT = {JobState.TRANSCRIBED: TRANSCRIBED_AT, JobState.SUMMARIZING: SUMMARIZING_FROM}

@@ -5,8 +5,7 @@ import threading
 from collections.abc import Iterator
 
 from streametrics.errors import SummarizerError, SummaryUnusable
-from streametrics.llm.retries import MAY_PASS
-from streametrics.models.progress import Progress
+from streametrics.llm.retries import MAY_PASS, Progress
 
 
 class Record:

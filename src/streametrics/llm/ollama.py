@@ -19,9 +19,8 @@ from streametrics.errors import (
 from streametrics.llm import concurrency, http, parsing, timeouts
 from streametrics.llm.base import Answer, Condition, Message, ModelHealth, OnAnswer
 from streametrics.llm.call_history import Record
-from streametrics.llm.retries import Tries
+from streametrics.llm.retries import Progress, Tries
 from streametrics.llm.warmup import Loading, LoadTimeout
-from streametrics.models.progress import Progress
 from streametrics.net import urls
 from streametrics.settings import Settings
 

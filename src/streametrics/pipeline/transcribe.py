@@ -1,26 +1,28 @@
-"""What happens to a job. Knows no queue, no database and no engine: it is given them, and it reports.
+"""The first stage of a job: an upload becomes samples and parts, and a transcriber's words are reported.
 
 decode()      an upload becomes samples; those of a long one are stored and cut into parts
 sound()       samples, and who is told of the words in them: what a transcriber hears
 part()        the same of one part of a long recording
-write()       a transcript becomes a summary
+as_stored()   a transcript as JSON
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streametrics.audio.decoder import Decoder, read_pcm, to_float32
+from streametrics.audio.decoder import Decoder
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples, read_pcm, to_float32
 from streametrics.audio.silence_splitter import Part, PartCutter
-from streametrics.domain.job import JobKind, JobRequest, Warn, transcript_text
+from streametrics.domain.job import JobKind, JobRequest, Warn
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import AudioUnreadable
+from streametrics.pipeline.reporter import JobReporter
 from streametrics.settings import Settings
-from streametrics.summarization.base import Notes, Summarizer, Summary, SummaryRequest, TimedText
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Samples, Segment, Sound, Transcript
+from streametrics.transcription.base import Sound
 
 #: A chunk may be this much over the limit of a live one: encoders pad their last frame. Seconds.
 LIVE_TOLERANCE_S = 0.5
@@ -28,22 +30,6 @@ LIVE_TOLERANCE_S = 0.5
 WARN_TRUNCATED = Warn("audio_truncated", "The file is cut off or damaged; what could be heard of it was transcribed.")
 
 PcmBlock = NDArray[np.int16]
-
-
-class JobReporter(Protocol):
-    """Hears how far the work is. Every method may raise to stop it: Interrupted, TimedOut or StaleAttempt."""
-
-    def check(self) -> None:
-        """Called often, while there is nothing to tell."""
-        ...
-
-    def heard(self, position_s: float, length_s: float, text: str) -> None:
-        """The sound is transcribed up to `position_s` of `length_s`; `text` is all of it so far."""
-        ...
-
-    def written(self, share: float, text: str) -> None:
-        """A share (0…1) of the summary is written; `text` is the summary so far."""
-        ...
 
 
 class SampleSink(Protocol):
@@ -158,54 +144,6 @@ def sound(samples: Samples, request: JobRequest, *, reporter: JobReporter, backg
         reporter.heard(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
 
     return Sound(samples, request.speech_language, on_segment, background=background)
-
-
-def write(
-    transcript: dict[str, Any],
-    request: JobRequest,
-    *,
-    summarizer: Summarizer,
-    reporter: JobReporter,
-    notes: Notes,
-    time_limit_s: float | None = None,
-) -> Summary:
-    """Summarise a stored transcript in the language asked for. Raises a SummarizerError, and what the reporter raises.
-
-    time_limit_s: how long a live chunk can wait for the model, None where nobody waits.
-    """
-
-    def on_text(so_far: str, share: float) -> None:
-        reporter.check()
-        reporter.written(share, so_far)
-
-    reporter.check()
-    asked = replace(_summary_request(transcript, request), time_limit_s=time_limit_s)
-    return summarizer.summarize(asked, on_text=on_text, notes=notes)
-
-
-def write_ahead(
-    transcript: dict[str, Any],
-    request: JobRequest,
-    *,
-    summarizer: Summarizer,
-    notes: Notes,
-    check: Callable[[], None],
-) -> int:
-    """Write notes on a transcript that still grows; returns how many are new. `check` may raise to stop."""
-    return summarizer.write_ahead(_summary_request(transcript, request), notes, check=check)
-
-
-def _summary_request(transcript: dict[str, Any], request: JobRequest) -> SummaryRequest:
-    segments = tuple(TimedText(**segment) for segment in transcript["segments"])
-    return SummaryRequest(
-        transcript=transcript_text(transcript),
-        segments=segments,
-        language=request.language,
-        streamer=request.streamer,
-        game=request.game,
-        title=request.title,
-        extra_instruction=request.extra_instruction,
-    )
 
 
 def as_stored(transcript: Transcript) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Each sentence names the setting and says what to set. What only might be wrong i
 look, `doctor` shows it.
 """
 
+import difflib
 import os
 import re
 import stat
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
+
 from streametrics.database.api_keys import has_keys
 from streametrics.errors import DatabaseUnavailable, StreametricsError, UnsafeSettings
 from streametrics.net.addresses import is_loopback
-from streametrics.preflight import settings_errors
-from streametrics.settings import VISIBILITY_TIMEOUT_S, Settings
-from streametrics.supervisor import embedded_valkey
+from streametrics.preflight import broker, settings_errors
+from streametrics.settings import KEY_MIN_LENGTH, PUBLISHED_KEY, VISIBILITY_TIMEOUT_S, Settings
 
 #: An origin as a browser sends it.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
@@ -61,7 +63,7 @@ def examine(settings: Settings, *, serves: bool = True) -> list[Finding]:
 
 def _bind(settings: Settings) -> Iterator[Finding]:
     try:
-        settings_errors.refuse_open_bind(settings)
+        refuse_open_bind(settings)
     except UnsafeSettings as error:
         if settings.internal_api_key or not _has_keys(settings):
             yield Finding("open_bind", str(error))
@@ -161,10 +163,42 @@ def _queue(settings: Settings) -> Iterator[Finding]:
         )
     try:
         # One that is away is waited for, or started, by those who need it.
-        facts = embedded_valkey.facts(url) if embedded_valkey.answers_now(url) else None
+        facts = broker.facts(url) if broker.answers_now(url) else None
     except StreametricsError:
         return
     if facts is not None:
         if facts.unsafe:
             yield Finding("queue_policy", facts.unsafe)
         yield from (Finding("queue", warning, refused=False) for warning in facts.warnings)
+
+
+def refuse_open_bind(settings: Settings) -> None:
+    """Raises UnsafeSettings where other machines could call and no long key stands in their way."""
+    if is_loopback(settings.host) or len(settings.internal_api_key) >= KEY_MIN_LENGTH:
+        return
+    state = "too short" if settings.internal_api_key else "the published one" if _published_key_is_set() else "not set"
+    raise UnsafeSettings(
+        f"HOST={settings.host} lets other machines in, and INTERNAL_API_KEY is {state}: set one of {KEY_MIN_LENGTH} "
+        "characters or more in .env, or HOST=127.0.0.1."
+    )
+
+
+def _published_key_is_set() -> bool:
+    return os.environ.get("INTERNAL_API_KEY", dotenv_values(".env").get("INTERNAL_API_KEY")) == PUBLISHED_KEY
+
+
+def settings_warnings() -> list[str]:
+    """What is allowed and probably not meant: the published key, and names in `.env` that nothing reads."""
+    written = {name.upper(): value or "" for name, value in dotenv_values(".env").items()}
+    warnings = []
+    if _published_key_is_set():
+        warnings.append(
+            f"INTERNAL_API_KEY={PUBLISHED_KEY} was printed in the first version's documentation, so "
+            "everybody knows it; it counts as not set. Choose another one."
+        )
+    known = [name.upper() for name in Settings.model_fields]
+    for name in sorted(written.keys() - set(known)):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if near:
+            warnings.append(f"{name} in .env is not a setting of StreaMetrics. Is {near[0]} meant?")
+    return warnings

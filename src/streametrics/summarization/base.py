@@ -5,21 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streametrics.domain.job import Warn
+from streametrics.domain.transcript import Span, TimedText
 from streametrics.llm.base import ModelHealth
 from streametrics.text import languages
-
-
-@dataclass(frozen=True, slots=True)
-class TimedText:
-    """A stretch of the transcript: start and end in seconds from the beginning of the recording."""
-
-    start: float
-    end: float
-    text: str
-
-
-#: Start and end in seconds from the beginning of the recording.
-Span = tuple[float, float]
 
 
 class Notes(Protocol):

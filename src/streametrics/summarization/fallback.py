@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable
 
 from streametrics.domain.job import Warn
+from streametrics.domain.transcript import Span
 from streametrics.errors import ModelMissing, SummarizerError, SummarizerTimeout, SummarizerUnavailable
 from streametrics.llm.base import Condition, ModelHealth
 from streametrics.summarization.base import (
     Notes,
     OnText,
-    Span,
     Summarizer,
     Summary,
     SummaryRequest,

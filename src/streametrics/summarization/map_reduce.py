@@ -4,10 +4,11 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 
+from streametrics.domain.transcript import Span
 from streametrics.errors import SummaryUnusable
 from streametrics.llm.base import Message, OnAnswer
 from streametrics.summarization import chunking, prompts
-from streametrics.summarization.base import Notes, Span, SummaryRequest, is_silent
+from streametrics.summarization.base import Notes, SummaryRequest, is_silent
 from streametrics.summarization.chunking import Line, Piece
 from streametrics.summarization.progress import Progress
 from streametrics.summarization.prompting import Asker

@@ -3,9 +3,10 @@
 import shlex
 from pathlib import Path
 
-from streametrics.preflight.settings_errors import display, local_url
+from streametrics.preflight.broker import without_password
+from streametrics.preflight.ports import local_url
+from streametrics.preflight.settings_errors import display
 from streametrics.settings import Settings
-from streametrics.supervisor.embedded_valkey import without_password
 from streametrics.supervisor.readiness_probe import Readiness
 
 

@@ -26,8 +26,6 @@ QUEUE_LADDER: Ladder = ((SIGTERM, 10.0),)
 SUMMARISE_THREADS = 16
 #: Celery's five lines about root are about messages that run code; ours are JSON, and in a container all are root.
 WORKER_ENVIRONMENT = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
-#: The last part of a request is answered within this time when the API stops, in seconds.
-API_GRACE_S = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import FrameType
 
 from streametrics.errors import QueueUnavailable, StreametricsError
-from streametrics.preflight import checks, settings_errors
+from streametrics.preflight import broker, checks, ports, settings_errors
 from streametrics.settings import Settings
-from streametrics.supervisor import banner, commands, embedded_valkey, readiness_probe
+from streametrics.supervisor import banner, commands, readiness_probe
 from streametrics.supervisor.console import Console
 from streametrics.supervisor.embedded_valkey import EmbeddedQueue
 from streametrics.supervisor.supervisor import Supervisor
@@ -54,14 +54,14 @@ def up(settings: Settings, parts: Parts) -> int:
     """Run until a signal; returns the exit code. Raises StreametricsError where it cannot start."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    warnings = [*settings_errors.settings_warnings(), *checks.require_safe(settings)]
+    warnings = [*checks.settings_warnings(), *checks.require_safe(settings)]
     with only_one(settings) as lock:
         console = Console(settings.data_dir / "logs" / "streametrics.log")
         try:
             if settings.port == 0:
-                settings = settings.model_copy(update={"port": settings_errors.free_port(settings.host)})
+                settings = settings.model_copy(update={"port": ports.free_port(settings.host)})
             if parts.api:
-                settings_errors.require_free_port(settings)
+                ports.require_free_port(settings)
             return Start(settings, parts, console, warnings).run(lock)
         finally:
             console.close()
@@ -177,25 +177,25 @@ class Start:
 
     def _start_queue(self, supervisor: Supervisor) -> None:
         url = self._settings.effective_redis_url
-        if self._settings.redis_url or embedded_valkey.is_there(url):
-            embedded_valkey.wait_until_answers(url)
+        if self._settings.redis_url or broker.is_there(url):
+            broker.wait_until_answers(url)
         else:
             self._start_embedded_queue(supervisor)
         if not self._signals:
-            for warning in embedded_valkey.require_safe(url):
+            for warning in broker.require_safe(url):
                 if warning not in self._warnings:  # the self-check may have met the queue already
                     self._console.warn(warning)
 
     def _start_embedded_queue(self, supervisor: Supervisor) -> None:
         port = self._settings.queue_port
-        if not settings_errors.port_is_free("127.0.0.1", port):
+        if not ports.port_is_free("127.0.0.1", port):
             raise QueueUnavailable(
                 f"Port {port} is used by something that is no Redis: stop it, or set QUEUE_PORT or REDIS_URL."
             )
         self._queue_is_embedded = True
         child = supervisor.start(commands.queue_spec(EmbeddedQueue(self._settings)))
         deadline = time.monotonic() + QUEUE_START_S
-        while not self._signals and not embedded_valkey.answers_now(self._settings.effective_redis_url):
+        while not self._signals and not broker.answers_now(self._settings.effective_redis_url):
             if not child.is_running or time.monotonic() > deadline:
                 raise QueueUnavailable(f"The embedded queue does not start: {child.end_in_words()}")
             time.sleep(0.05)
@@ -233,7 +233,7 @@ class Start:
             time.sleep(TICK_S)
 
     def _await_readiness(self) -> None:
-        url, told_at = settings_errors.local_url(self._settings), time.monotonic()
+        url, told_at = ports.local_url(self._settings), time.monotonic()
         while not self._signals:
             answer = readiness_probe.fetch(url)
             if answer is not None and answer.is_ready(self._parts.needed):

@@ -7,7 +7,7 @@ encoder is half of a chunk's time. What less silence does to the words is measur
 from collections.abc import Sequence
 from itertools import pairwise
 
-from streametrics.transcription.base import Evidence
+from streametrics.domain.transcript import Evidence
 from streametrics.transcription.hallucination_filter import LEAST_LOGPROB, MOST_COMPRESSED
 
 #: Whisper's spectrogram: frames in a second, and in the 30 s of a whole window.

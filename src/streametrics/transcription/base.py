@@ -1,73 +1,13 @@
 """The contract of a Whisper engine: samples in, timed words out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-#: What every Whisper model hears.
-SAMPLE_RATE_HZ = 16_000
-
-#: Mono sound at `SAMPLE_RATE_HZ`, shape (samples,), float32 in -1…1.
-Samples = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """How sure an engine was: figures of the whole pass that a segment comes from.
-
-    average_logprob: mean natural logarithm of the tokens' probabilities. no_speech: probability (0…1) that nobody
-    speaks. compression_ratio: of the pass's text; a loop compresses well. ended: whether the model said by itself that
-    all was said; None where the engine does not tell.
-    """
-
-    average_logprob: float
-    no_speech: float
-    compression_ratio: float
-    temperature: float
-    ended: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of speech: start and end in seconds from the beginning of the samples, text stripped.
-
-    evidence: what an engine says of its own answer; nobody outside of `audio` needs it.
-    """
-
-    start: float
-    end: float
-    text: str
-    evidence: Evidence | None = field(default=None, compare=False, repr=False)
-
-
-class LeftOut(StrEnum):
-    """Why words of an engine are not in a transcript."""
-
-    NOBODY = "nobody"  #: the voice detector found nobody where they are said
-    GUESS = "guess"  #: the engine was not sure of them, and there is hardly a voice
-    LOOP = "loop"  #: the engine repeated itself without end
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """What was said. `language` is a Whisper code such as `en`, or None where nothing was heard.
-
-    left_out: how many words of the engine's are not in it, by reason.
-    """
-
-    segments: tuple[Segment, ...]
-    language: str | None
-    left_out: Mapping[LeftOut, int] = field(default_factory=dict, compare=False)
-
-    @property
-    def text(self) -> str:
-        """All segments in one line; empty for silence."""
-        return " ".join(segment.text for segment in self.segments if segment.text)
-
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Segment, Transcript
 
 #: Called after each segment, in order of time. It may raise to stop the engine between two segments.
 OnSegment = Callable[[Segment], None]

@@ -5,7 +5,7 @@ import logging
 from importlib import metadata
 from pathlib import Path
 
-from streametrics.transcribers import processor
+from streametrics.transcription import cpu
 
 logger = logging.getLogger(__name__)
 
@@ -19,9 +19,9 @@ _PACKAGES = ("ctranslate2", "faster-whisper", "openai-whisper", "torch")
 
 def machine(cores: int) -> str:
     """Names the processor, the cores in use and the versions that a measurement holds for."""
-    sets = [flag for flag in _FLAGS if flag in processor.flags()]
+    sets = [flag for flag in _FLAGS if flag in cpu.flags()]
     versions = [f"{name} {_version(name)}" for name in _PACKAGES]
-    return "; ".join([processor.name(), *sets, f"{cores} cores", *versions, f"revision {_REVISION}"])
+    return "; ".join([cpu.name(), *sets, f"{cores} cores", *versions, f"revision {_REVISION}"])
 
 
 def keep(model_dir: Path, machine: str, seconds: dict[str, float]) -> None:

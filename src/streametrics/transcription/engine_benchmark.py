@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from streametrics.audio.decoder import Decoder, to_float32
+from streametrics.audio.decoder import Decoder
+from streametrics.audio.pcm import Samples, to_float32
 from streametrics.settings import Settings
-from streametrics.transcription import benchmark_cache
+from streametrics.transcription import benchmark_cache, cpu
 from streametrics.transcription import factory as transcriber_factory
-from streametrics.transcription.base import Samples
 
 #: An engine that needs longer than this to load and to hear the clip is not the one to take, in seconds.
 TIME_LIMIT_S = 60.0
@@ -47,9 +47,7 @@ def measure(settings: Settings) -> dict[str, float]:
         except (subprocess.SubprocessError, OSError, ValueError, IndexError) as error:
             logger.warning("the engine '%s' could not be measured: %s", engine, error)
     if seconds:
-        benchmark_cache.keep(
-            settings.model_dir, benchmark_cache.machine(transcriber_factory.available_cores()), seconds
-        )
+        benchmark_cache.keep(settings.model_dir, benchmark_cache.machine(cpu.available_cores()), seconds)
     return seconds
 
 

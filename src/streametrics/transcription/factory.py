@@ -1,16 +1,15 @@
 """Chooses the Whisper engine; each one's library is imported inside its case, and nowhere else."""
 
 import importlib.util
-import math
 import os
-import sys
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal, assert_never
 
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
 from streametrics.transcription import benchmark_cache
 from streametrics.transcription.base import Transcriber
+from streametrics.transcription.cpu import available_cores, has_nvidia_gpu
 from streametrics.weights import cache as weights_cache
 
 Engine = Literal["openai-whisper", "openai-whisper-int8", "faster-whisper", "fake"]
@@ -76,12 +75,12 @@ def resolve_engine(settings: Settings) -> Engine:
 def candidates(settings: Settings) -> list[Engine]:
     """The engines that `auto` may take, the one to take without a measurement first."""
     here = [name for name, package in _PACKAGES.items() if importlib.util.find_spec(package) is not None]
-    if _has_nvidia_gpu():  # both libraries use it; our own path is for CPUs
+    if has_nvidia_gpu():  # both libraries use it; our own path is for CPUs
         plain: dict[Engine, Engine] = {"openai-whisper-int8": "openai-whisper"}
         here = [plain.get(engine, engine) for engine in here]
     if settings.whisper_model.endswith(".pt"):  # faster-whisper does not read such a file
         return [engine for engine in here if engine != "faster-whisper"]
-    if _has_nvidia_gpu():
+    if has_nvidia_gpu():
         return here[:1]
     if Path(settings.whisper_model).expanduser().is_dir():  # and a folder only it reads
         return [engine for engine in here if engine == "faster-whisper"]
@@ -92,10 +91,6 @@ def measured(settings: Settings) -> list[Engine]:
     """What `trial.measure` found on this machine, fastest first; empty where it did not run."""
     seconds = benchmark_cache.kept(settings.model_dir, benchmark_cache.machine(available_cores()))
     return sorted((engine for engine in _PACKAGES if engine in seconds), key=seconds.__getitem__)
-
-
-def _has_nvidia_gpu() -> bool:
-    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidia0").exists()
 
 
 def weights_format(engine: Engine) -> weights_cache.Format | None:
@@ -109,35 +104,3 @@ def weights_format(engine: Engine) -> weights_cache.Format | None:
             return None
         case _:
             assert_never(engine)
-
-
-def available_cores() -> int:
-    """Cores that this process may really use: a container's share may be far below what the machine has."""
-    if sys.platform != "linux":
-        return os.cpu_count() or 1
-    cores = len(os.sched_getaffinity(0))
-    quota = cgroup_quota(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))
-    return cores if quota is None else min(cores, max(1, math.ceil(quota)))
-
-
-def cgroup_quota(root: Path, membership: Path) -> float | None:
-    """The tightest CPU limit of this process's control group and its parents, in cores; None without one."""
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        lines = []
-    own = [PurePosixPath(line.removeprefix("0::").strip("/")) for line in lines if line.startswith("0::")]
-    folders = {PurePosixPath(), *own, *(parent for path in own for parent in path.parents)}
-    limits = [_limit(root / folder / "cpu.max") for folder in folders]
-    # The first version of control groups, still found in older containers.
-    limits.append(_limit(root / "cpu/cpu.cfs_quota_us", root / "cpu/cpu.cfs_period_us"))
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _limit(*files: Path) -> float | None:
-    try:
-        words = " ".join(file.read_text() for file in files).split()
-        quota, period = (float(word) for word in words)
-    except (OSError, ValueError):  # no such group, or "max": no limit
-        return None
-    return quota / period if quota > 0 and period > 0 else None

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from streametrics.transcription.base import Evidence, LeftOut, Segment
+from streametrics.domain.transcript import Evidence, LeftOut, Segment
 from streametrics.transcription.vad import Voice
 
 #: Whisper's own limits, under which it takes a window for silence: both together.

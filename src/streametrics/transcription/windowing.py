@@ -1,18 +1,15 @@
-"""Stretches of speech become what an engine hears, and what it says finds its place in the sound.
+"""Stretches of speech become windows, and what an engine says of a window finds its place in the sound.
 
 Whisper invents words for silence and noise ("Thank you."), so no engine ever hears a stretch without a voice.
 The stretches are joined into windows of at most 30 s, which is what Whisper hears at once, cut where nobody
 speaks.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
-import numpy as np
-
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Samples, Segment
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Segment
+from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.vad import Span
 
 #: The length that Whisper hears at once.
@@ -30,51 +27,6 @@ EDGE_S = 0.3
 SHORTEST_HALF_S = 8.0
 #: A sound this much longer than a window is cut to it: a whole pass of Whisper for the rest only invents words.
 OVERHANG_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechWindow:
-    """Up to about 30 s of sound; the last voice in it ends after `voiced_until_s` seconds."""
-
-    samples: Samples
-    voiced_until_s: float
-
-
-class Lane(Protocol):
-    """Hears one pass of windows at a time; another lane may hear another pass meanwhile, in a thread of its own."""
-
-    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
-        """A Whisper language code and its probability, for each window."""
-        ...
-
-    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:
-        """Segments, each with its window's number, as soon as each is known; those of one window in order.
-
-        Times are in seconds from the beginning of the segment's window. None says that a window is heard to its end;
-        without it, each is when the pass is over.
-        """
-        ...
-
-
-class Engine(Protocol):
-    """What hears windows of speech."""
-
-    #: As it was asked for, for people to read.
-    model: str
-    #: Whisper's codes of what it understands.
-    known_languages: Sequence[str]
-    #: What a pass is given at most.
-    windows_at_once: int
-
-    @property
-    def gains_by_halves(self) -> bool:
-        """Whether two halves of a window together take it less time than the whole, with half as many tokens each."""
-        ...
-
-    @property
-    def lanes(self) -> "Sequence[Lane]":
-        """At least one; how many passes it gains by hearing at the same time."""
-        ...
 
 
 def cut_out(samples: Samples, window: Span, spans: list[Span]) -> SpeechWindow:
@@ -149,11 +101,3 @@ def place(part: Segment, window: Span, spans: list[Span], *, after_s: float) -> 
         start_s, end_s = max(start_s, voiced[0][0]), min(end_s, voiced[-1][1])
     start = min(max(after_s, start_s), window.end / SAMPLE_RATE_HZ)
     return Segment(round(start, 3), round(max(start, end_s), 3), part.text.strip())
-
-
-def playable(samples: Samples) -> Samples:
-    """Finite samples: float WAV files may hold NaN and infinity, which would turn a whole window into nothing."""
-    samples = np.ascontiguousarray(samples, dtype=np.float32)
-    if not np.isfinite(samples).all():
-        samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
-    return samples

@@ -18,7 +18,7 @@ from streametrics.domain.job import (
 )
 from streametrics.errors import Interrupted, StaleAttempt, StreametricsError, TimedOut
 from streametrics.jobs.service import Jobs
-from streametrics.other_parts import OtherParts
+from streametrics.worker.progress_reporter import OtherParts
 from streametrics.worker.watchdog import GRACE_S, pulse
 
 #: Between two progress writes of one job, in seconds.

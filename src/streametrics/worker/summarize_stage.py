@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from streametrics.domain.job import Claim, JobKind, JobResult, transcript_text
+from streametrics.domain.job import Claim, JobKind
+from streametrics.domain.status import JobResult
+from streametrics.domain.transcript import Span, transcript_text
 from streametrics.errors import (
     MODEL_FAILURE_CODES,
     DatabaseUnavailable,
@@ -18,10 +20,10 @@ from streametrics.jobs.service import Jobs
 from streametrics.llm.base import Condition, ModelHealth
 from streametrics.observability import metrics
 from streametrics.observability.logging import about_job
-from streametrics.pipeline import transcribe
-from streametrics.pipeline.transcribe import JobReporter
+from streametrics.pipeline import summarize
+from streametrics.pipeline.reporter import JobReporter
 from streametrics.settings import Settings
-from streametrics.summarization.base import Notes, Span, Summarizer, Summary
+from streametrics.summarization.base import Notes, Summarizer, Summary
 
 #: How long a look at the model server counts, in seconds.
 HEALTH_VALID_S = 10.0
@@ -61,7 +63,7 @@ class SummaryWork:
         self._model_server_seen: tuple[float, ModelHealth | None] = (0.0, None)
 
     def summarise(self, claim: Claim, reporter: JobReporter) -> None:
-        """Write a job's summary and finish the job; raises what `pipeline.write` raises."""
+        """Write a job's summary and finish the job; raises what `pipeline.summarize.write` raises."""
         assert claim.transcript is not None
         is_live = claim.kind is JobKind.LIVE
         notes = _CountedNotes(self._jobs.notes(claim.task_id))
@@ -87,10 +89,10 @@ class SummaryWork:
         )
         self._jobs.finish(claim, result)
 
-    def _written(self, *request: Any, **how: Any) -> Summary:  # noqa: ANN401 - as `pipeline.write`
-        """As `pipeline.write`; what the model server did wrong is counted, whether a fallback helped or not."""
+    def _written(self, *request: Any, **how: Any) -> Summary:  # noqa: ANN401 - as `pipeline.summarize.write`
+        """As `summarize.write`; what the model server did wrong is counted, whether a fallback helped or not."""
         try:
-            summary = transcribe.write(*request, **how)
+            summary = summarize.write(*request, **how)
         except SummarizerError as error:
             self._jobs.metrics.count(metrics.MODEL_FAILURES, error.code)
             raise
@@ -145,7 +147,7 @@ class SummaryWork:
             if len(transcript["segments"]) == seen:
                 return
             seen = len(transcript["segments"])
-            written = transcribe.write_ahead(
+            written = summarize.write_ahead(
                 transcript,
                 request,
                 summarizer=self._make_summarizer(request.summary_model),

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from streametrics.audio.decoder import Decoder
 from streametrics.domain.job import Claim
+from streametrics.domain.transcript import Transcript
 from streametrics.errors import AudioUnreadable, Interrupted
 from streametrics.jobs.service import Jobs
 from streametrics.pipeline import transcribe
 from streametrics.settings import Settings
 from streametrics.storage.local import AudioWriter
-from streametrics.transcription.base import Sound, Transcriber, Transcript
+from streametrics.transcription.base import Sound, Transcriber
 from streametrics.worker import malloc_trim
 from streametrics.worker.attempt import Attempt
 

@@ -12,10 +12,10 @@ from streametrics.api.dependencies import CallerOf, StateOf
 from streametrics.api.error_responses import error_response
 from streametrics.api.openapi import Status, answered, linked, refusals
 from streametrics.api.resummarize_request import REDO_FIELDS, redo_request
-from streametrics.domain.job import error_body
+from streametrics.domain.status import error_body
 from streametrics.errors import InvalidRequest, JobExpired
 from streametrics.observability.logging import about_job
-from streametrics.uploads.receiver import FIELD_LIMITS, FILE_FIELD, MAY_BE_EMPTY, OPTIONAL_FIELDS
+from streametrics.uploads.fields import FIELD_LIMITS, FILE_FIELD, MAY_BE_EMPTY, OPTIONAL_FIELDS
 
 logger = logging.getLogger(__name__)
 

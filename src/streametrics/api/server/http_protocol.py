@@ -8,12 +8,23 @@ import asyncio
 import json
 import logging
 
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
 from streametrics.api.server.slow_clients import Pace, SlowClients, SlowLimits
-from streametrics.domain.job import error_body
+from streametrics.domain.status import error_body
 from streametrics.errors import HeadTooLarge, RequestTimeout, StreametricsError
-from streametrics.http_protocol import StrictProtocol
 
 logger = logging.getLogger(__name__)
+
+
+class StrictProtocol(HttpToolsProtocol):
+    """A target that is a whole address names a host of its own, which the parser drops: here it counts as another
+    Host, and two are refused. `*` (of OPTIONS) is no path either and is left to the guard."""
+
+    def on_headers_complete(self) -> None:
+        if not self.url.startswith((b"/", b"*")):
+            self.headers.append((b"host", self.url))
+        super().on_headers_complete()
 
 
 class BoundedHttp(StrictProtocol):

@@ -11,9 +11,9 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from streametrics.transcription.base import Segment
+from streametrics.domain.transcript import Segment
 from streametrics.transcription.batching.request import OneSound, Window
-from streametrics.transcription.windowing import Lane
+from streametrics.transcription.engine import Lane
 
 
 @dataclass(eq=False, slots=True)

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, playable
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Outcome, Segment, Sound, Transcript
+from streametrics.transcription.base import Outcome, Sound
+from streametrics.transcription.engine import Engine, SpeechWindow
 from streametrics.transcription.hallucination_filter import Judge
 from streametrics.transcription.vad import Span, Voice, find_voice
-from streametrics.transcription.windowing import Engine, SpeechWindow, cut_out, halves, place, playable, windows
+from streametrics.transcription.windowing import cut_out, halves, place, windows
 
 #: A later window changes the language only when it is this long, and this sure (the library's own bound).
 LANGUAGE_MIN_S = 5.0

@@ -8,10 +8,12 @@ import logging
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from streametrics.transcription.base import OnSegment, Outcome, Samples, Sound, Transcript
+from streametrics.audio.pcm import Samples
+from streametrics.domain.transcript import Transcript
+from streametrics.transcription.base import OnSegment, Outcome, Sound
 from streametrics.transcription.batching.execution import Found, Lanes, News, Over, Pass, Said
 from streametrics.transcription.batching.request import OneSound, Window
-from streametrics.transcription.windowing import Engine
+from streametrics.transcription.engine import Engine
 
 #: An idle lane asks for another sound as often as this while other lanes are at work, in seconds.
 ASK_EVERY_S = 0.2

@@ -4,17 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcription.base import (
-    SAMPLE_RATE_HZ,
-    OnSegment,
-    Outcome,
-    Samples,
-    Segment,
-    Sound,
-    Transcript,
-    one_by_one,
-)
+from streametrics.transcription.base import OnSegment, Outcome, Sound, one_by_one
 
 #: Root mean square below which a second counts as silent; the least sound that counts, in seconds.
 SILENT_BELOW = 1e-3

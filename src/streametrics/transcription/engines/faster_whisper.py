@@ -15,11 +15,11 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import TranscriptionOptions
 from numpy.typing import NDArray
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Evidence, Segment
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcribers.one_window import OneWindowEngine, OneWindowLane
 from streametrics.transcription.audio_context import frames_to_encode, needs_all_silence
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Evidence, Samples, Segment
-from streametrics.transcription.engines.base import MOST_LANES
+from streametrics.transcription.engines.base import MOST_LANES, OneWindowEngine, OneWindowLane
 from streametrics.transcription.hallucination_filter import is_worth_another_try
 
 log = logging.getLogger(__name__)

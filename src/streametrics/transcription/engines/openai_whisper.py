@@ -14,9 +14,10 @@ from whisper.audio import HOP_LENGTH, N_FRAMES, N_SAMPLES
 from whisper.decoding import DecodingOptions, DecodingResult
 from whisper.tokenizer import get_tokenizer
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Evidence, Segment
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcribers.one_window import OneWindowEngine, OneWindowLane
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Evidence, Samples, Segment
+from streametrics.transcription.engines.base import OneWindowEngine, OneWindowLane
 from streametrics.transcription.hallucination_filter import MOST_COMPRESSED, is_worth_another_try
 
 
@@ -40,7 +41,7 @@ class OpenAIWhisper(OneWindowEngine, OneWindowLane):
             # The library forgets to close its vocabulary, once; where warnings are errors, that is one.
             warnings.simplefilter("ignore", ResourceWarning)
             self.known_languages = _languages(self._whisper)
-        # The first pass prepares memory; `transcriber.warm` does not get here, as a tone is no voice.
+        # The first pass prepares memory; `base.warm` does not get here, as a tone is no voice.
         list(self._decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
 
     def _detect_language(self, samples: Samples) -> tuple[str, float]:

@@ -12,9 +12,10 @@ from pathlib import Path
 import torch
 import whisper
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcribers import processor
-from streametrics.transcription.base import SAMPLE_RATE_HZ
+from streametrics.transcription import cpu
+from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.engines.base import MOST_LANES, Led
 from streametrics.transcription.engines.int8.decoder import Decoder
 from streametrics.transcription.engines.int8.encoder import Encoder
@@ -24,7 +25,6 @@ from streametrics.transcription.engines.int8.logit_filters import Rules
 from streametrics.transcription.engines.int8.quantized_linear import name_of
 from streametrics.transcription.engines.int8.sampling import Sampler
 from streametrics.transcription.engines.int8.thread_budget import Cores
-from streametrics.transcription.windowing import SpeechWindow
 
 
 class Int8Whisper(Led):
@@ -40,7 +40,7 @@ class Int8Whisper(Led):
     def __init__(self, file: Path, *, model: str, cpu_threads: int) -> None:
         self.model = model
         torch.set_num_threads(cpu_threads)
-        dtype = torch.bfloat16 if processor.multiplies_bfloat16() else torch.float32
+        dtype = torch.bfloat16 if cpu.multiplies_bfloat16() else torch.float32
         self.precision = _precision(dtype)
         try:
             loaded = whisper.load_model(str(file), device="cpu")
@@ -67,7 +67,7 @@ class Int8Whisper(Led):
             )
             for _ in range(min(cpu_threads, MOST_LANES))
         ]
-        # The first pass prepares memory; `transcriber.warm` does not get here, as a tone is no voice.
+        # The first pass prepares memory; `base.warm` does not get here, as a tone is no voice.
         list(self.lanes[0].decode([SpeechWindow(torch.zeros(SAMPLE_RATE_HZ).numpy(), 1.0)], ["en"]))
 
 

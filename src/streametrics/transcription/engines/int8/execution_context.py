@@ -8,15 +8,15 @@ import torch
 import whisper
 from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
 
+from streametrics.domain.transcript import Segment
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcription.base import Segment
+from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.engines.int8 import seek_loop as listening
 from streametrics.transcription.engines.int8.decoder import are_equal
 from streametrics.transcription.engines.int8.encoder import Encoder
 from streametrics.transcription.engines.int8.sampling import Sampler
 from streametrics.transcription.engines.int8.seek_loop import Window
 from streametrics.transcription.engines.int8.thread_budget import Cores
-from streametrics.transcription.windowing import SpeechWindow
 
 #: Threads that say tokens, at most. With two, keys, values and vocabulary are read faster than one core can read
 #: (measured); a token's products are small, so that waking more costs more than they carry.
@@ -34,7 +34,7 @@ class Tokenizers:
 
 
 class Lane:
-    """See `voice.Lane`. mels: bands of a spectrogram."""
+    """See `engine.Lane`. mels: bands of a spectrogram."""
 
     def __init__(self, encoder: Encoder, sampler: Sampler, tokenizers: Tokenizers, cores: Cores, *, mels: int) -> None:
         self._encoder, self._sampler, self._tokenizers, self._cores = encoder, sampler, tokenizers, cores
@@ -42,7 +42,7 @@ class Lane:
         self._encoded: tuple[list[torch.Tensor], list[torch.Tensor]] = [], []
 
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
-        """See `voice.Lane`."""
+        """See `engine.Lane`."""
         if not self._tokenizers.is_multilingual:
             return [("en", 1.0)] * len(heard)
         tokenizer = self._tokenizers.of("en")
@@ -58,7 +58,7 @@ class Lane:
         ]
 
     def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:
-        """See `voice.Lane`. A window that is heard to its end is told before the others are tried again."""
+        """See `engine.Lane`. A window that is heard to its end is told before the others are tried again."""
         with self._computing("The spectrogram could not be made"):
             waiting = list(enumerate(self._windows(heard, languages)))
         while waiting:

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import torch
 
-from streametrics.transcribers import processor
+from streametrics.transcription import cpu
 from streametrics.transcription.engines.int8.float16_linear import Linear, linear
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def _int8(weight: torch.Tensor) -> Linear | None:
         # torch announced that it will take quantised tensors out; every word then has its exact score, more slowly.
         logger.debug("torch has no int8 matrices here: %s", error)
         return None
-    multiply, narrow = torch.ops.quantized.linear_dynamic, not processor.adds_products_of_bytes_widely()
+    multiply, narrow = torch.ops.quantized.linear_dynamic, not cpu.adds_products_of_bytes_widely()
     # torch takes one scale for all rows, from the least number to the greatest. So that a row's scores do not depend
     # on its neighbours, each is brought to one size, and a last one that holds both ends makes the scale a constant.
     ends = torch.zeros(1, weight.shape[1])

@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch.nn import functional
 
-from streametrics.transcribers import processor
+from streametrics.transcription import cpu
 from streametrics.transcription.engines.int8.float16_linear import Linear
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def narrow(weight: torch.Tensor, bias: torch.Tensor) -> Linear | None:
     """The same for float32 in int8; None where torch or the processor does not offer it."""
     if not torch.backends.cpu.get_cpu_capability().startswith("AVX"):
         return None
-    steps = WEIGHT_STEPS if processor.adds_products_of_bytes_widely() else SMALL_WEIGHT_STEPS
+    steps = WEIGHT_STEPS if cpu.adds_products_of_bytes_widely() else SMALL_WEIGHT_STEPS
     full = weight.float()
     scales = (full.abs().amax(dim=1) / steps).clamp_min(1e-12)
     rounded = (full / scales[:, None]).round().to(torch.int8)

@@ -16,8 +16,9 @@ from whisper.audio import FRAMES_PER_SECOND, N_FFT, N_FRAMES
 from whisper.tokenizer import Tokenizer
 from whisper.utils import compression_ratio
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Evidence, Segment
 from streametrics.transcription.audio_context import frames_to_encode, needs_all_silence
-from streametrics.transcription.base import SAMPLE_RATE_HZ, Evidence, Samples, Segment
 from streametrics.transcription.engines.int8.sampling import Said, Sampler
 from streametrics.transcription.hallucination_filter import LEAST_LOGPROB, MOST_SILENT, is_worth_another_try
 

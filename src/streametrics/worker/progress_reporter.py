@@ -1,11 +1,11 @@
-"""What is known of a recording's other parts while one of them is heard."""
+"""Tells how far a job is, across the parts that are transcribed at the same time."""
 
 from contextlib import suppress
 
-from streametrics.domain.job import Claim, transcript_text
+from streametrics.domain.job import Claim
+from streametrics.domain.transcript import transcript_text, up_to_a_gap
 from streametrics.errors import DatabaseUnavailable
 from streametrics.jobs.service import Jobs
-from streametrics.transcripts import up_to_a_gap
 
 
 class OtherParts:
