@@ -124,7 +124,7 @@ def main() -> None:
     size.add_argument("--quick", action="store_true", help="one and two minutes only")
     size.add_argument("--full", action="store_true", help="180 minutes too")
     parser.add_argument(
-        "--engine", default="openai-whisper-int8", choices=ENGINES, help="the service's (default: %(default)s)"
+        "--engine", default="openai-whisper-fast", choices=ENGINES, help="the service's (default: %(default)s)"
     )
     options = parser.parse_args()
     lengths = (1, 2) if options.quick else (1, 10, 60, 180) if options.full else (1, 10, 60)

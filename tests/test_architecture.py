@@ -32,13 +32,13 @@ HOMES = {
     "av": ["audio.pyav", "audio.sandbox"],
     "whisper": [
         "transcription.engines.openai_whisper",
-        "transcription.engines.openai_whisper_int8",
-        "transcription.engines.int8.*",
+        "transcription.engines.openai_whisper_fast",
+        "transcription.engines.fast.*",
     ],
     "torch": [
         "transcription.engines.openai_whisper",
-        "transcription.engines.openai_whisper_int8",
-        "transcription.engines.int8.*",
+        "transcription.engines.openai_whisper_fast",
+        "transcription.engines.fast.*",
         "weights.convert",
     ],
     "ctranslate2": ["transcription.engines.faster_whisper"],

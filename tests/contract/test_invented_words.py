@@ -48,7 +48,7 @@ BACKGROUNDS: dict[str, Callable[[], Samples]] = {
 }
 
 
-@pytest.fixture(scope="module", params=["openai-whisper-int8", "faster-whisper", "openai-whisper"])
+@pytest.fixture(scope="module", params=["openai-whisper-fast", "faster-whisper", "openai-whisper"])
 def transcriber(request: pytest.FixtureRequest) -> Iterator[Transcriber]:
     yield transcriber_factory.create(Settings(_env_file=None, whisper_engine=request.param, whisper_model="base"))
 

@@ -19,7 +19,7 @@ SoundMaker = Callable[[], Samples]
 REAL = [
     pytest.param("faster-whisper", marks=pytest.mark.weights),
     pytest.param("openai-whisper", marks=pytest.mark.weights),
-    pytest.param("openai-whisper-int8", marks=pytest.mark.weights),
+    pytest.param("openai-whisper-fast", marks=pytest.mark.weights),
 ]
 every_engine = pytest.mark.parametrize("transcriber", ["fake", *REAL], indirect=True, scope="module")
 real_engines = pytest.mark.parametrize("transcriber", REAL, indirect=True, scope="module")
@@ -36,7 +36,7 @@ class ListenerStopped(Exception):
 
 @every_engine
 def test_says_what_it_is(transcriber: Transcriber) -> None:
-    assert transcriber.engine in ("fake", "faster-whisper", "openai-whisper", "openai-whisper-int8")
+    assert transcriber.engine in ("fake", "faster-whisper", "openai-whisper", "openai-whisper-fast")
     assert transcriber.model
     assert transcriber.precision
 

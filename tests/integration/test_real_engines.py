@@ -18,7 +18,7 @@ pytestmark = pytest.mark.weights
 SAID = sounds.clip("en/quick_brown_fox")
 
 
-@pytest.fixture(scope="module", params=["faster-whisper", "openai-whisper", "openai-whisper-int8"])
+@pytest.fixture(scope="module", params=["faster-whisper", "openai-whisper", "openai-whisper-fast"])
 def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("real")
     settings = {"SUMMARIZER": "extractive", "KEEPER_INTERVAL_S": "0.2", "PART_TARGET_S": "20"}

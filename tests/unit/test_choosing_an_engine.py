@@ -25,8 +25,8 @@ def settings(engine: EngineName = "auto", model: str = "base", model_dir: Path =
     ("installed", "model", "chosen"),
     [
         ({"faster_whisper", "whisper"}, "base", "faster-whisper"),
-        ({"whisper"}, "base", "openai-whisper-int8"),
-        ({"faster_whisper", "whisper"}, "/models/mine.pt", "openai-whisper-int8"),
+        ({"whisper"}, "base", "openai-whisper-fast"),
+        ({"faster_whisper", "whisper"}, "/models/mine.pt", "openai-whisper-fast"),
         ({"faster_whisper"}, "/models/mine", "faster-whisper"),
     ],
 )
@@ -48,15 +48,31 @@ def test_auto_without_an_engine_says_what_to_do(monkeypatch: pytest.MonkeyPatch)
 def test_auto_takes_what_was_the_fastest_here(tmp_path: Path) -> None:
     # Given a measurement made on this machine
     here = benchmark_cache.machine(cpu.available_cores())
-    benchmark_cache.keep(tmp_path, here, {"faster-whisper": 2.0, "openai-whisper-int8": 0.8})
+    benchmark_cache.keep(tmp_path, here, {"faster-whisper": 2.0, "openai-whisper-fast": 0.8})
 
     # Expect its winner, and no second measurement
-    assert transcriber_factory.resolve_engine(settings(model_dir=tmp_path)) == "openai-whisper-int8"
+    assert transcriber_factory.resolve_engine(settings(model_dir=tmp_path)) == "openai-whisper-fast"
+    assert not engine_benchmark.is_due(settings(model_dir=tmp_path))
+
+
+def test_the_fast_engine_keeps_its_former_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a .env and a measurement of before, when the engine was called otherwise
+    monkeypatch.setenv("WHISPER_ENGINE", "openai-whisper-int8")
+    benchmark_cache.keep(
+        tmp_path,
+        benchmark_cache.machine(cpu.available_cores()),
+        {"faster-whisper": 2.0, "openai-whisper-int8": 0.8},
+    )
+
+    # Expect both to mean the same engine, and no second measurement
+    assert Settings(_env_file=None).whisper_engine == "openai-whisper-fast"
+    monkeypatch.delenv("WHISPER_ENGINE")
+    assert transcriber_factory.resolve_engine(settings(model_dir=tmp_path)) == "openai-whisper-fast"
     assert not engine_benchmark.is_due(settings(model_dir=tmp_path))
 
 
 def test_a_measurement_holds_for_its_machine_only(tmp_path: Path) -> None:
-    benchmark_cache.keep(tmp_path, "another processor", {"faster-whisper": 2.0, "openai-whisper-int8": 0.8})
+    benchmark_cache.keep(tmp_path, "another processor", {"faster-whisper": 2.0, "openai-whisper-fast": 0.8})
 
     assert transcriber_factory.resolve_engine(settings(model_dir=tmp_path)) == "faster-whisper"
     assert engine_benchmark.is_due(settings(model_dir=tmp_path))

@@ -62,7 +62,7 @@ def test_the_help_imports_neither_engine_nor_framework() -> None:
         (
             "WHISPER_ENGINE",
             "vosk",
-            "one of 'auto', 'openai-whisper', 'openai-whisper-int8', 'faster-whisper' or 'fake' is",
+            "one of 'auto', 'openai-whisper', 'openai-whisper-fast', 'faster-whisper' or 'fake' is",
         ),
     ],
 )

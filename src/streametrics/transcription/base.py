@@ -36,7 +36,7 @@ Outcome = Transcript | Exception
 class Transcriber(Protocol):
     """One loaded model. Not thread-safe: one call at a time."""
 
-    #: `openai-whisper`, `openai-whisper-int8`, `faster-whisper` or `fake`.
+    #: `openai-whisper`, `openai-whisper-fast`, `faster-whisper` or `fake`.
     engine: str
     #: The name or path that was asked for, for people to read.
     model: str

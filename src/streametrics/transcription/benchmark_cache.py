@@ -5,6 +5,7 @@ import logging
 from importlib import metadata
 from pathlib import Path
 
+from streametrics.settings import ENGINE_ALIASES
 from streametrics.transcription import cpu
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def kept(model_dir: Path, machine: str) -> dict[str, float]:
         found = json.loads((model_dir / _FILE).read_text())
         if found["machine"] != machine:
             return {}
-        return {str(name): float(value) for name, value in found["seconds"].items()}
+        return {ENGINE_ALIASES.get(name, name): float(value) for name, value in found["seconds"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing or torn: it is measured again
         return {}
 

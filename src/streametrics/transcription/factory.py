@@ -12,10 +12,10 @@ from streametrics.transcription.base import Transcriber
 from streametrics.transcription.cpu import available_cores, has_nvidia_gpu
 from streametrics.weights import cache as weights_cache
 
-Engine = Literal["openai-whisper", "openai-whisper-int8", "faster-whisper", "fake"]
+Engine = Literal["openai-whisper", "openai-whisper-fast", "faster-whisper", "fake"]
 
 #: What each engine stands on; `auto` takes the first that is here unless a measurement says otherwise.
-_PACKAGES: dict[Engine, str] = {"faster-whisper": "faster_whisper", "openai-whisper-int8": "whisper"}
+_PACKAGES: dict[Engine, str] = {"faster-whisper": "faster_whisper", "openai-whisper-fast": "whisper"}
 
 
 def create(settings: Settings, *, progress: bool = False) -> Transcriber:
@@ -37,12 +37,12 @@ def create(settings: Settings, *, progress: bool = False) -> Transcriber:
 
             file = weights_cache.ensure(name, "openai", settings.model_dir, progress=progress)
             return OpenAIWhisper(file, model=name, cpu_threads=available_cores())
-        case "openai-whisper-int8":
+        case "openai-whisper-fast":
             _let_threads_sleep()
-            from streametrics.transcription.engines.openai_whisper_int8 import Int8Whisper
+            from streametrics.transcription.engines.openai_whisper_fast import FastWhisper
 
             file = weights_cache.ensure(name, "openai", settings.model_dir, progress=progress)
-            return Int8Whisper(file, model=name, cpu_threads=available_cores())
+            return FastWhisper(file, model=name, cpu_threads=available_cores())
         case "fake":
             from streametrics.transcription.engines.fake import FakeTranscriber
 
@@ -76,7 +76,7 @@ def candidates(settings: Settings) -> list[Engine]:
     """The engines that `auto` may take, the one to take without a measurement first."""
     here = [name for name, package in _PACKAGES.items() if importlib.util.find_spec(package) is not None]
     if has_nvidia_gpu():  # both libraries use it; our own path is for CPUs
-        plain: dict[Engine, Engine] = {"openai-whisper-int8": "openai-whisper"}
+        plain: dict[Engine, Engine] = {"openai-whisper-fast": "openai-whisper"}
         here = [plain.get(engine, engine) for engine in here]
     if settings.whisper_model.endswith(".pt"):  # faster-whisper does not read such a file
         return [engine for engine in here if engine != "faster-whisper"]
@@ -98,7 +98,7 @@ def weights_format(engine: Engine) -> weights_cache.Format | None:
     match engine:
         case "faster-whisper":
             return "ctranslate2"
-        case "openai-whisper" | "openai-whisper-int8":
+        case "openai-whisper" | "openai-whisper-fast":
             return "openai"
         case "fake":
             return None

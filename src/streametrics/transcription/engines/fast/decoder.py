@@ -11,10 +11,10 @@ import torch
 from torch.nn import functional
 from whisper.model import ResidualAttentionBlock, TextDecoder
 
-from streametrics.transcription.engines.int8.float16_linear import linear
-from streametrics.transcription.engines.int8.output_projection import Vocabulary
-from streametrics.transcription.engines.int8.quantized_linear import for_many_rows
-from streametrics.transcription.engines.int8.thread_budget import Cores
+from streametrics.transcription.engines.fast.float16_linear import linear
+from streametrics.transcription.engines.fast.output_projection import Vocabulary
+from streametrics.transcription.engines.fast.quantized_linear import for_many_rows
+from streametrics.transcription.engines.fast.thread_budget import Cores
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from whisper.utils import compression_ratio
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import Evidence, Segment
 from streametrics.transcription.audio_context import frames_to_encode, needs_all_silence
-from streametrics.transcription.engines.int8.sampling import Said, Sampler
+from streametrics.transcription.engines.fast.sampling import Said, Sampler
 from streametrics.transcription.hallucination_filter import LEAST_LOGPROB, MOST_SILENT, is_worth_another_try
 
 #: openai-whisper's own ladder.

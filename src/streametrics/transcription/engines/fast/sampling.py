@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
-from streametrics.transcription.engines.int8.decoder import Decoder, Heard, Memory, are_equal
-from streametrics.transcription.engines.int8.logit_filters import Rules
+from streametrics.transcription.engines.fast.decoder import Decoder, Heard, Memory, are_equal
+from streametrics.transcription.engines.fast.logit_filters import Rules
 
 #: Tokens said of one window at most, as openai-whisper has it: half of the decoder's context.
 LONGEST = 224

@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional
 from whisper.model import AudioEncoder, ResidualAttentionBlock
 
-from streametrics.transcription.engines.int8.float16_linear import Linear
-from streametrics.transcription.engines.int8.quantized_linear import for_many_rows
+from streametrics.transcription.engines.fast.float16_linear import Linear
+from streametrics.transcription.engines.fast.quantized_linear import for_many_rows
 
 #: Blocks at the beginning that stay in full precision: three quarters of all that int8 would change, the first one does
 #: (docs/decisions/0025).

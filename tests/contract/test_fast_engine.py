@@ -1,4 +1,4 @@
-"""The int8 engine's own rules beside openai-whisper's, on the library's real tokenizer and real weights."""
+"""The fast engine's own rules beside openai-whisper's, on the library's real tokenizer and real weights."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -19,17 +19,17 @@ from streametrics.settings import Settings
 from streametrics.transcription import cpu, engine_benchmark
 from streametrics.transcription import factory as transcriber_factory
 from streametrics.transcription.engine import SpeechWindow
-from streametrics.transcription.engines.int8 import seek_loop
-from streametrics.transcription.engines.int8.decoder import Decoder, Heard
-from streametrics.transcription.engines.int8.encoder import Encoder
-from streametrics.transcription.engines.int8.execution_context import Lane
-from streametrics.transcription.engines.int8.float16_linear import linear
-from streametrics.transcription.engines.int8.logit_filters import Rules
-from streametrics.transcription.engines.int8.output_projection import LIKELY_WITHIN, Vocabulary
-from streametrics.transcription.engines.int8.quantized_linear import for_many_rows, narrow
-from streametrics.transcription.engines.int8.sampling import Said, Sampler
-from streametrics.transcription.engines.int8.seek_loop import Window
-from streametrics.transcription.engines.openai_whisper_int8 import Int8Whisper
+from streametrics.transcription.engines.fast import seek_loop
+from streametrics.transcription.engines.fast.decoder import Decoder, Heard
+from streametrics.transcription.engines.fast.encoder import Encoder
+from streametrics.transcription.engines.fast.execution_context import Lane
+from streametrics.transcription.engines.fast.float16_linear import linear
+from streametrics.transcription.engines.fast.logit_filters import Rules
+from streametrics.transcription.engines.fast.output_projection import LIKELY_WITHIN, Vocabulary
+from streametrics.transcription.engines.fast.quantized_linear import for_many_rows, narrow
+from streametrics.transcription.engines.fast.sampling import Said, Sampler
+from streametrics.transcription.engines.fast.seek_loop import Window
+from streametrics.transcription.engines.openai_whisper_fast import FastWhisper
 from streametrics.weights import cache as weights_cache
 from tests import sounds
 
@@ -52,16 +52,16 @@ def reference() -> Iterator[whisper.Whisper]:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Int8Whisper:
+def engine() -> FastWhisper:
     made = transcriber_factory.create(
-        Settings(_env_file=None, whisper_engine="openai-whisper-int8", whisper_model="base")
+        Settings(_env_file=None, whisper_engine="openai-whisper-fast", whisper_model="base")
     )
-    assert isinstance(made, Int8Whisper)
+    assert isinstance(made, FastWhisper)
     return made
 
 
 @pytest.fixture
-def lane(engine: Int8Whisper) -> Lane:
+def lane(engine: FastWhisper) -> Lane:
     return engine.lanes[0]
 
 
@@ -196,7 +196,7 @@ def test_whatever_torch_has_taken_out_matrices_for_many_rows_stay_right(
 
 @pytest.mark.weights
 def test_the_encoder_says_what_the_reference_says(
-    monkeypatch: pytest.MonkeyPatch, engine: Int8Whisper, reference: whisper.Whisper
+    monkeypatch: pytest.MonkeyPatch, engine: FastWhisper, reference: whisper.Whisper
 ) -> None:
     mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(sounds.speech(12)))[None]
     # Given an encoder without narrow numbers too, as on processors or with a torch that multiply none
@@ -406,7 +406,7 @@ def test_a_rest_without_a_voice_is_not_worth_a_pass(tokenizer: Tokenizer) -> Non
 
 
 @pytest.mark.weights
-def test_the_trials_clip_is_heard_in_one_go(engine: Int8Whisper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_trials_clip_is_heard_in_one_go(engine: FastWhisper, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given the clip by which engines are compared; when its answer is drawn
     temperatures: list[float] = []
     say = Sampler.say

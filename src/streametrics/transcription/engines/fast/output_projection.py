@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from streametrics.transcription import cpu
-from streametrics.transcription.engines.int8.float16_linear import Linear, linear
+from streametrics.transcription.engines.fast.float16_linear import Linear, linear
 
 logger = logging.getLogger(__name__)
 

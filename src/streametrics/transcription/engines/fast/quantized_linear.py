@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from streametrics.transcription import cpu
-from streametrics.transcription.engines.int8.float16_linear import Linear
+from streametrics.transcription.engines.fast.float16_linear import Linear
 
 logger = logging.getLogger(__name__)
 

@@ -17,20 +17,20 @@ from streametrics.errors import TranscriptionFailed
 from streametrics.transcription import cpu
 from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.engines.base import MOST_LANES, Led
-from streametrics.transcription.engines.int8.decoder import Decoder
-from streametrics.transcription.engines.int8.encoder import Encoder
-from streametrics.transcription.engines.int8.execution_context import Lane, Tokenizers
-from streametrics.transcription.engines.int8.float16_linear import has_float16
-from streametrics.transcription.engines.int8.logit_filters import Rules
-from streametrics.transcription.engines.int8.quantized_linear import name_of
-from streametrics.transcription.engines.int8.sampling import Sampler
-from streametrics.transcription.engines.int8.thread_budget import Cores
+from streametrics.transcription.engines.fast.decoder import Decoder
+from streametrics.transcription.engines.fast.encoder import Encoder
+from streametrics.transcription.engines.fast.execution_context import Lane, Tokenizers
+from streametrics.transcription.engines.fast.float16_linear import has_float16
+from streametrics.transcription.engines.fast.logit_filters import Rules
+from streametrics.transcription.engines.fast.quantized_linear import name_of
+from streametrics.transcription.engines.fast.sampling import Sampler
+from streametrics.transcription.engines.fast.thread_budget import Cores
 
 
-class Int8Whisper(Led):
+class FastWhisper(Led):
     """A model that was loaded from a `.pt` file. `cpu_threads`: cores to compute with."""
 
-    engine = "openai-whisper-int8"
+    engine = "openai-whisper-fast"
     #: More windows in a pass gain little: the encoder shares nothing, and the decoder's weights are shared by then.
     windows_at_once = 4
     gains_by_halves = True

@@ -11,12 +11,12 @@ from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
 from streametrics.domain.transcript import Segment
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.engine import SpeechWindow
-from streametrics.transcription.engines.int8 import seek_loop as listening
-from streametrics.transcription.engines.int8.decoder import are_equal
-from streametrics.transcription.engines.int8.encoder import Encoder
-from streametrics.transcription.engines.int8.sampling import Sampler
-from streametrics.transcription.engines.int8.seek_loop import Window
-from streametrics.transcription.engines.int8.thread_budget import Cores
+from streametrics.transcription.engines.fast import seek_loop as listening
+from streametrics.transcription.engines.fast.decoder import are_equal
+from streametrics.transcription.engines.fast.encoder import Encoder
+from streametrics.transcription.engines.fast.sampling import Sampler
+from streametrics.transcription.engines.fast.seek_loop import Window
+from streametrics.transcription.engines.fast.thread_budget import Cores
 
 #: Threads that say tokens, at most. With two, keys, values and vocabulary are read faster than one core can read
 #: (measured); a token's products are small, so that waking more costs more than they carry.
