@@ -14,12 +14,18 @@ import numpy as np
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import Segment, Transcript
-from streametrics.llm.base import Answer, Condition, Message, ModelHealth, OnAnswer
+from streametrics.llm.base import ChatResponse, Condition, Message, ModelHealth, OnAnswer
 from streametrics.settings import Settings
 from streametrics.summarization import factory as summarizer_factory
 from streametrics.summarization.base import Summarizer
 from streametrics.transcription import factory as transcriber_factory
-from streametrics.transcription.base import OnSegment, Outcome, Sound, Transcriber, one_by_one
+from streametrics.transcription.base import (
+    OnSegment,
+    Outcome,
+    Transcriber,
+    TranscriptionRequest,
+    transcribe_sequentially,
+)
 
 #: Two and a half words a second is a lively speaker.
 WORDS_PER_SECOND = 2.5
@@ -33,7 +39,7 @@ class PacedTranscriber:
     """Says numbered words at a speaker's pace, and takes its time for them."""
 
     engine, model, precision = "fake", "paced", "none"
-    sounds_at_once = 1
+    max_batch_requests = 1
 
     def __init__(self, seconds_per_minute: float) -> None:
         self._seconds_per_minute = seconds_per_minute
@@ -53,8 +59,8 @@ class PacedTranscriber:
                 on_segment(segments[-1])
         return Transcript(tuple(segments), "en")
 
-    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
-        return one_by_one(self, sounds)
+    def transcribe_batch(self, sounds: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
+        return transcribe_sequentially(self, sounds)
 
 
 class PacedModel:
@@ -74,7 +80,7 @@ class PacedModel:
         schema: dict[str, Any] | None = None,
         on_answer: OnAnswer | None = None,
         urgent: bool = False,
-    ) -> Answer:
+    ) -> ChatResponse:
         tokens = sum(len(message["content"].split()) for message in messages)
         time.sleep(tokens / self._read_per_s)
         written: list[str] = []
@@ -83,7 +89,7 @@ class PacedModel:
             written.append(word)
             if on_answer is not None:
                 on_answer(" ".join(written), len(written) / max_tokens)
-        return Answer(" ".join(written), prompt_tokens=tokens)
+        return ChatResponse(" ".join(written), prompt_tokens=tokens)
 
     def warm_up(self) -> None:
         """It is in memory."""
@@ -109,9 +115,9 @@ def _transcriber(settings: Settings, *, progress: bool = False) -> Transcriber:
 
 
 def _summarizer(settings: Settings) -> Summarizer:
-    from streametrics.summarization.llm_summarizer import ModelSummarizer
+    from streametrics.summarization.llm_summarizer import LlmSummarizer
 
-    return ModelSummarizer(model(), settings)
+    return LlmSummarizer(model(), settings)
 
 
 if "PACED_ENGINE_S" in os.environ:

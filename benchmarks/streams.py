@@ -16,7 +16,7 @@ import requests
 
 from benchmarks import recordings
 from streametrics.audio.pcm import Samples
-from streametrics.supervisor.commands import SUMMARISE_THREADS
+from streametrics.supervisor.commands import SUMMARIZE_THREADS
 from tests import ollama_server
 from tests.model_server import ModelServer, Reply, states
 from tests.stack import Stack, stack
@@ -118,7 +118,7 @@ def most(
     ):
         service.start_api()
         service.start_worker(name="transcribe")
-        service.start_worker(name="summarise", queues="summarise", pool="threads", concurrency=SUMMARISE_THREADS)
+        service.start_worker(name="summarise", queues="summarise", pool="threads", concurrency=SUMMARIZE_THREADS)
         # A real model is loaded for the first of them.
         service.finished(service.submit(uploads[0]), within_s=300)
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.paced import WORDS_PER_SECOND, PacedModel
 from streametrics.domain.transcript import TimedText
-from streametrics.llm.base import Answer
+from streametrics.llm.base import ChatResponse
 from streametrics.settings import Settings
 from streametrics.summarization.base import SummaryRequest
-from streametrics.summarization.llm_summarizer import ModelSummarizer
+from streametrics.summarization.llm_summarizer import LlmSummarizer
 from tests.media import plain_wav, tone
 from tests.stack import stack
 
@@ -35,7 +35,7 @@ class Instant(PacedModel):
         super().__init__(read_per_s=1e9, write_per_s=1e9)
         self.inside_s = 0.0
 
-    def chat(self, *arguments: object, **options: object) -> Answer:
+    def chat(self, *arguments: object, **options: object) -> ChatResponse:
         started = time.perf_counter()
         try:
             return super().chat(*arguments, **options)  # type: ignore[arg-type]
@@ -58,7 +58,7 @@ def request(seconds: float) -> SummaryRequest:
 def overhead_ms(runs: int) -> float:
     """Median milliseconds that the layer adds to the model's own time, for a chunk of 30 s."""
     model = Instant()
-    writer = ModelSummarizer(model, Settings(_env_file=None))
+    writer = LlmSummarizer(model, Settings(_env_file=None))
     asked, spent = request(30.0), []
     for _ in range(runs):
         model.inside_s = 0.0
@@ -70,7 +70,7 @@ def overhead_ms(runs: int) -> float:
 
 def model_alone_s() -> float:
     """Seconds that the paced model takes for a chunk's summary."""
-    writer = ModelSummarizer(PacedModel(read_per_s=READ_PER_S, write_per_s=WRITE_PER_S), Settings(_env_file=None))
+    writer = LlmSummarizer(PacedModel(read_per_s=READ_PER_S, write_per_s=WRITE_PER_S), Settings(_env_file=None))
     started = time.perf_counter()
     writer.summarize(request(30.0))
     return time.perf_counter() - started
@@ -78,7 +78,7 @@ def model_alone_s() -> float:
 
 def prepare_s(words: int) -> float:
     """Seconds to summarise a transcript of so many words with a model that takes none."""
-    writer = ModelSummarizer(Instant(), Settings(_env_file=None))
+    writer = LlmSummarizer(Instant(), Settings(_env_file=None))
     asked = request(words / WORDS_PER_SECOND)
     started = time.perf_counter()
     writer.summarize(asked)
@@ -100,7 +100,7 @@ def whole_recording(minutes: float, engine_s: float, *, ahead: bool) -> Seen:
         tempfile.TemporaryDirectory() as folder,
         stack(
             Path(folder),
-            WRITE_AHEAD=str(ahead).lower(),
+            SUMMARIZE_WHILE_TRANSCRIBING=str(ahead).lower(),
             PACED_ENGINE_S=str(engine_s),
             PACED_READ=str(READ_PER_S),
             PACED_WRITE=str(WRITE_PER_S),
@@ -173,7 +173,7 @@ def main() -> None:
             (
                 f"{minutes:.0f} min recording, one after the other",
                 f"{after.done_s:.1f} s",
-                "the same with WRITE_AHEAD=false",
+                "the same with SUMMARIZE_WHILE_TRANSCRIBING=false",
             ),
             ("of that, transcribing alone", f"{transcribing_s:.1f} s", "what the engine was told to take"),
             ("first note shown, together", f"{together.first_note_s:.1f} s", "from the upload; on the first minutes"),

@@ -14,7 +14,13 @@ from streametrics.audio.pcm import Samples
 from streametrics.domain.transcript import Segment, Transcript
 from streametrics.settings import Settings
 from streametrics.transcription import factory as transcriber_factory
-from streametrics.transcription.base import OnSegment, Outcome, Sound, Transcriber, one_by_one
+from streametrics.transcription.base import (
+    OnSegment,
+    Outcome,
+    Transcriber,
+    TranscriptionRequest,
+    transcribe_sequentially,
+)
 
 _create = transcriber_factory.create
 
@@ -35,7 +41,7 @@ class Call:
 class TimedTranscriber:
     """The engine, with a stopwatch beside it; one sound at a time, so that each has its own time."""
 
-    sounds_at_once = 1
+    max_batch_requests = 1
 
     def __init__(self, inner: Transcriber, file: Path) -> None:
         self._inner, self._file = inner, file
@@ -59,8 +65,8 @@ class TimedTranscriber:
             opened.write(json.dumps(asdict(Call(began, time.time(), telling_s))) + "\n")
         return found
 
-    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
-        return one_by_one(self, sounds)
+    def transcribe_batch(self, sounds: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
+        return transcribe_sequentially(self, sounds)
 
 
 def calls(file: Path) -> list[Call]:

@@ -60,7 +60,9 @@ def through_service(engine: str, minutes: int) -> Recording:
     audio = plain_wav(recordings.recording(minutes), SAMPLE_RATE_HZ)
     with (
         tempfile.TemporaryDirectory() as folder,
-        stack(Path(folder), WHISPER_ENGINE=engine, SUMMARIZER="extractive", WRITE_AHEAD="false") as service,
+        stack(
+            Path(folder), WHISPER_ENGINE=engine, SUMMARIZER="extractive", SUMMARIZE_WHILE_TRANSCRIBING="false"
+        ) as service,
     ):
         service.start_all()
         # The process that holds the model, and its decoder. The sum of their peaks is no less than the peak.

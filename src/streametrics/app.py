@@ -19,7 +19,7 @@ from streametrics.api.middleware.trusted_origin import Guard, allowed_origins
 from streametrics.api.openapi import describe
 from streametrics.api.readiness import Health
 from streametrics.api.routes import health, metrics, status, summarize
-from streametrics.auth.api_keys import Keyring
+from streametrics.auth.api_keys import ApiKeys
 from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
 from streametrics.domain.status import error_body
@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The application. The database has to be migrated already: only `up` and `api` do that."""
     settings = settings or Settings()
     database = Database(settings.effective_database_url)
-    keyring = Keyring(settings.internal_api_key, KeyRecords(database).all)
+    api_keys = ApiKeys(settings.internal_api_key, KeyRecords(database).all)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(Exception, _render_unexpected)
     # The last one added is the first to see a request.
     app.add_middleware(fast_polling.DirectPolls)
-    app.add_middleware(KeyGuard, keyring=keyring)
+    app.add_middleware(KeyGuard, api_keys=api_keys)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=allowed_origins(settings),
@@ -83,7 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_headers=["X-API-Key", "Authorization", "Content-Type"],
         expose_headers=["Retry-After", "Location"],
     )
-    app.add_middleware(Guard, settings=settings, keyring=keyring)
+    app.add_middleware(Guard, settings=settings, api_keys=api_keys)
     return app
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    AliasChoices,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -80,8 +81,10 @@ class Settings(BaseSettings):
     #: What happens when the model's summary cannot be had.
     summary_fallback: Literal["extractive", "error"] = "extractive"
     summarizer_concurrency: PositiveInt = 1
-    #: Summarise a long recording piece by piece while it is still being transcribed.
-    write_ahead: bool = True
+    #: Summarize a long recording piece by piece while it is still being transcribed; WRITE_AHEAD is its name of before.
+    summarize_while_transcribing: bool = Field(
+        default=True, validation_alias=AliasChoices("summarize_while_transcribing", "write_ahead")
+    )
     ollama_url: str = "http://localhost:11434"
     mistral_model: str = "mistral"
     mistral_num_ctx: PositiveInt = 8192

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streametrics.audio.decoder import Decoder
+from streametrics.audio.decoder import AudioDecoder
 from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, TimedOut
 from tests.chaos.bombs import as_uploaded, bombs
 from tests.chaos.figures import Figure, none_of, worst_time
@@ -29,7 +29,7 @@ class Watch:
     peak_mib: float = 0.0
     seconds: list[float] = field(default_factory=list)
 
-    def decode(self, decoder: Decoder, path: Path, name: str, demuxer: str) -> None:
+    def decode(self, decoder: AudioDecoder, path: Path, name: str, demuxer: str) -> None:
         decoder.start()
         child = decoder._child
         assert child is not None
@@ -53,7 +53,7 @@ def run(form: Form, folder: Path) -> list[Figure]:
     canary = folder / "canary.wav"
     canary.write_bytes(plain_wav(tone(2.0, 16_000), 16_000))
     watch = Watch()
-    with socket.create_server(("127.0.0.1", 0)) as server, Decoder() as decoder:
+    with socket.create_server(("127.0.0.1", 0)) as server, AudioDecoder() as decoder:
         server.setblocking(False)
         witness = _atime_is_kept(canary)
         harmful = bombs(canary, server.getsockname()[1])
@@ -82,7 +82,7 @@ def run(form: Form, folder: Path) -> list[Figure]:
     ]
 
 
-def _mutate(form: Form, files: int, decoder: Decoder, path: Path, watch: Watch) -> None:
+def _mutate(form: Form, files: int, decoder: AudioDecoder, path: Path, watch: Watch) -> None:
     sources = {kind: encode(tone(1.0, how.rate_hz), kind) for kind, how in KINDS.items()}
     sources["m4a-video"] = encode(tone(1.0, 44_100), "m4a", with_video=True)
     kinds = sorted(sources)
@@ -117,7 +117,7 @@ def _connections(server: socket.socket) -> int:
         count += 1
 
 
-def peak_memory_mib(decoder: Decoder) -> float:
+def peak_memory_mib(decoder: AudioDecoder) -> float:
     """The most that the child ever held, 0 where it is gone."""
     try:
         text = Path(f"/proc/{decoder.pid}/status").read_text()

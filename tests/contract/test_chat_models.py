@@ -26,11 +26,11 @@ from streametrics.errors import (
 )
 from streametrics.llm import factory as chat_model_factory
 from streametrics.llm import timeouts
-from streametrics.llm.base import Answer, ChatModel, Condition, Message, ModelHealth
-from streametrics.llm.fake import FakeModel, copying
+from streametrics.llm.base import ChatModel, ChatResponse, Condition, Message, ModelHealth
+from streametrics.llm.fake import FakeChatModel, copying
 from streametrics.llm.ollama import OllamaModel
 from streametrics.llm.openai_compatible import OpenAICompatibleModel
-from streametrics.llm.retries import Progress, Tries
+from streametrics.llm.retries import AnswerProgress, Retrier
 from streametrics.settings import Settings
 from tests.model_server import SUMMARY, ModelServer, Reply, State, closed_port, knows_not, rate_limited, states
 
@@ -74,7 +74,7 @@ def openai(url: str, waits: list[float] | None = None, **more: Any) -> OpenAICom
     return OpenAICompatibleModel(settings(url, **more), wait=([] if waits is None else waits).append)
 
 
-def ask(model: ChatModel, **more: Any) -> Answer:
+def ask(model: ChatModel, **more: Any) -> ChatResponse:
     return model.chat(MESSAGES, max_tokens=MAX_TOKENS, **more)
 
 
@@ -92,7 +92,7 @@ def model(request: pytest.FixtureRequest) -> Iterator[ChatModel]:
     with ExitStack() as stack:
         match request.param:
             case "fake":
-                yield FakeModel()
+                yield FakeChatModel()
             case "ollama":
                 yield ollama(stack.enter_context(ModelServer()).url)
             case _:
@@ -155,7 +155,7 @@ def test_health_is_a_sentence(model: ChatModel) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("ollama", OllamaModel), ("openai_compatible", OpenAICompatibleModel), ("fake", FakeModel)],
+    [("ollama", OllamaModel), ("openai_compatible", OpenAICompatibleModel), ("fake", FakeChatModel)],
 )
 def test_the_settings_choose(name: str, kind: type) -> None:
     assert type(chat_model_factory.create(settings("http://localhost:1", summarizer=name))) is kind
@@ -234,7 +234,7 @@ def test_the_waits_between_tries_are_two_four_and_six_seconds(make: Make) -> Non
 def test_an_answer_that_was_cut_is_marked(make: Make) -> None:
     with ModelServer(states.length_cut) as server:
         answer = ask(make(server.url))
-    assert answer == Answer("Ada beats the dragon. Then she sells the", True, 100_000)
+    assert answer == ChatResponse("Ada beats the dragon. Then she sells the", True, 100_000)
 
 
 def test_what_a_model_says_to_itself_is_not_its_answer(make: Make) -> None:
@@ -382,7 +382,7 @@ def test_a_server_that_goes_silent_is_given_up_before_the_call_is_over() -> None
 def test_all_tries_and_waits_together_take_252_seconds_at_most(retry_after_s: float | None) -> None:
     clock = Hands()
     limits: list[float] = []
-    tries = Tries(settings("", mistral_timeout=60), Progress(None), wait=clock.move, clock=clock)
+    tries = Retrier(settings("", mistral_timeout=60), AnswerProgress(None), wait=clock.move, clock=clock)
 
     def silent() -> None:
         with tries.timed() as limit_s:
@@ -749,13 +749,13 @@ def test_the_key_is_in_no_error_and_no_log(key: str, caplog: pytest.LogCaptureFi
 
 def test_the_fake_counts_cuts_and_refuses_as_it_is_told() -> None:
     messages: list[Message] = [{"role": "user", "content": "abcdefghij"}]
-    fake = FakeModel(lambda *_: "one two three", context_tokens=10, count=len)
-    assert fake.chat(messages, max_tokens=7) == Answer("one two", True, 10)
-    assert FakeModel(tells_tokens=False).chat(messages, max_tokens=99).prompt_tokens is None
+    fake = FakeChatModel(lambda *_: "one two three", context_tokens=10, count=len)
+    assert fake.chat(messages, max_tokens=7) == ChatResponse("one two", True, 10)
+    assert FakeChatModel(tells_tokens=False).chat(messages, max_tokens=99).prompt_tokens is None
     with pytest.raises(TranscriptTooLong):
         fake.chat([{"role": "user", "content": "abcdefghijk"}], max_tokens=7)
     with pytest.raises(SummaryUnusable):
-        FakeModel(lambda *_: " \n").chat(messages, max_tokens=7)
+        FakeChatModel(lambda *_: " \n").chat(messages, max_tokens=7)
     (asked,) = fake.calls
     assert (asked.messages, asked.max_tokens, asked.prompt_tokens) == (tuple(messages), 7, 10)
 
@@ -763,19 +763,19 @@ def test_the_fake_counts_cuts_and_refuses_as_it_is_told() -> None:
 def test_the_fake_copies_what_is_marked() -> None:
     said = "Hello. MARK one is red. Then MARK two is blue. MARK one is red."
     messages: list[Message] = [{"role": "user", "content": said}]
-    for fake in (FakeModel(copies=r"MARK[^.]*\."), FakeModel(copying(r"MARK[^.]*\."))):
+    for fake in (FakeChatModel(copies=r"MARK[^.]*\."), FakeChatModel(copying(r"MARK[^.]*\."))):
         assert fake.chat(messages, max_tokens=99).text == "MARK one is red. MARK two is blue."
 
 
 def test_the_fake_obeys_a_schema() -> None:
-    found = json.loads(ask(FakeModel(), schema=SCHEMA).text)
+    found = json.loads(ask(FakeChatModel(), schema=SCHEMA).text)
     assert set(found) == {"overview", "moments"}
     assert isinstance(found["overview"], str)
     assert found["moments"] == []
 
 
 def test_the_fake_fails_as_ordered() -> None:
-    fake = FakeModel(failures=[SummarizerBusy(), None])
+    fake = FakeChatModel(failures=[SummarizerBusy(), None])
     with pytest.raises(SummarizerBusy):
         ask(fake)
     assert ask(fake).text

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from streametrics.errors import ModelMissing, SummarizerUnavailable, TranscriptTooLong
-from streametrics.llm.base import Answer, Condition, Message
+from streametrics.llm.base import ChatResponse, Condition, Message
 from streametrics.llm.ollama import OllamaModel
 from streametrics.llm.openai_compatible import OpenAICompatibleModel
 from streametrics.settings import Settings
@@ -47,7 +47,7 @@ def settings(url: str, **more: Any) -> Settings:
     return Settings(_env_file=None, ollama_url=url, mistral_num_ctx=2048, mistral_timeout=PATIENCE_S, **more)
 
 
-def ask(model: OllamaModel | OpenAICompatibleModel, **more: Any) -> Answer:
+def ask(model: OllamaModel | OpenAICompatibleModel, **more: Any) -> ChatResponse:
     return model.chat(MESSAGES, **({"max_tokens": MAX_TOKENS} | more))
 
 
@@ -141,7 +141,7 @@ def test_two_calls_at_once_are_both_answered(url: str) -> None:
     model = OllamaModel(settings(url, summarizer_concurrency=2))
     together = threading.Barrier(2)
 
-    def call(_: int) -> Answer:
+    def call(_: int) -> ChatResponse:
         together.wait(PATIENCE_S)
         return ask(model)
 

@@ -22,7 +22,7 @@ from streametrics.errors import (
     SummaryUnusable,
     TranscriptTooLong,
 )
-from streametrics.llm.fake import FakeModel
+from streametrics.llm.fake import FakeChatModel
 from streametrics.llm.ollama import OllamaModel
 from streametrics.settings import Settings
 from streametrics.summarization.base import Notes, OnText, Summarizer, Summary, SummaryRequest
@@ -30,7 +30,7 @@ from streametrics.summarization.extractive import ExtractiveSummarizer
 from streametrics.summarization.factory import create
 from streametrics.summarization.fake import FakeSummarizer
 from streametrics.summarization.fallback import FallbackSummarizer
-from streametrics.summarization.llm_summarizer import ModelSummarizer
+from streametrics.summarization.llm_summarizer import LlmSummarizer
 from streametrics.summarization.prompts import PROMPT_VERSION
 from tests.model_server import SUMMARY, ModelServer, State, closed_port, states
 
@@ -54,14 +54,14 @@ def settings(url: str, **more: Any) -> Settings:
     return Settings(_env_file=None, **values)
 
 
-def ollama(url: str, waits: list[float] | None = None, **more: Any) -> ModelSummarizer:
+def ollama(url: str, waits: list[float] | None = None, **more: Any) -> LlmSummarizer:
     waits = [] if waits is None else waits
     chosen = settings(url, **more)
-    return ModelSummarizer(OllamaModel(chosen, wait=waits.append), chosen)
+    return LlmSummarizer(OllamaModel(chosen, wait=waits.append), chosen)
 
 
-def by_fake(**more: Any) -> ModelSummarizer:
-    return ModelSummarizer(FakeModel(lambda *_: SUMMARY, **more), settings("http://localhost:1"))
+def by_fake(**more: Any) -> LlmSummarizer:
+    return LlmSummarizer(FakeChatModel(lambda *_: SUMMARY, **more), settings("http://localhost:1"))
 
 
 # The contract
@@ -140,7 +140,7 @@ def test_what_on_text_raises_passes_unchanged(name: str) -> None:
 
 def test_a_short_transcript_needs_no_notes(writer: Summarizer) -> None:
     kept = Kept()
-    assert writer.write_ahead(REQUEST, kept, check=lambda: None) == 0
+    assert writer.write_incremental_notes(REQUEST, kept, check=lambda: None) == 0
     writer.summarize(REQUEST, notes=kept)
     assert kept == {}
 

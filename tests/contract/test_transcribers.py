@@ -11,7 +11,7 @@ from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
 from streametrics.transcription import factory as transcriber_factory
-from streametrics.transcription.base import Outcome, Sound, Transcriber, warm
+from streametrics.transcription.base import Outcome, Transcriber, TranscriptionRequest, warm
 from tests import sounds
 
 SoundMaker = Callable[[], Samples]
@@ -229,9 +229,9 @@ def test_broken_samples_do_no_harm(transcriber: Transcriber) -> None:
     assert word_error_rate(clip.text, transcript.text) <= 0.35, transcript.text
 
 
-def together(transcriber: Transcriber, asked: list[Sound]) -> list[Outcome]:
+def together(transcriber: Transcriber, asked: list[TranscriptionRequest]) -> list[Outcome]:
     """What became of each sound, in the order asked."""
-    found = dict(transcriber.transcribe_together(asked))
+    found = dict(transcriber.transcribe_batch(asked))
     return [found[number] for number in range(len(asked))]
 
 
@@ -243,7 +243,9 @@ def test_sounds_heard_together_have_the_words_they_have_alone(transcriber: Trans
     alone = [transcriber.transcribe(samples) for samples in asked]
     told: list[list[Segment]] = [[] for _ in asked]
 
-    outcomes = together(transcriber, [Sound(samples, None, told[at].append) for at, samples in enumerate(asked)])
+    outcomes = together(
+        transcriber, [TranscriptionRequest(samples, None, told[at].append) for at, samples in enumerate(asked)]
+    )
 
     assert [each.text for each in outcomes if isinstance(each, Transcript)] == [each.text for each in alone]
     assert [each.language for each in outcomes if isinstance(each, Transcript)] == [each.language for each in alone]
@@ -254,7 +256,7 @@ def test_sounds_heard_together_have_the_words_they_have_alone(transcriber: Trans
 def test_languages_that_are_given_and_detected_share_a_pass(transcriber: Transcriber) -> None:
     fox, french = sounds.clip("en/quick_brown_fox").samples(), sounds.clip("fr/comptage").samples()
 
-    first, second = together(transcriber, [Sound(french, "fr"), Sound(fox)])
+    first, second = together(transcriber, [TranscriptionRequest(french, "fr"), TranscriptionRequest(fox)])
 
     assert first == transcriber.transcribe(french, speech_language="fr")
     assert second == transcriber.transcribe(fox)
@@ -269,7 +271,13 @@ def test_a_sound_that_goes_wrong_takes_none_of_the_others_with_it(transcriber: T
 
     outcomes = together(
         transcriber,
-        [Sound(hello), Sound(fox, "klingon"), Sound(fox, None, stop), Sound(fox, check=stop), Sound(hello)],
+        [
+            TranscriptionRequest(hello),
+            TranscriptionRequest(fox, "klingon"),
+            TranscriptionRequest(fox, None, stop),
+            TranscriptionRequest(fox, check=stop),
+            TranscriptionRequest(hello),
+        ],
     )
 
     assert [type(each) for each in outcomes[1:4]] == [TranscriptionFailed, ListenerStopped, ListenerStopped]
@@ -280,12 +288,12 @@ def test_a_sound_that_goes_wrong_takes_none_of_the_others_with_it(transcriber: T
 def test_a_sound_is_asked_for_when_its_turn_comes(transcriber: Transcriber) -> None:
     asked: list[int] = []
 
-    def coming() -> Iterator[Sound]:
+    def coming() -> Iterator[TranscriptionRequest]:
         for number in range(12):
             asked.append(number)
-            yield Sound(sounds.clip("en/hello_world").samples(), "en")
+            yield TranscriptionRequest(sounds.clip("en/hello_world").samples(), "en")
 
-    outcomes = transcriber.transcribe_together(coming())
+    outcomes = transcriber.transcribe_batch(coming())
     next(outcomes)
 
     assert len(asked) < 12
@@ -294,12 +302,12 @@ def test_a_sound_is_asked_for_when_its_turn_comes(transcriber: Transcriber) -> N
 
 @every_engine
 def test_where_no_other_sound_waits_those_at_work_are_heard_to_their_end(transcriber: Transcriber) -> None:
-    def coming() -> Iterator[Sound | None]:
-        yield Sound(sounds.clip("en/hello_world").samples(), "en")
+    def coming() -> Iterator[TranscriptionRequest | None]:
+        yield TranscriptionRequest(sounds.clip("en/hello_world").samples(), "en")
         while True:
             yield None
 
-    ((number, outcome),) = transcriber.transcribe_together(coming())
+    ((number, outcome),) = transcriber.transcribe_batch(coming())
 
     assert number == 0
     assert outcome == transcriber.transcribe(sounds.clip("en/hello_world").samples(), speech_language="en")
@@ -307,7 +315,7 @@ def test_where_no_other_sound_waits_those_at_work_are_heard_to_their_end(transcr
 
 @every_engine
 def test_nobody_to_hear_is_no_trouble(transcriber: Transcriber) -> None:
-    assert list(transcriber.transcribe_together([])) == []
+    assert list(transcriber.transcribe_batch([])) == []
 
 
 @every_engine

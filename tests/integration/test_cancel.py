@@ -13,9 +13,9 @@ import redis
 import requests
 from sqlalchemy import text
 
-from streametrics.audio.decoder import Decoder
+from streametrics.audio.decoder import AudioDecoder
 from streametrics.audio.pcm import Pcm
-from streametrics.auth.principal import Caller, Scope
+from streametrics.auth.principal import Principal, Scope
 from streametrics.database.engine import Database, open_engine
 from streametrics.database.erasure import Erasure
 from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage
@@ -113,7 +113,7 @@ def test_another_keys_job_is_404_and_goes_on(jobs: Jobs) -> None:
     task_id = jobs.accept(REQUEST, kind=JobKind.LIVE, audio_key=jobs.audio.writer().commit(), container="wav")
 
     with pytest.raises(JobUnknown):
-        jobs.cancel(task_id, Caller("somebody", Scope.SUBMIT))
+        jobs.cancel(task_id, Principal("somebody", Scope.SUBMIT))
 
     assert jobs.status(task_id).state is JobState.QUEUED
 
@@ -261,7 +261,7 @@ def test_decoding_is_left_and_what_was_decoded_is_deleted(jobs: Jobs, fresh: Sta
         jobs,
         make_summarizer=lambda model: FakeSummarizer(),
         transcriber=FakeTranscriber(),
-        decoder=cast(Decoder, decoder),
+        decoder=cast(AudioDecoder, decoder),
     )
 
     worker.transcribe(task_id, "w")

@@ -303,7 +303,7 @@ def test_further_parts_of_a_recording_can_be_taken_to_the_one_in_work(opened: Da
     cut(opened, "another", 1)
     store = accepted(opened)
     first = store.claim("one", Stage.TRANSCRIBE, "w")
-    assert first is not None and first.part_index == 0 and first.may_have_company
+    assert first is not None and first.part_index == 0 and first.may_share_batch
 
     taken = [store.claim_next_part("one", "w") for _ in range(3)]
 
@@ -335,7 +335,7 @@ def test_a_part_that_was_tried_before_goes_alone(opened: Database) -> None:
         assert store.free(expired)
 
     alone = store.claim_together("recording", Stage.TRANSCRIBE, "w", most=8)
-    assert [(claim.part_index, claim.may_have_company) for claim in alone] == [(0, False)]
+    assert [(claim.part_index, claim.may_share_batch) for claim in alone] == [(0, False)]
     store.give_back(alone[0])
     assert store.claim("chunk", Stage.TRANSCRIBE, "w")
     untried = store.claim_next_part("recording", "w")

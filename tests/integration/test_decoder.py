@@ -17,7 +17,7 @@ import billiard
 import numpy as np
 import pytest
 
-from streametrics.audio.decoder import Decoder
+from streametrics.audio.decoder import AudioDecoder
 from streametrics.audio.pcm import to_float32
 from streametrics.audio.pyav import open_container
 from streametrics.audio.sniffing import HEAD_BYTES, sniff
@@ -30,13 +30,13 @@ ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"
 
 
 @pytest.fixture(scope="module")
-def decoder() -> Iterator[Decoder]:
-    with Decoder() as decoder:
+def decoder() -> Iterator[AudioDecoder]:
+    with AudioDecoder() as decoder:
         yield decoder
 
 
 @pytest.fixture
-def heard(decoder: Decoder, tmp_path: Path):
+def heard(decoder: AudioDecoder, tmp_path: Path):
     """Decodes bytes; returns samples and whether they were truncated."""
 
     def decode(data: bytes, demuxer: str, **limits: float) -> tuple[np.ndarray, bool]:
@@ -168,7 +168,7 @@ def test_a_hole_in_the_middle_is_skipped_and_told(heard) -> None:
     assert truncated
 
 
-def test_more_sound_than_allowed_is_stopped_while_decoding(decoder: Decoder, tmp_path: Path) -> None:
+def test_more_sound_than_allowed_is_stopped_while_decoding(decoder: AudioDecoder, tmp_path: Path) -> None:
     """Given minutes of silence in a few KB, when less is allowed, then it ends early and small."""
     path = tmp_path / "bomb.opus"
     silence = np.zeros(48_000 * 60, np.float32)
@@ -182,7 +182,7 @@ def test_more_sound_than_allowed_is_stopped_while_decoding(decoder: Decoder, tmp
     assert time.monotonic() - began < 15
 
 
-def test_the_limit_is_told_in_hours(decoder: Decoder, tmp_path: Path) -> None:
+def test_the_limit_is_told_in_hours(decoder: AudioDecoder, tmp_path: Path) -> None:
     path = tmp_path / "slow.wav"
     path.write_bytes(plain_wav(np.zeros(5_000_000, np.float32), 1000))
     with pytest.raises(AudioTooLong, match="1 hour"):
@@ -202,7 +202,7 @@ PLAYLISTS = {
 
 
 @pytest.mark.parametrize("name", PLAYLISTS)
-def test_a_playlist_opens_neither_files_nor_addresses(decoder: Decoder, tmp_path: Path, name: str) -> None:
+def test_a_playlist_opens_neither_files_nor_addresses(decoder: AudioDecoder, tmp_path: Path, name: str) -> None:
     canary = tmp_path / "secret.wav"
     canary.write_bytes(plain_wav(tone(2.0, RATE), RATE))
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -237,7 +237,7 @@ def test_without_the_defences_the_playlist_would_open_the_canary(tmp_path: Path)
 
 
 @ON_LINUX
-def test_spoiled_files_harm_nobody(decoder: Decoder, tmp_path: Path) -> None:
+def test_spoiled_files_harm_nobody(decoder: AudioDecoder, tmp_path: Path) -> None:
     sources = {kind: encode(tone(1.0, how.rate_hz), kind) for kind, how in KINDS.items()}
     sources["m4a-video"] = encode(tone(1.0, 44_100), "m4a", with_video=True)
     path, ends = tmp_path / "upload", {"heard": 0, "unreadable": 0, "too long": 0}
@@ -257,7 +257,7 @@ def test_spoiled_files_harm_nobody(decoder: Decoder, tmp_path: Path) -> None:
     assert ends["unreadable"] > 10
 
 
-def peak_memory_mib(decoder: Decoder) -> float:
+def peak_memory_mib(decoder: AudioDecoder) -> float:
     if decoder.pid is None:
         return 0
     status = Path(f"/proc/{decoder.pid}/status").read_text()
@@ -265,7 +265,7 @@ def peak_memory_mib(decoder: Decoder) -> float:
 
 
 @ON_LINUX
-def test_the_childs_limits_are_set(decoder: Decoder, heard) -> None:
+def test_the_childs_limits_are_set(decoder: AudioDecoder, heard) -> None:
     heard(plain_wav(tone(1.0, RATE), RATE), "wav")
     lines = Path(f"/proc/{decoder.pid}/limits").read_text().splitlines()
     hard = {line[:26].strip(): line.split()[-2] for line in lines[1:]}
@@ -280,7 +280,7 @@ def test_the_child_inherits_no_socket_and_no_key(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("INTERNAL_API_KEY", "a-key-of-sixteen-letters")
     path = tmp_path / "upload"
     path.write_bytes(plain_wav(tone(1.0, RATE), RATE))
-    with socket.create_server(("127.0.0.1", 0)) as server, Decoder() as decoder:
+    with socket.create_server(("127.0.0.1", 0)) as server, AudioDecoder() as decoder:
         server.set_inheritable(True)
         list(decoder.decode(path, "wav", **LIMITS))
         targets = [str(link.readlink()) for link in Path(f"/proc/{decoder.pid}/fd").iterdir()]
@@ -291,7 +291,7 @@ def test_the_child_inherits_no_socket_and_no_key(tmp_path: Path, monkeypatch: py
 def test_a_killed_child_fails_its_file_only(tmp_path: Path) -> None:
     path = tmp_path / "upload"
     path.write_bytes(plain_wav(tone(60.0, RATE), RATE))
-    with Decoder() as decoder:
+    with AudioDecoder() as decoder:
         decoding = decoder.decode(path, "wav", **LIMITS)
         assert next(decoding).size
         os.kill(decoder.pid, signal.SIGKILL)
@@ -303,7 +303,7 @@ def test_a_killed_child_fails_its_file_only(tmp_path: Path) -> None:
 def test_a_child_that_died_while_idle_is_replaced_unseen(tmp_path: Path) -> None:
     path = tmp_path / "upload"
     path.write_bytes(plain_wav(tone(1.0, RATE), RATE))
-    with Decoder() as decoder:
+    with AudioDecoder() as decoder:
         list(decoder.decode(path, "wav", **LIMITS))
         os.kill(decoder.pid, signal.SIGKILL)
         decoder._child.wait(10)
@@ -314,7 +314,7 @@ def test_a_decoding_left_early_does_not_disturb_the_next(tmp_path: Path) -> None
     long, short = tmp_path / "long", tmp_path / "short"
     long.write_bytes(plain_wav(tone(60.0, RATE), RATE))
     short.write_bytes(plain_wav(tone(1.0, RATE), RATE))
-    with Decoder() as decoder:
+    with AudioDecoder() as decoder:
         with decoder.decode(long, "wav", **LIMITS) as decoding:
             next(decoding)
         for _ in decoder.decode(long, "wav", **LIMITS):
@@ -326,7 +326,7 @@ def test_a_decoding_left_early_does_not_disturb_the_next(tmp_path: Path) -> None
 def test_a_child_that_hangs_is_stopped_in_time_and_the_next_file_works(tmp_path: Path) -> None:
     path = tmp_path / "upload"
     path.write_bytes(plain_wav(tone(60.0, RATE), RATE))
-    with Decoder() as decoder:
+    with AudioDecoder() as decoder:
         decoding = decoder.decode(path, "wav", max_audio_s=120, timeout_s=1.0)
         next(decoding)
         os.kill(decoder.pid, signal.SIGSTOP)
@@ -339,13 +339,13 @@ def test_a_child_that_hangs_is_stopped_in_time_and_the_next_file_works(tmp_path:
 
 def test_a_child_that_cannot_start_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    with Decoder() as decoder, pytest.raises(InternalError, match="doctor"):
+    with AudioDecoder() as decoder, pytest.raises(InternalError, match="doctor"):
         list(decoder.decode(tmp_path / "upload", "wav", **LIMITS))
 
 
 @ON_LINUX
 def test_a_closed_decoder_leaves_no_child(tmp_path: Path) -> None:
-    with Decoder() as decoder:
+    with AudioDecoder() as decoder:
         decoder.start()
         pid = decoder.pid
         assert pid is not None
@@ -392,11 +392,11 @@ def test_it_works_in_a_daemonic_child_of_a_worker(tmp_path: Path) -> None:
 
 
 def _decode_into(path: str, out: str) -> None:
-    with Decoder() as decoder:
+    with AudioDecoder() as decoder:
         Path(out).write_text(json.dumps(sum(block.size for block in decoder.decode(Path(path), "wav", **LIMITS))))
 
 
-def test_the_extensions_chunk_is_decoded_in_no_time(decoder: Decoder, tmp_path: Path) -> None:
+def test_the_extensions_chunk_is_decoded_in_no_time(decoder: AudioDecoder, tmp_path: Path) -> None:
     path = tmp_path / "chunk.wav"
     path.write_bytes(plain_wav(tone(30.0, 44_100)))
     list(decoder.decode(path, "wav", **LIMITS))

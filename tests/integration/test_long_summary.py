@@ -9,12 +9,12 @@ import pytest
 from streametrics.domain.job import JobKind, JobRequest, JobState, Stage
 from streametrics.jobs.service import Jobs
 from streametrics.llm.base import Message
-from streametrics.llm.fake import FakeModel
+from streametrics.llm.fake import FakeChatModel
 from streametrics.settings import Settings
 from streametrics.summarization.base import Summarizer
 from streametrics.summarization.extractive import ExtractiveSummarizer
 from streametrics.summarization.fallback import FallbackSummarizer
-from streametrics.summarization.llm_summarizer import ModelSummarizer
+from streametrics.summarization.llm_summarizer import LlmSummarizer
 from streametrics.worker.runner import Worker
 from tests.stack import Stack
 
@@ -34,7 +34,7 @@ class Hands:
         return self.now
 
 
-class SlowModel(FakeModel):
+class SlowModel(FakeChatModel):
     """Needs three minutes for a call."""
 
     def __init__(self, clock: Hands, call_s: float = 180.0) -> None:
@@ -70,8 +70,8 @@ def transcribed(jobs: Jobs, minutes: int) -> str:
     return task_id
 
 
-def worker(jobs: Jobs, model: FakeModel, clock: Hands) -> Worker:
-    writer: Summarizer = FallbackSummarizer(ModelSummarizer(model, jobs.settings), ExtractiveSummarizer())
+def worker(jobs: Jobs, model: FakeChatModel, clock: Hands) -> Worker:
+    writer: Summarizer = FallbackSummarizer(LlmSummarizer(model, jobs.settings), ExtractiveSummarizer())
     return Worker(jobs.settings, jobs, make_summarizer=lambda _: writer, transcriber=None, decoder=None, clock=clock)
 
 
@@ -84,7 +84,7 @@ def test_a_summary_that_takes_longer_than_a_task_goes_on_in_the_next_one(jobs: J
     turns, progress = 0, [0]
     while jobs.status(task_id).state is not JobState.DONE:
         begun = clock.now
-        slow.summarise(task_id, "w")
+        slow.summarize(task_id, "w")
         turns += 1
         assert clock.now - begun <= SOFT_LIMIT_S + 180, "a turn ends with the call that it is in"
         status = jobs.status(task_id)
@@ -111,7 +111,7 @@ def test_a_model_that_writes_nothing_in_a_whole_turn_is_given_up(jobs: Jobs) -> 
                 on_answer("", 0.0)
 
     task_id = transcribed(jobs, minutes=60)
-    worker(jobs, Silent(clock), clock).summarise(task_id, "w")
+    worker(jobs, Silent(clock), clock).summarize(task_id, "w")
 
     result = jobs.status(task_id).result
     assert result is not None

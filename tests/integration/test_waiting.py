@@ -26,7 +26,7 @@ def opened(tmp_path: Path) -> Iterator[Database]:
 
 def counts(opened: Database) -> tuple[int, int, int]:
     found = Waiting(opened).by_queue()
-    return found[QueueName.LIVE].count, found[QueueName.LONG].count, found[QueueName.SUMMARISE].count
+    return found[QueueName.LIVE].count, found[QueueName.LONG].count, found[QueueName.SUMMARIZE].count
 
 
 def insert(opened: Database, task_id: str, kind: JobKind = JobKind.LIVE) -> None:

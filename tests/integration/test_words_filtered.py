@@ -11,7 +11,7 @@ from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
 from streametrics.domain.job import JobKind, JobRequest, Stage, Warn
-from streametrics.domain.transcript import LeftOut, Segment, Transcript, merge_transcripts
+from streametrics.domain.transcript import FilterReason, Segment, Transcript, merge_transcripts
 from streametrics.pipeline.transcribe import as_stored
 from tests.stack import database
 
@@ -29,7 +29,7 @@ def opened(tmp_path: Path) -> Iterator[Database]:
 
 def heard(**left_out: int) -> dict[str, object]:
     segments = (Segment(0.0, 1.0, "word"),)
-    return as_stored(Transcript(segments, "en", {LeftOut(reason): words for reason, words in left_out.items()}))
+    return as_stored(Transcript(segments, "en", {FilterReason(reason): words for reason, words in left_out.items()}))
 
 
 def test_the_parts_of_a_recording_add_up(opened: Database) -> None:
@@ -65,7 +65,7 @@ def test_a_chunk_whose_only_word_was_invented_says_so(opened: Database) -> None:
     claim = claims.claim(task_id, Stage.TRANSCRIBE, "worker")
     assert claim is not None
 
-    nothing = as_stored(Transcript((), None, {LeftOut.GUESS: 1}))
+    nothing = as_stored(Transcript((), None, {FilterReason.GUESS: 1}))
     Checkpoints(opened).store_transcript(claim, nothing, audio_s=30.0, warnings=())
 
     record = records.get(task_id)

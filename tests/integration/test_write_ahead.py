@@ -23,7 +23,7 @@ class PiecewiseWriter(FakeSummarizer):
         super().__init__()
         self.written: list[str] = []
 
-    def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
+    def write_incremental_notes(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
         new = 0
         for segment in request.segments[:-1]:
             check()
@@ -70,11 +70,11 @@ def test_notes_follow_the_transcript_and_are_found_by_the_summary(jobs: Jobs, tm
     # Given parts that are finished out of order: 0, 2, then 1
     for index in (0, 2):
         jobs.store_part(claims[index], part(f"part {index}"))
-        worker.write_ahead(task_id)
+        worker.write_incremental_notes(task_id)
     assert writer.written == [], "beyond the first gap nothing is certain"
     jobs.store_part(claims[1], part("part 1"))
-    worker.write_ahead(task_id)
-    worker.write_ahead(task_id)
+    worker.write_incremental_notes(task_id)
+    worker.write_incremental_notes(task_id)
 
     # Expect notes on what is certain, each written once
     assert writer.written == ["part 0", "part 1"]
@@ -87,8 +87,8 @@ def test_notes_follow_the_transcript_and_are_found_by_the_summary(jobs: Jobs, tm
 
     # And when the last part is heard, the summary finds them
     jobs.store_part(claims[3], part("part 3"))
-    worker.write_ahead(task_id)
-    worker.summarise(task_id, "w")
+    worker.write_incremental_notes(task_id)
+    worker.summarize(task_id, "w")
     status = jobs.status(task_id)
     assert status.state is JobState.DONE
     assert status.result is not None
@@ -113,6 +113,6 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_summary(jobs: Jobs) -> None:
         jobs.store_part(claim, part(f"part {index}"))
 
     worker.stopping.set()
-    worker.write_ahead(task_id)
+    worker.write_incremental_notes(task_id)
 
     assert writer.written == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from streametrics.net.addresses import is_public
-from streametrics.net.outbound import OutgoingClient, TargetRefused, TargetUnreachable
+from streametrics.net.outbound import OutboundClient, TargetRefused, TargetUnreachable
 
 PUBLIC = "93.184.215.14"
 
@@ -200,9 +200,9 @@ FORGED = [
 ]
 
 
-def client(listener: Listener | None = None, **more: object) -> OutgoingClient:
+def client(listener: Listener | None = None, **more: object) -> OutboundClient:
     ports = frozenset({80, 443, *([listener.port] if listener else [])})
-    return OutgoingClient(ports=ports, resolve=lambda host, _: NAMES.get(host, ["127.0.0.1"]), **more)  # type: ignore[arg-type]
+    return OutboundClient(ports=ports, resolve=lambda host, _: NAMES.get(host, ["127.0.0.1"]), **more)  # type: ignore[arg-type]
 
 
 def test_there_are_many() -> None:
@@ -220,7 +220,7 @@ def test_a_forged_target_is_never_connected_to(url: str, listener: Listener, con
 def test_a_resolver_is_asked_once_and_its_answer_is_what_is_connected_to(connects: list[object]) -> None:
     # Given a name that is public when it is checked, and this machine afterwards
     answers = iter([[PUBLIC], ["127.0.0.1"], ["127.0.0.1"]])
-    asked = OutgoingClient(resolve=lambda host, port: next(answers))
+    asked = OutboundClient(resolve=lambda host, port: next(answers))
     # When it is called, expect the address that was checked to be the one that is tried, and no other
     with pytest.raises(TargetUnreachable):
         asked.post("https://public.example/", b"{}", {})
@@ -251,7 +251,7 @@ def test_a_resolver_that_hangs_is_left_alone(connects: list[object]) -> None:
 
     began = time.monotonic()
     with pytest.raises(TargetUnreachable):
-        OutgoingClient(resolve=hang, limit_s=0.2).post("http://public.example/", b"", {})
+        OutboundClient(resolve=hang, limit_s=0.2).post("http://public.example/", b"", {})
     release.set()
     assert time.monotonic() - began < 20
     assert connects == []

@@ -120,7 +120,7 @@ def test_recordings_that_wait_long_close_nothing() -> None:
 
 def test_too_much_that_waits_closes_the_door() -> None:
     queue = Queue(count=6, oldest_s=1.0)
-    queue.backlogs[QueueName.SUMMARISE] = Backlog(4, 1.0)
+    queue.backlogs[QueueName.SUMMARIZE] = Backlog(4, 1.0)
     assert "MAX_WAITING" in (refused(queue.admission(max_waiting=10)) or "")
     assert refused(queue.admission(max_waiting=11)) is None
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streametrics.summarization import language_check, output_validation, prompts
 from streametrics.summarization.base import SummaryRequest
 from streametrics.summarization.chunking import Timeline
-from streametrics.summarization.output_validation import Moment, Overview
+from streametrics.summarization.output_validation import KeyMoment, Overview
 from streametrics.summarization.prompts import Defect
 
 TIMELINE = Timeline((0.0, 60.0, 754.2, 3600.0), 3700.0)
@@ -192,7 +192,7 @@ def test_moments_get_the_times_of_their_segments_in_order() -> None:
     found = output_validation.parse_overview(
         written(("0:12:40", "The dragon falls."), ("0:01:10", "It begins.")), TIMELINE
     )
-    assert found == Overview("Ada wins.", (Moment(60.0, "It begins."), Moment(754.2, "The dragon falls.")))
+    assert found == Overview("Ada wins.", (KeyMoment(60.0, "It begins."), KeyMoment(754.2, "The dragon falls.")))
     assert found is not None
     assert found.rendered() == "Ada wins.\n\n0:01:00 It begins.\n0:12:34 The dragon falls."
     assert Overview("Ada wins.").rendered() == "Ada wins."
@@ -220,7 +220,7 @@ def test_two_moments_of_one_segment_become_one_and_there_are_at_most_eight() -> 
 @pytest.mark.parametrize("around", ["Here is the JSON:\n{}", "```json\n{}\n```", "  {}  \n"])
 def test_words_around_the_json_do_no_harm(around: str) -> None:
     found = output_validation.parse_overview(around.replace("{}", written(("0:01:00", "It begins."))), TIMELINE)
-    assert found == Overview("Ada wins.", (Moment(60.0, "It begins."),))
+    assert found == Overview("Ada wins.", (KeyMoment(60.0, "It begins."),))
 
 
 @given(st.integers(0, 200))

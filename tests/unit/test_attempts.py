@@ -10,12 +10,12 @@ from typing import Any, cast
 
 import pytest
 
-from streametrics.audio.decoder import Decoder
+from streametrics.audio.decoder import AudioDecoder
 from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.errors import DatabaseUnavailable, JobFailed, StaleAttempt
 from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
-from streametrics.transcription.base import Outcome, Sound
+from streametrics.transcription.base import Outcome, TranscriptionRequest
 from streametrics.transcription.engines.fake import FakeTranscriber
 from streametrics.worker.attempt import Attempt, begun
 from streametrics.worker.transcribe_stage import TURN, HearingWork
@@ -122,7 +122,7 @@ def hear(
         Settings(_env_file=None),
         jobs,
         transcriber=engine(before_segment=before_segment),
-        decoder=cast(Decoder, None),
+        decoder=cast(AudioDecoder, None),
         clock=clock,
     )
     with begun(attempts):
@@ -159,8 +159,8 @@ def test_the_time_limit_of_the_task_ends_all_that_have_not_ended(ledger: Ledger)
 class Hoarding(FakeTranscriber):
     """Takes all that there is to hear before it hears the first of it."""
 
-    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
-        return super().transcribe_together([sound for sound in sounds if sound is not None])
+    def transcribe_batch(self, sounds: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
+        return super().transcribe_batch([sound for sound in sounds if sound is not None])
 
 
 @pytest.mark.parametrize("engine", [FakeTranscriber, Hoarding])

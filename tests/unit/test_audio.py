@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streametrics.audio import decoder, pcm, pyav, sandbox
 from streametrics.audio.pcm import PcmWriter, read_pcm, to_float32
-from streametrics.audio.silence_splitter import LATEST, SHORTEST, Part, PartCutter, cut_points
+from streametrics.audio.silence_splitter import LATEST_CUT, SHORTEST_REST, RecordingPart, SilenceSplitter, cut_points
 
 RATE = pcm.SAMPLE_RATE_HZ
 
@@ -40,10 +40,10 @@ def test_parts_tile_the_sound_whatever_the_blocks(
 
     assert [part.start for part in parts] == [0, *(part.end for part in parts)][: len(parts)]
     assert (parts[-1].end if parts else 0) == samples.size
-    longest = LATEST * target_s * RATE
+    longest = LATEST_CUT * target_s * RATE
     assert all(part.end - part.start <= longest for part in parts[:-1])
     assert all(part.end - part.start >= 0.75 * target_s * RATE - 320 for part in parts[:-1])
-    assert all(0 < part.end - part.start <= longest + SHORTEST * target_s * RATE for part in parts[-1:])
+    assert all(0 < part.end - part.start <= longest + SHORTEST_REST * target_s * RATE for part in parts[-1:])
     assert parts == list(cut_points([samples], target_s))
 
 
@@ -56,7 +56,7 @@ def test_a_cut_is_made_in_the_pause() -> None:
 
     assert 52.0 < first.end_s < 52.5
     assert 110.0 < second.end_s < 110.4
-    assert third == Part(second.end, samples.size)
+    assert third == RecordingPart(second.end, samples.size)
 
 
 def test_of_equally_quiet_places_the_one_nearest_to_the_target_is_taken() -> None:
@@ -74,18 +74,18 @@ def test_a_short_recording_is_one_part(duration_s: float, parts: int) -> None:
 def test_a_short_rest_joins_the_part_before() -> None:
     samples = noise(80)
     samples[round(70 * RATE) :][:9600] = 0
-    assert list(cut_points(in_blocks(samples, 1000))) == [Part(0, samples.size)]
+    assert list(cut_points(in_blocks(samples, 1000))) == [RecordingPart(0, samples.size)]
 
 
 def test_a_part_is_told_as_soon_as_it_is_certain() -> None:
-    cutter, samples = PartCutter(8), noise(30)
+    cutter, samples = SilenceSplitter(8), noise(30)
     told_at = [second for second, block in enumerate(in_blocks(samples, RATE), 1) if cutter.feed(block)]
     assert told_at[0] == 11  # the latest cut is at 10 s, and a quarter of the target behind the cut is long past
     assert len(cutter.finish()) >= 1
 
 
 def test_the_cutters_memory_does_not_grow_with_the_recording() -> None:
-    cutter, block = PartCutter(10), noise(1)
+    cutter, block = SilenceSplitter(10), noise(1)
     for _ in range(2000):
         cutter.feed(block)
     assert len(cutter._energies) <= 14 * 50
@@ -93,7 +93,7 @@ def test_the_cutters_memory_does_not_grow_with_the_recording() -> None:
 
 def test_a_target_below_two_seconds_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 2 s"):
-        PartCutter(1)
+        SilenceSplitter(1)
 
 
 def test_what_was_written_can_be_read_by_ranges(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from streametrics.summarization.token_budget import (
     LARGEST_FACTOR,
     LEAST_FACTOR,
     LEAST_ROOM_TOKENS,
-    Budget,
     Script,
+    TokenBudget,
     TokenEstimator,
     main_script,
     price,
@@ -166,18 +166,18 @@ def test_many_threads_may_learn_at_once() -> None:
 
 
 def test_room_is_what_context_answer_and_instruction_leave() -> None:
-    room = Budget(8192).room("word " * 100, answer_tokens=160, factor=1.0)
+    room = TokenBudget(8192).room("word " * 100, answer_tokens=160, factor=1.0)
     assert 7500 < room < 8192 - 160 - 200
-    assert Budget(8192).room("word " * 100, 160, factor=2.0) < room / 2
+    assert TokenBudget(8192).room("word " * 100, 160, factor=2.0) < room / 2
 
 
 def test_a_context_without_room_is_refused_with_what_to_set() -> None:
     with pytest.raises(TranscriptTooLong, match="MISTRAL_NUM_CTX"):
-        Budget(512).room("word " * 200, answer_tokens=100, factor=1.0)
-    assert Budget(512).room("", answer_tokens=100, factor=1.0) >= LEAST_ROOM_TOKENS
+        TokenBudget(512).room("word " * 200, answer_tokens=100, factor=1.0)
+    assert TokenBudget(512).room("", answer_tokens=100, factor=1.0) >= LEAST_ROOM_TOKENS
 
 
 def test_an_answer_in_a_costly_script_may_be_longer_and_never_fills_the_context() -> None:
-    assert Budget(8192).answer_tokens(160, Script.LATIN) == 160
-    assert Budget(8192).answer_tokens(160, Script.BRAHMIC) == 400
-    assert Budget(1000).answer_tokens(700, Script.LATIN) == 200
+    assert TokenBudget(8192).answer_tokens(160, Script.LATIN) == 160
+    assert TokenBudget(8192).answer_tokens(160, Script.BRAHMIC) == 400
+    assert TokenBudget(1000).answer_tokens(700, Script.LATIN) == 200

@@ -11,10 +11,10 @@ import pytest
 from streametrics.domain.transcript import Span, TimedText
 from streametrics.errors import SummarizerBusy, SummarizerError, SummaryUnusable, TranscriptTooLong
 from streametrics.llm.base import Condition, Message, ModelHealth
-from streametrics.llm.fake import FakeModel
+from streametrics.llm.fake import FakeChatModel
 from streametrics.settings import Settings
 from streametrics.summarization.base import Summary, SummaryRequest
-from streametrics.summarization.llm_summarizer import ModelSummarizer
+from streametrics.summarization.llm_summarizer import LlmSummarizer
 from streametrics.summarization.prompts import PROMPT_VERSION
 
 ENGLISH = "Ada beats the dragon on the third try and thanks the chat. Then she sells the sword at the market."
@@ -63,11 +63,11 @@ def answering(*texts: str) -> Any:
     return lambda *_: left.pop(0) if len(left) > 1 else left[0]
 
 
-def writer(model: FakeModel, **more: Any) -> ModelSummarizer:
-    return ModelSummarizer(model, Settings(_env_file=None, **more))
+def writer(model: FakeChatModel, **more: Any) -> LlmSummarizer:
+    return LlmSummarizer(model, Settings(_env_file=None, **more))
 
 
-def kinds(model: FakeModel) -> list[str]:
+def kinds(model: FakeChatModel) -> list[str]:
     """What each call was for."""
     found = []
     for call in model.calls:
@@ -90,7 +90,7 @@ def kinds(model: FakeModel) -> list[str]:
 
 
 def test_a_chunk_is_one_call() -> None:
-    model = FakeModel(good)
+    model = FakeChatModel(good)
     summary = writer(model).summarize(recording(0.5))
     assert summary == Summary(ENGLISH, "fake", "fake", (), PROMPT_VERSION)
     assert kinds(model) == ["summary"]
@@ -98,14 +98,14 @@ def test_a_chunk_is_one_call() -> None:
 
 
 def test_a_live_chunk_is_one_call_however_much_is_said_in_it() -> None:
-    model = FakeModel(good)
+    model = FakeChatModel(good)
     crowded = recording(50 / 60, segment_s=0.8)
     writer(model).summarize(crowded)
     assert kinds(model) == ["summary"]
 
 
 def test_a_long_recording_gets_notes_and_an_overview_with_moments_of_its_segments() -> None:
-    model = FakeModel(good)
+    model = FakeChatModel(good)
     summary = writer(model).summarize(recording(30))
     assert summary.text == f"{ENGLISH}\n\n0:00:30 It begins.\n0:10:00 The dragon falls."
     assert set(kinds(model)[:-1]) == {"note"}
@@ -114,14 +114,14 @@ def test_a_long_recording_gets_notes_and_an_overview_with_moments_of_its_segment
 
 
 def test_a_long_recording_with_few_words_needs_no_notes() -> None:
-    model = FakeModel(good)
+    model = FakeChatModel(good)
     writer(model).summarize(recording(20, segment_s=60.0))
     assert kinds(model) == ["moments"]
     assert "word19a" in model.calls[0].messages[-1]["content"]
 
 
 def test_without_times_no_moments_are_asked_for() -> None:
-    model = FakeModel(good)
+    model = FakeChatModel(good)
     long = recording(30)
     summary = writer(model).summarize(SummaryRequest(long.transcript, "en"))
     assert summary.text == ENGLISH
@@ -129,7 +129,7 @@ def test_without_times_no_moments_are_asked_for() -> None:
 
 
 def test_a_small_context_means_merging() -> None:
-    model = FakeModel(good, context_tokens=2048)
+    model = FakeChatModel(good, context_tokens=2048)
     assert writer(model).summarize(recording(120)).text.startswith(ENGLISH)
     assert kinds(model).count("merge") > 1
     assert kinds(model)[-1] == "moments"
@@ -137,12 +137,12 @@ def test_a_small_context_means_merging() -> None:
 
 def test_a_context_that_is_too_small_for_anything_says_what_to_set() -> None:
     with pytest.raises(TranscriptTooLong, match="MISTRAL_NUM_CTX"):
-        writer(FakeModel(good, context_tokens=256)).summarize(recording(0.5))
+        writer(FakeChatModel(good, context_tokens=256)).summarize(recording(0.5))
 
 
 def test_many_words_are_prepared_in_two_seconds_and_a_chunk_costs_next_to_nothing() -> None:
-    writer(FakeModel(good)).summarize(recording(0.5))  # what is loaded once is loaded
-    model = FakeModel(good, tells_tokens=False)
+    writer(FakeChatModel(good)).summarize(recording(0.5))  # what is loaded once is loaded
+    model = FakeChatModel(good, tells_tokens=False)
     long = recording(1400)
     assert len(long.transcript.split()) > 200_000
     begun = time.process_time()
@@ -157,7 +157,7 @@ def test_many_words_are_prepared_in_two_seconds_and_a_chunk_costs_next_to_nothin
 
 
 def test_a_chunk_that_somebody_waits_for_is_urgent_and_a_recording_is_not() -> None:
-    model = FakeModel(good)
+    model = FakeChatModel(good)
     writer(model).summarize(replace(recording(0.5), time_limit_s=20.0))
     writer(model).summarize(recording(30))
     assert [call.urgent for call in model.calls] == [True] + [False] * (len(model.calls) - 1)
@@ -167,20 +167,20 @@ def test_a_chunk_that_somebody_waits_for_is_urgent_and_a_recording_is_not() -> N
 
 
 def test_notes_are_written_ahead_once_and_found_again() -> None:
-    model, kept = FakeModel(good), Kept()
+    model, kept = FakeChatModel(good), Kept()
     summarizer = writer(model)
     whole = recording(40)
     written = 0
     for minutes in (5, 12, 12, 20, 30, 40):
         end = minutes * 12
         growing = SummaryRequest("…", "en", "Ada", segments=whole.segments[:end])
-        written += summarizer.write_ahead(growing, kept, check=lambda: None)
+        written += summarizer.write_incremental_notes(growing, kept, check=lambda: None)
     assert written == len(kept) == len(model.calls)
     assert written > 3
     # Each about the stretch that follows the one before
     assert [start for start, _ in kept.spans] == [0.0, *(end for _, end in kept.spans[:-1])]
     # When the recording is over, in another process
-    again = FakeModel(good)
+    again = FakeChatModel(good)
     writer(again).summarize(whole, notes=kept)
     # Expect one note that was not certain before, and the overview
     assert kinds(again) == ["note", "moments"]
@@ -188,13 +188,13 @@ def test_notes_are_written_ahead_once_and_found_again() -> None:
 
 def test_a_crash_in_the_middle_costs_the_note_that_was_being_written() -> None:
     kept = Kept()
-    failing = FakeModel(good, failures=[None, None, None, SummarizerBusy()])
+    failing = FakeChatModel(good, failures=[None, None, None, SummarizerBusy()])
     with pytest.raises(SummarizerBusy):
         writer(failing).summarize(recording(60), notes=kept)
     assert len(kept) == 3
-    whole = FakeModel(good)
+    whole = FakeChatModel(good)
     writer(whole).summarize(recording(60))
-    again = FakeModel(good)
+    again = FakeChatModel(good)
     writer(again).summarize(recording(60), notes=kept)
     assert len(again.calls) == len(whole.calls) - 3
 
@@ -203,14 +203,14 @@ def test_a_crash_in_the_middle_costs_the_note_that_was_being_written() -> None:
 def test_notes_for_another_question_are_not_taken(changed: dict[str, str]) -> None:
     kept = Kept()
     request = recording(30)
-    writer(FakeModel(good)).summarize(request, notes=kept)
+    writer(FakeChatModel(good)).summarize(request, notes=kept)
     before = len(kept)
     fields = {"language": "en", "streamer": "Ada"} | changed
-    other = FakeModel(lambda messages, tokens, schema: good(messages, tokens, schema))
+    other = FakeChatModel(lambda messages, tokens, schema: good(messages, tokens, schema))
     writer(other).summarize(SummaryRequest(request.transcript, segments=request.segments, **fields), notes=kept)
     assert kinds(other).count("note") == before
     # Nor are another model's
-    third = FakeModel(good, model="another")
+    third = FakeChatModel(good, model="another")
     writer(third).summarize(request, notes=kept)
     assert kinds(third).count("note") == before
 
@@ -224,9 +224,9 @@ def test_writing_ahead_stops_as_soon_as_it_is_told_to() -> None:
         if asked > 5:
             raise Stop
 
-    model = FakeModel(good)
+    model = FakeChatModel(good)
     with pytest.raises(Stop):
-        writer(model).write_ahead(recording(60), Kept(), check=check)
+        writer(model).write_incremental_notes(recording(60), Kept(), check=check)
     assert len(model.calls) == 1
 
 
@@ -236,7 +236,7 @@ def test_a_time_outside_of_its_piece_reaches_neither_notes_nor_summary() -> None
         return said if schema is None else json.dumps({"overview": said, "moments": []})
 
     kept = Kept()
-    summary = writer(FakeModel(respond)).summarize(recording(30), notes=kept)
+    summary = writer(FakeChatModel(respond)).summarize(recording(30), notes=kept)
     assert summary.text == f"[0:00:00] {ENGLISH}"
     notes = list(kept.values())
     assert notes == [f"[0:00:00] {ENGLISH}", *[ENGLISH] * (len(notes) - 1)]
@@ -247,12 +247,12 @@ def test_a_time_outside_of_its_piece_reaches_neither_notes_nor_summary() -> None
 
 def test_another_language_is_asked_for_once_more_then_accepted_with_a_warning() -> None:
     request = SummaryRequest("On a battu le dragon.", "fr")
-    model = FakeModel(answering(ENGLISH, FRENCH))
+    model = FakeChatModel(answering(ENGLISH, FRENCH))
     summary = writer(model).summarize(request)
     assert (summary.text, summary.warnings) == (FRENCH, ())
     assert "in no other language" in model.calls[1].messages[-1]["content"]
     # And where the second try is in English too
-    summary = writer(FakeModel(answering(ENGLISH))).summarize(request)
+    summary = writer(FakeChatModel(answering(ENGLISH))).summarize(request)
     assert summary.text == ENGLISH
     assert [warning.code for warning in summary.warnings] == ["summary_language"]
     assert "French" in summary.warnings[0].message
@@ -260,7 +260,7 @@ def test_another_language_is_asked_for_once_more_then_accepted_with_a_warning() 
 
 def test_a_long_recording_in_another_language_is_marked_too() -> None:
     request = recording(30)
-    summary = writer(FakeModel(good)).summarize(SummaryRequest("…x", "fr", segments=request.segments))
+    summary = writer(FakeChatModel(good)).summarize(SummaryRequest("…x", "fr", segments=request.segments))
     assert [warning.code for warning in summary.warnings] == ["summary_language"]
 
 
@@ -268,11 +268,11 @@ def test_a_long_recording_in_another_language_is_marked_too() -> None:
     "useless", ["…", "Summarise it in two or three sentences in English. Write only these sentences."]
 )
 def test_our_own_words_are_no_summary(useless: str) -> None:
-    model = FakeModel(answering(useless, ENGLISH))
+    model = FakeChatModel(answering(useless, ENGLISH))
     assert writer(model).summarize(recording(0.5)).text == ENGLISH
     assert len(model.calls) == 2
     with pytest.raises(SummaryUnusable):
-        writer(FakeModel(answering(useless))).summarize(recording(0.5))
+        writer(FakeChatModel(answering(useless))).summarize(recording(0.5))
 
 
 def test_broken_json_is_repaired_once() -> None:
@@ -282,19 +282,19 @@ def test_broken_json_is_repaired_once() -> None:
         is_repair = "should have been JSON" in messages[0]["content"]
         return OVERVIEW if is_repair else f"{{overview: {ENGLISH}, moments: 0:10:03 The dragon falls."
 
-    model = FakeModel(respond)
+    model = FakeChatModel(respond)
     assert "0:10:00 The dragon falls." in writer(model).summarize(recording(30)).text
     assert kinds(model)[-2:] == ["moments", "repair"]
 
 
 def test_prose_instead_of_json_is_taken_after_the_repair_failed() -> None:
-    model = FakeModel(lambda *_: ENGLISH)
+    model = FakeChatModel(lambda *_: ENGLISH)
     assert writer(model).summarize(recording(30)).text == ENGLISH
     assert kinds(model)[-2:] == ["moments", "repair"]
 
 
 def test_without_any_json_the_overview_is_asked_for_as_plain_text() -> None:
-    model = FakeModel(lambda messages, tokens, schema: ENGLISH if schema is None else "{{{")
+    model = FakeChatModel(lambda messages, tokens, schema: ENGLISH if schema is None else "{{{")
     assert writer(model).summarize(recording(30)).text == ENGLISH
     assert kinds(model)[-3:] == ["moments", "repair", "plain"]
 
@@ -305,8 +305,8 @@ def test_a_piece_on_which_nothing_can_be_written_stands_for_itself() -> None:
             return OVERVIEW
         return "…" if "word0a" in messages[-1]["content"] else ENGLISH
 
-    model, kept = FakeModel(respond), Kept()
-    assert writer(model).write_ahead(recording(60), kept, check=lambda: None) == len(kept)
+    model, kept = FakeChatModel(respond), Kept()
+    assert writer(model).write_incremental_notes(recording(60), kept, check=lambda: None) == len(kept)
     summary = writer(model).summarize(recording(60), notes=kept)
     assert [warning.code for warning in summary.warnings] == ["summary_incomplete"]
     assert "word0a" in model.calls[-1].messages[-1]["content"]
@@ -317,16 +317,16 @@ def test_a_piece_on_which_nothing_can_be_written_stands_for_itself() -> None:
 
 def test_a_vocabulary_that_needs_more_than_was_thought_means_smaller_pieces() -> None:
     # Given a model with a token for each letter, and no word of it but its refusals
-    model = FakeModel(good, context_tokens=6000, count=len, tells_tokens=False)
+    model = FakeChatModel(good, context_tokens=6000, count=len, tells_tokens=False)
     summarizer = writer(model)
     assert summarizer.summarize(recording(60)).text.startswith(ENGLISH)
     assert all(call.prompt_tokens <= 6000 for call in model.calls)
-    assert summarizer.write_ahead(recording(60), Kept(), check=lambda: None) > 3
+    assert summarizer.write_incremental_notes(recording(60), Kept(), check=lambda: None) > 3
 
 
 def test_a_server_that_refuses_everything_is_not_asked_for_ever() -> None:
     refusals: list[SummarizerError] = [TranscriptTooLong() for _ in range(50)]
-    model = FakeModel(good, failures=refusals)
+    model = FakeChatModel(good, failures=refusals)
     with pytest.raises(TranscriptTooLong):
         writer(model).summarize(recording(60))
     assert len(model.calls) <= 6
@@ -337,7 +337,7 @@ def test_a_reason_to_stop_is_not_taken_for_a_refusal() -> None:
         if share > 0:
             raise TranscriptTooLong("mine")
 
-    model = FakeModel(good)
+    model = FakeChatModel(good)
     with pytest.raises(TranscriptTooLong, match="mine"):
         writer(model).summarize(recording(0.5), on_text=stop)
     assert len(model.calls) == 1
@@ -349,7 +349,7 @@ def test_a_reason_to_stop_is_not_taken_for_a_refusal() -> None:
 @pytest.mark.parametrize("minutes", [0.5, 30, 120])
 def test_share_and_text_only_grow_and_the_text_is_the_summary(minutes: float) -> None:
     told: list[tuple[str, float]] = []
-    summary = writer(FakeModel(good, context_tokens=2048)).summarize(
+    summary = writer(FakeChatModel(good, context_tokens=2048)).summarize(
         recording(minutes), on_text=lambda text, share: told.append((text, share))
     )
     shares, texts = [share for _, share in told], [text for text, _ in told]
@@ -362,7 +362,7 @@ def test_share_and_text_only_grow_and_the_text_is_the_summary(minutes: float) ->
 
 def test_while_pieces_are_read_there_is_no_text_and_the_share_is_theirs() -> None:
     told: list[tuple[str, float]] = []
-    model = FakeModel(good)
+    model = FakeChatModel(good)
     writer(model).summarize(recording(30), on_text=lambda text, share: told.append((text, share)))
     before = [share for text, share in told if not text]
     assert max(before) >= 0.5
@@ -385,12 +385,12 @@ def test_while_pieces_are_read_there_is_no_text_and_the_share_is_theirs() -> Non
     ],
 )
 def test_each_condition_of_a_model_is_told(condition: Condition, seen: tuple[bool, ...]) -> None:
-    health = writer(FakeModel(report=ModelHealth(condition, "A sentence."))).health()
+    health = writer(FakeChatModel(report=ModelHealth(condition, "A sentence."))).health()
     assert (health.reachable, health.has_model, health.failing) == seen
     assert health.detail == "A sentence."
 
 
 def test_warming_up_is_the_models_business() -> None:
-    model = FakeModel(good)
+    model = FakeChatModel(good)
     writer(model).warm_up()
     assert model.warmed_up == 1

@@ -47,8 +47,8 @@ def test_auto_without_an_engine_says_what_to_do(monkeypatch: pytest.MonkeyPatch)
 
 def test_auto_takes_what_was_the_fastest_here(tmp_path: Path) -> None:
     # Given a measurement made on this machine
-    here = benchmark_cache.machine(cpu.available_cores())
-    benchmark_cache.keep(tmp_path, here, {"faster-whisper": 2.0, "openai-whisper-fast": 0.8})
+    here = benchmark_cache.machine_fingerprint(cpu.available_cores())
+    benchmark_cache.save(tmp_path, here, {"faster-whisper": 2.0, "openai-whisper-fast": 0.8})
 
     # Expect its winner, and no second measurement
     assert transcriber_factory.resolve_engine(settings(model_dir=tmp_path)) == "openai-whisper-fast"
@@ -58,9 +58,9 @@ def test_auto_takes_what_was_the_fastest_here(tmp_path: Path) -> None:
 def test_the_fast_engine_keeps_its_former_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a .env and a measurement of before, when the engine was called otherwise
     monkeypatch.setenv("WHISPER_ENGINE", "openai-whisper-int8")
-    benchmark_cache.keep(
+    benchmark_cache.save(
         tmp_path,
-        benchmark_cache.machine(cpu.available_cores()),
+        benchmark_cache.machine_fingerprint(cpu.available_cores()),
         {"faster-whisper": 2.0, "openai-whisper-int8": 0.8},
     )
 
@@ -72,7 +72,7 @@ def test_the_fast_engine_keeps_its_former_name(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_measurement_holds_for_its_machine_only(tmp_path: Path) -> None:
-    benchmark_cache.keep(tmp_path, "another processor", {"faster-whisper": 2.0, "openai-whisper-fast": 0.8})
+    benchmark_cache.save(tmp_path, "another processor", {"faster-whisper": 2.0, "openai-whisper-fast": 0.8})
 
     assert transcriber_factory.resolve_engine(settings(model_dir=tmp_path)) == "faster-whisper"
     assert engine_benchmark.is_due(settings(model_dir=tmp_path))
@@ -82,7 +82,7 @@ def test_a_measurement_holds_for_its_machine_only(tmp_path: Path) -> None:
 def test_a_torn_measurement_is_as_good_as_none(tmp_path: Path, torn: str) -> None:
     (tmp_path / "fastest-engine.json").write_text(torn)
 
-    assert benchmark_cache.kept(tmp_path, "here") == {}
+    assert benchmark_cache.load(tmp_path, "here") == {}
 
 
 def test_a_set_engine_is_not_measured(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from streametrics.domain.transcript import Evidence
-from streametrics.transcription.audio_context import frames_to_encode, needs_all_silence
-from streametrics.transcription.engines.faster_whisper import _frames_of_sound
+from streametrics.domain.transcript import DecodingStatistics
+from streametrics.transcription.audio_context import frames_to_encode, needs_full_padding
+from streametrics.transcription.engines.faster_whisper import _audio_frames
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ def test_the_sound_and_some_silence_are_encoded_and_never_more_than_a_window(fra
 def test_what_is_doubtful_wants_all_of_the_silence(
     tokens: list[int], logprob: float, compression: float, is_doubtful: bool
 ) -> None:
-    evidence = Evidence(logprob, 0.1, compression, 0.0, ended=True)
+    statistics = DecodingStatistics(logprob, 0.1, compression, 0.0, ended=True)
 
-    assert needs_all_silence(evidence, tokens, timestamp_begin=1000) == is_doubtful
+    assert needs_full_padding(statistics, tokens, timestamp_begin=1000) == is_doubtful
 
 
 def test_what_fills_a_window_up_is_told_from_sound() -> None:
     window = np.zeros((80, 3000), dtype=np.float32)
-    assert _frames_of_sound(window) == 0
+    assert _audio_frames(window) == 0
     window[3, 699] = -0.1
 
-    assert _frames_of_sound(window) == 700
+    assert _audio_frames(window) == 700

@@ -26,6 +26,26 @@ def test_the_example_shows_the_default(name: str, monkeypatch: pytest.MonkeyPatc
     assert getattr(shown, name) == getattr(Settings(_env_file=None), name)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"WRITE_AHEAD": "false"}, False),
+        ({"SUMMARIZE_WHILE_TRANSCRIBING": "false"}, False),
+        ({"WRITE_AHEAD": "false", "SUMMARIZE_WHILE_TRANSCRIBING": "true"}, True),
+    ],
+)
+def test_write_ahead_still_names_its_setting(
+    given: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the name of before, the new one, or both
+    for name in ("WRITE_AHEAD", "SUMMARIZE_WHILE_TRANSCRIBING"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    # Expect that each is read, and that the new one wins
+    assert Settings(_env_file=None).summarize_while_transcribing is expected
+
+
 def test_every_setting_has_its_comment() -> None:
     # Given the example's lines; expect no more than a few settings after one comment
     bare = 0

@@ -75,7 +75,7 @@ def test_readiness_says_warming_while_a_model_is_loaded() -> None:
 
 def test_a_worker_that_is_there_and_takes_nothing_is_not_ready() -> None:
     # Given work that waits for a minute, and the settings' 15 s before a lost message is sent again
-    waiting = NOTHING | {QueueName.SUMMARISE: Backlog(2, 55.0)}
+    waiting = NOTHING | {QueueName.SUMMARIZE: Backlog(2, 55.0)}
     stuck = ready(Condition.WARM, waiting=waiting)
     assert stuck["status"] == "not_ready"
     assert stuck["checks"]["transcribe_worker"]["ok"]

@@ -9,25 +9,25 @@ from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription import windowing
-from streametrics.transcription.base import Outcome, Sound
+from streametrics.transcription.base import Outcome, TranscriptionRequest
 from streametrics.transcription.batching import scheduler
-from streametrics.transcription.engine import Engine, Lane, SpeechWindow
-from streametrics.transcription.vad import find_voice
+from streametrics.transcription.engine import Engine, ExecutionContext, SpeechWindow
+from streametrics.transcription.vad import detect_speech
 from tests import sounds
 
 
 class Scripted:
     """An engine that takes each window for one segment in the next of `languages`, with times that overshoot."""
 
-    gains_by_halves = False
+    benefits_from_half_windows = False
 
-    def __init__(self, languages: list[tuple[str, float]], windows_at_once: int = 1) -> None:
+    def __init__(self, languages: list[tuple[str, float]], max_batch_windows: int = 1) -> None:
         self.languages = list(languages)
         self.model, self.known_languages = "scripted", ("en", "fr", "cy")
-        self.windows_at_once = windows_at_once
+        self.max_batch_windows = max_batch_windows
         self.heard: list[str] = []
         self.batches: list[int] = []
-        self.lanes: list[Lane] = [self]
+        self.execution_contexts: list[ExecutionContext] = [self]
 
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         return [self.languages.pop(0) for _ in heard]
@@ -85,11 +85,11 @@ def test_times_are_drawn_to_the_voice(three_windows: Samples) -> None:
     transcript = scheduler.transcribe_speech(engine, three_windows, speech_language="en", on_segment=None)
 
     assert [segment.text for segment in transcript.segments] == ["in en"] * 3
-    spans = find_voice(three_windows).spans
+    spans = detect_speech(three_windows).spans
     for segment in transcript.segments:
         start, end = segment.start * SAMPLE_RATE_HZ, segment.end * SAMPLE_RATE_HZ
-        assert any(abs(span.start - start) <= windowing.EDGE_S * SAMPLE_RATE_HZ + 16 for span in spans)
-        assert any(abs(span.end - end) <= windowing.EDGE_S * SAMPLE_RATE_HZ + 16 for span in spans)
+        assert any(abs(span.start - start) <= windowing.EDGE_TOLERANCE_S * SAMPLE_RATE_HZ + 16 for span in spans)
+        assert any(abs(span.end - end) <= windowing.EDGE_TOLERANCE_S * SAMPLE_RATE_HZ + 16 for span in spans)
 
 
 def test_nothing_of_a_later_window_is_decoded_before_it_is_wanted(three_windows: Samples) -> None:
@@ -105,7 +105,7 @@ def test_an_engine_that_gains_by_it_hears_halves_of_a_window_in_one_pass() -> No
     numbers = sounds.clip("en/counting").samples()
     chunk = np.concatenate([numbers, sounds.silence(0.5)] * 8)
     whole, halved = Scripted([], 4), Scripted([], 4)
-    halved.gains_by_halves = True
+    halved.benefits_from_half_windows = True
 
     for engine in (whole, halved):
         transcript = scheduler.transcribe_speech(engine, chunk, speech_language="en", on_segment=None)
@@ -128,8 +128,8 @@ class Marking(Scripted):
     fails: raises at the pass of this number, after it has finished one window if `late`.
     """
 
-    def __init__(self, windows_at_once: int, *, fails: Sequence[int] = (), late: bool = False) -> None:
-        super().__init__([], windows_at_once)
+    def __init__(self, max_batch_windows: int, *, fails: Sequence[int] = (), late: bool = False) -> None:
+        super().__init__([], max_batch_windows)
         self._fails, self._late = fails, late
 
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
@@ -154,9 +154,9 @@ def clips() -> list[Samples]:
     return [sounds.clip(name).samples() * np.float32(0.005 if index == 2 else 1) for index, name in enumerate(names)]
 
 
-def together(engine: Engine, asked: list[Sound]) -> list[Outcome]:
+def together(engine: Engine, asked: list[TranscriptionRequest]) -> list[Outcome]:
     """What became of each sound, in the order asked."""
-    found = dict(scheduler.transcribe_together(engine, asked))
+    found = dict(scheduler.transcribe_batch(engine, asked))
     return [found[number] for number in range(len(asked))]
 
 
@@ -165,7 +165,9 @@ def test_sounds_heard_together_are_like_sounds_heard_alone(clips: list[Samples],
     told: list[list[Segment]] = [[] for _ in asked]
     engine = Marking(4)
 
-    outcomes = together(engine, [Sound(samples, None, told[number].append) for number, samples in enumerate(asked)])
+    outcomes = together(
+        engine, [TranscriptionRequest(samples, None, told[number].append) for number, samples in enumerate(asked)]
+    )
 
     alone = [
         scheduler.transcribe_speech(Marking(4), samples, speech_language=None, on_segment=None) for samples in asked
@@ -180,12 +182,12 @@ def test_sounds_heard_together_are_like_sounds_heard_alone(clips: list[Samples],
 def test_a_sound_is_asked_for_when_there_is_room_for_it(clips: list[Samples]) -> None:
     asked: list[int] = []
 
-    def coming() -> Iterator[Sound]:
+    def coming() -> Iterator[TranscriptionRequest]:
         for number, samples in enumerate(clips):
             asked.append(number)
-            yield Sound(samples)
+            yield TranscriptionRequest(samples)
 
-    outcomes = scheduler.transcribe_together(Marking(2), coming())
+    outcomes = scheduler.transcribe_batch(Marking(2), coming())
     next(outcomes)
 
     assert asked == [0, 1]
@@ -197,9 +199,14 @@ def test_what_is_in_the_background_comes_last_in_shorter_passes_of_its_own(
 ) -> None:
     engine = Marking(4)
     # Given chunks that come while others, in the background, wait to be heard
-    asked = [Sound(three_windows, background=True), Sound(clips[0]), Sound(clips[1], background=True), Sound(clips[2])]
+    asked = [
+        TranscriptionRequest(three_windows, background=True),
+        TranscriptionRequest(clips[0]),
+        TranscriptionRequest(clips[1], background=True),
+        TranscriptionRequest(clips[2]),
+    ]
 
-    found = list(scheduler.transcribe_together(engine, asked))
+    found = list(scheduler.transcribe_batch(engine, asked))
 
     ends = [number for number, _ in found]
     assert sorted(ends[:2]) == [1, 3]
@@ -211,19 +218,26 @@ def test_what_is_in_the_background_comes_last_in_shorter_passes_of_its_own(
 @pytest.mark.parametrize(
     "bad",
     [
-        pytest.param(lambda samples: Sound(samples, on_segment=stop), id="its listener wants no more"),
-        pytest.param(lambda samples: Sound(samples, check=stop), id="nobody wants it when its turn comes"),
+        pytest.param(lambda samples: TranscriptionRequest(samples, on_segment=stop), id="its listener wants no more"),
+        pytest.param(
+            lambda samples: TranscriptionRequest(samples, check=stop), id="nobody wants it when its turn comes"
+        ),
     ],
 )
-def test_a_sound_that_is_dropped_takes_none_with_it(clips: list[Samples], bad: Callable[[Samples], Sound]) -> None:
-    outcomes = together(Marking(4), [Sound(clips[0]), bad(clips[1]), Sound(clips[2])])
+def test_a_sound_that_is_dropped_takes_none_with_it(
+    clips: list[Samples], bad: Callable[[Samples], TranscriptionRequest]
+) -> None:
+    outcomes = together(Marking(4), [TranscriptionRequest(clips[0]), bad(clips[1]), TranscriptionRequest(clips[2])])
 
     assert isinstance(outcomes[1], Stopped)
     assert [type(each) for each in outcomes] == [Transcript, Stopped, Transcript]
 
 
 def test_a_language_that_nobody_knows_is_one_sounds_trouble(clips: list[Samples]) -> None:
-    outcomes = together(Marking(4), [Sound(clips[0], "tlh"), Sound(clips[1], "cy"), Sound(clips[2])])
+    outcomes = together(
+        Marking(4),
+        [TranscriptionRequest(clips[0], "tlh"), TranscriptionRequest(clips[1], "cy"), TranscriptionRequest(clips[2])],
+    )
 
     assert isinstance(outcomes[0], TranscriptionFailed)
     # Expect a given language to be kept beside a detected one
@@ -234,14 +248,14 @@ def test_a_language_that_nobody_knows_is_one_sounds_trouble(clips: list[Samples]
 def test_after_a_pass_that_fails_each_sound_is_heard_by_itself(clips: list[Samples], late: bool) -> None:
     engine = Marking(4, fails=[0], late=late)
 
-    outcomes = together(engine, [Sound(samples) for samples in clips])
+    outcomes = together(engine, [TranscriptionRequest(samples) for samples in clips])
 
-    assert outcomes == together(Marking(4), [Sound(samples) for samples in clips])
+    assert outcomes == together(Marking(4), [TranscriptionRequest(samples) for samples in clips])
     assert engine.batches == ([4, 1, 1, 1] if late else [4, 1, 1, 1, 1])
 
 
 def test_a_sound_that_fails_by_itself_too_is_the_only_one_that_fails(clips: list[Samples]) -> None:
-    outcomes = together(Marking(4, fails=[0, 2]), [Sound(samples) for samples in clips])
+    outcomes = together(Marking(4, fails=[0, 2]), [TranscriptionRequest(samples) for samples in clips])
 
     assert [isinstance(each, TranscriptionFailed) for each in outcomes] == [False, True, False, False]
 
@@ -249,9 +263,12 @@ def test_a_sound_that_fails_by_itself_too_is_the_only_one_that_fails(clips: list
 def test_where_nobody_speaks_nothing_is_decoded() -> None:
     engine = Marking(4)
 
-    assert together(engine, [Sound(sounds.silence(2)), Sound(sounds.silence(0))]) == [Transcript((), None)] * 2
+    assert (
+        together(engine, [TranscriptionRequest(sounds.silence(2)), TranscriptionRequest(sounds.silence(0))])
+        == [Transcript((), None)] * 2
+    )
     assert engine.batches == []
 
 
 def test_nothing_to_hear_is_nothing() -> None:
-    assert list(scheduler.transcribe_together(Marking(4), [])) == []
+    assert list(scheduler.transcribe_batch(Marking(4), [])) == []

@@ -4,7 +4,7 @@ import pytest
 
 from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Stage, Warn
 from streametrics.domain.status import JobResult, JobStatus, error_body
-from streametrics.domain.transcript import LeftOut, merge_transcripts, transcript_text, up_to_a_gap, words_filtered
+from streametrics.domain.transcript import FilterReason, merge_transcripts, transcript_text, up_to_a_gap, words_filtered
 
 REQUEST = JobRequest(streamer="Zoë", language="en", game="", time="1732412345678", title="")
 
@@ -104,7 +104,7 @@ def test_parts_are_merged_on_the_recordings_own_clock_in_the_language_most_spoke
 
 
 def test_every_reason_to_leave_words_out_has_its_sentence() -> None:
-    for reason in LeftOut:
+    for reason in FilterReason:
         [warning] = words_filtered({reason: 2})
         assert warning.code == "words_filtered"
         assert warning.message.startswith("2 words were left out as invented: 2 ")
@@ -125,7 +125,7 @@ def test_who_may_be_heard_with_others(kind: JobKind, part_index: int | None, tri
     request = JobRequest(streamer="s", language="en", game="", time="0", title="")
     claim = Claim("id", Stage.TRANSCRIBE, 1, 1, "w", request, kind, 60.0, part_index=part_index, tried=tried)
 
-    assert claim.may_have_company is may
+    assert claim.may_share_batch is may
 
 
 def test_parts_behind_a_gap_are_left() -> None:

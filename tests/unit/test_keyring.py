@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from streametrics.api.middleware.authentication import wanted_scope
-from streametrics.auth.api_keys import VALID_S, Keyring, digest_of, new_key
-from streametrics.auth.principal import LOCAL, Caller, KeyRecord, Scope, may_see
+from streametrics.auth.api_keys import CACHE_TTL_S, ApiKeys, digest_of, new_key
+from streametrics.auth.principal import LOCAL, KeyRecord, Principal, Scope, may_see
 from streametrics.errors import DatabaseUnavailable, Unauthorized
 
 KEY = "sm_one"
@@ -33,26 +33,26 @@ class Store:
             raise DatabaseUnavailable
         return list(self.records)
 
-    def keyring(self, internal: str = "") -> Keyring:
-        return Keyring(internal, self.load, clock=lambda: self.now)
+    def keyring(self, internal: str = "") -> ApiKeys:
+        return ApiKeys(internal, self.load, clock=lambda: self.now)
 
 
-def caller(keyring: Keyring, key: str | None) -> Caller:
-    return asyncio.run(keyring.caller(None if key is None else key.encode()))
+def principal(keyring: ApiKeys, key: str | None) -> Principal:
+    return asyncio.run(keyring.principal(None if key is None else key.encode()))
 
 
 def test_without_any_key_everybody_on_this_machine_may_do_everything() -> None:
-    assert caller(Store().keyring(), None) == LOCAL
-    assert caller(Store().keyring(), "whatever") == LOCAL
+    assert principal(Store().keyring(), None) == LOCAL
+    assert principal(Store().keyring(), "whatever") == LOCAL
 
 
 def test_a_key_is_found_and_a_wrong_one_is_not() -> None:
     keyring = Store(record(KEY)).keyring("internal")
-    assert caller(keyring, KEY) == Caller("ada", Scope.SUBMIT)
-    assert caller(keyring, "internal") == Caller("local", Scope.ADMIN)
+    assert principal(keyring, KEY) == Principal("ada", Scope.SUBMIT)
+    assert principal(keyring, "internal") == Principal("local", Scope.ADMIN)
     for wrong in (None, "", "sm_", KEY + " ", digest_of(KEY.encode()), "ada"):
         with pytest.raises(Unauthorized):
-            caller(keyring, wrong)
+            principal(keyring, wrong)
 
 
 def test_a_thousand_requests_are_one_query_and_a_removal_counts_soon() -> None:
@@ -60,25 +60,25 @@ def test_a_thousand_requests_are_one_query_and_a_removal_counts_soon() -> None:
     keyring = store.keyring()
 
     async def ask_often() -> None:
-        await asyncio.gather(*(keyring.caller(KEY.encode()) for _ in range(1000)))
+        await asyncio.gather(*(keyring.principal(KEY.encode()) for _ in range(1000)))
 
     asyncio.run(ask_often())
     assert store.reads == 1
     store.records = [record("another")]
-    store.now += VALID_S
+    store.now += CACHE_TTL_S
     with pytest.raises(Unauthorized):
-        caller(keyring, KEY)
+        principal(keyring, KEY)
     assert store.reads == 2
 
 
 def test_what_was_known_holds_while_the_database_is_away() -> None:
     store = Store(record(KEY))
     keyring = store.keyring()
-    caller(keyring, KEY)
+    principal(keyring, KEY)
     store.away, store.now = True, 100.0
-    assert caller(keyring, KEY).owner == "ada"
+    assert principal(keyring, KEY).owner == "ada"
     with pytest.raises(Unauthorized):
-        caller(keyring, None)
+        principal(keyring, None)
 
 
 def test_nobody_gets_in_while_the_keys_were_never_read() -> None:
@@ -86,7 +86,7 @@ def test_nobody_gets_in_while_the_keys_were_never_read() -> None:
     store.away = True
     for key in (None, KEY):
         with pytest.raises(DatabaseUnavailable):
-            caller(store.keyring(), key)
+            principal(store.keyring(), key)
 
 
 def test_keys_and_ids_cannot_be_guessed() -> None:
@@ -130,7 +130,7 @@ def test_every_path_wants_a_scope(method: str, path: str, wanted: Scope | None) 
 
 
 def test_a_job_is_its_owners_and_the_administrators() -> None:
-    assert may_see(Caller("ada", Scope.READ), "ada")
-    assert may_see(Caller("root", Scope.ADMIN), "ada")
-    assert not may_see(Caller("bob", Scope.SUBMIT), "ada")
-    assert not may_see(Caller("ada", Scope.SUBMIT), "local")
+    assert may_see(Principal("ada", Scope.READ), "ada")
+    assert may_see(Principal("root", Scope.ADMIN), "ada")
+    assert not may_see(Principal("bob", Scope.SUBMIT), "ada")
+    assert not may_see(Principal("ada", Scope.SUBMIT), "local")

@@ -9,7 +9,7 @@ import pytest
 from streametrics.audio.pcm import Samples
 from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcription.base import Outcome, Sound
+from streametrics.transcription.base import Outcome, TranscriptionRequest
 from streametrics.transcription.batching import scheduler
 from streametrics.transcription.engine import SpeechWindow
 from tests import sounds
@@ -44,11 +44,11 @@ class Lane:
 class Engine:
     """before_detecting, before_decoding: called in a lane's thread; what they raise ends its pass."""
 
-    model, known_languages, gains_by_halves = "lanes", ("en", "fr"), False
+    model, known_languages, benefits_from_half_windows = "lanes", ("en", "fr"), False
 
-    def __init__(self, lanes: int, windows_at_once: int = 1) -> None:
-        self.windows_at_once = windows_at_once
-        self.lanes = [Lane(self) for _ in range(lanes)]
+    def __init__(self, execution_contexts: int, max_batch_windows: int = 1) -> None:
+        self.max_batch_windows = max_batch_windows
+        self.execution_contexts = [Lane(self) for _ in range(execution_contexts)]
 
     def before_detecting(self, heard: Heard) -> None: ...
 
@@ -69,9 +69,9 @@ def three_windows(clips: list[Samples]) -> Samples:
     return np.concatenate([clips[0], gap, numbers, numbers, gap, sounds.clip("en/hello_world").samples()])
 
 
-def outcomes(engine: Engine, asked: Sequence[Sound]) -> list[Outcome]:
+def outcomes(engine: Engine, asked: Sequence[TranscriptionRequest]) -> list[Outcome]:
     """What became of each sound, in the order asked."""
-    found = dict(scheduler.transcribe_together(engine, asked))
+    found = dict(scheduler.transcribe_batch(engine, asked))
     return [found[number] for number in range(len(asked))]
 
 
@@ -83,26 +83,26 @@ def test_passes_are_heard_at_the_same_time(clips: list[Samples]) -> None:
         def before_decoding(self, heard: Heard) -> None:
             both.wait(PATIENCE_S)
 
-    found = outcomes(Meeting(2), [Sound(samples, "en") for samples in clips])
+    found = outcomes(Meeting(2), [TranscriptionRequest(samples, "en") for samples in clips])
 
-    assert found == outcomes(Engine(1), [Sound(samples, "en") for samples in clips])
+    assert found == outcomes(Engine(1), [TranscriptionRequest(samples, "en") for samples in clips])
     assert all(isinstance(each, Transcript) and each.text for each in found)
 
 
-@pytest.mark.parametrize("windows_at_once", [1, 2, 4])
-@pytest.mark.parametrize("lanes", [2, 3])
+@pytest.mark.parametrize("max_batch_windows", [1, 2, 4])
+@pytest.mark.parametrize("execution_contexts", [2, 3])
 def test_words_and_languages_are_those_of_one_lane(
-    clips: list[Samples], three_windows: Samples, lanes: int, windows_at_once: int
+    clips: list[Samples], three_windows: Samples, execution_contexts: int, max_batch_windows: int
 ) -> None:
     asked = [*clips, sounds.silence(2), three_windows]
     told: list[list[Segment]] = [[] for _ in asked]
 
     found = outcomes(
-        Engine(lanes, windows_at_once),
-        [Sound(samples, None, told[number].append) for number, samples in enumerate(asked)],
+        Engine(execution_contexts, max_batch_windows),
+        [TranscriptionRequest(samples, None, told[number].append) for number, samples in enumerate(asked)],
     )
 
-    assert found == outcomes(Engine(1), [Sound(samples) for samples in asked])
+    assert found == outcomes(Engine(1), [TranscriptionRequest(samples) for samples in asked])
     assert [tuple(each) for each in told] == [each.segments for each in found if isinstance(each, Transcript)]
 
 
@@ -129,7 +129,7 @@ def test_passes_that_fail_while_others_wait_for_their_language_are_heard_again(t
             if len({id(window.samples.base) for window in heard}) > 1:
                 raise MemoryError
 
-    asked = [Sound(three_windows.copy()) for _ in range(4)]
+    asked = [TranscriptionRequest(three_windows.copy()) for _ in range(4)]
 
     assert outcomes(NoMemory(3, 2), asked) == outcomes(Engine(1), asked)
 
@@ -140,7 +140,7 @@ def test_a_sound_that_fails_by_itself_too_ends_no_other(clips: list[Samples]) ->
             if any(len(window.samples) < len(clips[2]) + 1 for window in heard):
                 raise TranscriptionFailed("no")
 
-    found = outcomes(Unable(2, 2), [Sound(samples) for samples in clips])
+    found = outcomes(Unable(2, 2), [TranscriptionRequest(samples) for samples in clips])
 
     assert [isinstance(each, TranscriptionFailed) for each in found] == [False, False, True, False]
 
@@ -153,7 +153,7 @@ def test_whoever_stops_reading_leaves_no_lane_at_work(clips: list[Samples]) -> N
         def before_decoding(self, heard: Heard) -> None:
             at_work.append(threading.get_ident())
 
-    reading = scheduler.transcribe_together(Noted(2), (Sound(samples) for samples in clips))
+    reading = scheduler.transcribe_batch(Noted(2), (TranscriptionRequest(samples) for samples in clips))
     next(reading)
 
     reading.close()
@@ -170,16 +170,18 @@ def test_a_sound_that_comes_while_others_are_at_work_is_heard_with_them(clips: l
         def before_decoding(self, heard: Heard) -> None:
             both.wait(PATIENCE_S)
 
-    def coming() -> Iterator[Sound | None]:
-        yield Sound(clips[0], "en")
+    def coming() -> Iterator[TranscriptionRequest | None]:
+        yield TranscriptionRequest(clips[0], "en")
         for _ in range(3):
             yield None  # nothing yet
-        yield Sound(clips[1], "en")
+        yield TranscriptionRequest(clips[1], "en")
         yield from iter(lambda: None, ...)
 
-    found = dict(scheduler.transcribe_together(Meeting(2, 4), coming()))
+    found = dict(scheduler.transcribe_batch(Meeting(2, 4), coming()))
 
-    assert [found[number] for number in range(2)] == outcomes(Engine(1), [Sound(each, "en") for each in clips[:2]])
+    assert [found[number] for number in range(2)] == outcomes(
+        Engine(1), [TranscriptionRequest(each, "en") for each in clips[:2]]
+    )
 
 
 def test_a_sound_that_comes_before_a_pass_in_the_background_goes_first(three_windows: Samples) -> None:
@@ -196,7 +198,7 @@ def test_a_sound_that_comes_before_a_pass_in_the_background_goes_first(three_win
         is_heard.set()
 
     chunk = sounds.clip("en/quick_brown_fox").samples()
-    asked = [Sound(three_windows, "en", background=True), Sound(chunk, "en", note)]
+    asked = [TranscriptionRequest(three_windows, "en", background=True), TranscriptionRequest(chunk, "en", note)]
     found = outcomes(Noting(2), asked)
 
     assert found == outcomes(Engine(1), asked)
@@ -217,18 +219,18 @@ def test_a_sound_is_asked_whether_it_is_wanted_until_it_is_at_work(clips: list[S
     def check() -> None:
         assert not at_work.is_set()
 
-    def coming() -> Iterator[Sound]:
-        yield Sound(clips[0], "en", check=check)
+    def coming() -> Iterator[TranscriptionRequest]:
+        yield TranscriptionRequest(clips[0], "en", check=check)
         assert at_work.wait(PATIENCE_S)
-        yield Sound(clips[1], "en", lambda _: is_heard.set())
+        yield TranscriptionRequest(clips[1], "en", lambda _: is_heard.set())
 
-    found = dict(scheduler.transcribe_together(First(2), coming()))
+    found = dict(scheduler.transcribe_batch(First(2), coming()))
 
     assert all(isinstance(each, Transcript) for each in found.values())
 
 
 def test_where_none_waits_and_none_is_at_work_is_the_end() -> None:
-    assert list(scheduler.transcribe_together(Engine(2), iter([None, Sound(sounds.silence(1))]))) == []
+    assert list(scheduler.transcribe_batch(Engine(2), iter([None, TranscriptionRequest(sounds.silence(1))]))) == []
 
 
 def test_a_source_that_fails_ends_what_waits_for_a_language(three_windows: Samples) -> None:
@@ -239,10 +241,10 @@ def test_a_source_that_fails_ends_what_waits_for_a_language(three_windows: Sampl
         def before_detecting(self, heard: Heard) -> None:
             assert is_quiet(heard[0]) or has_failed.wait(PATIENCE_S)
 
-    def coming() -> Iterator[Sound]:
-        yield Sound(three_windows)
+    def coming() -> Iterator[TranscriptionRequest]:
+        yield TranscriptionRequest(three_windows)
         has_failed.set()
         raise OSError("disk")
 
     with pytest.raises(OSError, match="disk"):
-        list(scheduler.transcribe_together(Slow(2, 2), coming()))
+        list(scheduler.transcribe_batch(Slow(2, 2), coming()))

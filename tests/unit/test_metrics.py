@@ -109,6 +109,6 @@ def test_what_waits_and_who_is_there_is_told_as_it_is_now() -> None:
 
 
 def test_every_name_follows_the_conventions() -> None:
-    for counted in metrics.COUNTED:
+    for counted in metrics.DEFINITIONS:
         assert not counted.name.endswith("_total"), "the exposition adds it"
         assert counted.help.endswith(".")

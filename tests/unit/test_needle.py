@@ -5,10 +5,10 @@ import re
 import pytest
 
 from streametrics.domain.transcript import TimedText
-from streametrics.llm.fake import FakeModel
+from streametrics.llm.fake import FakeChatModel
 from streametrics.settings import Settings
 from streametrics.summarization.base import SummaryRequest
-from streametrics.summarization.llm_summarizer import ModelSummarizer
+from streametrics.summarization.llm_summarizer import LlmSummarizer
 
 NEEDLES = {
     "start": "NEEDLE-START: the code of the chest is 4711.",
@@ -46,8 +46,8 @@ def test_a_fact_reaches_the_last_prompt_wherever_it_is_said(
 ) -> None:
     request = transcript()
     # Given a model that writes down what is marked
-    model = FakeModel(copies=NEEDLE, context_tokens=context_tokens)
-    summary = ModelSummarizer(model, Settings(_env_file=None)).summarize(request)
+    model = FakeChatModel(copies=NEEDLE, context_tokens=context_tokens)
+    summary = LlmSummarizer(model, Settings(_env_file=None)).summarize(request)
     last = model.calls[-1].messages[-1]["content"]
     ours = [place for place, needle in NEEDLES.items() if needle in last]
     plain = kept_by_the_plain_way(request)

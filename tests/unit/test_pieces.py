@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streametrics.domain.transcript import TimedText
-from streametrics.llm.fake import FakeModel
+from streametrics.llm.fake import FakeChatModel
 from streametrics.settings import Settings
 from streametrics.summarization import chunking, token_budget
 from streametrics.summarization.base import SummaryRequest
 from streametrics.summarization.chunking import Line, Timeline
-from streametrics.summarization.llm_summarizer import ModelSummarizer
-from streametrics.summarization.token_budget import Budget, TokenEstimator, price
+from streametrics.summarization.llm_summarizer import LlmSummarizer
+from streametrics.summarization.token_budget import TokenBudget, TokenEstimator, price
 
 ALPHABETS = {
     "Latin": "abcdefghijklmnopqrstuvwxyz",
@@ -146,25 +146,25 @@ def test_times_that_a_model_invents_are_taken_out_and_true_ones_stay() -> None:
 # Every prompt of a whole summary, at every level
 
 
-def ask(segments: tuple[TimedText, ...], context_tokens: int, *, timed: bool = True) -> FakeModel:
+def ask(segments: tuple[TimedText, ...], context_tokens: int, *, timed: bool = True) -> FakeChatModel:
     """Have a model summarise that writes as much as it may."""
 
     def respond(messages: object, max_tokens: int, schema: object) -> str:
         return " ".join([ANSWER] * math.ceil(max_tokens / 13)) if schema is None else f'{{"overview": "{ANSWER}"}}'
 
-    model = FakeModel(respond, context_tokens=context_tokens)
+    model = FakeChatModel(respond, context_tokens=context_tokens)
     transcript = " ".join(each.text for each in segments)
     asked = SummaryRequest(transcript, "en", "Ada", "Dragon Quest", "Ice dragon", segments=segments if timed else ())
-    assert ModelSummarizer(model, Settings(_env_file=None)).summarize(asked).text.startswith("Ada beats")
+    assert LlmSummarizer(model, Settings(_env_file=None)).summarize(asked).text.startswith("Ada beats")
     return model
 
 
 def assert_nothing_lost_and_nothing_too_long(
-    model: FakeModel, segments: tuple[TimedText, ...], estimator: TokenEstimator
+    model: FakeChatModel, segments: tuple[TimedText, ...], estimator: TokenEstimator
 ) -> None:
     for call in model.calls:
         prompt = token_budget.content(list(call.messages))
-        assert estimator.tokens(prompt) <= Budget(model.context_tokens).prompt_tokens(call.max_tokens)
+        assert estimator.tokens(prompt) <= TokenBudget(model.context_tokens).prompt_tokens(call.max_tokens)
         assert call.max_tokens > 0
     said = Counter(word for call in model.calls for message in call.messages for word in message["content"].split())
     words = {word for each in segments for word in each.text.split()}

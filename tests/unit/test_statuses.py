@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streametrics.auth.principal import LOCAL, Caller, Scope, may_see
+from streametrics.auth.principal import LOCAL, Principal, Scope, may_see
 from streametrics.database.jobs import JobRecord
 from streametrics.domain.job import JobKind, JobRequest, JobState
 from streametrics.domain.status import JobStatus
@@ -19,7 +19,7 @@ from streametrics.redis.job_versions import BoardSilent
 from streametrics.settings import Settings
 from streametrics.status import reader
 from streametrics.status.reader import FINAL_KEPT_S, KEPT_S, Statuses
-from streametrics.status.response_cache import Answer, AnswerCache
+from streametrics.status.response_cache import AnswerCache, CachedResponse
 
 TTL_S = 3600
 
@@ -48,10 +48,12 @@ class FakeJobs:
     settings: Settings = field(default_factory=lambda: Settings(result_ttl_s=TTL_S, _env_file=None))
     asked_queue: list[bool] = field(default_factory=list)
 
-    def look(self, task_id: str, caller: Caller = LOCAL, *, queue_answers: bool = True) -> tuple[JobRecord, JobStatus]:
+    def look(
+        self, task_id: str, principal: Principal = LOCAL, *, queue_answers: bool = True
+    ) -> tuple[JobRecord, JobStatus]:
         self.row.reads += 1
         self.asked_queue.append(queue_answers)
-        if task_id != "job" or not may_see(caller, "owner"):
+        if task_id != "job" or not may_see(principal, "owner"):
             raise JobUnknown
         age_s = self.row.final_age_s
         if age_s is not None and age_s > TTL_S:
@@ -103,7 +105,7 @@ class Desk:
         return version_of(await self.statuses.answer("job"))
 
 
-def version_of(answer: Answer) -> int:
+def version_of(answer: CachedResponse) -> int:
     return int(b"".join(bytes([byte]) for byte in answer.body if 48 <= byte <= 57).lstrip(b"0") or 0)
 
 
@@ -230,7 +232,7 @@ def test_an_unknown_job_leaves_nothing_behind() -> None:
 
 def test_a_job_of_another_key_is_unknown_whether_its_answer_is_kept_or_has_expired() -> None:
     desk = Desk()
-    owner, other = Caller("owner", Scope.READ), Caller("other", Scope.SUBMIT)
+    owner, other = Principal("owner", Scope.READ), Principal("other", Scope.SUBMIT)
 
     async def polls() -> None:
         assert version_of(await desk.statuses.answer("job", owner)) == 0
@@ -317,7 +319,7 @@ class Steps:
         self.gates.append(gate)
         await gate
 
-    async def run_sync(self, read: Callable[[], Answer]) -> Answer:
+    async def run_sync(self, read: Callable[[], CachedResponse]) -> CachedResponse:
         await self.stop()
         answer = read()
         await self.stop()
@@ -366,8 +368,8 @@ def test_no_answer_is_older_than_the_last_change_told_before_the_poll(actions: l
 # The cache
 
 
-def answer(size: int, stamp: str = "s", good_until: float = 1.0) -> Answer:
-    return Answer(b"x" * size, "local", False, stamp, good_until)
+def answer(size: int, stamp: str = "s", good_until: float = 1.0) -> CachedResponse:
+    return CachedResponse(b"x" * size, "local", False, stamp, good_until)
 
 
 def test_the_cache_holds_so_many_bytes_and_those_asked_for_last() -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from streametrics.llm.concurrency import Turns
+from streametrics.llm.concurrency import ConcurrencyLimiter
 
 PATIENCE_S = 5
 
@@ -17,7 +17,9 @@ class Stop(Exception):
 class Waiter:
     """A call in a thread of its own, which says when it has begun to wait, and waits to be let go on."""
 
-    def __init__(self, turns: Turns, order: list[str], name: str, pool: ThreadPoolExecutor, *, urgent: bool) -> None:
+    def __init__(
+        self, turns: ConcurrencyLimiter, order: list[str], name: str, pool: ThreadPoolExecutor, *, urgent: bool
+    ) -> None:
         self._turns, self._order, self._name, self._urgent = turns, order, name, urgent
         self._waits = threading.Event()
         self.leaves = False
@@ -36,7 +38,7 @@ class Waiter:
 
 @pytest.mark.parametrize("urgent_last", [True, False])
 def test_an_urgent_call_comes_before_those_that_can_wait(urgent_last: bool) -> None:
-    turns, order = Turns(1), []
+    turns, order = ConcurrencyLimiter(1), []
     with ThreadPoolExecutor(5) as pool:
         with turns.one(lambda: None):
             waiters = [Waiter(turns, order, name, pool, urgent=False) for name in ("first", "second", "third")]
@@ -48,7 +50,7 @@ def test_an_urgent_call_comes_before_those_that_can_wait(urgent_last: bool) -> N
 
 
 def test_who_takes_turn_after_turn_does_not_overtake_who_waits() -> None:
-    turns, order = Turns(1), []
+    turns, order = ConcurrencyLimiter(1), []
     with ThreadPoolExecutor(1) as pool:
         with turns.one(lambda: None):
             waiter = Waiter(turns, order, "waiting", pool, urgent=False)
@@ -59,7 +61,7 @@ def test_who_takes_turn_after_turn_does_not_overtake_who_waits() -> None:
 
 
 def test_who_leaves_holds_nobody_up() -> None:
-    turns, order = Turns(1), []
+    turns, order = ConcurrencyLimiter(1), []
     with ThreadPoolExecutor(2) as pool:
         with turns.one(lambda: None):
             leaver = Waiter(turns, order, "leaver", pool, urgent=True)
@@ -72,7 +74,7 @@ def test_who_leaves_holds_nobody_up() -> None:
 
 
 def test_so_many_calls_run_at_once() -> None:
-    turns = Turns(2)
+    turns = ConcurrencyLimiter(2)
     inside, both = threading.Semaphore(0), threading.Barrier(2)
 
     def call(_: int) -> None:

@@ -18,12 +18,12 @@ from streametrics.settings import Settings
 from streametrics.weights import cache as weights_cache
 from streametrics.weights import convert
 from streametrics.weights.catalog import KNOWN
-from streametrics.weights.download import RECEIVED_BLOCK_BYTES, Hash, download, file_hash
+from streametrics.weights.download import RECEIVED_BLOCK_BYTES, FileHash, download, file_hash
 
 CONTENT = bytes(range(256)) * 4096
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 #: A port on which nobody listens: every home is out of reach at once.
-NOWHERE = weights_cache.Homes(openai="http://127.0.0.1:1", hub="http://127.0.0.1:1")
+NOWHERE = weights_cache.WeightSources(openai="http://127.0.0.1:1", hub="http://127.0.0.1:1")
 
 
 @dataclass
@@ -115,7 +115,7 @@ def _wait_until(true: Callable[[], bool]) -> None:
 
 
 def fetch(home: Home, target: Path, digest: str = DIGEST) -> None:
-    download(f"{home.url}/file", target, Hash("sha256", digest), progress=False)
+    download(f"{home.url}/file", target, FileHash("sha256", digest), progress=False)
 
 
 def test_a_whole_file_gets_its_name(home: Home, tmp_path: Path) -> None:
@@ -206,14 +206,14 @@ def test_a_killed_fetch_leaves_no_half_model_and_goes_on_later(home: Home, tmp_p
     assert not (tmp_path / "ctranslate2" / "small").exists()
 
     home.halved = "-"
-    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=weights_cache.Homes(hub=home.url))
+    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=weights_cache.WeightSources(hub=home.url))
     assert (folder / "model.bin").read_bytes() == CONTENT
     assert any(asked for path, asked in home.asked if path.endswith("model.bin"))  # the rest only
 
 
 def test_a_model_of_the_hub_is_fetched_once(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
-    homes = weights_cache.Homes(hub=home.url)
+    homes = weights_cache.WeightSources(hub=home.url)
 
     folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
     asked = len(home.asked)
@@ -244,7 +244,7 @@ def test_two_processes_fetch_one_model_once(home: Home, tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [CONTENT[:-5], b"?" + CONTENT[1:]], ids=["cut-off", "changed"])
 def test_damaged_weights_are_noticed_and_fetched_again(home: Home, tmp_path: Path, damage: bytes) -> None:
     home.files = hub_files("small")
-    homes = weights_cache.Homes(hub=home.url)
+    homes = weights_cache.WeightSources(hub=home.url)
     folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
     (folder / "model.bin").write_bytes(damage)
 
@@ -256,7 +256,7 @@ def test_damaged_weights_are_noticed_and_fetched_again(home: Home, tmp_path: Pat
 
 def test_weights_that_were_only_copied_are_not_fetched_again(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
-    homes = weights_cache.Homes(hub=home.url)
+    homes = weights_cache.WeightSources(hub=home.url)
     folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
     asked = len(home.asked)
     (folder / "model.bin").write_bytes(CONTENT)  # the same bytes, at another time
@@ -271,7 +271,7 @@ def test_wrong_bytes_of_a_hub_are_refused(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small", model_bin=CONTENT[::-1])
 
     with pytest.raises(WeightsCorrupt):
-        weights_cache.ensure("small", "ctranslate2", tmp_path, homes=weights_cache.Homes(hub=home.url))
+        weights_cache.ensure("small", "ctranslate2", tmp_path, homes=weights_cache.WeightSources(hub=home.url))
 
     assert not (tmp_path / "ctranslate2" / "small").exists()
 
@@ -280,7 +280,7 @@ def test_wrong_bytes_of_openai_are_refused(home: Home, tmp_path: Path) -> None:
     home.files[f"/{KNOWN['small'].openai_sha256}/small.pt"] = CONTENT
 
     with pytest.raises(WeightsCorrupt, match=KNOWN["small"].openai_sha256):
-        weights_cache.ensure("small", "openai", tmp_path, homes=weights_cache.Homes(openai=home.url))
+        weights_cache.ensure("small", "openai", tmp_path, homes=weights_cache.WeightSources(openai=home.url))
 
     assert not weights_cache.is_present("small", "openai", tmp_path)
 
@@ -330,7 +330,7 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> Non
 
 def test_the_list_tells_what_is_there(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
-    weights_cache.ensure("small", "ctranslate2", tmp_path, homes=weights_cache.Homes(hub=home.url))
+    weights_cache.ensure("small", "ctranslate2", tmp_path, homes=weights_cache.WeightSources(hub=home.url))
 
     rows = {(row.name, row.format): row for row in weights_cache.listing(tmp_path)}
 

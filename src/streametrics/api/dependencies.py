@@ -6,7 +6,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from streametrics.api.readiness import Health
-from streametrics.auth.principal import Caller
+from streametrics.auth.principal import Principal
 from streametrics.jobs.service import Jobs
 from streametrics.status.reader import Statuses
 from streametrics.uploads.admission import Admission
@@ -32,11 +32,11 @@ async def _state(request: Request) -> State:
 StateOf = Annotated[State, Depends(_state)]
 
 
-async def _caller(request: Request) -> Caller:
-    caller = request.state.caller
-    assert isinstance(caller, Caller)
-    return caller
+async def _caller(request: Request) -> Principal:
+    principal = request.state.principal
+    assert isinstance(principal, Principal)
+    return principal
 
 
 #: Whose key came with the request; the key guard has put it there.
-CallerOf = Annotated[Caller, Depends(_caller)]
+PrincipalOf = Annotated[Principal, Depends(_caller)]

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName
-from streametrics.observability.metrics import COUNTED, Counted
+from streametrics.observability.metrics import DEFINITIONS, MetricDefinition
 from streametrics.redis.client import WorkerPresence
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -38,21 +38,21 @@ def _counted(counts: Mapping[str, float]) -> Iterator[Metric]:
     for name, amount in counts.items():
         metric, part, *labels = name.split("|")
         amounts.setdefault(metric, {}).setdefault(tuple(labels), {})[part] = amount
-    for counted in COUNTED:
+    for counted in DEFINITIONS:
         of_this = amounts.get(counted.name, {})
         if not counted.labels:
             of_this.setdefault((), {})
         yield _histogram(counted, of_this) if counted.buckets else _counter(counted, of_this)
 
 
-def _counter(counted: Counted, amounts: Mapping[tuple[str, ...], Mapping[str, float]]) -> Metric:
+def _counter(counted: MetricDefinition, amounts: Mapping[tuple[str, ...], Mapping[str, float]]) -> Metric:
     family = CounterMetricFamily(counted.name, counted.help, labels=counted.labels)
     for labels, parts in sorted(amounts.items()):
         family.add_metric(labels, parts.get("", 0.0))
     return family
 
 
-def _histogram(counted: Counted, amounts: Mapping[tuple[str, ...], Mapping[str, float]]) -> Metric:
+def _histogram(counted: MetricDefinition, amounts: Mapping[tuple[str, ...], Mapping[str, float]]) -> Metric:
     family = HistogramMetricFamily(counted.name, counted.help, labels=counted.labels)
     limits = [*map(str, map(float, counted.buckets)), "+Inf"]
     for labels, parts in sorted(amounts.items()):

@@ -21,7 +21,7 @@ SECOND_LOOK_S = 0.3
 #: The queues that a stage's workers empty.
 _QUEUES = {
     Stage.TRANSCRIBE: (QueueName.LIVE, QueueName.LONG),
-    Stage.SUMMARIZE: (QueueName.SUMMARISE,),
+    Stage.SUMMARIZE: (QueueName.SUMMARIZE,),
 }
 
 

@@ -42,7 +42,7 @@ _MAX_RECORD_BYTES = 1 << 20
 _DOES_NOT_START = "The sound decoder does not start: run 'python -m streametrics doctor'."
 
 
-class Decoder:
+class AudioDecoder:
     """Owns the decoding child. One decoding at a time; not thread-safe.
 
     The child starts with the first decoding or with `start()`, serves one file after another, and is started
@@ -153,7 +153,7 @@ class Decoding(Iterator[Pcm]):
     """
 
     def __init__(
-        self, decoder: Decoder, child: "subprocess.Popen[bytes]", max_audio_s: float, timeout_s: float
+        self, decoder: AudioDecoder, child: "subprocess.Popen[bytes]", max_audio_s: float, timeout_s: float
     ) -> None:
         self.duration_s = 0.0
         self.truncated = False

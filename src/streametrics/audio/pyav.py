@@ -32,7 +32,7 @@ _DECODERS = (
 )
 
 
-class Unreadable(Exception):
+class UndecodableFile(Exception):
     """The file gives no sound."""
 
     code = "audio_unreadable"
@@ -48,7 +48,7 @@ def open_container(file: BinaryIO, demuxer: str) -> InputContainer:
     return av.open(file, "r", format=demuxer, options=options, metadata_errors="replace", buffer_size=1 << 18)
 
 
-class Decode:
+class FileDecoder:
     """One file's way from bytes to blocks of samples.
 
     `truncated` is to be read after `blocks` has ended: whether sound is missing from the file.
@@ -81,10 +81,10 @@ class Decode:
         except (av.error.FFmpegError, ValueError) as error:
             # Damage that shows before the first sample leaves nothing; later, what was heard counts.
             if not self._delivered_bytes:
-                raise Unreadable(f"{type(error).__name__}: {error}") from error
+                raise UndecodableFile(f"{type(error).__name__}: {error}") from error
             self.truncated = True
         if not self._delivered_bytes:
-            raise Unreadable("no packet decodes")
+            raise UndecodableFile("no packet decodes")
         self.truncated |= lacks_end(self._demuxer, self._last_packet) or claimed_frames > self._frames + 2
 
     def _audio_stream(self, container: InputContainer) -> AudioStream:
@@ -94,10 +94,10 @@ class Decode:
         best = container.streams.best("audio")
         stream = best if isinstance(best, AudioStream) else next(iter(container.streams.audio), None)
         if stream is None:
-            raise Unreadable("no audio stream")
+            raise UndecodableFile("no audio stream")
         context: AudioCodecContext | None = stream.codec_context
         if context is None or context.name not in _DECODERS.split(","):
-            raise Unreadable(f"the codec {context.name if context else 'of the sound'} is not accepted")
+            raise UndecodableFile(f"the codec {context.name if context else 'of the sound'} is not accepted")
         context.thread_count = 1  # each thread would count its stack against the limit of memory
         return stream
 
@@ -119,7 +119,7 @@ class Decode:
                 if not isinstance(frame, AudioFrame) or not frame.samples:
                     continue
                 if frame.sample_rate not in _SAMPLE_RATES_HZ:
-                    raise Unreadable(f"a sample rate of {frame.sample_rate} Hz")
+                    raise UndecodableFile(f"a sample rate of {frame.sample_rate} Hz")
                 # A bad packet between two good ones is a hole; before the first one it is a recording that
                 # began in the middle of a frame, behind the last one mostly a tag.
                 self.truncated |= pending_bad > 0 and self._source_samples > 0

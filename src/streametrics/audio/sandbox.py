@@ -28,7 +28,7 @@ from typing import Any, BinaryIO
 
 import av
 
-from streametrics.audio.pyav import SAMPLE_RATE_HZ, Decode, Unreadable
+from streametrics.audio.pyav import SAMPLE_RATE_HZ, FileDecoder, UndecodableFile
 from streametrics.audio.sniffing import DEMUXERS
 
 if sys.platform != "win32":
@@ -45,7 +45,7 @@ _MAX_OPEN_FILES = 32
 _NEVER_LOADED = ("av.__main__", "av.datasets")
 
 
-class TooLong(Exception):
+class AudioLimitExceeded(Exception):
     """The file holds more sound than was allowed."""
 
     code = "audio_too_long"
@@ -56,20 +56,20 @@ def answer(request: dict[str, Any], out: BinaryIO) -> None:
     samples, limit = 0, round(request["max_audio_s"] * SAMPLE_RATE_HZ)
     try:
         if request["demuxer"] not in DEMUXERS:
-            raise Unreadable(f"the demuxer {request['demuxer']} is not accepted")
+            raise UndecodableFile(f"the demuxer {request['demuxer']} is not accepted")
         with Path(request["path"]).open("rb") as file, _nothing_opens():
-            decode = Decode(file, request["demuxer"])
+            decode = FileDecoder(file, request["demuxer"])
             for block in decode.blocks():
                 samples += len(block) // 2
                 if samples > limit:
-                    raise TooLong
+                    raise AudioLimitExceeded
                 for start in range(0, len(block), 2 * SAMPLE_RATE_HZ):
                     _send(out, b"P", block[start : start + 2 * SAMPLE_RATE_HZ])
         end: dict[str, Any] = {"duration_s": samples / SAMPLE_RATE_HZ, "truncated": decode.truncated}
-    except (Unreadable, TooLong) as error:
+    except (UndecodableFile, AudioLimitExceeded) as error:
         end = {"error": error.code, "detail": str(error)}
     except OSError as error:
-        end = {"error": Unreadable.code, "detail": f"{type(error).__name__}: {error}"}
+        end = {"error": UndecodableFile.code, "detail": f"{type(error).__name__}: {error}"}
     _send(out, b"E", json.dumps(end).encode())
 
 
@@ -123,7 +123,7 @@ def _load_everything() -> None:
         if not module.name.startswith(_NEVER_LOADED):
             importlib.import_module(module.name)
     head = struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", 0, b"WAVEfmt ", 16, 1, 1, 8000, 16_000, 2, 16, b"data", 0)
-    for _ in Decode(io.BytesIO(head + bytes(1600)), "wav").blocks():
+    for _ in FileDecoder(io.BytesIO(head + bytes(1600)), "wav").blocks():
         pass
 
 

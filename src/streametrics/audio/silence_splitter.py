@@ -13,11 +13,11 @@ _HOP = SAMPLE_RATE_HZ // 50
 #: The quiet place that is looked for, in hops: 0.3 s, longer than the closure of a consonant.
 _QUIET_HOPS = 15
 
-EARLIEST, LATEST, SHORTEST = 0.75, 1.25, 0.25
+EARLIEST_CUT, LATEST_CUT, SHORTEST_REST = 0.75, 1.25, 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RecordingPart:
     """A stretch of the recording, in samples: from `start` up to, not including, `end`."""
 
     start: int
@@ -32,7 +32,7 @@ class Part:
         return self.end / SAMPLE_RATE_HZ
 
 
-class PartCutter:
+class SilenceSplitter:
     """Takes blocks of any size and says which parts are certain; the blocks' sizes make no difference.
 
     A cut is made in the middle of the quietest 0.3 s between 0.75 and 1.25 times `target_s` after the last
@@ -45,15 +45,15 @@ class PartCutter:
         if target_s < 2:
             raise ValueError("a part must be at least 2 s long")
         target_hops = target_s * SAMPLE_RATE_HZ / _HOP
-        self._earliest, self._latest = int(EARLIEST * target_hops), int(LATEST * target_hops)
+        self._earliest, self._latest = int(EARLIEST_CUT * target_hops), int(LATEST_CUT * target_hops)
         self._target_hops = target_hops
-        self._shortest = int(SHORTEST * target_hops) * _HOP
+        self._shortest = int(SHORTEST_REST * target_hops) * _HOP
         self._samples = 0
         self._start, self._told = 0, 0
         self._energies: list[int] = []  # of the whole hops since `_start`
         self._rest: NDArray[np.int16] = np.empty(0, np.int16)
 
-    def feed(self, block: NDArray[np.int16]) -> list[Part]:
+    def feed(self, block: NDArray[np.int16]) -> list[RecordingPart]:
         """Hear more, shape (samples,), int16; returns the parts that have become certain."""
         self._samples += block.size
         joined = np.concatenate((self._rest, block))
@@ -61,10 +61,10 @@ class PartCutter:
         self._rest = joined[whole:].copy()
         hops = joined[:whole].reshape(-1, _HOP).astype(np.int64)
         self._energies.extend((hops * hops).sum(axis=1).tolist())
-        parts: list[Part] = []
+        parts: list[RecordingPart] = []
         while True:
             if self._start > self._told and self._samples - self._start >= self._shortest:
-                parts.append(Part(self._told, self._start))
+                parts.append(RecordingPart(self._told, self._start))
                 self._told = self._start
             if self._samples - self._start <= self._latest * _HOP:
                 return parts
@@ -72,13 +72,13 @@ class PartCutter:
             self._start += cut * _HOP
             del self._energies[:cut]
 
-    def finish(self) -> list[Part]:
+    def finish(self) -> list[RecordingPart]:
         """The recording has ended: the part or two that are left, none where nothing was heard."""
         if self._samples == self._told:
             return []
         if self._start > self._told and self._samples - self._start >= self._shortest:
-            return [Part(self._told, self._start), Part(self._start, self._samples)]
-        return [Part(self._told, self._samples)]
+            return [RecordingPart(self._told, self._start), RecordingPart(self._start, self._samples)]
+        return [RecordingPart(self._told, self._samples)]
 
     def _quietest(self) -> int:
         """Hops from the last cut to the quietest place; of equals, the one nearest to the target."""
@@ -89,9 +89,9 @@ class PartCutter:
         return int(cuts[np.argmin(np.abs(cuts - self._target_hops))])
 
 
-def cut_points(blocks: Iterable[NDArray[np.int16]], target_s: float = 60.0) -> Iterator[Part]:
+def cut_points(blocks: Iterable[NDArray[np.int16]], target_s: float = 60.0) -> Iterator[RecordingPart]:
     """The parts of a whole recording that arrives in blocks."""
-    cutter = PartCutter(target_s)
+    cutter = SilenceSplitter(target_s)
     for block in blocks:
         yield from cutter.feed(block)
     yield from cutter.finish()

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from anyio import Lock, to_thread
 
-from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Caller, KeyRecord, Scope
+from streametrics.auth.principal import LOCAL, LOCAL_OWNER, KeyRecord, Principal, Scope
 from streametrics.errors import DatabaseUnavailable, StreametricsError, Unauthorized
 
 #: How long what was read counts, in seconds. A poll so costs no query, and a key that was removed, or the first
 #: one that was added, is known this much later at most.
-VALID_S = 2.0
+CACHE_TTL_S = 2.0
 #: Random bytes of a key.
 KEY_BYTES = 32
 #: Marks our keys, so that a scanner of repositories can find one that was committed.
@@ -22,12 +22,12 @@ PREFIX = "sm_"
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _KnownKey:
     digest: str
-    caller: Caller
+    principal: Principal
 
 
-class Keyring:
+class ApiKeys:
     """All keys that count. `load` reads those of the database and may block; it is called in a thread."""
 
     def __init__(
@@ -37,15 +37,15 @@ class Keyring:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        internal = _Known(digest_of(internal_api_key.encode()), Caller(LOCAL_OWNER, Scope.ADMIN))
+        internal = _KnownKey(digest_of(internal_api_key.encode()), Principal(LOCAL_OWNER, Scope.ADMIN))
         self._internal = [internal] if internal_api_key else []
         self._load = load
         self._clock = clock
         self._lock = Lock()
-        self._known: list[_Known] = []
+        self._known: list[_KnownKey] = []
         self._read_at: float | None = None
 
-    async def caller(self, given: bytes | None) -> Caller:
+    async def principal(self, given: bytes | None) -> Principal:
         """Who sent this key; without any key anywhere, everybody is LOCAL. Raises Unauthorized, DatabaseUnavailable."""
         await self._refresh()
         known = self._internal + self._known
@@ -57,7 +57,7 @@ class Keyring:
             for key in known:
                 # All of them, each in constant time: how long it takes says nothing.
                 if hmac.compare_digest(key.digest, digest):
-                    found = key.caller
+                    found = key.principal
         if found is None:
             raise Unauthorized
         return found
@@ -80,11 +80,11 @@ class Keyring:
                     raise
                 # What was known goes on: without a database nothing can be accepted or read by its row anyway.
             else:
-                self._known = [_Known(record.digest, Caller(record.owner, record.scope)) for record in records]
+                self._known = [_KnownKey(record.digest, Principal(record.owner, record.scope)) for record in records]
             self._read_at = self._clock()
 
     def _is_fresh(self) -> bool:
-        return self._read_at is not None and self._clock() - self._read_at < VALID_S
+        return self._read_at is not None and self._clock() - self._read_at < CACHE_TTL_S
 
 
 class BadKeyName(StreametricsError):

@@ -21,7 +21,7 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Principal:
     """The key behind a request. `owner` is written into the jobs that it sends."""
 
     owner: str
@@ -29,12 +29,12 @@ class Caller:
 
 
 #: Everybody on this machine, while there is no key at all.
-LOCAL = Caller(LOCAL_OWNER, Scope.ADMIN)
+LOCAL = Principal(LOCAL_OWNER, Scope.ADMIN)
 
 
-def may_see(caller: Caller, owner: str) -> bool:
+def may_see(principal: Principal, owner: str) -> bool:
     """The one rule: a job is its owner's and the administrator's; for everybody else its id does not exist."""
-    return caller.scope is Scope.ADMIN or caller.owner == owner
+    return principal.scope is Scope.ADMIN or principal.owner == owner
 
 
 @dataclass(frozen=True, slots=True)

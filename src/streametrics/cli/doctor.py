@@ -209,7 +209,7 @@ def engine(settings: Settings) -> Check:
 
 def decoder(settings: Settings) -> Check:
     from streametrics.audio import sniffing
-    from streametrics.audio.decoder import Decoder
+    from streametrics.audio.decoder import AudioDecoder
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "probe.wav"
@@ -219,7 +219,7 @@ def decoder(settings: Settings) -> Check:
             sound.setframerate(44_100)
             sound.writeframes(bytes(2 * int(44_100 * PROBE_S)))
         demuxer = sniffing.sniff(file.read_bytes()[: sniffing.HEAD_BYTES]) or "wav"
-        with Decoder() as child, child.decode(file, demuxer, max_audio_s=60, timeout_s=30) as decoding:
+        with AudioDecoder() as child, child.decode(file, demuxer, max_audio_s=60, timeout_s=30) as decoding:
             heard_s = sum(block.size for block in decoding) / 16_000
     if abs(heard_s - PROBE_S) > 0.1:
         detail = f"{PROBE_S} s of sound came out as {heard_s:.2f} s"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from streametrics.auth.api_keys import VALID_S, checked_name, digest_of, new_key
+from streametrics.auth.api_keys import CACHE_TTL_S, checked_name, digest_of, new_key
 from streametrics.auth.principal import KeyRecord, Scope
 from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
@@ -33,7 +33,7 @@ def add(settings: Settings, name: str, scope: Scope, reads_for: str | None) -> i
     _tell(f"The key '{name}' may {_rights(scope)}. It is shown this once; only its digest is kept:")
     print(key)
     if is_first:
-        _tell(f"It is the first key: within {VALID_S:.0f} s every call needs one (X-API-Key: …).")
+        _tell(f"It is the first key: within {CACHE_TTL_S:.0f} s every call needs one (X-API-Key: …).")
     if scope is Scope.READ and reads_for is None:
         _tell("It has no jobs of its own to read: remove it and add it again with --for NAME, a key that sends them.")
     return 0
@@ -58,7 +58,9 @@ def remove(settings: Settings, name: str) -> int:
     with _records(settings) as records:
         records.remove(name)
         is_last = not records.all() and not settings.internal_api_key
-    _tell(f"The key '{name}' is refused within {VALID_S:.0f} s. Jobs that it alone could see are an administrator's.")
+    _tell(
+        f"The key '{name}' is refused within {CACHE_TTL_S:.0f} s. Jobs that it alone could see are an administrator's."
+    )
     if is_last:
         _tell("It was the last one: calls are open on this machine now.")
     return 0

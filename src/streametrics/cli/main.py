@@ -149,7 +149,7 @@ def _up(options: argparse.Namespace) -> int:
         return FAILED
     from streametrics.supervisor.up import Parts, up
 
-    parts = Parts(transcribe=not options.no_transcribe, summarise=not options.no_summarise, api=not options.no_api)
+    parts = Parts(transcribe=not options.no_transcribe, summarize=not options.no_summarise, api=not options.no_api)
     return up(_settings(options), parts)
 
 

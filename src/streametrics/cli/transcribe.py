@@ -8,10 +8,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from streametrics.audio import sniffing
-from streametrics.audio.decoder import Decoder
+from streametrics.audio.decoder import AudioDecoder
 from streametrics.audio.pcm import PcmWriter, read_pcm
-from streametrics.audio.silence_splitter import Part, PartCutter
-from streametrics.domain.transcript import LeftOut, Segment, Transcript, words_filtered
+from streametrics.audio.silence_splitter import RecordingPart, SilenceSplitter
+from streametrics.domain.transcript import FilterReason, Segment, Transcript, words_filtered
 from streametrics.errors import AudioUnreadable, EmptyAudio, UnsupportedAudio
 from streametrics.pipeline.transcribe import WARN_TRUNCATED
 from streametrics.settings import Settings
@@ -61,14 +61,14 @@ def _demuxer(file: Path) -> str:
     return demuxer
 
 
-def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[list[Part], bool]:
+def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[list[RecordingPart], bool]:
     """Write the samples to `pcm` and cut them at silences, so that hours of sound need no hours of memory.
 
     Returns the parts, and whether the file is cut off.
     """
-    cutter = PartCutter(settings.part_target_s)
-    parts: list[Part] = []
-    with Decoder() as decoder, PcmWriter(pcm) as writer:
+    cutter = SilenceSplitter(settings.part_target_s)
+    parts: list[RecordingPart] = []
+    with AudioDecoder() as decoder, PcmWriter(pcm) as writer:
         decoding = decoder.decode(file, demuxer, max_audio_s=settings.max_audio_s, timeout_s=DECODE_TIMEOUT_S)
         with decoding:
             for block in decoding:
@@ -77,9 +77,9 @@ def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[li
     return parts + cutter.finish(), decoding.truncated
 
 
-def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[Part], language: str | None) -> Transcript:
+def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[RecordingPart], language: str | None) -> Transcript:
     segments: list[Segment] = []
-    left_out: Counter[LeftOut] = Counter()
+    left_out: Counter[FilterReason] = Counter()
     total_s = parts[-1].end_s if parts else 0.0
     with tqdm(total=round(total_s, 1), unit="s", desc="Transcribing", disable=None) as bar:
         for part in parts:

@@ -8,14 +8,14 @@ from sqlalchemy import ColumnElement, Select, case, func, literal, select, union
 from streametrics.database.engine import Database, now
 from streametrics.database.jobs import DECODED, stage_of
 from streametrics.database.tables import jobs, parts
-from streametrics.domain.job import JobKind, JobState, QueueName, Stage, WakeUp
+from streametrics.domain.job import JobKind, JobState, QueueName, Stage, TaskMessage
 
 _FOR_SOUND = jobs.c.state.in_((JobState.QUEUED, JobState.TRANSCRIBING))
 _FOR_A_SUMMARY = jobs.c.state.in_((JobState.TRANSCRIBED, JobState.SUMMARIZING))
 _QUEUE: ColumnElement[str] = case(
     (_FOR_SOUND & (jobs.c.kind == JobKind.LIVE), QueueName.LIVE),
     (_FOR_SOUND, QueueName.LONG),
-    else_=QueueName.SUMMARISE,
+    else_=QueueName.SUMMARIZE,
 )
 _A_JOB_WAITS = (
     jobs.c.lease_until.is_(None)
@@ -58,7 +58,7 @@ class Waiting:
                 found[QueueName(row.queue)] = Backlog(row.jobs, max(0.0, row.age))
         return found
 
-    def overdue(self, queue: QueueName, after_s: float, limit: int) -> list[WakeUp]:
+    def overdue(self, queue: QueueName, after_s: float, limit: int) -> list[TaskMessage]:
         """What waits for this queue and was sent to it more than `after_s` seconds ago, the oldest first."""
         whole = select(jobs).where(_A_JOB_WAITS, _QUEUE.in_([queue]), jobs.c.sent_at < now() - after_s)
         pieces = select(parts).where(_A_PART_WAITS, parts.c.sent_at < now() - after_s)
@@ -69,9 +69,9 @@ class Waiting:
                 if queue is QueueName.LONG
                 else []
             )
-        found = [WakeUp(row.task_id, stage_of(row.state), JobKind(row.kind), row.attempt) for row in job_rows]
+        found = [TaskMessage(row.task_id, stage_of(row.state), JobKind(row.kind), row.attempt) for row in job_rows]
         found += [
-            WakeUp(row.task_id, Stage.TRANSCRIBE, JobKind.LONG, row.part_index * 1000 + row.attempt)
+            TaskMessage(row.task_id, Stage.TRANSCRIBE, JobKind.LONG, row.part_index * 1000 + row.attempt)
             for row in part_rows
         ]
         return found[:limit]

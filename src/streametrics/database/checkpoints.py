@@ -15,7 +15,7 @@ from streametrics.database.claims import ExpiredLease, expired_row, held_row, re
 from streametrics.database.engine import Database, now
 from streametrics.database.jobs import DECODED, FINAL_STATES
 from streametrics.database.tables import jobs, notes, parts
-from streametrics.domain.job import Claim, JobKind, JobState, Stage, WakeUp, Warn
+from streametrics.domain.job import Claim, JobKind, JobState, Stage, TaskMessage, Warn
 from streametrics.domain.transcript import words_filtered
 from streametrics.errors import JobFailed, StaleAttempt
 
@@ -54,7 +54,7 @@ class Checkpoints:
         audio_s: float,
         bounds_s: list[tuple[float, float]],
         warnings: tuple[Warn, ...],
-    ) -> list[WakeUp]:
+    ) -> list[TaskMessage]:
         """The recording is decoded and cut: its parts can be claimed from here on."""
         with self._database.write() as connection:
             self._update(
@@ -83,7 +83,7 @@ class Checkpoints:
                 ],
             )
             connection.execute(update(parts).where(parts.c.task_id == claim.task_id).values(sent_at=now()))
-        return [WakeUp(claim.task_id, Stage.TRANSCRIBE, JobKind.LONG, index + 1) for index in range(len(bounds_s))]
+        return [TaskMessage(claim.task_id, Stage.TRANSCRIBE, JobKind.LONG, index + 1) for index in range(len(bounds_s))]
 
     def store_part(self, claim: Claim, transcript: dict[str, Any], merge: Merge) -> dict[str, Any] | None:
         """Keep one part's transcript. With the last one the whole is merged and returned, else None."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, Table, case, func, select, updat
 from streametrics.database.engine import Database, now
 from streametrics.database.jobs import DECODED, request_of, stage_of, warnings_of
 from streametrics.database.tables import jobs, parts
-from streametrics.domain.job import Claim, JobKind, JobState, Stage, WakeUp
+from streametrics.domain.job import Claim, JobKind, JobState, Stage, TaskMessage
 
 #: States in which a stage's claim finds its work.
 _CLAIMABLE = {
@@ -31,7 +31,7 @@ class ExpiredLease:
     process, see `lease_holder`. time_left_s: to the deadline, negative when that has passed.
     """
 
-    wake_up: WakeUp
+    wake_up: TaskMessage
     part_index: int | None
     attempt: int
     tries: int
@@ -68,7 +68,7 @@ class Claims:
             first = self._claim(connection, task_id, stage, worker, model_server_missing=model_server_missing)
             if first is None:
                 return []
-            if not first.may_have_company or most <= 1:
+            if not first.may_share_batch or most <= 1:
                 return [first]
             return [first, *self._take_chunks(connection, stage, worker, most - 1, model_server_missing)]
 
@@ -236,9 +236,9 @@ class Claims:
                 == 1
             )
 
-    def give_back_all(self, worker: str) -> list[WakeUp]:
+    def give_back_all(self, worker: str) -> list[TaskMessage]:
         """Let go of all that a stopping worker holds, without counting a try; what is to be sent again."""
-        wake_ups: list[WakeUp] = []
+        wake_ups: list[TaskMessage] = []
         with self._database.write() as connection:
             for table in (jobs, parts):
                 its_processes = table.c.claimed_by.startswith(f"{worker}/", autoescape=True)
@@ -326,7 +326,7 @@ def released(**values: object) -> dict[str, object]:
     return {"lease_until": None, "deadline_at": None, "claimed_by": None, **values}
 
 
-def _wake_up(table: Table, row: Row[Any]) -> WakeUp:
+def _wake_up(table: Table, row: Row[Any]) -> TaskMessage:
     if table is parts:
-        return WakeUp(row.task_id, Stage.TRANSCRIBE, JobKind.LONG, row.part_index * 1000 + row.attempt)
-    return WakeUp(row.task_id, stage_of(row.state), JobKind(row.kind), row.attempt)
+        return TaskMessage(row.task_id, Stage.TRANSCRIBE, JobKind.LONG, row.part_index * 1000 + row.attempt)
+    return TaskMessage(row.task_id, stage_of(row.state), JobKind(row.kind), row.attempt)

@@ -38,7 +38,7 @@ class QueueName(StrEnum):
 
     LIVE = "live"
     LONG = "long"
-    SUMMARISE = "summarise"
+    SUMMARIZE = "summarise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Claim:
     tried: bool = False
 
     @property
-    def may_have_company(self) -> bool:
+    def may_share_batch(self) -> bool:
         """A chunk, or a part of a recording, that nobody has tried yet.
 
         One that was tried goes alone: if it has killed its process, it takes no neighbours with it again.
@@ -129,7 +129,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class WakeUp:
+class TaskMessage:
     """A message to be sent: some worker should look at this job. `number` makes Celery's id unique."""
 
     task_id: str

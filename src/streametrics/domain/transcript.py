@@ -9,7 +9,7 @@ from typing import Any
 from streametrics.domain.job import Warn
 
 #: How each reason to leave words out of a transcript is told.
-_WHY_LEFT_OUT = {
+_FILTER_REASON_TEXTS = {
     "nobody": "where nobody speaks",
     "guess": "only guessed, with hardly a voice to be heard",
     "loop": "repeated in a loop",
@@ -21,7 +21,7 @@ def words_filtered(left_out: Mapping[str, int]) -> tuple[Warn, ...]:
     total = sum(left_out.values())
     if total == 0:
         return ()
-    reasons = ", ".join(f"{words} {_WHY_LEFT_OUT[reason]}" for reason, words in left_out.items() if words)
+    reasons = ", ".join(f"{words} {_FILTER_REASON_TEXTS[reason]}" for reason, words in left_out.items() if words)
     subject = "1 word was" if total == 1 else f"{total} words were"
     return (Warn("words_filtered", f"{subject} left out as invented: {reasons}."),)
 
@@ -45,7 +45,7 @@ Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class DecodingStatistics:
     """How sure an engine was: figures of the whole pass that a segment comes from.
 
     average_logprob: mean natural logarithm of the tokens' probabilities. no_speech: probability (0…1) that nobody
@@ -70,10 +70,10 @@ class Segment:
     start: float
     end: float
     text: str
-    evidence: Evidence | None = field(default=None, compare=False, repr=False)
+    statistics: DecodingStatistics | None = field(default=None, compare=False, repr=False)
 
 
-class LeftOut(StrEnum):
+class FilterReason(StrEnum):
     """Why words of an engine are not in a transcript."""
 
     NOBODY = "nobody"  #: the voice detector found nobody where they are said
@@ -90,7 +90,7 @@ class Transcript:
 
     segments: tuple[Segment, ...]
     language: str | None
-    left_out: Mapping[LeftOut, int] = field(default_factory=dict, compare=False)
+    left_out: Mapping[FilterReason, int] = field(default_factory=dict, compare=False)
 
     @property
     def text(self) -> str:

@@ -9,12 +9,12 @@ from kombu.entity import Queue as KombuQueue
 from kombu.exceptions import OperationalError
 from kombu.transport import redis as redis_transport
 
-from streametrics.domain.job import JobKind, QueueName, Stage, WakeUp
+from streametrics.domain.job import JobKind, QueueName, Stage, TaskMessage
 from streametrics.errors import QueueUnavailable
 from streametrics.settings import VISIBILITY_TIMEOUT_S, Settings
 
-LIVE, LONG, SUMMARISE = (name.value for name in QueueName)
-QUEUES = (LIVE, LONG, SUMMARISE)
+LIVE, LONG, SUMMARIZE = (name.value for name in QueueName)
+QUEUES = (LIVE, LONG, SUMMARIZE)
 WRITE_AHEAD = "streametrics.write_ahead"
 TASKS = {Stage.TRANSCRIBE: "streametrics.transcribe", Stage.SUMMARIZE: "streametrics.summarise"}
 
@@ -110,14 +110,14 @@ class Queue:
     def __init__(self, settings: Settings) -> None:
         self._celery = create_celery(settings)
 
-    def send(self, wake_up: WakeUp) -> None:
+    def send(self, wake_up: TaskMessage) -> None:
         """Ask some worker to look at a job. Raises QueueUnavailable within 5 s."""
         message_id = f"{wake_up.task_id}.{wake_up.stage}.{wake_up.number}"
         self._send(TASKS[wake_up.stage], [wake_up.task_id], message_id, queue_of(wake_up))
 
     def send_ahead(self, task_id: str) -> None:
         """Ask some worker to write notes on what is transcribed of a long recording. Raises QueueUnavailable."""
-        self._send(WRITE_AHEAD, [task_id], f"{task_id}.ahead", SUMMARISE)
+        self._send(WRITE_AHEAD, [task_id], f"{task_id}.ahead", SUMMARIZE)
 
     def _send(self, task: str, arguments: list[str], message_id: str, queue: str) -> None:
         try:
@@ -132,8 +132,8 @@ class Queue:
         self._celery.close()
 
 
-def queue_of(wake_up: WakeUp) -> str:
+def queue_of(wake_up: TaskMessage) -> str:
     """Where a wake-up waits."""
     if wake_up.stage is Stage.SUMMARIZE:
-        return SUMMARISE
+        return SUMMARIZE
     return LIVE if wake_up.kind is JobKind.LIVE else LONG

@@ -9,7 +9,7 @@ import threading
 import time
 
 from streametrics.database.claims import ExpiredLease
-from streametrics.domain.job import QueueName, WakeUp
+from streametrics.domain.job import QueueName, TaskMessage
 from streametrics.errors import JobFailed, TimedOut, WorkerLost
 from streametrics.jobs import lease_holder
 from streametrics.jobs.broker import QUEUES
@@ -43,7 +43,7 @@ class Keeper:
         #: Claims whose process lives and does not renew them.
         self._stuck: set[tuple[str, int | None, int]] = set()
         #: Wake-ups sent again, and when.
-        self._sent_again: dict[WakeUp, float] = {}
+        self._sent_again: dict[TaskMessage, float] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 

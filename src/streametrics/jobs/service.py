@@ -5,7 +5,7 @@ import uuid
 from dataclasses import asdict, replace
 from typing import Any
 
-from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Caller, may_see
+from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Principal, may_see
 from streametrics.database.backlog import Waiting
 from streametrics.database.checkpoints import Checkpoints, Ended
 from streametrics.database.claims import Claims, ExpiredLease
@@ -13,7 +13,7 @@ from streametrics.database.engine import Database
 from streametrics.database.erasure import Erasure
 from streametrics.database.jobs import JobRecord, JobRecords
 from streametrics.database.notes import JobNotes
-from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Snapshot, Stage, WakeUp, Warn
+from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Snapshot, Stage, TaskMessage, Warn
 from streametrics.domain.status import JobResult, JobStatus
 from streametrics.domain.transcript import merge_transcripts, up_to_a_gap
 from streametrics.errors import (
@@ -75,7 +75,7 @@ class Jobs:
             self.audio.delete(audio_key)
             raise
         try:
-            self.queue.send(WakeUp(task_id, Stage.TRANSCRIBE, kind, 0))
+            self.queue.send(TaskMessage(task_id, Stage.TRANSCRIBE, kind, 0))
         except BaseException:
             self.records.delete(task_id)
             self.audio.delete(audio_key)
@@ -83,16 +83,18 @@ class Jobs:
         self.metrics.count(metrics.ACCEPTED, kind)
         return task_id
 
-    def status(self, task_id: str, caller: Caller = LOCAL) -> JobStatus:
+    def status(self, task_id: str, principal: Principal = LOCAL) -> JobStatus:
         """Where a job stands. Raises JobUnknown, JobExpired."""
-        return self.look(task_id, caller)[1]
+        return self.look(task_id, principal)[1]
 
-    def look(self, task_id: str, caller: Caller = LOCAL, *, queue_answers: bool = True) -> tuple[JobRecord, JobStatus]:
+    def look(
+        self, task_id: str, principal: Principal = LOCAL, *, queue_answers: bool = True
+    ) -> tuple[JobRecord, JobStatus]:
         """A job's row, and where it stands. Raises JobUnknown, JobExpired.
 
         queue_answers: False where the caller knows that it does not, and that asking it costs a second.
         """
-        record = self._record(task_id, caller)
+        record = self._record(task_id, principal)
         waiting = record.state is JobState.QUEUED
         if waiting or record.state.is_final:
             return record, status_of(record, None)
@@ -108,13 +110,13 @@ class Jobs:
         language: str | None,
         model: str | None,
         extra_instruction: str,
-        caller: Caller = LOCAL,
+        principal: Principal = LOCAL,
     ) -> str:
         """Summarise a job's transcript anew, as a job of its own; returns its id.
 
         Raises JobUnknown, JobExpired, JobNotReady, QueueUnavailable; nothing is left of the new job then.
         """
-        record = self._record(task_id, caller)
+        record = self._record(task_id, principal)
         transcript = stored_transcript(record)
         if transcript is None:
             raise JobNotReady
@@ -134,20 +136,20 @@ class Jobs:
         )
         self.records.insert_redo(redone_id, request, owner=record.owner, transcript=transcript, warnings=warnings)
         try:
-            self.queue.send(WakeUp(redone_id, Stage.SUMMARIZE, JobKind.LONG, 0))
+            self.queue.send(TaskMessage(redone_id, Stage.SUMMARIZE, JobKind.LONG, 0))
         except BaseException:
             self.records.delete(redone_id)
             raise
         self.metrics.count(metrics.ACCEPTED, "redo")
         return redone_id
 
-    def cancel(self, task_id: str, caller: Caller = LOCAL) -> None:
+    def cancel(self, task_id: str, principal: Principal = LOCAL) -> None:
         """Stop an unfinished job, which then ends as cancelled; erase a finished one, which is expired from then on.
 
         Harmless on a job that is cancelled or erased already. Raises JobUnknown.
         """
         record = self.records.get(task_id)
-        if record is None or not may_see(caller, record.owner):
+        if record is None or not may_see(principal, record.owner):
             raise JobUnknown
         erased = self._erasure.erase(task_id)
         if erased.was_stopped:
@@ -159,9 +161,9 @@ class Jobs:
             self.metrics.count(metrics.ERASED)
             logger.info("event=erased")
 
-    def _record(self, task_id: str, caller: Caller) -> JobRecord:
+    def _record(self, task_id: str, principal: Principal) -> JobRecord:
         record = self.records.get(task_id)
-        if record is None or not may_see(caller, record.owner):
+        if record is None or not may_see(principal, record.owner):
             raise JobUnknown
         # The keeper may be a moment late; the promise is the age.
         if record.erased or (record.age_s is not None and record.age_s > self.settings.result_ttl_s):
@@ -203,7 +205,7 @@ class Jobs:
     def reroute(self, claim: Claim, kind: JobKind) -> None:
         """The sound turned out to belong into the other queue."""
         self._checkpoints.reroute(claim, kind)
-        self.wake(WakeUp(claim.task_id, Stage.TRANSCRIBE, kind, claim.attempt))
+        self.wake(TaskMessage(claim.task_id, Stage.TRANSCRIBE, kind, claim.attempt))
 
     def store_parts(
         self,
@@ -232,7 +234,7 @@ class Jobs:
         self._count_sound(transcript, claim.end_s - claim.start_s)
         if merged is not None:
             self._transcribed(claim)
-        elif self.settings.write_ahead:
+        elif self.settings.summarize_while_transcribing:
             self._wake_ahead(claim.task_id)
 
     def transcribed_so_far(self, task_id: str) -> tuple[JobRequest, dict[str, Any]] | None:
@@ -285,7 +287,7 @@ class Jobs:
     def give_back(self, claim: Claim, *, after_s: float = 0.0) -> None:
         """Somebody else should do it; no try is counted."""
         if self.claims.give_back(claim, after_s=after_s) and after_s == 0:
-            self.wake(WakeUp(claim.task_id, claim.stage, claim.kind, claim.attempt))
+            self.wake(TaskMessage(claim.task_id, claim.stage, claim.kind, claim.attempt))
 
     def give_back_all(self, worker: str) -> int:
         """Let go of all that a stopping worker holds; returns how much that was."""
@@ -301,9 +303,9 @@ class Jobs:
 
     def _transcribed(self, claim: Claim) -> None:
         self._delete_audio(claim.audio_key)
-        self.wake(WakeUp(claim.task_id, Stage.SUMMARIZE, claim.kind, claim.job_attempt))
+        self.wake(TaskMessage(claim.task_id, Stage.SUMMARIZE, claim.kind, claim.job_attempt))
 
-    def wake(self, wake_up: WakeUp) -> None:
+    def wake(self, wake_up: TaskMessage) -> None:
         """The row is written already, so a queue that is away is no failure: the keeper sends again."""
         try:
             self.queue.send(wake_up)

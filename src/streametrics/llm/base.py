@@ -14,7 +14,7 @@ class Message(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ChatResponse:
     """What a model wrote.
 
     text: as it came, stripped. was_cut: it ended at `max_tokens` and not by itself. prompt_tokens: how many tokens
@@ -79,7 +79,7 @@ class ChatModel(Protocol):
         schema: dict[str, Any] | None = None,
         on_answer: OnAnswer | None = None,
         urgent: bool = False,
-    ) -> Answer:
+    ) -> ChatResponse:
         """Have the model answer, in at most `max_tokens` tokens, as JSON by `schema` where one is given.
 
         urgent: somebody waits for it, so its turn comes before that of calls that do not say so. Retries, waits for

@@ -5,10 +5,10 @@ import threading
 from collections.abc import Iterator
 
 from streametrics.errors import SummarizerError, SummaryUnusable
-from streametrics.llm.retries import MAY_PASS, Progress
+from streametrics.llm.retries import TRANSIENT_ERRORS, AnswerProgress
 
 
-class Record:
+class CallHistory:
     """Counts calls that failed one after another; thread-safe."""
 
     def __init__(self, failures: int) -> None:
@@ -19,11 +19,11 @@ class Record:
         self._answered = False
 
     @contextlib.contextmanager
-    def of(self, progress: Progress) -> Iterator[None]:
+    def of(self, progress: AnswerProgress) -> Iterator[None]:
         """Count the block. A prompt that was too long, or a caller that left, says nothing about the server."""
         try:
             yield
-        except (*MAY_PASS, SummaryUnusable) as error:
+        except (*TRANSIENT_ERRORS, SummaryUnusable) as error:
             if error is not progress.stopped_by:
                 with self._lock:
                     self._in_a_row += 1

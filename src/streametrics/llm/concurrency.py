@@ -11,10 +11,10 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 
-from streametrics.llm.http import BEAT_S
+from streametrics.llm.http import POLL_INTERVAL_S
 
 
-class Turns:
+class ConcurrencyLimiter:
     """Turns at one server."""
 
     def __init__(self, concurrency: int) -> None:
@@ -25,9 +25,9 @@ class Turns:
         self._waiting: list[tuple[bool, int]] = []
 
     @contextlib.contextmanager
-    def one(self, beat: Callable[[], None], *, urgent: bool = False) -> Iterator[None]:
+    def one(self, on_wait: Callable[[], None], *, urgent: bool = False) -> Iterator[None]:
         """Wait for a turn and keep it for the block. `beat` is called while it waits, and may raise to leave."""
-        self._take(beat, urgent)
+        self._take(on_wait, urgent)
         try:
             yield
         finally:
@@ -35,13 +35,13 @@ class Turns:
                 self._free += 1
                 self._changed.notify_all()
 
-    def _take(self, beat: Callable[[], None], urgent: bool) -> None:
+    def _take(self, on_wait: Callable[[], None], urgent: bool) -> None:
         with self._changed:
             mine = (not urgent, next(self._tickets))
             heapq.heappush(self._waiting, mine)
         try:
             while not self._taken(mine):
-                beat()
+                on_wait()
         except BaseException:
             with self._changed:
                 self._waiting.remove(mine)
@@ -52,7 +52,7 @@ class Turns:
     def _taken(self, mine: tuple[bool, int]) -> bool:
         """Whether the turn came within a beat."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._free > 0 and self._waiting[0] == mine, timeout=BEAT_S):
+            if not self._changed.wait_for(lambda: self._free > 0 and self._waiting[0] == mine, timeout=POLL_INTERVAL_S):
                 return False
             heapq.heappop(self._waiting)
             self._free -= 1
@@ -61,6 +61,6 @@ class Turns:
 
 
 @functools.cache
-def at(url: str, concurrency: int) -> Turns:
+def limiter_for(url: str, concurrency: int) -> ConcurrencyLimiter:
     """The same ones for every model at that address."""
-    return Turns(concurrency)
+    return ConcurrencyLimiter(concurrency)

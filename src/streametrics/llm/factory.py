@@ -18,9 +18,9 @@ def create(settings: Settings) -> ChatModel:
 
             return OpenAICompatibleModel(settings)
         case "fake":
-            from streametrics.llm.fake import FakeModel
+            from streametrics.llm.fake import FakeChatModel
 
-            return FakeModel()
+            return FakeChatModel()
         case "extractive":
             raise ValueError("SUMMARIZER=extractive asks no model")
         case _:

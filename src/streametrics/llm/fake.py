@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streametrics.errors import SummarizerError, SummaryUnusable, TranscriptTooLong
-from streametrics.llm.base import Answer, Condition, Message, ModelHealth, OnAnswer
+from streametrics.llm.base import ChatResponse, Condition, Message, ModelHealth, OnAnswer
 
 #: What the model writes: messages, `max_tokens` and the schema (None for plain text) in, its text out.
 Respond = Callable[[Sequence[Message], int, dict[str, Any] | None], str]
@@ -21,7 +21,7 @@ _STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RecordedCall:
     """One call that reached the model."""
 
     messages: tuple[Message, ...]
@@ -60,7 +60,7 @@ def as_json(schema: dict[str, Any], text: str) -> str:
     return json.dumps(_filled(schema, text), ensure_ascii=False)
 
 
-class FakeModel:
+class FakeChatModel:
     """Answers by `respond`, cut after `max_tokens`; refuses prompts of more than `context_tokens`.
 
     respond: by default `repeat`. copies: short for `respond=copying(copies)`. count: how this model counts the tokens
@@ -85,7 +85,7 @@ class FakeModel:
         self.model = model
         self.context_tokens = context_tokens
         #: Every call that was not refused as too long, in order.
-        self.calls: list[Asked] = []
+        self.calls: list[RecordedCall] = []
         #: How often `warm_up` was called.
         self.warmed_up = 0
         self._respond = respond if copies is None else copying(copies)
@@ -103,12 +103,12 @@ class FakeModel:
         schema: dict[str, Any] | None = None,
         on_answer: OnAnswer | None = None,
         urgent: bool = False,
-    ) -> Answer:
+    ) -> ChatResponse:
         prompt_tokens = sum(self._count(message["content"]) for message in messages)
         if prompt_tokens > self.context_tokens:
             raise TranscriptTooLong
         with self._lock:
-            self.calls.append(Asked(tuple(messages), max_tokens, schema, prompt_tokens, urgent))
+            self.calls.append(RecordedCall(tuple(messages), max_tokens, schema, prompt_tokens, urgent))
             failure = next(self._failures, None)
         if failure is not None:
             raise failure
@@ -118,7 +118,7 @@ class FakeModel:
             raise SummaryUnusable("The model's answer was empty.")
         if on_answer is not None:
             _tell(text, min(1.0, self._count(text) / max_tokens), on_answer)
-        return Answer(text, text != whole, prompt_tokens if self._tells_tokens else None)
+        return ChatResponse(text, text != whole, prompt_tokens if self._tells_tokens else None)
 
     def warm_up(self) -> None:
         self.warmed_up += 1

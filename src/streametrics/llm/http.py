@@ -21,26 +21,26 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import ConnectionPool
 
 from streametrics.errors import SummarizerBusy, SummarizerTimeout, SummarizerUnavailable, SummaryUnusable
-from streametrics.llm.timeouts import Patience
+from streametrics.llm.timeouts import Timeouts
 
 CONNECT_TIMEOUT_S = 3.05
 #: Lists of models are some kilobytes.
-LONGEST_ANSWER_BYTES = 1_000_000
+MAX_RESPONSE_BYTES = 1_000_000
 #: Streaming puts 150 to 400 bytes around each token.
-BYTES_A_TOKEN = 1_000
+BYTES_PER_TOKEN = 1_000
 #: While the server is silent the caller is woken this often, in seconds.
-BEAT_S = 0.25
+POLL_INTERVAL_S = 0.25
 
 _READ_BYTES = 4096
 
 
-def longest_answer_bytes(max_tokens: int) -> int:
+def max_response_bytes(max_tokens: int) -> int:
     """More than this is no answer of so many tokens."""
-    return LONGEST_ANSWER_BYTES // 4 + BYTES_A_TOKEN * max_tokens
+    return MAX_RESPONSE_BYTES // 4 + BYTES_PER_TOKEN * max_tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
+class ErrorHints:
     """The two sentences of a server that cannot be reached: what to start, and which setting is no address."""
 
     unavailable: str
@@ -48,20 +48,20 @@ class Hints:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpRequest:
     """What to send. `body` None makes it a GET; trust_env lets `requests` honour proxies from the environment."""
 
     url: str
-    hints: Hints
+    hints: ErrorHints
     body: dict[str, Any] | None = None
     trust_env: bool = True
     #: Sent as a bearer's; never shown.
     key: str = field(default="", repr=False)
-    longest_answer_bytes: int = LONGEST_ANSWER_BYTES
+    max_response_bytes: int = MAX_RESPONSE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpResponse:
     """An answer that has begun: its status and type, and its lines as they come, without empty ones.
 
     retry_after_s: when the server wants to be asked again, None where it does not say it in seconds.
@@ -74,7 +74,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class JsonResponse:
     """A whole answer, `data` being its JSON or None where it is not JSON."""
 
     status: int
@@ -82,44 +82,48 @@ class Answer:
 
 
 @contextlib.contextmanager
-def opened(call: Call, patience: Patience, *, beat: Callable[[], None]) -> Iterator[Reply]:
+def open_response(call: HttpRequest, timeouts: Timeouts, *, on_wait: Callable[[], None]) -> Iterator[HttpResponse]:
     """Send the call and wait for its head; the lines are read inside the block, and leaving it hangs up.
 
     patience: the call's limits; who reads the lines tells it of each token. beat: called while nothing comes; it may
     raise to leave. Raises, in the lines too, SummarizerUnavailable (no connection), SummarizerTimeout, SummarizerBusy
     (the connection broke) and SummaryUnusable (more than the call's `longest_answer_bytes`).
     """
-    reader = _Reader(call, patience.whole_s)
+    reader = _ResponseReader(call, timeouts.whole_s)
     reader.start()
     try:
-        items = _items(reader, call.hints, patience, beat)
+        items = _items(reader, call.hints, timeouts, on_wait)
         head = next(items)
-        assert isinstance(head, _Head)
+        assert isinstance(head, _ResponseHead)
         lines = (line for line in items if isinstance(line, bytes))
-        yield Reply(head.status, head.content_type, lines, head.retry_after_s)
+        yield HttpResponse(head.status, head.content_type, lines, head.retry_after_s)
     finally:
         reader.hang_up()
 
 
-def whole(call: Call, *, limit_s: float, clock: Callable[[], float], beat: Callable[[], None]) -> Answer:
+def fetch_json(
+    call: HttpRequest, *, limit_s: float, clock: Callable[[], float], on_wait: Callable[[], None]
+) -> JsonResponse:
     """The answer as one piece of JSON; raises what `opened` raises."""
-    with opened(call, Patience(clock, limit_s), beat=beat) as reply:
+    with open_response(call, Timeouts(clock, limit_s), on_wait=on_wait) as reply:
         text = b"\n".join(reply.lines)
     try:
-        return Answer(reply.status, json.loads(text))
+        return JsonResponse(reply.status, json.loads(text))
     except ValueError:
-        return Answer(reply.status, None)
+        return JsonResponse(reply.status, None)
 
 
-def _items(reader: "_Reader", hints: Hints, patience: Patience, beat: Callable[[], None]) -> "Iterator[_Head | bytes]":
+def _items(
+    reader: "_ResponseReader", hints: ErrorHints, timeouts: Timeouts, on_wait: Callable[[], None]
+) -> "Iterator[_ResponseHead | bytes]":
     while True:
-        left_s = patience.left_s()
+        left_s = timeouts.left_s()
         if left_s <= 0:
-            raise patience.over()
+            raise timeouts.over()
         try:
-            item = reader.items.get(timeout=min(BEAT_S, left_s))
+            item = reader.items.get(timeout=min(POLL_INTERVAL_S, left_s))
         except queue.Empty:
-            beat()
+            on_wait()
             continue
         if item is None:
             return
@@ -129,22 +133,22 @@ def _items(reader: "_Reader", hints: Hints, patience: Patience, beat: Callable[[
 
 
 @dataclass(frozen=True, slots=True)
-class _Head:
+class _ResponseHead:
     status: int
     content_type: str
     retry_after_s: float | None
 
 
-class _TooLong(Exception):
+class _ResponseTooLarge(Exception):
     """The server sends more than any summary needs."""
 
 
-class _Reader(threading.Thread):
+class _ResponseReader(threading.Thread):
     """Puts the head, the lines, then None or the exception into `items`."""
 
-    def __init__(self, call: Call, limit_s: float) -> None:
+    def __init__(self, call: HttpRequest, limit_s: float) -> None:
         super().__init__(name="model-server-call", daemon=True)
-        self.items: queue.SimpleQueue[_Head | bytes | Exception | None] = queue.SimpleQueue()
+        self.items: queue.SimpleQueue[_ResponseHead | bytes | Exception | None] = queue.SimpleQueue()
         self._call = call
         self._limit_s = limit_s
         self._lock = threading.Lock()
@@ -155,7 +159,7 @@ class _Reader(threading.Thread):
         try:
             with requests.Session() as session:
                 session.trust_env = self._call.trust_env
-                wire = _Wire(self._opened)
+                wire = _SocketTrackingAdapter(self._opened)
                 session.mount("http://", wire)
                 session.mount("https://", wire)
                 with self._request(session) as response:
@@ -189,7 +193,7 @@ class _Reader(threading.Thread):
             allow_redirects=False,
             timeout=(CONNECT_TIMEOUT_S, self._limit_s + CONNECT_TIMEOUT_S),
             # Not a header: a `.netrc` would replace that one.
-            auth=_Bearer(self._call.key) if self._call.key else None,
+            auth=_BearerAuth(self._call.key) if self._call.key else None,
         )
 
     def _read(self, response: requests.Response) -> None:
@@ -197,8 +201,8 @@ class _Reader(threading.Thread):
         rest = b""
         for piece in response.iter_content(_READ_BYTES):
             received += len(piece)
-            if received > self._call.longest_answer_bytes:
-                raise _TooLong
+            if received > self._call.max_response_bytes:
+                raise _ResponseTooLarge
             *whole_lines, rest = (rest + piece).split(b"\n")
             self._put(whole_lines)
         self._put([rest])
@@ -209,7 +213,7 @@ class _Reader(threading.Thread):
                 self.items.put(line)
 
 
-class _Bearer(AuthBase):
+class _BearerAuth(AuthBase):
     def __init__(self, key: str) -> None:
         self._key = key
 
@@ -218,7 +222,7 @@ class _Bearer(AuthBase):
         return request
 
 
-class _Wire(HTTPAdapter):
+class _SocketTrackingAdapter(HTTPAdapter):
     """Tells of each socket that it opens: another thread can then shut it down, before the headers too."""
 
     def __init__(self, opened: Callable[[socket.socket], None]) -> None:
@@ -250,19 +254,19 @@ def _shut_down(opened: socket.socket) -> None:
         opened.shutdown(socket.SHUT_RDWR)
 
 
-def _head(response: requests.Response) -> _Head:
+def _head(response: requests.Response) -> _ResponseHead:
     headers = response.headers
     try:
         retry_after_s = max(0.0, float(headers["Retry-After"]))
     except (KeyError, ValueError):  # absent, or a date
         retry_after_s = None
-    return _Head(response.status_code, headers.get("Content-Type", ""), retry_after_s)
+    return _ResponseHead(response.status_code, headers.get("Content-Type", ""), retry_after_s)
 
 
-def _translated(error: Exception, hints: Hints) -> Exception:
+def _translated(error: Exception, hints: ErrorHints) -> Exception:
     """The foreign error as one of ours."""
     match error:
-        case _TooLong():
+        case _ResponseTooLarge():
             return SummaryUnusable("The model server sent far more than a summary.")
         case requests.ReadTimeout():
             return SummarizerTimeout("The model server went silent.")

@@ -17,10 +17,10 @@ from streametrics.errors import (
     TranscriptTooLong,
 )
 from streametrics.llm import concurrency, http, parsing, timeouts
-from streametrics.llm.base import Answer, Condition, Message, ModelHealth, OnAnswer
-from streametrics.llm.call_history import Record
-from streametrics.llm.retries import Progress, Tries
-from streametrics.llm.warmup import Loading, LoadTimeout
+from streametrics.llm.base import ChatResponse, Condition, Message, ModelHealth, OnAnswer
+from streametrics.llm.call_history import CallHistory
+from streametrics.llm.retries import AnswerProgress, Retrier
+from streametrics.llm.warmup import LoadTimeout, ModelLoader
 from streametrics.net import urls
 from streametrics.settings import Settings
 
@@ -33,7 +33,7 @@ HEALTH_TIMEOUT_S = 1.0
 _LIST_TIMEOUT_S = 5.0
 _TEMPERATURE = 0.2
 
-_HINTS = http.Hints(
+_HINTS = http.ErrorHints(
     unavailable="The model server does not answer: start it with 'ollama serve'.",
     no_address="OLLAMA_URL is not an address: it looks like http://localhost:11434.",
 )
@@ -60,12 +60,12 @@ class OllamaModel:
         self._url = urls.with_scheme(settings.ollama_url)
         # A proxy that HTTP_PROXY names knows nothing of our loopback.
         self._trust_env = not urls.is_loopback(self._url)
-        self._turns = concurrency.at(self._url, settings.summarizer_concurrency)
+        self._turns = concurrency.limiter_for(self._url, settings.summarizer_concurrency)
         self._wait = wait
         self._clock = clock
         self._load_timeout_s = load_timeout_s
-        self._loading = Loading(self._load)
-        self._record = Record(settings.breaker_failures)
+        self._loading = ModelLoader(self._load)
+        self._record = CallHistory(settings.breaker_failures)
 
     def chat(
         self,
@@ -75,21 +75,21 @@ class OllamaModel:
         schema: dict[str, Any] | None = None,
         on_answer: OnAnswer | None = None,
         urgent: bool = False,
-    ) -> Answer:
+    ) -> ChatResponse:
         """As the contract says. `on_answer` is also called, with what it was told last, about four times a second
         while nothing comes: in the queue for a turn, while the model loads, and between two tries."""
         if parsing.words_in(messages) > self.context_tokens:  # no megabytes are sent to learn it
             raise self._too_long()
-        progress = Progress(on_answer)
-        tries = Tries(self._settings, progress, wait=self._wait, clock=self._clock)
+        progress = AnswerProgress(on_answer)
+        tries = Retrier(self._settings, progress, wait=self._wait, clock=self._clock)
         body = self._chat_body(messages, max_tokens, schema)
 
-        def one_try() -> Answer:
-            with self._turns.one(progress.beat, urgent=urgent):
+        def one_try() -> ChatResponse:
+            with self._turns.one(progress.on_wait, urgent=urgent):
                 with tries.timed() as limit_s:
                     is_loaded = self._is_loaded(min(limit_s, _LIST_TIMEOUT_S), progress)
                 if not is_loaded:
-                    self._loading.wait(progress.beat)
+                    self._loading.wait(progress.on_wait)
                 with tries.timed() as limit_s:
                     return self._streamed(messages, body, limit_s, progress)
 
@@ -129,9 +129,9 @@ class OllamaModel:
             return ModelHealth(Condition.WORKING, f"{has_it}, and answered the last call.")
         return ModelHealth(Condition.WARM, f"{has_it}, in memory.")
 
-    def _is_loaded(self, limit_s: float, progress: Progress) -> bool:
+    def _is_loaded(self, limit_s: float, progress: AnswerProgress) -> bool:
         """Whether a call can be answered at once: the clock of a call does not run while the server loads."""
-        loaded = self._models("/api/ps", limit_s, progress.beat)
+        loaded = self._models("/api/ps", limit_s, progress.on_wait)
         if loaded is None:
             return True  # a server that does not tell
         # Loaded by somebody with another context, it would be loaded again within the call's time. If it only looks
@@ -141,19 +141,19 @@ class OllamaModel:
     def _load(self) -> None:
         call = self._call("/api/generate", {"stream": False, "options": {"num_ctx": self.context_tokens}})
         try:
-            answer = http.whole(call, limit_s=self._load_timeout_s, clock=self._clock, beat=_nothing)
+            answer = http.fetch_json(call, limit_s=self._load_timeout_s, clock=self._clock, on_wait=_nothing)
         except SummarizerTimeout as error:
             raise LoadTimeout from error
         if answer.status != 200:
             raise self._refusal(answer.status, answer.data if isinstance(answer.data, dict) else None)
 
     def _streamed(
-        self, messages: Sequence[Message], body: dict[str, Any], limit_s: float, progress: Progress
-    ) -> Answer:
+        self, messages: Sequence[Message], body: dict[str, Any], limit_s: float, progress: AnswerProgress
+    ) -> ChatResponse:
         max_tokens: int = body["options"]["num_predict"]
-        call = self._call("/api/chat", body, longest_bytes=http.longest_answer_bytes(max_tokens))
+        call = self._call("/api/chat", body, longest_bytes=http.max_response_bytes(max_tokens))
         limits = timeouts.for_chat(self._clock, limit_s, parsing.bytes_in(messages), self.context_tokens)
-        with http.opened(call, limits, beat=progress.beat) as reply:
+        with http.open_response(call, limits, on_wait=progress.on_wait) as reply:
             if reply.status != 200:
                 raise self._refusal(reply.status, parsing.json_object(next(reply.lines, b"")))
             if "html" in reply.content_type:
@@ -189,7 +189,7 @@ class OllamaModel:
         }
         return body if schema is None else body | {"format": schema}
 
-    def _finished(self, text: str, last: dict[str, Any], messages: Sequence[Message]) -> Answer:
+    def _finished(self, text: str, last: dict[str, Any], messages: Sequence[Message]) -> ChatResponse:
         count = last.get("prompt_eval_count")
         prompt_tokens = count if isinstance(count, int) and count > 0 else None
         if prompt_tokens is not None and prompt_tokens < parsing.words_in(messages):
@@ -199,12 +199,12 @@ class OllamaModel:
         answer = parsing.answer_of(text)
         if not answer:
             raise SummaryUnusable("The model's answer was empty.")
-        return Answer(answer, last.get("done_reason") == "length", prompt_tokens)
+        return ChatResponse(answer, last.get("done_reason") == "length", prompt_tokens)
 
-    def _models(self, path: str, limit_s: float, beat: Callable[[], None]) -> dict[str, int | None] | None:
+    def _models(self, path: str, limit_s: float, on_wait: Callable[[], None]) -> dict[str, int | None] | None:
         """The models of `/api/tags` or `/api/ps`, each with its tag and the context that it was loaded with (None
         where the server does not say); None where the answer is not Ollama's."""
-        answer = http.whole(self._call(path), limit_s=limit_s, clock=self._clock, beat=beat)
+        answer = http.fetch_json(self._call(path), limit_s=limit_s, clock=self._clock, on_wait=on_wait)
         models = answer.data.get("models") if answer.status == 200 and isinstance(answer.data, dict) else None
         if not isinstance(models, list):
             return None
@@ -215,11 +215,13 @@ class OllamaModel:
         self,
         path: str,
         body: dict[str, Any] | None = None,
-        longest_bytes: int = http.LONGEST_ANSWER_BYTES,
-    ) -> http.Call:
+        longest_bytes: int = http.MAX_RESPONSE_BYTES,
+    ) -> http.HttpRequest:
         if body is not None:
             body = {"model": self.model, "keep_alive": KEEP_ALIVE} | body
-        return http.Call(self._url + path, _HINTS, body, trust_env=self._trust_env, longest_answer_bytes=longest_bytes)
+        return http.HttpRequest(
+            self._url + path, _HINTS, body, trust_env=self._trust_env, max_response_bytes=longest_bytes
+        )
 
     def _refusal(self, status: int, data: dict[str, Any] | None) -> SummarizerError:
         """What an answer other than 200 means (or an error line in a stream, as 500)."""

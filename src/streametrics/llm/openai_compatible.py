@@ -16,11 +16,11 @@ from streametrics.errors import (
     TranscriptTooLong,
 )
 from streametrics.llm import concurrency, http, parsing, timeouts
-from streametrics.llm.base import Answer, Condition, Message, ModelHealth, OnAnswer
-from streametrics.llm.call_history import Record
+from streametrics.llm.base import ChatResponse, Condition, Message, ModelHealth, OnAnswer
+from streametrics.llm.call_history import CallHistory
 from streametrics.llm.parsing import Completion
-from streametrics.llm.retries import Progress, Tries
-from streametrics.llm.server_capabilities import Dialect
+from streametrics.llm.retries import AnswerProgress, Retrier
+from streametrics.llm.server_capabilities import ServerCapabilities
 from streametrics.net import urls
 from streametrics.settings import Settings
 
@@ -30,7 +30,7 @@ _AFTERMATH_S = 2.0
 #: Models that a sentence names.
 _NAMED_MODELS = 5
 
-_HINTS = http.Hints(
+_HINTS = http.ErrorHints(
     unavailable="The model server does not answer: start it, or correct OPENAI_BASE_URL.",
     no_address="OPENAI_BASE_URL is not an address: it looks like http://localhost:8000/v1.",
 )
@@ -58,11 +58,11 @@ class OpenAICompatibleModel:
         self._url = _base(settings.openai_base_url)
         self._key = settings.openai_api_key.get_secret_value().strip()
         self._trust_env = not urls.is_loopback(self._url)
-        self._turns = concurrency.at(self._url, settings.summarizer_concurrency)
+        self._turns = concurrency.limiter_for(self._url, settings.summarizer_concurrency)
         self._wait = wait
         self._clock = clock
-        self._dialect = Dialect()
-        self._record = Record(settings.breaker_failures)
+        self._dialect = ServerCapabilities()
+        self._record = CallHistory(settings.breaker_failures)
 
     def chat(
         self,
@@ -72,7 +72,7 @@ class OpenAICompatibleModel:
         schema: dict[str, Any] | None = None,
         on_answer: OnAnswer | None = None,
         urgent: bool = False,
-    ) -> Answer:
+    ) -> ChatResponse:
         """As the contract says. `on_answer` is also called, with what it was told last, about four times a second
         while nothing comes: in the queue for a turn, and between two tries. A server that refuses schemas answers
         without one."""
@@ -82,11 +82,11 @@ class OpenAICompatibleModel:
             raise SummarizerRefused(_BAD_KEY)
         if parsing.words_in(messages) > self.context_tokens:  # no megabytes are sent to learn it
             raise self._too_long()
-        progress = Progress(on_answer)
-        tries = Tries(self._settings, progress, wait=self._wait, clock=self._clock)
+        progress = AnswerProgress(on_answer)
+        tries = Retrier(self._settings, progress, wait=self._wait, clock=self._clock)
 
-        def one_try() -> Answer:
-            with self._turns.one(progress.beat, urgent=urgent), tries.timed() as limit_s:
+        def one_try() -> ChatResponse:
+            with self._turns.one(progress.on_wait, urgent=urgent), tries.timed() as limit_s:
                 return self._understood(messages, max_tokens, schema, limit_s, tries, progress)
 
         with self._record.of(progress):
@@ -100,7 +100,9 @@ class OpenAICompatibleModel:
         if not _is_sendable(self._key):
             return ModelHealth(Condition.FAILING, _BAD_KEY)
         try:
-            answer = http.whole(self._call("/models"), limit_s=HEALTH_TIMEOUT_S, clock=self._clock, beat=_nothing)
+            answer = http.fetch_json(
+                self._call("/models"), limit_s=HEALTH_TIMEOUT_S, clock=self._clock, on_wait=_nothing
+            )
         except SummarizerError:
             detail = f"The model server does not answer at {shown}: start it, or correct OPENAI_BASE_URL."
             return ModelHealth(Condition.UNREACHABLE, detail)
@@ -127,15 +129,15 @@ class OpenAICompatibleModel:
         max_tokens: int,
         schema: dict[str, Any] | None,
         limit_s: float,
-        tries: Tries,
-        progress: Progress,
-    ) -> Answer:
+        tries: Retrier,
+        progress: AnswerProgress,
+    ) -> ChatResponse:
         """One try; a server that does not know a field of ours is asked again without it, within the same time."""
         limits = timeouts.for_chat(self._clock, limit_s, parsing.bytes_in(messages), self.context_tokens)
         while True:
             body = self._dialect.body(self.model, messages, max_tokens, schema)
-            call = self._call("/chat/completions", body, http.longest_answer_bytes(max_tokens))
-            with http.opened(call, limits, beat=progress.beat) as reply:
+            call = self._call("/chat/completions", body, http.max_response_bytes(max_tokens))
+            with http.open_response(call, limits, on_wait=progress.on_wait) as reply:
                 if reply.status == 200:
                     return self._streamed(reply, messages, max_tokens, limits, progress)
                 said = parsing.json_object(b"\n".join(reply.lines))
@@ -148,12 +150,12 @@ class OpenAICompatibleModel:
 
     def _streamed(
         self,
-        reply: http.Reply,
+        reply: http.HttpResponse,
         messages: Sequence[Message],
         max_tokens: int,
-        limits: timeouts.Patience,
-        progress: Progress,
-    ) -> Answer:
+        limits: timeouts.Timeouts,
+        progress: AnswerProgress,
+    ) -> ChatResponse:
         if "html" in reply.content_type:
             raise SummarizerRefused(_NO_SUCH_SERVER)
         lines = reply.lines
@@ -181,7 +183,7 @@ class OpenAICompatibleModel:
                 raise
         return self._finished(completion, messages)
 
-    def _finished(self, completion: Completion, messages: Sequence[Message]) -> Answer:
+    def _finished(self, completion: Completion, messages: Sequence[Message]) -> ChatResponse:
         if completion.finish_reason is None and not completion.is_over:
             raise SummarizerBusy("The model server broke off its answer.")
         if completion.finish_reason == "content_filter":
@@ -194,15 +196,15 @@ class OpenAICompatibleModel:
         answer = parsing.answer_of(completion.text)
         if not answer:
             raise SummaryUnusable("The model's answer was empty.")
-        return Answer(answer, completion.finish_reason == "length", tokens)
+        return ChatResponse(answer, completion.finish_reason == "length", tokens)
 
     def _call(
         self,
         path: str,
         body: dict[str, Any] | None = None,
-        longest_bytes: int = http.LONGEST_ANSWER_BYTES,
-    ) -> http.Call:
-        return http.Call(self._url + path, _HINTS, body, self._trust_env, self._key, longest_bytes)
+        longest_bytes: int = http.MAX_RESPONSE_BYTES,
+    ) -> http.HttpRequest:
+        return http.HttpRequest(self._url + path, _HINTS, body, self._trust_env, self._key, longest_bytes)
 
     def _refusal(self, status: int, said: dict[str, Any] | None) -> SummarizerError:
         """What an answer other than 200 means (or an error in a stream, as 500)."""

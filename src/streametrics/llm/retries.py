@@ -16,18 +16,18 @@ from streametrics.errors import (
     SummarizerUnavailable,
     SummaryUnusable,
 )
-from streametrics.llm.http import BEAT_S
+from streametrics.llm.http import POLL_INTERVAL_S
 from streametrics.llm.warmup import LoadTimeout
 from streametrics.settings import Settings
 
-MAY_PASS = (SummarizerUnavailable, SummarizerTimeout, SummarizerBusy)
+TRANSIENT_ERRORS = (SummarizerUnavailable, SummarizerTimeout, SummarizerBusy)
 #: A server that wants to be left alone for longer is asked again after this, in seconds.
-LONGEST_RETRY_AFTER_S = 6.0
+MAX_RETRY_AFTER_S = 6.0
 
 Found = TypeVar("Found")
 
 
-class Progress:
+class AnswerProgress:
     """A second try stays unheard until it is past the first one, so that no reader sees text taken back."""
 
     def __init__(self, on_answer: Callable[[str, float], None] | None) -> None:
@@ -42,9 +42,9 @@ class Progress:
         self._share = max(self._share, min(share, 1.0))
         if len(text) >= len(self._text):
             self._text = text
-        self.beat()
+        self.on_wait()
 
-    def beat(self) -> None:
+    def on_wait(self) -> None:
         """While nothing comes: in the queue for a turn, while the model loads, between two tries."""
         if self._on_answer is None:
             return
@@ -55,11 +55,11 @@ class Progress:
             raise
 
 
-class Tries:
+class Retrier:
     """The tries of one call. wait: called in steps of at most BEAT_S seconds, `progress` hears of each."""
 
     def __init__(
-        self, settings: Settings, progress: Progress, *, wait: Callable[[float], None], clock: Callable[[], float]
+        self, settings: Settings, progress: AnswerProgress, *, wait: Callable[[float], None], clock: Callable[[], float]
     ) -> None:
         self._settings = settings
         self._progress = progress
@@ -84,13 +84,13 @@ class Tries:
                     raise
                 if isinstance(error, SummaryUnusable) and may_be_unusable:
                     may_be_unusable = False
-                elif not isinstance(error, MAY_PASS) or not self._waited_before(attempt):
+                elif not isinstance(error, TRANSIENT_ERRORS) or not self._waited_before(attempt):
                     raise
             attempt += 1
 
     def retry_after(self, seconds: float | None) -> None:
         """The server said when it wants to be asked again."""
-        self._retry_after_s = min(seconds or 0.0, LONGEST_RETRY_AFTER_S)
+        self._retry_after_s = min(seconds or 0.0, MAX_RETRY_AFTER_S)
 
     @contextlib.contextmanager
     def timed(self) -> Iterator[float]:
@@ -108,8 +108,8 @@ class Tries:
         if self._left_s <= 0:
             return False
         while seconds > 0:
-            self._progress.beat()
-            step = min(BEAT_S, seconds)
+            self._progress.on_wait()
+            step = min(POLL_INTERVAL_S, seconds)
             self._wait(step)
             seconds -= step
         return True

@@ -16,7 +16,7 @@ _ABOUT = {
 }
 
 
-class Dialect:
+class ServerCapabilities:
     """Thread-safe: fields are only ever given up."""
 
     def __init__(self) -> None:

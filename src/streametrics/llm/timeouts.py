@@ -12,13 +12,13 @@ from streametrics.errors import SummarizerTimeout
 
 FIRST_TOKEN_SHARE = 0.5
 FIRST_TOKEN_SHARE_OF_FULL_CONTEXT = 0.875
-SILENCE_SHARE = 0.25
+STALL_SHARE = 0.25
 
 #: Bytes of UTF-8 a token, at the least: a low guess, so that a long prompt is given its time.
-_BYTES_A_TOKEN = 3
+_BYTES_PER_TOKEN = 3
 
 
-class Patience:
+class Timeouts:
     """The clock of one call, from now on; seconds of `clock`. first_s and silence_s: None for no limit of their own."""
 
     def __init__(
@@ -57,8 +57,8 @@ class Patience:
         return SummarizerTimeout(f"The model server did not finish within {self.whole_s:.3g} seconds.")
 
 
-def for_chat(clock: Callable[[], float], whole_s: float, prompt_bytes: int, context_tokens: int) -> Patience:
+def for_chat(clock: Callable[[], float], whole_s: float, prompt_bytes: int, context_tokens: int) -> Timeouts:
     """The limits of a call with such a prompt."""
-    filled = min(1.0, prompt_bytes / _BYTES_A_TOKEN / context_tokens)
+    filled = min(1.0, prompt_bytes / _BYTES_PER_TOKEN / context_tokens)
     first = FIRST_TOKEN_SHARE + (FIRST_TOKEN_SHARE_OF_FULL_CONTEXT - FIRST_TOKEN_SHARE) * filled
-    return Patience(clock, whole_s, first_s=whole_s * first, silence_s=whole_s * SILENCE_SHARE)
+    return Timeouts(clock, whole_s, first_s=whole_s * first, silence_s=whole_s * STALL_SHARE)

@@ -9,14 +9,14 @@ import threading
 from collections.abc import Callable
 
 from streametrics.errors import SummarizerTimeout
-from streametrics.llm.http import BEAT_S
+from streametrics.llm.http import POLL_INTERVAL_S
 
 
 class LoadTimeout(SummarizerTimeout):
     """The model server could not load the model in time: see whether the machine has memory enough for it."""
 
 
-class Loading:
+class ModelLoader:
     """At most one load at a time. load: returns when the model is in memory, or raises a SummarizerError."""
 
     def __init__(self, load: Callable[[], None]) -> None:
@@ -24,11 +24,11 @@ class Loading:
         self._lock = threading.Lock()
         self._running: concurrent.futures.Future[None] | None = None
 
-    def wait(self, beat: Callable[[], None]) -> None:
+    def wait(self, on_wait: Callable[[], None]) -> None:
         """Until a load that runs, or a new one, is done. Raises what it raises; `beat` may raise to stop waiting."""
         running = self._started()
-        while not concurrent.futures.wait([running], timeout=BEAT_S).done:
-            beat()
+        while not concurrent.futures.wait([running], timeout=POLL_INTERVAL_S).done:
+            on_wait()
         running.result()
 
     def begin(self) -> None:

@@ -65,7 +65,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class OutboundResponse:
     """What came back; a redirect is a reply like any other."""
 
     status: int
@@ -78,7 +78,7 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 @dataclass(frozen=True)
-class OutgoingClient:
+class OutboundClient:
     """Sends to strangers' addresses. Thread-safe. limit_s: for all of a call, with resolving and answer.
 
     resolve and is_allowed are there for tests: whoever replaces the second opens the door.
@@ -107,7 +107,7 @@ class OutgoingClient:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return Target(parts.scheme, self._host(parts.hostname or ""), port, path)
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> OutboundResponse:
         """Send a body. Raises TargetRefused before anything is connected, TargetUnreachable for all that breaks."""
         deadline = time.monotonic() + self.limit_s
         target = self.check(url)
@@ -122,7 +122,7 @@ class OutgoingClient:
             raise TargetUnreachable(f"{target.host} does not answer: {error}") from error
         if len(answer) > self.max_answer_bytes or time.monotonic() > deadline:
             raise TargetUnreachable(f"{target.host} answers more, or more slowly, than is read.")
-        return Reply(response.status, answer)
+        return OutboundResponse(response.status, answer)
 
     def _host(self, host: str) -> str:
         """A name, or an address in its one canonical form: not in decimal, octal, hexadecimal or shortened."""

@@ -33,7 +33,7 @@ def write(
     return summarizer.summarize(asked, on_text=on_text, notes=notes)
 
 
-def write_ahead(
+def write_incremental_notes(
     transcript: dict[str, Any],
     request: JobRequest,
     *,
@@ -42,7 +42,7 @@ def write_ahead(
     check: Callable[[], None],
 ) -> int:
     """Write notes on a transcript that still grows; returns how many are new. `check` may raise to stop."""
-    return summarizer.write_ahead(_summary_request(transcript, request), notes, check=check)
+    return summarizer.write_incremental_notes(_summary_request(transcript, request), notes, check=check)
 
 
 def _summary_request(transcript: dict[str, Any], request: JobRequest) -> SummaryRequest:

@@ -14,15 +14,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streametrics.audio.decoder import Decoder
+from streametrics.audio.decoder import AudioDecoder
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples, read_pcm, to_float32
-from streametrics.audio.silence_splitter import Part, PartCutter
+from streametrics.audio.silence_splitter import RecordingPart, SilenceSplitter
 from streametrics.domain.job import JobKind, JobRequest, Warn
 from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import AudioUnreadable
 from streametrics.pipeline.reporter import JobReporter
 from streametrics.settings import Settings
-from streametrics.transcription.base import Sound
+from streametrics.transcription.base import TranscriptionRequest
 
 #: A chunk may be this much over the limit of a live one: encoders pad their last frame. Seconds.
 LIVE_TOLERANCE_S = 0.5
@@ -73,7 +73,7 @@ def decode(
     *,
     kind: JobKind,
     settings: Settings,
-    decoder: Decoder,
+    decoder: AudioDecoder,
     open_sink: Callable[[], SampleSink],
     reporter: JobReporter,
 ) -> Decoded | Cut | BelongsElsewhere:
@@ -108,8 +108,8 @@ def _store_and_cut(
     reporter: JobReporter,
 ) -> list[tuple[float, float]]:
     """Write all samples as they come, never holding more than a part of them in memory."""
-    cutter = PartCutter(settings.part_target_s)
-    parts: list[Part] = []
+    cutter = SilenceSplitter(settings.part_target_s)
+    parts: list[RecordingPart] = []
 
     def take(block: PcmBlock) -> None:
         sink.write(block.astype("<i2", copy=False).tobytes())
@@ -125,12 +125,16 @@ def _store_and_cut(
     return [(part.start_s, part.end_s) for part in parts]
 
 
-def part(path: Path, start_s: float, end_s: float, request: JobRequest, *, reporter: JobReporter) -> Sound:
+def part(
+    path: Path, start_s: float, end_s: float, request: JobRequest, *, reporter: JobReporter
+) -> TranscriptionRequest:
     """One part of the stored samples; its times count from the part's start. Chunks have their turn before it."""
     return sound(read_pcm(path, start_s, end_s), request, reporter=reporter, background=True)
 
 
-def sound(samples: Samples, request: JobRequest, *, reporter: JobReporter, background: bool = False) -> Sound:
+def sound(
+    samples: Samples, request: JobRequest, *, reporter: JobReporter, background: bool = False
+) -> TranscriptionRequest:
     """Samples whose words the reporter is told of. Where it raises, the transcriber drops this sound.
 
     background: see `Sound`.
@@ -143,7 +147,7 @@ def sound(samples: Samples, request: JobRequest, *, reporter: JobReporter, backg
         texts.append(segment.text)
         reporter.heard(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
 
-    return Sound(samples, request.speech_language, on_segment, background=background)
+    return TranscriptionRequest(samples, request.speech_language, on_segment, background=background)
 
 
 def as_stored(transcript: Transcript) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 from anyio import to_thread
 
-from streametrics.auth.principal import LOCAL, Caller, may_see
+from streametrics.auth.principal import LOCAL, Principal, may_see
 from streametrics.errors import JobExpired, JobUnknown, StreametricsError
 from streametrics.jobs.service import Jobs
 from streametrics.redis.job_versions import Board, BoardSilent
 from streametrics.status.long_poll import ChangeWatch
-from streametrics.status.response_cache import Answer, AnswerCache
+from streametrics.status.response_cache import AnswerCache, CachedResponse
 
 #: How long an answer counts though nothing is heard of a change, in seconds: of a job in work, and of one that has
 #: ended. A writer that was killed between its commit and the new stamp tells nobody.
@@ -45,31 +45,31 @@ class Statuses:
         self._board = board
         self._clock = clock
         self._kept = AnswerCache(max_kept_bytes)
-        self._reads: dict[tuple[str, str], asyncio.Task[Answer]] = {}
+        self._reads: dict[tuple[str, str], asyncio.Task[CachedResponse]] = {}
         self._watch = ChangeWatch(board)
 
-    async def answer(self, task_id: str, caller: Caller = LOCAL) -> Answer:
+    async def answer(self, task_id: str, principal: Principal = LOCAL) -> CachedResponse:
         """Where the job stands now. Raises JobUnknown (also to who may not see it), JobExpired, DatabaseUnavailable."""
         try:
             answer = await self._answer(task_id)
         except JobExpired:
             # That it once was is told to its owner alone; the row says who that is.
-            await to_thread.run_sync(lambda: self._jobs.look(task_id, caller))
+            await to_thread.run_sync(lambda: self._jobs.look(task_id, principal))
             raise
-        if not may_see(caller, answer.owner):
+        if not may_see(principal, answer.owner):
             raise JobUnknown
         return answer
 
-    async def answer_after_change(self, task_id: str, wait_s: float, caller: Caller = LOCAL) -> Answer:
+    async def answer_after_change(self, task_id: str, wait_s: float, principal: Principal = LOCAL) -> CachedResponse:
         """The same, as soon as it differs from what it is now, the job has ended, or `wait_s` (30 at most) is over."""
         until = self._clock() + min(wait_s, MAX_WAIT_S)
-        first = latest = await self.answer(task_id, caller)
+        first = latest = await self.answer(task_id, principal)
         while not latest.is_final and latest.body == first.body and (left_s := until - self._clock()) > 0:
             await self._watch.wait(task_id, latest.stamp, min(left_s, KEPT_S))
-            latest = await self.answer(task_id, caller)
+            latest = await self.answer(task_id, principal)
         return latest
 
-    async def _answer(self, task_id: str) -> Answer:
+    async def _answer(self, task_id: str) -> CachedResponse:
         try:
             stamp = await self._board.stamp(task_id)
         except BoardSilent:
@@ -82,7 +82,7 @@ class Statuses:
             return answer
         return self._kept.get(task_id, stamp, self._clock()) or await self._read_once(task_id, stamp)
 
-    async def _read_once(self, task_id: str, stamp: str) -> Answer:
+    async def _read_once(self, task_id: str, stamp: str) -> CachedResponse:
         """Read the row; polls that ask for the same version meanwhile share the answer."""
         key = (task_id, stamp)
         if (read := self._reads.get(key)) is None:
@@ -91,7 +91,7 @@ class Statuses:
         # A client that goes away must not take the others' answer with it.
         return await asyncio.shield(read)
 
-    async def _read_and_keep(self, task_id: str, stamp: str) -> Answer:
+    async def _read_and_keep(self, task_id: str, stamp: str) -> CachedResponse:
         try:
             answer = await self._read(task_id, stamp)
         except StreametricsError:
@@ -100,17 +100,17 @@ class Statuses:
         self._kept.put(task_id, answer)
         return answer
 
-    async def _read(self, task_id: str, stamp: str | None, *, queue_answers: bool = True) -> Answer:
+    async def _read(self, task_id: str, stamp: str | None, *, queue_answers: bool = True) -> CachedResponse:
         return await to_thread.run_sync(lambda: self._look(task_id, stamp, queue_answers=queue_answers))
 
-    def _look(self, task_id: str, stamp: str | None, *, queue_answers: bool) -> Answer:
+    def _look(self, task_id: str, stamp: str | None, *, queue_answers: bool) -> CachedResponse:
         # The clock first: an answer must not outlive its row by the time that reading takes.
         began = self._clock()
         record, status = self._jobs.look(task_id, queue_answers=queue_answers)
         kept_s = KEPT_S
         if record.age_s is not None:
             kept_s = min(FINAL_KEPT_S, self._jobs.settings.result_ttl_s - record.age_s)
-        return Answer(
+        return CachedResponse(
             body=json.dumps(status.body(), ensure_ascii=False, separators=(",", ":")).encode(),
             owner=record.owner,
             is_final=record.state.is_final,

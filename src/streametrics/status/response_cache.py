@@ -8,7 +8,7 @@ _OVERHEAD_BYTES = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CachedResponse:
     """One job's status as it goes over the wire.
 
     stamp: which version of the job it tells of; None where that is not known. good_until: on the clock of the one
@@ -27,10 +27,10 @@ class AnswerCache:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[str, Answer] = OrderedDict()
+        self._kept: OrderedDict[str, CachedResponse] = OrderedDict()
         self.size_bytes = 0
 
-    def get(self, task_id: str, stamp: str, now: float) -> Answer | None:
+    def get(self, task_id: str, stamp: str, now: float) -> CachedResponse | None:
         """The answer, where one is kept for this very stamp and is still good."""
         answer = self._kept.get(task_id)
         if answer is None or answer.stamp != stamp or now >= answer.good_until:
@@ -38,7 +38,7 @@ class AnswerCache:
         self._kept.move_to_end(task_id)
         return answer
 
-    def put(self, task_id: str, answer: Answer) -> None:
+    def put(self, task_id: str, answer: CachedResponse) -> None:
         """Keep it in place of an older one; the ones not asked for the longest make room."""
         self.drop(task_id)
         self._kept[task_id] = answer
@@ -58,5 +58,5 @@ class AnswerCache:
         self.size_bytes = 0
 
 
-def _cost(answer: Answer) -> int:
+def _cost(answer: CachedResponse) -> int:
     return len(answer.body) + _OVERHEAD_BYTES

@@ -72,7 +72,7 @@ class Summarizer(Protocol):
         """
         ...
 
-    def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
+    def write_incremental_notes(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
         """Write notes on a transcript that still grows, for those pieces that will not change any more.
 
         Returns how many were written now; 0 where nothing is to be done or the writer needs no notes. `check` is

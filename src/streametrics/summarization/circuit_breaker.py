@@ -19,10 +19,10 @@ from streametrics.errors import (
 )
 
 #: What counts as a failure: it may pass, and it costs time. Everything else that a server refuses it refuses at once.
-COUNTED = (SummarizerUnavailable, SummarizerTimeout, SummarizerBusy)
+COUNTED_ERRORS = (SummarizerUnavailable, SummarizerTimeout, SummarizerBusy)
 
 #: A server that wrote something so many seconds ago is slow or busy, and has not failed.
-ALIVE_FOR_S = 10.0
+RECENT_PROGRESS_S = 10.0
 
 
 class GuardedCall:
@@ -32,12 +32,12 @@ class GuardedCall:
         self.is_probe = is_probe
         self.is_silent = False
 
-    def says_nothing(self) -> None:
+    def ignore_result(self) -> None:
         """The end of the block shows nothing about the server: it was not asked, or was busy with another call."""
         self.is_silent = True
 
 
-class Breaker:
+class CircuitBreaker:
     """failures: so many in a row open it. retry_s: how long it stays open, in seconds of `clock`. Thread-safe."""
 
     def __init__(self, failures: int, retry_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,7 +52,7 @@ class Breaker:
         self._probing = False
         self._alive_at: float | None = None
 
-    def resting(self) -> ModelServerResting | None:
+    def rejection(self) -> ModelServerResting | None:
         """Why a call would be refused now; None where one may pass."""
         with self._lock:
             return self._reason() if self._refuses() else None
@@ -75,15 +75,15 @@ class Breaker:
         finally:
             self._leave(call)
 
-    def alive(self) -> None:
+    def record_progress(self) -> None:
         """Some call gets on: its text grows, or a part of its work is done."""
         with self._lock:
             self._alive_at = self._clock()
 
-    def was_alive(self) -> bool:
+    def made_progress_recently(self) -> bool:
         """Whether some call got on in the last seconds."""
         with self._lock:
-            return self._alive_at is not None and self._clock() - self._alive_at < ALIVE_FOR_S
+            return self._alive_at is not None and self._clock() - self._alive_at < RECENT_PROGRESS_S
 
     def _entered(self) -> bool:
         """Whether the call that enters is the one that tries an open breaker."""
@@ -97,7 +97,7 @@ class Breaker:
         with self._lock:
             if call.is_silent:
                 return
-            if not isinstance(error, COUNTED):
+            if not isinstance(error, COUNTED_ERRORS):
                 self._in_a_row, self._last, self._opened_at = 0, None, None
             else:
                 self._in_a_row += 1

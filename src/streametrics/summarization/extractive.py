@@ -30,7 +30,7 @@ _REPEATED_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _Size:
+class _SummarySize:
     """How much a summary may hold."""
 
     sentences: int
@@ -38,8 +38,8 @@ class _Size:
     letters: int
 
 
-_SHORT = _Size(sentences=3, words=60, letters=300)
-_LONG = _Size(sentences=5, words=110, letters=600)
+_SHORT = _SummarySize(sentences=3, words=60, letters=300)
+_LONG = _SummarySize(sentences=5, words=110, letters=600)
 #: From this many words a recording is long: some ten minutes of speech.
 _LONG_FROM_WORDS = 1500
 
@@ -59,7 +59,7 @@ class ExtractiveSummarizer:
             on_text(text, 1.0)
         return Summary(text, self.source)
 
-    def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
+    def write_incremental_notes(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
         return 0
 
     def warm_up(self) -> None:
@@ -160,7 +160,7 @@ def _score(tokens: set[str], weights: dict[str, float]) -> float:
     return sum(weights[token] for token in tokens) / (len(tokens) + 4)
 
 
-def _fitting(units: Sequence[str], ranked: Iterable[int], size: _Size) -> list[int]:
+def _fitting(units: Sequence[str], ranked: Iterable[int], size: _SummarySize) -> list[int]:
     """Positions of the units that fit into the size, best first, in the order in which they were said."""
     kept: list[int] = []
     words = letters = 0

@@ -11,9 +11,9 @@ def create(settings: Settings) -> Summarizer:
     match settings.summarizer:
         case "ollama" | "openai_compatible":
             from streametrics.llm import factory as chat_model_factory
-            from streametrics.summarization.llm_summarizer import ModelSummarizer
+            from streametrics.summarization.llm_summarizer import LlmSummarizer
 
-            return _with_fallback(ModelSummarizer(chat_model_factory.create(settings), settings), settings)
+            return _with_fallback(LlmSummarizer(chat_model_factory.create(settings), settings), settings)
         case "extractive":
             from streametrics.summarization.extractive import ExtractiveSummarizer
 
@@ -27,10 +27,10 @@ def create(settings: Settings) -> Summarizer:
 
 
 def _with_fallback(primary: Summarizer, settings: Settings) -> Summarizer:
-    from streametrics.summarization.circuit_breaker import Breaker
+    from streametrics.summarization.circuit_breaker import CircuitBreaker
     from streametrics.summarization.fallback import FallbackSummarizer
 
-    breaker = Breaker(settings.breaker_failures, settings.breaker_retry_s)
+    breaker = CircuitBreaker(settings.breaker_failures, settings.breaker_retry_s)
     match settings.summary_fallback:
         case "extractive":
             from streametrics.summarization.extractive import ExtractiveSummarizer

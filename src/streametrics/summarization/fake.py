@@ -54,7 +54,7 @@ class FakeSummarizer:
                 on_text(" ".join(words[:count]), count / len(words))
         return Summary(" ".join(words), self.source, model="fake")
 
-    def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
+    def write_incremental_notes(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
         return 0
 
     def warm_up(self) -> None:

@@ -16,7 +16,7 @@ from streametrics.summarization.base import (
     is_silent,
     silent_summary,
 )
-from streametrics.summarization.circuit_breaker import Breaker
+from streametrics.summarization.circuit_breaker import CircuitBreaker
 
 
 class FallbackSummarizer:
@@ -31,12 +31,12 @@ class FallbackSummarizer:
     is worth the retries.
     """
 
-    def __init__(self, primary: Summarizer, fallback: Summarizer | None, breaker: Breaker | None = None) -> None:
+    def __init__(self, primary: Summarizer, fallback: Summarizer | None, breaker: CircuitBreaker | None = None) -> None:
         """breaker: None for one of 3 failures and 30 seconds."""
         self.source = primary.source
         self._primary = primary
         self._fallback = fallback
-        self._breaker = breaker or Breaker(3, 30)
+        self._breaker = breaker or CircuitBreaker(3, 30)
 
     def summarize(
         self, request: SummaryRequest, *, on_text: OnText | None = None, notes: Notes | None = None
@@ -56,15 +56,15 @@ class FallbackSummarizer:
         warnings = (Warn(reason.code, said), *summary.warnings)
         return Summary(summary.text, summary.source, summary.model, warnings)
 
-    def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
+    def write_incremental_notes(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
         """As the contract says; nothing while the server is left alone or is not there: the end of the recording will
         ask again."""
-        if self._breaker.resting() is not None or not self._primary.health().has_model:
+        if self._breaker.rejection() is not None or not self._primary.health().has_model:
             return 0
         with self._breaker.guard() as call:
-            written = self._primary.write_ahead(request, _Telling(notes, self._breaker), check=check)
+            written = self._primary.write_incremental_notes(request, _ProgressNotes(notes, self._breaker), check=check)
             if not written:
-                call.says_nothing()
+                call.ignore_result()
         return written
 
     def warm_up(self) -> None:
@@ -72,26 +72,26 @@ class FallbackSummarizer:
 
     def health(self) -> ModelHealth:
         health = self._primary.health()
-        resting = self._breaker.resting()
-        if resting is None or not (health.reachable and health.has_model):
+        rejection = self._breaker.rejection()
+        if rejection is None or not (health.reachable and health.has_model):
             return health
-        return ModelHealth(Condition.FAILING, str(resting))
+        return ModelHealth(Condition.FAILING, str(rejection))
 
     def _by_model(self, request: SummaryRequest, on_text: OnText | None, notes: Notes | None) -> Summary:
-        telling = None if notes is None else _Telling(notes, self._breaker)
+        telling = None if notes is None else _ProgressNotes(notes, self._breaker)
         with self._breaker.guard() as call:
             try:
                 return self._primary.summarize(request, on_text=_watched(self._breaker, on_text), notes=telling)
-            except _TooLate:
+            except _LiveDeadlineExceeded:
                 # The server may be slow, or busy with a long recording: others must not lose their summary for it.
-                if self._breaker.was_alive():
-                    call.says_nothing()
+                if self._breaker.made_progress_recently():
+                    call.ignore_result()
                 raise
 
     def _refuse_what_cannot_be(self) -> None:
         """What shows at once is no failure that the breaker counts: the next chunk finds a server that was started."""
-        if resting := self._breaker.resting():
-            raise resting
+        if rejection := self._breaker.rejection():
+            raise rejection
         health = self._primary.health()
         if not health.reachable:
             raise SummarizerUnavailable(health.detail)
@@ -99,14 +99,14 @@ class FallbackSummarizer:
             raise ModelMissing(health.detail)
 
 
-class _TooLate(SummarizerTimeout):
+class _LiveDeadlineExceeded(SummarizerTimeout):
     """The model's summary was not ready in time for a live stream (LIVE_DEADLINE_S)."""
 
 
-class _Telling:
+class _ProgressNotes:
     """Notes that tell the breaker of each that is written: a server that writes them is alive, however slow."""
 
-    def __init__(self, notes: Notes, breaker: Breaker) -> None:
+    def __init__(self, notes: Notes, breaker: CircuitBreaker) -> None:
         self._notes = notes
         self._breaker = breaker
 
@@ -114,11 +114,11 @@ class _Telling:
         return self._notes.get(key)
 
     def put(self, key: str, text: str, span: Span | None = None) -> None:
-        self._breaker.alive()
+        self._breaker.record_progress()
         self._notes.put(key, text, span)
 
 
-def _watched(breaker: Breaker, on_text: OnText | None) -> OnText:
+def _watched(breaker: CircuitBreaker, on_text: OnText | None) -> OnText:
     """`on_text`, that tells the breaker of text that grows."""
     seen = ("", 0.0)
 
@@ -126,7 +126,7 @@ def _watched(breaker: Breaker, on_text: OnText | None) -> OnText:
         nonlocal seen
         if (so_far, share) != seen:
             seen = (so_far, share)
-            breaker.alive()
+            breaker.record_progress()
         if on_text is not None:
             on_text(so_far, share)
 
@@ -141,7 +141,7 @@ def _until(time_limit_s: float | None, on_text: OnText | None) -> OnText | None:
 
     def check(so_far: str, share: float) -> None:
         if time.monotonic() >= stop_at:
-            raise _TooLate
+            raise _LiveDeadlineExceeded
         if on_text is not None:
             on_text(so_far, share)
 

@@ -136,7 +136,7 @@ def _family(language: str) -> set[str]:
     return {language}.union(*(group for group in _RELATIVES if language in group))
 
 
-class _Known:
+class _LanguageIdentifier:
     """The identifier, and the languages that it knows."""
 
     def __init__(self) -> None:
@@ -148,17 +148,17 @@ class _Known:
 
 _load_begun = threading.Lock()  # taken once and for good
 _loading = threading.Lock()
-_loaded: list[_Known] = []
+_loaded: list[_LanguageIdentifier] = []
 
 
-def _identifier() -> _Known:
+def _identifier() -> _LanguageIdentifier:
     with _loading:  # two threads would load it twice
         if not _loaded:
-            _loaded.append(_Known())
+            _loaded.append(_LanguageIdentifier())
         return _loaded[0]
 
 
-def _ranked(known: _Known, text: str) -> list[tuple[str, float]]:
+def _ranked(known: _LanguageIdentifier, text: str) -> list[tuple[str, float]]:
     return [(label, float(share)) for label, share in known.identifier.rank(text)]
 
 

@@ -15,10 +15,10 @@ from streametrics.settings import Settings
 from streametrics.summarization import language_check, output_validation, prompts
 from streametrics.summarization.base import Notes, OnText, Summary, SummaryRequest, is_silent, silent_summary
 from streametrics.summarization.chunking import Line, Piece, Timeline
-from streametrics.summarization.map_reduce import Noting
+from streametrics.summarization.map_reduce import NoteWriter
 from streametrics.summarization.overview import OverviewWriter
-from streametrics.summarization.progress import Progress
-from streametrics.summarization.prompting import Asker, Refused
+from streametrics.summarization.progress import SummaryProgress
+from streametrics.summarization.prompting import PromptRunner, PromptTooLong
 from streametrics.summarization.prompts import Defect
 from streametrics.text import sentences
 
@@ -32,14 +32,14 @@ _MOST_REFUSALS = 5
 Found = TypeVar("Found")
 
 
-class ModelSummarizer:
+class LlmSummarizer:
     """One model's summaries; thread-safe, as the model is."""
 
     def __init__(self, model: ChatModel, settings: Settings) -> None:
         self.source = model.source
         self._model = model
         self._live_max_s = settings.live_max_s
-        self._asker = Asker(model)
+        self._runner = PromptRunner(model)
 
     def summarize(
         self, request: SummaryRequest, *, on_text: OnText | None = None, notes: Notes | None = None
@@ -49,16 +49,16 @@ class ModelSummarizer:
         if is_silent(request.transcript):
             return silent_summary(request)
         language_check.load()
-        progress = Progress(on_text)
+        progress = SummaryProgress(on_text)
         return _until_it_fits(lambda: self._written(request, progress, notes))
 
-    def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
+    def write_incremental_notes(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
         """Notes on every piece but the last one, which the next words may change. One that the model cannot write
         is left to the end."""
 
         def write() -> int:
-            noting = Noting(self._asker, request, notes)
-            return sum(noting.write_ahead(piece, check) for piece in noting.cut(_lines(request))[:-1])
+            noting = NoteWriter(self._runner, request, notes)
+            return sum(noting.write_incremental_notes(piece, check) for piece in noting.cut(_lines(request))[:-1])
 
         return _until_it_fits(write)
 
@@ -68,18 +68,18 @@ class ModelSummarizer:
     def health(self) -> ModelHealth:
         return self._model.health()
 
-    def _written(self, request: SummaryRequest, progress: Progress, notes: Notes | None) -> Summary:
+    def _written(self, request: SummaryRequest, progress: SummaryProgress, notes: Notes | None) -> Summary:
         lines = _lines(request)
-        noting = Noting(self._asker, request, notes)
+        noting = NoteWriter(self._runner, request, notes)
         cut = noting.cut(lines)
         length_s = Timeline.of(lines).end_s
         # Somebody waits for a live chunk: one call, if it fits
         if 0 < length_s <= self._live_max_s or (len(cut) == 1 and length_s <= LONG_FROM_S):
             messages = prompts.summary(request)
-            tokens = self._asker.answer_tokens(SUMMARY_TOKENS, request)
-            if self._asker.fits(messages, tokens):
+            tokens = self._runner.answer_tokens(SUMMARY_TOKENS, request)
+            if self._runner.fits(messages, tokens):
                 instruction = prompts.instruction(messages)
-                text, defect = self._asker.prose(
+                text, defect = self._runner.prose(
                     messages,
                     request,
                     max_tokens=tokens,
@@ -90,12 +90,17 @@ class ModelSummarizer:
         return self._of_long(request, lines, noting, cut, progress)
 
     def _of_long(
-        self, request: SummaryRequest, lines: list[Line], noting: Noting, cut: list[Piece], progress: Progress
+        self,
+        request: SummaryRequest,
+        lines: list[Line],
+        noting: NoteWriter,
+        cut: list[Piece],
+        progress: SummaryProgress,
     ) -> Summary:
         timeline = Timeline.of(lines)
-        writer = OverviewWriter(self._asker, request, timeline, is_notes=False)
+        writer = OverviewWriter(self._runner, request, timeline, is_notes=False)
         if not writer.fits(lines):
-            writer = OverviewWriter(self._asker, request, timeline, is_notes=True)
+            writer = OverviewWriter(self._runner, request, timeline, is_notes=True)
             # One call for each piece, about one in eight for merging, and the last one
             calls = len(cut) + len(cut) // 8 + 1
             lines = noting.all(cut, progress, end=len(cut) / calls)
@@ -125,6 +130,6 @@ def _lines(request: SummaryRequest) -> list[Line]:
 def _until_it_fits(write: Callable[[], Found]) -> Found:
     """Write again, in smaller pieces, as long as the server finds a prompt too long: the estimates learn from it."""
     for _ in range(_MOST_REFUSALS):
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(PromptTooLong):
             return write()
     return write()

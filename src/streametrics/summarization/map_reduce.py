@@ -10,8 +10,8 @@ from streametrics.llm.base import Message, OnAnswer
 from streametrics.summarization import chunking, prompts
 from streametrics.summarization.base import Notes, SummaryRequest, is_silent
 from streametrics.summarization.chunking import Line, Piece
-from streametrics.summarization.progress import Progress
-from streametrics.summarization.prompting import Asker
+from streametrics.summarization.progress import SummaryProgress
+from streametrics.summarization.prompting import PromptRunner
 from streametrics.summarization.token_budget import price
 
 #: A piece is priced at no more, however large the context is: about seven minutes of English. So notes can be written
@@ -23,20 +23,20 @@ NOTE_TOKENS = 300
 _TIME_TOKENS = 14
 
 
-class Noting:
+class NoteWriter:
     """The notes of one request; `kept` is where they are found again, None keeps them nowhere."""
 
-    def __init__(self, asker: Asker, request: SummaryRequest, kept: Notes | None) -> None:
-        self._asker = asker
+    def __init__(self, runner: PromptRunner, request: SummaryRequest, kept: Notes | None) -> None:
+        self._runner = runner
         self._request = request
         self._kept = kept
-        self._tokens = asker.answer_tokens(min(NOTE_TOKENS, asker.budget.context_tokens // 16), request)
+        self._tokens = runner.answer_tokens(min(NOTE_TOKENS, runner.budget.context_tokens // 16), request)
         #: Pieces that the model could write nothing about; their own first sentences stand for them.
         self.unusable = 0
 
     def cut(self, lines: Sequence[Line]) -> list[Piece]:
         """The pieces of a transcript; all but the last stay the same while it grows."""
-        room = self._asker.room(prompts.note(self._request, ""), self._request, self._tokens)
+        room = self._runner.room(prompts.note(self._request, ""), self._request, self._tokens)
         return chunking.cut(lines, min(room, PIECE_TOKENS), price)
 
     def write(self, piece: Piece, on_answer: OnAnswer) -> tuple[str, bool]:
@@ -47,7 +47,7 @@ class Noting:
         span = None if start_s is None or end_s is None else (start_s, end_s)
         return self._written(prompts.note(self._request, piece.text), on_answer, span)
 
-    def write_ahead(self, piece: Piece, check: Callable[[], None]) -> int:
+    def write_incremental_notes(self, piece: Piece, check: Callable[[], None]) -> int:
         """How many notes were written now: 0 where there is one, or where the model can write none."""
         check()
         try:
@@ -56,7 +56,7 @@ class Noting:
             return 0
         return int(is_new)
 
-    def all(self, cut: Sequence[Piece], progress: Progress, end: float) -> list[Line]:
+    def all(self, cut: Sequence[Piece], progress: SummaryProgress, end: float) -> list[Line]:
         """A note on every piece in which something was said; `progress` is brought to the share `end`."""
         notes: list[Line] = []
         for index, piece in enumerate(cut):
@@ -72,12 +72,12 @@ class Noting:
                 notes.append(Line(text, piece.span.start_s, piece.span.end_s))
         return notes
 
-    def merged(self, notes: list[Line], room: float, progress: Progress, end: float) -> list[Line]:
+    def merged(self, notes: list[Line], room: float, progress: SummaryProgress, end: float) -> list[Line]:
         """The notes, merged as often as it takes until they are priced at `room` at most.
 
         Ends: no note takes half of a prompt, so every two become one, or fit.
         """
-        merging = min(room, self._asker.room(prompts.merge(self._request, ""), self._request, self._tokens))
+        merging = min(room, self._runner.room(prompts.merge(self._request, ""), self._request, self._tokens))
         largest = merging / 2 - _TIME_TOKENS
         notes = [_clipped(note, largest) for note in notes]
         while price(chunking.written(notes)) > room:
@@ -90,7 +90,7 @@ class Noting:
             ]
         return notes
 
-    def _of_group(self, group: Piece, progress: Progress, begin: float, step: float) -> Line:
+    def _of_group(self, group: Piece, progress: SummaryProgress, begin: float, step: float) -> Line:
         progress.tell(begin)
         if len(group.lines) == 1:
             return group.lines[0]
@@ -110,7 +110,7 @@ class Noting:
         found = self._kept.get(key) if self._kept is not None else None
         if found is not None:
             return found, False
-        text, _ = self._asker.prose(
+        text, _ = self._runner.prose(
             messages, self._request, max_tokens=self._tokens, on_answer=on_answer, any_language=True
         )
         if span is not None:
@@ -126,7 +126,7 @@ class Noting:
 
     def _key(self, messages: list[Message]) -> str:
         """Of all that the note depends on: the piece, the language, the instruction, the model."""
-        model = self._asker.model
+        model = self._runner.model
         words = json.dumps([prompts.PROMPT_VERSION, model.source, model.model, messages], ensure_ascii=False)
         return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()
 

@@ -35,7 +35,7 @@ _MOMENT = re.compile(r'\{\s*"time"\s*:\s*"([^"\\]*)"\s*,\s*"what"\s*:\s*"((?:[^"
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class KeyMoment:
     """What happened, and when: seconds from the beginning of the recording."""
 
     at_s: float
@@ -47,7 +47,7 @@ class Overview:
     """A long recording in a few sentences, and its key moments in their order."""
 
     text: str
-    moments: tuple[Moment, ...] = ()
+    moments: tuple[KeyMoment, ...] = ()
 
     def rendered(self) -> str:
         """The sentences, an empty line, and a line for each moment: `1:02:03 Ada beats the dragon.`"""
@@ -141,8 +141,8 @@ def parse_overview(text: str, timeline: Timeline) -> Overview | None:
     return Overview(line, _moments(found if isinstance(found, list) else [], timeline))
 
 
-def _moments(found: list[Any], timeline: Timeline) -> tuple[Moment, ...]:
-    moments: dict[float, Moment] = {}
+def _moments(found: list[Any], timeline: Timeline) -> tuple[KeyMoment, ...]:
+    moments: dict[float, KeyMoment] = {}
     for each in found:
         time, what = (each.get("time"), each.get("what")) if isinstance(each, dict) else (None, None)
         if not isinstance(time, str) or not isinstance(what, str):
@@ -150,7 +150,7 @@ def _moments(found: list[Any], timeline: Timeline) -> tuple[Moment, ...]:
         seconds, said = chunking.seconds_of(time), _short(prose(what))
         at_s = None if seconds is None else timeline.start_of(seconds)
         if at_s is not None and said:
-            moments.setdefault(at_s, Moment(at_s, said))
+            moments.setdefault(at_s, KeyMoment(at_s, said))
     return tuple(sorted(moments.values(), key=lambda moment: moment.at_s)[: prompts.MOST_MOMENTS])
 
 

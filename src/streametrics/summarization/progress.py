@@ -4,7 +4,7 @@ from streametrics.llm.base import OnAnswer
 from streametrics.summarization.base import OnText
 
 
-class Progress:
+class SummaryProgress:
     """Tells `on_text`; remembers what it raised, so that no retry swallows it."""
 
     def __init__(self, on_text: OnText | None) -> None:

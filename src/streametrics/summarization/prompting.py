@@ -4,25 +4,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from streametrics.errors import SummaryUnusable, TranscriptTooLong
-from streametrics.llm.base import Answer, ChatModel, Message, OnAnswer
+from streametrics.llm.base import ChatModel, ChatResponse, Message, OnAnswer
 from streametrics.summarization import output_validation, prompts, token_budget
 from streametrics.summarization.base import SummaryRequest
 from streametrics.summarization.prompts import Defect
-from streametrics.summarization.token_budget import Budget, TokenEstimator
+from streametrics.summarization.token_budget import TokenBudget, TokenEstimator
 from streametrics.text import languages
 
 
-class Refused(TranscriptTooLong):
+class PromptTooLong(TranscriptTooLong):
     """The model server found a prompt too long; the estimates have learned from it, so smaller pieces may fit."""
 
 
-class Asker:
+class PromptRunner:
     """Thread-safe, as the model is; the estimates are shared by all calls."""
 
     def __init__(self, model: ChatModel) -> None:
         self.model = model
         self.estimator = TokenEstimator()
-        self.budget = Budget(model.context_tokens)
+        self.budget = TokenBudget(model.context_tokens)
 
     def fits(self, messages: Sequence[Message], answer_tokens: int) -> bool:
         """Whether the prompt and its answer are within the context."""
@@ -48,7 +48,7 @@ class Asker:
         on_answer: OnAnswer,
         schema: dict[str, Any] | None = None,
         urgent: bool = False,
-    ) -> Answer:
+    ) -> ChatResponse:
         """As `ChatModel.chat`; raises Refused where the server says that the prompt is too long."""
         if not self.fits(messages, max_tokens):
             raise TranscriptTooLong
@@ -70,7 +70,7 @@ class Asker:
                 raise
             if not self.estimator.refused(text, self.budget.context_tokens - max_tokens):
                 raise
-            raise Refused(str(error)) from error
+            raise PromptTooLong(str(error)) from error
         if answer.prompt_tokens is not None:
             self.estimator.counted(text, answer.prompt_tokens)
         return answer

@@ -137,7 +137,7 @@ def _bytes(text: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class TokenBudget:
     """What a model's context has to hold: instruction, words and answer."""
 
     context_tokens: int

@@ -23,7 +23,7 @@ QUEUE_LADDER: Ladder = ((SIGTERM, 10.0),)
 
 #: The summarising worker's threads. They wait for the model server, whose calls have their own limit
 #: (SUMMARIZER_CONCURRENCY): with few, some long recordings would leave none for a live chunk, whose summary is due.
-SUMMARISE_THREADS = 16
+SUMMARIZE_THREADS = 16
 #: Celery's five lines about root are about messages that run code; ours are JSON, and in a container all are root.
 WORKER_ENVIRONMENT = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
 
@@ -37,7 +37,7 @@ class _Worker:
 _WORKERS: dict[WorkerKind, _Worker] = {
     # Prefork: its child holds the model, is killed at the hard time limit, and is replaced.
     "transcribe": _Worker("live,long", ("--pool=prefork", "--concurrency=1")),
-    "summarise": _Worker("summarise", ("--pool=threads", f"--concurrency={SUMMARISE_THREADS}")),
+    "summarise": _Worker("summarise", ("--pool=threads", f"--concurrency={SUMMARIZE_THREADS}")),
     "all": _Worker("live,long,summarise", ("--pool=solo",)),
 }
 
@@ -54,13 +54,13 @@ def worker_command(kind: WorkerKind, settings: Settings) -> tuple[str, ...]:
     )
 
 
-def specs(settings: Settings, *, transcribe: bool, summarise: bool, api: bool) -> list[ProcessSpec]:
+def specs(settings: Settings, *, transcribe: bool, summarize: bool, api: bool) -> list[ProcessSpec]:
     """The processes that stand on the queue, in the order of their start."""
     found = []
     if transcribe:
         command = worker_command("transcribe", settings)
         found.append(ProcessSpec("transcribe", command, WORKER_LADDER, WORKER_ENVIRONMENT))
-    if summarise:
+    if summarize:
         command = worker_command("summarise", settings)
         found.append(ProcessSpec("summarise", command, WORKER_LADDER, WORKER_ENVIRONMENT))
     if api:

@@ -15,7 +15,7 @@ LOG_BYTES = 10_000_000
 LOG_FILES = 4
 
 _NAME_WIDTH = 10
-_COLOURS = {"queue": 35, "transcribe": 36, "summarise": 33, "api": 32}
+_COLORS = {"queue": 35, "transcribe": 36, "summarise": 33, "api": 32}
 
 
 class Console:
@@ -24,7 +24,7 @@ class Console:
     def __init__(self, log_file: Path, *, colour: bool | None = None, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
         self.is_terminal = self._out.isatty()
-        self._colour = self.is_terminal and "NO_COLOR" not in os.environ if colour is None else colour
+        self._color = self.is_terminal and "NO_COLOR" not in os.environ if colour is None else colour
         self._lock = threading.Lock()
         self._status_shown = False
         log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -35,8 +35,8 @@ class Console:
     def line(self, name: str, text: str) -> None:
         """A line of the process `name`."""
         prefix = f"{name:<{_NAME_WIDTH}} |"
-        if self._colour:
-            prefix = f"\x1b[{_COLOURS.get(name, 37)}m{prefix}\x1b[0m"
+        if self._color:
+            prefix = f"\x1b[{_COLORS.get(name, 37)}m{prefix}\x1b[0m"
         self._write(f"{prefix} {text}", f"{name:<{_NAME_WIDTH}} | {text}")
 
     def say(self, text: str) -> None:
@@ -46,7 +46,7 @@ class Console:
             self._write(line, f"{'start':<{_NAME_WIDTH}} | {now} {line}")
 
     def warn(self, text: str) -> None:
-        self.say(f"\x1b[33mWARNING\x1b[0m {text}" if self._colour else f"WARNING {text}")
+        self.say(f"\x1b[33mWARNING\x1b[0m {text}" if self._color else f"WARNING {text}")
 
     def status(self, text: str) -> None:
         """A line that the next one replaces; only on a terminal."""

@@ -40,13 +40,13 @@ class Parts:
     """Which processes this host runs; all of them, unless a part stands elsewhere."""
 
     transcribe: bool = True
-    summarise: bool = True
+    summarize: bool = True
     api: bool = True
 
     @property
     def needed(self) -> tuple[str, ...]:
         """The checks of `/health/ready` that this start waits for."""
-        workers = (("transcribe_worker", self.transcribe), ("summarise_worker", self.summarise))
+        workers = (("transcribe_worker", self.transcribe), ("summarise_worker", self.summarize))
         return ("database", "queue", *(name for name, here in workers if here))
 
 
@@ -141,7 +141,7 @@ class Start:
                 for spec in commands.specs(
                     self._settings,
                     transcribe=self._parts.transcribe,
-                    summarise=self._parts.summarise,
+                    summarize=self._parts.summarize,
                     api=self._parts.api,
                 ):
                     supervisor.start(spec)

@@ -7,15 +7,15 @@ encoder is half of a chunk's time. What less silence does to the words is measur
 from collections.abc import Sequence
 from itertools import pairwise
 
-from streametrics.domain.transcript import Evidence
-from streametrics.transcription.hallucination_filter import LEAST_LOGPROB, MOST_COMPRESSED
+from streametrics.domain.transcript import DecodingStatistics
+from streametrics.transcription.hallucination_filter import COMPRESSION_RATIO_THRESHOLD, LOGPROB_THRESHOLD
 
 #: Whisper's spectrogram: frames in a second, and in the 30 s of a whole window.
 FRAMES_PER_SECOND, WINDOW_FRAMES = 100, 3000
 #: Words between two timestamps that are less than this apart, in steps of 0.02 s, were not said: shorter than a sound.
-SHORTEST_STEPS = 5
+MIN_TIMESTAMP_STEPS = 5
 #: The least of sound and silence together, and what that is rounded up to, in frames of the spectrogram.
-LEAST_FRAMES = 10 * FRAMES_PER_SECOND
+MIN_FRAMES = 10 * FRAMES_PER_SECOND
 STEP_FRAMES = FRAMES_PER_SECOND
 
 
@@ -25,21 +25,21 @@ def frames_to_encode(frames: int, silence_frames: int) -> int:
     silence_frames: how many an engine needs behind the sound.
     """
     rounded = -(-(frames + silence_frames) // STEP_FRAMES) * STEP_FRAMES
-    return min(WINDOW_FRAMES, max(LEAST_FRAMES, rounded))
+    return min(WINDOW_FRAMES, max(MIN_FRAMES, rounded))
 
 
-def needs_all_silence(answer: Evidence, tokens: Sequence[int], *, timestamp_begin: int) -> bool:
+def needs_full_padding(answer: DecodingStatistics, tokens: Sequence[int], *, timestamp_begin: int) -> bool:
     """Whether what was heard with less silence than the model was taught on should be heard again with all of it.
 
     tokens: the answer's; those from `timestamp_begin` on are timestamps.
     """
-    is_doubtful = answer.average_logprob < LEAST_LOGPROB or answer.compression_ratio > MOST_COMPRESSED
-    return is_doubtful or _is_hurried(tokens, timestamp_begin)
+    is_doubtful = answer.average_logprob < LOGPROB_THRESHOLD or answer.compression_ratio > COMPRESSION_RATIO_THRESHOLD
+    return is_doubtful or _has_implausible_timestamps(tokens, timestamp_begin)
 
 
-def _is_hurried(tokens: Sequence[int], timestamp_begin: int) -> bool:
+def _has_implausible_timestamps(tokens: Sequence[int], timestamp_begin: int) -> bool:
     """Whether words stand between timestamps that leave no time for them: so a loop begins."""
     times = [at for at, token in enumerate(tokens) if token >= timestamp_begin]
     return any(
-        second - first > 1 and tokens[second] - tokens[first] < SHORTEST_STEPS for first, second in pairwise(times)
+        second - first > 1 and tokens[second] - tokens[first] < MIN_TIMESTAMP_STEPS for first, second in pairwise(times)
     )

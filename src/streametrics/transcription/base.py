@@ -14,7 +14,7 @@ OnSegment = Callable[[Segment], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class TranscriptionRequest:
     """One of several sounds that are heard together.
 
     speech_language, on_segment: as `Transcriber.transcribe` takes them. check: called before each pass of the model
@@ -44,7 +44,7 @@ class Transcriber(Protocol):
     precision: str
 
     @property
-    def sounds_at_once(self) -> int:
+    def max_batch_requests(self) -> int:
         """How many sounds are worth hearing together; 1 for an engine that gains nothing by it."""
         ...
 
@@ -58,7 +58,7 @@ class Transcriber(Protocol):
         """
         ...
 
-    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
+    def transcribe_batch(self, sounds: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
         """Several sounds of any length, each with the words that it has when it is heard alone.
 
         A sound is asked for when there is room for it. None says that none waits now: while others are at work it is
@@ -69,15 +69,17 @@ class Transcriber(Protocol):
         ...
 
 
-def one_by_one(transcriber: Transcriber, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
+def transcribe_sequentially(
+    transcriber: Transcriber, sounds: Iterable[TranscriptionRequest | None]
+) -> Iterator[tuple[int, Outcome]]:
     """`transcribe_together` for an engine that hears one sound at a time."""
     for number, sound in enumerate(sounds):
         if sound is None:
             return
-        yield number, _hear(transcriber, sound)
+        yield number, _transcribe_one(transcriber, sound)
 
 
-def _hear(transcriber: Transcriber, sound: Sound) -> Outcome:
+def _transcribe_one(transcriber: Transcriber, sound: TranscriptionRequest) -> Outcome:
     try:
         if sound.check is not None:
             sound.check()

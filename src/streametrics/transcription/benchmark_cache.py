@@ -18,14 +18,14 @@ _REVISION = 5
 _PACKAGES = ("ctranslate2", "faster-whisper", "openai-whisper", "torch")
 
 
-def machine(cores: int) -> str:
+def machine_fingerprint(cores: int) -> str:
     """Names the processor, the cores in use and the versions that a measurement holds for."""
     sets = [flag for flag in _FLAGS if flag in cpu.flags()]
     versions = [f"{name} {_version(name)}" for name in _PACKAGES]
     return "; ".join([cpu.name(), *sets, f"{cores} cores", *versions, f"revision {_REVISION}"])
 
 
-def keep(model_dir: Path, machine: str, seconds: dict[str, float]) -> None:
+def save(model_dir: Path, machine: str, seconds: dict[str, float]) -> None:
     """Write down how long each engine took for the same sound."""
     model_dir.mkdir(parents=True, exist_ok=True)
     partial = model_dir / f"{_FILE}.partial"
@@ -33,7 +33,7 @@ def keep(model_dir: Path, machine: str, seconds: dict[str, float]) -> None:
     partial.replace(model_dir / _FILE)
 
 
-def kept(model_dir: Path, machine: str) -> dict[str, float]:
+def load(model_dir: Path, machine: str) -> dict[str, float]:
     """What was measured on this very machine; empty where nothing was."""
     try:
         found = json.loads((model_dir / _FILE).read_text())

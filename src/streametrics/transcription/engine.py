@@ -16,7 +16,7 @@ class SpeechWindow:
     voiced_until_s: float
 
 
-class Lane(Protocol):
+class ExecutionContext(Protocol):
     """Hears one pass of windows at a time; another lane may hear another pass meanwhile, in a thread of its own."""
 
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
@@ -40,14 +40,14 @@ class Engine(Protocol):
     #: Whisper's codes of what it understands.
     known_languages: Sequence[str]
     #: What a pass is given at most.
-    windows_at_once: int
+    max_batch_windows: int
 
     @property
-    def gains_by_halves(self) -> bool:
+    def benefits_from_half_windows(self) -> bool:
         """Whether two halves of a window together take it less time than the whole, with half as many tokens each."""
         ...
 
     @property
-    def lanes(self) -> "Sequence[Lane]":
+    def execution_contexts(self) -> "Sequence[ExecutionContext]":
         """At least one; how many passes it gains by hearing at the same time."""
         ...

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streametrics.audio.decoder import Decoder
+from streametrics.audio.decoder import AudioDecoder
 from streametrics.audio.pcm import Samples, to_float32
 from streametrics.settings import Settings
 from streametrics.transcription import benchmark_cache, cpu
@@ -47,14 +47,14 @@ def measure(settings: Settings) -> dict[str, float]:
         except (subprocess.SubprocessError, OSError, ValueError, IndexError) as error:
             logger.warning("the engine '%s' could not be measured: %s", engine, error)
     if seconds:
-        benchmark_cache.keep(settings.model_dir, benchmark_cache.machine(cpu.available_cores()), seconds)
+        benchmark_cache.save(settings.model_dir, benchmark_cache.machine_fingerprint(cpu.available_cores()), seconds)
     return seconds
 
 
 def clip() -> Samples:
     """The sound of the trial. Not repeated for length: that looks like a loop, and engines try again and again."""
     with (
-        Decoder() as decoder,
+        AudioDecoder() as decoder,
         decoder.decode(Path(__file__).with_name("trial.ogg"), "ogg", max_audio_s=60, timeout_s=30) as blocks,
     ):
         return to_float32(np.concatenate(list(blocks)))

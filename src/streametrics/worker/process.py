@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from streametrics.audio.decoder import Decoder
+from streametrics.audio.decoder import AudioDecoder
 from streametrics.domain.job import Stage
 from streametrics.errors import StreametricsError
 from streametrics.jobs.service import Jobs
@@ -35,7 +35,7 @@ def transcribing_worker() -> Worker:
     return _worker(Stage.TRANSCRIBE)
 
 
-def summarising_worker() -> Worker:
+def summarizing_worker() -> Worker:
     """This process's worker for summaries."""
     return _worker(Stage.SUMMARIZE)
 
@@ -79,7 +79,7 @@ def _load(stage: Stage, settings: Settings, jobs: Jobs) -> tuple[Worker, Callabl
             return {"summarizer": source, "model_server": health.condition, "model_server_detail": health.detail}
 
         return worker, seen
-    decoder = Decoder()
+    decoder = AudioDecoder()
     decoder.start()
     transcriber = transcriber_factory.create(settings)
     warm(transcriber)

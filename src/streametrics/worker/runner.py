@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from streametrics.audio.decoder import Decoder
+from streametrics.audio.decoder import AudioDecoder
 from streametrics.domain.job import Claim, Stage
 from streametrics.errors import DatabaseUnavailable, UnsafeSettings
 from streametrics.jobs.service import Jobs
@@ -37,7 +37,7 @@ class Worker:
         *,
         make_summarizer: Callable[[str | None], Summarizer],
         transcriber: Transcriber | None,
-        decoder: Decoder | None,
+        decoder: AudioDecoder | None,
         time_limit_error: type[BaseException] | tuple[()] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -60,19 +60,19 @@ class Worker:
         with begun(attempts):
             self._hearing.hear(attempts, lambda: self._join(attempts, worker))
 
-    def summarise(self, task_id: str, worker: str) -> None:
+    def summarize(self, task_id: str, worker: str) -> None:
         """Write this job's summary."""
         with about_job(task_id):
             attempts = self._claim(task_id, Stage.SUMMARIZE, worker, most=1)
         with begun(attempts):
             for attempt in filter(lambda each: each.is_open, attempts):
                 with attempt.step():
-                    self._summaries.summarise(attempt.claim, attempt.reporter)
+                    self._summaries.summarize(attempt.claim, attempt.reporter)
                     attempt.end()
 
-    def write_ahead(self, task_id: str) -> None:
+    def write_incremental_notes(self, task_id: str) -> None:
         """Write notes on what is transcribed of a long recording; nothing but time depends on it."""
-        self._summaries.write_ahead(task_id)
+        self._summaries.write_incremental_notes(task_id)
 
     def model_server(self) -> ModelHealth:
         """How far the model server is, for this process's presence."""

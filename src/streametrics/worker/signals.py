@@ -53,7 +53,7 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
     _keepers.append(keeper)
     if not sender.pool_cls.__module__.endswith(".prefork"):
         # Threads and solo write summaries in this very process.
-        process.summarising_worker()
+        process.summarizing_worker()
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]

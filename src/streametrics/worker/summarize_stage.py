@@ -62,7 +62,7 @@ class SummaryWork:
         self._ahead_lock = threading.Lock()
         self._model_server_seen: tuple[float, ModelHealth | None] = (0.0, None)
 
-    def summarise(self, claim: Claim, reporter: JobReporter) -> None:
+    def summarize(self, claim: Claim, reporter: JobReporter) -> None:
         """Write a job's summary and finish the job; raises what `pipeline.summarize.write` raises."""
         assert claim.transcript is not None
         is_live = claim.kind is JobKind.LIVE
@@ -105,7 +105,7 @@ class SummaryWork:
         """What is left for the model before a live chunk's summary comes too late."""
         return max(0.0, self._settings.live_deadline_s - DELIVERY_S - claim.waited_s)
 
-    def write_ahead(self, task_id: str) -> None:
+    def write_incremental_notes(self, task_id: str) -> None:
         """Write notes on what is transcribed of a long recording, until it has caught up.
 
         Nothing depends on it but time: it holds no claim, and what it does not get done the summary does.
@@ -147,7 +147,7 @@ class SummaryWork:
             if len(transcript["segments"]) == seen:
                 return
             seen = len(transcript["segments"])
-            written = summarize.write_ahead(
+            written = summarize.write_incremental_notes(
                 transcript,
                 request,
                 summarizer=self._make_summarizer(request.summary_model),

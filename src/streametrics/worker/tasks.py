@@ -15,12 +15,12 @@ def transcribe(self: Task, task_id: str) -> None:
 
 
 @shared_task(name=TASKS[Stage.SUMMARIZE], bind=True)  # type: ignore[untyped-decorator]
-def summarise(self: Task, task_id: str) -> None:
+def summarize(self: Task, task_id: str) -> None:
     """Write a job's summary."""
-    process.summarising_worker().summarise(task_id, holder(self.request.hostname))
+    process.summarizing_worker().summarize(task_id, holder(self.request.hostname))
 
 
 @shared_task(name=WRITE_AHEAD)  # type: ignore[untyped-decorator]
-def write_ahead(task_id: str) -> None:
+def write_incremental_notes(task_id: str) -> None:
     """Write notes on what is transcribed of a long recording so far."""
-    process.summarising_worker().write_ahead(task_id)
+    process.summarizing_worker().write_incremental_notes(task_id)

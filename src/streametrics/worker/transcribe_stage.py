@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from streametrics.audio.decoder import Decoder
+from streametrics.audio.decoder import AudioDecoder
 from streametrics.domain.job import Claim
 from streametrics.domain.transcript import Transcript
 from streametrics.errors import AudioUnreadable, Interrupted
@@ -15,7 +15,7 @@ from streametrics.jobs.service import Jobs
 from streametrics.pipeline import transcribe
 from streametrics.settings import Settings
 from streametrics.storage.local import AudioWriter
-from streametrics.transcription.base import Sound, Transcriber
+from streametrics.transcription.base import Transcriber, TranscriptionRequest
 from streametrics.worker import malloc_trim
 from streametrics.worker.attempt import Attempt
 
@@ -36,7 +36,7 @@ class HearingWork:
         jobs: Jobs,
         *,
         transcriber: Transcriber,
-        decoder: Decoder,
+        decoder: AudioDecoder,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -48,7 +48,7 @@ class HearingWork:
     @property
     def at_once(self) -> int:
         """Live chunks that are worth taking together."""
-        return min(self._settings.live_batch_max, self._transcriber.sounds_at_once)
+        return min(self._settings.live_batch_max, self._transcriber.max_batch_requests)
 
     @property
     def parts_at_once(self) -> int:
@@ -62,7 +62,7 @@ class HearingWork:
         work, so that the engine never waits for the last of them.
         """
         asked: list[tuple[Attempt, Keep]] = []
-        for number, outcome in self._transcriber.transcribe_together(self._sounds(attempts, join, asked)):
+        for number, outcome in self._transcriber.transcribe_batch(self._sounds(attempts, join, asked)):
             attempt, keep = asked[number]
             with attempt.step():
                 if isinstance(outcome, Exception):
@@ -75,20 +75,22 @@ class HearingWork:
 
     def _sounds(
         self, attempts: Sequence[Attempt], join: Callable[[], Attempt | None], asked: list[tuple[Attempt, Keep]]
-    ) -> Iterator[Sound | None]:
+    ) -> Iterator[TranscriptionRequest | None]:
         """What there is to hear, each decoded when its turn comes; notes in `asked` who asked for it."""
         turn_ends_at = self._clock() + TURN * self._settings.task_soft_time_limit_s
         for attempt in list(attempts):
             # However long the first one takes: somebody has to come to an end.
             yield from self._sound(attempt, asked, begin_until=math.inf if attempt is attempts[0] else turn_ends_at)
-        while attempts and attempts[0].claim.may_have_company and self._clock() < turn_ends_at:
+        while attempts and attempts[0].claim.may_share_batch and self._clock() < turn_ends_at:
             joined = join() if sum(each.is_open for each in attempts) < self.at_once else None
             if joined is None:
                 yield None
             else:
                 yield from self._sound(joined, asked, begin_until=turn_ends_at)
 
-    def _sound(self, attempt: Attempt, asked: list[tuple[Attempt, Keep]], *, begin_until: float) -> Iterator[Sound]:
+    def _sound(
+        self, attempt: Attempt, asked: list[tuple[Attempt, Keep]], *, begin_until: float
+    ) -> Iterator[TranscriptionRequest]:
         """Of one attempt; nothing where it has ended, or ends with this."""
 
         def check() -> None:
@@ -96,7 +98,7 @@ class HearingWork:
             if not attempt.reporter.sound_s and self._clock() >= begin_until:
                 raise Interrupted
 
-        prepared: tuple[Sound, Keep] | None = None
+        prepared: tuple[TranscriptionRequest, Keep] | None = None
         if attempt.is_open:
             with attempt.step():
                 check()
@@ -108,7 +110,7 @@ class HearingWork:
             asked.append((attempt, keep))
             yield replace(sound, check=check)
 
-    def _prepare(self, attempt: Attempt) -> tuple[Sound, Keep] | None:
+    def _prepare(self, attempt: Attempt) -> tuple[TranscriptionRequest, Keep] | None:
         """The sound of a claim and what stores its words; None where it was not for this worker to hear."""
         claim = attempt.claim
         assert claim.audio_key is not None
@@ -121,7 +123,7 @@ class HearingWork:
         except FileNotFoundError as error:
             raise AudioUnreadable("The stored audio is gone: send it again.") from error
 
-    def _decode(self, attempt: Attempt, path: Path) -> tuple[Sound, Keep] | None:
+    def _decode(self, attempt: Attempt, path: Path) -> tuple[TranscriptionRequest, Keep] | None:
         claim, sinks = attempt.claim, list[AudioWriter]()
         assert claim.container is not None
         with ExitStack() as stack:

@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as RequestScope
 
 from streametrics.api.error_responses import refuse
-from streametrics.auth.api_keys import Keyring
+from streametrics.auth.api_keys import ApiKeys
 from streametrics.auth.principal import Scope
 from streametrics.errors import ScopeTooSmall, StreametricsError, Unauthorized
 
@@ -16,9 +16,9 @@ OPEN_PATHS = ("/", "/health/live", "/health/ready")
 class KeyGuard:
     """Puts the caller into the request's state, or refuses: 401 without a known key, 403 for a smaller scope."""
 
-    def __init__(self, app: ASGIApp, keyring: Keyring) -> None:
+    def __init__(self, app: ASGIApp, api_keys: ApiKeys) -> None:
         self._app = app
-        self._keyring = keyring
+        self._api_keys = api_keys
 
     async def __call__(self, scope: RequestScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -28,13 +28,13 @@ class KeyGuard:
         wanted = wanted_scope(scope.get("method", "GET"), scope["path"])
         if wanted is not None:
             try:
-                caller = await self._keyring.caller(_given_key(Headers(scope=scope)))
-                if not caller.scope.allows(wanted):
-                    raise ScopeTooSmall(f"This key has the scope '{caller.scope}'; this request wants '{wanted}'.")
+                principal = await self._api_keys.principal(_given_key(Headers(scope=scope)))
+                if not principal.scope.allows(wanted):
+                    raise ScopeTooSmall(f"This key has the scope '{principal.scope}'; this request wants '{wanted}'.")
             except StreametricsError as error:
                 await refuse(error, scope, receive, send)
                 return
-            scope.setdefault("state", {})["caller"] = caller
+            scope.setdefault("state", {})["principal"] = principal
         await self._app(scope, receive, send)
 
 

@@ -24,7 +24,7 @@ class DirectPolls:
             return
         state: State = scope["app"].state.streametrics
         try:
-            answer = await answer_poll(state, scope["state"]["caller"], task_id, scope["query_string"])
+            answer = await answer_poll(state, scope["state"]["principal"], task_id, scope["query_string"])
         except StreametricsError as error:
             await error_response(error)(scope, receive, send)
             return

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streametrics.api.error_responses import refuse
-from streametrics.auth.api_keys import Keyring
+from streametrics.auth.api_keys import ApiKeys
 from streametrics.errors import Forbidden, StreametricsError
 from streametrics.net.addresses import is_address, is_loopback
 from streametrics.settings import KEY_MIN_LENGTH, Settings
@@ -26,9 +26,9 @@ _HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<ipv6>[0-9A-Fa-f:.]+)\])(
 class Guard:
     """Checks address, Host and Origin of every request, in this order. Pure ASGI: it reads no body."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, keyring: Keyring) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, api_keys: ApiKeys) -> None:
         self._app = app
-        self._keyring = keyring
+        self._api_keys = api_keys
         self._internal_key_length = len(settings.internal_api_key)
         self._hosts = {host.lower() for host in settings.allowed_hosts}
         self._origins = set(allowed_origins(settings))
@@ -55,7 +55,7 @@ class Guard:
         if self._internal_key_length:
             is_safe = self._internal_key_length >= KEY_MIN_LENGTH
         else:
-            is_safe = await self._keyring.has_keys()
+            is_safe = await self._api_keys.has_keys()
         if not is_safe:
             raise Forbidden(
                 f"Without a key of {KEY_MIN_LENGTH} characters or more this service answers on loopback addresses "

@@ -6,12 +6,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
-from streametrics.api.dependencies import CallerOf, State, StateOf
+from streametrics.api.dependencies import PrincipalOf, State, StateOf
 from streametrics.api.openapi import Status, answered, refusals
-from streametrics.auth.principal import Caller
+from streametrics.auth.principal import Principal
 from streametrics.errors import InvalidRequest
 from streametrics.status.reader import MAX_WAIT_S
-from streametrics.status.response_cache import Answer
+from streametrics.status.response_cache import CachedResponse
 
 PREFIX = "/summarize/status/"
 
@@ -32,16 +32,16 @@ def _wait_parameter() -> dict[str, Any]:
     openapi_extra=_wait_parameter(),
     responses=answered(200, "Where it stands.", Status) | refusals(401, 403, 404, 410, 422, 503),
 )
-async def status(task_id: str, request: Request, state: StateOf, caller: CallerOf) -> Response:
-    answer = await answer_poll(state, caller, task_id, request.scope["query_string"])
+async def status(task_id: str, request: Request, state: StateOf, principal: PrincipalOf) -> Response:
+    answer = await answer_poll(state, principal, task_id, request.scope["query_string"])
     return Response(answer.body, headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
-async def answer_poll(state: State, caller: Caller, task_id: str, query: bytes) -> Answer:
+async def answer_poll(state: State, principal: Principal, task_id: str, query: bytes) -> CachedResponse:
     wait_s = _wait_s(query) if query else 0.0
     if wait_s > 0:
-        return await state.statuses.answer_after_change(task_id, wait_s, caller)
-    return await state.statuses.answer(task_id, caller)
+        return await state.statuses.answer_after_change(task_id, wait_s, principal)
+    return await state.statuses.answer(task_id, principal)
 
 
 def _wait_s(query: bytes) -> float:

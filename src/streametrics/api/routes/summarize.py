@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from streametrics.api.dependencies import CallerOf, StateOf
+from streametrics.api.dependencies import PrincipalOf, StateOf
 from streametrics.api.error_responses import error_response
 from streametrics.api.openapi import Status, answered, linked, refusals
 from streametrics.api.resummarize_request import REDO_FIELDS, redo_request
@@ -67,7 +67,7 @@ def _redo_schema() -> dict[str, Any]:
     openapi_extra=_form_schema(),
     responses=linked("status", "resummarize", "cancel") | refusals(401, 403, 413, 415, 422, 429, 503),
 )
-async def submit(request: Request, state: StateOf, caller: CallerOf) -> JSONResponse:
+async def submit(request: Request, state: StateOf, principal: PrincipalOf) -> JSONResponse:
     length = request.headers.get("content-length", "")
     try:
         upload = await state.uploads.receive(
@@ -86,7 +86,7 @@ async def submit(request: Request, state: StateOf, caller: CallerOf) -> JSONResp
             kind=upload.kind,
             audio_key=upload.audio_key,
             container=upload.container,
-            owner=caller.owner,
+            owner=principal.owner,
         )
 
     task_id = await to_thread.run_sync(accept)
@@ -102,7 +102,7 @@ async def submit(request: Request, state: StateOf, caller: CallerOf) -> JSONResp
     openapi_extra=_redo_schema(),
     responses=linked("status", "resummarize", "cancel") | refusals(401, 403, 404, 409, 410, 422, 429, 503),
 )
-async def resummarize(task_id: str, request: Request, state: StateOf, caller: CallerOf) -> JSONResponse:
+async def resummarize(task_id: str, request: Request, state: StateOf, principal: PrincipalOf) -> JSONResponse:
     await state.admission.check_waiting()
     asked = await redo_request(request.headers.get("content-type", ""), request.stream())
 
@@ -112,7 +112,7 @@ async def resummarize(task_id: str, request: Request, state: StateOf, caller: Ca
             language=asked.language,
             model=asked.model,
             extra_instruction=asked.extra_instruction,
-            caller=caller,
+            principal=principal,
         )
 
     redone_id = await to_thread.run_sync(redo)
@@ -129,12 +129,12 @@ async def resummarize(task_id: str, request: Request, state: StateOf, caller: Ca
     operation_id="cancel",
     responses=answered(202, "What a poll answers from now on.", Status) | refusals(401, 403, 404, 410, 422, 503),
 )
-def cancel(task_id: str, state: StateOf, caller: CallerOf) -> JSONResponse:
+def cancel(task_id: str, state: StateOf, principal: PrincipalOf) -> JSONResponse:
     """Answers what a poll of its status answers from then on."""
     with about_job(task_id):
-        state.jobs.cancel(task_id, caller)
+        state.jobs.cancel(task_id, principal)
     try:
-        body = state.jobs.status(task_id, caller).body()
+        body = state.jobs.status(task_id, principal).body()
     except JobExpired as expired:
         body = error_body(str(expired), expired.code)
     return JSONResponse(body, status_code=202)

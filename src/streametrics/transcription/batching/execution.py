@@ -12,21 +12,21 @@ from types import TracebackType
 from typing import Self
 
 from streametrics.domain.transcript import Segment
-from streametrics.transcription.batching.request import OneSound, Window
-from streametrics.transcription.engine import Lane
+from streametrics.transcription.batching.request import RequestState, RequestWindow
+from streametrics.transcription.engine import ExecutionContext
 
 
 @dataclass(eq=False, slots=True)
-class Pass:
+class Batch:
     """Windows that are heard together. is_stopped: nobody reads what comes of it any more."""
 
-    windows: Sequence[Window]
+    windows: Sequence[RequestWindow]
     is_stopped: bool = False
     #: Set when each window has its language. It may depend on an earlier window that is in another pass.
     may_decode: threading.Event = field(default_factory=threading.Event)
 
     @property
-    def sounds(self) -> list[OneSound]:
+    def sounds(self) -> list[RequestState]:
         """Whose windows these are, each once."""
         return list(dict.fromkeys(window.sound for window in self.windows))
 
@@ -41,60 +41,60 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LanguagesDetected:
     """The language of each window, and how sure that is."""
 
     languages: list[tuple[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SegmentDecoded:
     """Something was said in a window; None is its end."""
 
-    window: Window
+    window: RequestWindow
     part: Segment | None
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class BatchFinished:
     """The pass has ended, all its windows heard unless there is an error."""
 
     error: Exception | None
 
 
-News = Found | Said | Over
+BatchEvent = LanguagesDetected | SegmentDecoded | BatchFinished
 
 
-def _hear(lane: Lane, each: Pass) -> Iterator[News]:
+def _execute(context: ExecutionContext, each: Batch) -> Iterator[BatchEvent]:
     heard = [window.heard for window in each.windows]
     try:
         if any(window.language is None for window in each.windows):
             # All of them, the known ones too: the engine encodes the pass once, for this and for its words.
-            yield Found(lane.detect_languages(heard))
+            yield LanguagesDetected(context.detect_languages(heard))
         each.may_decode.wait()
         if each.is_wanted:
-            for number, part in lane.decode(heard, [window.language or "en" for window in each.windows]):
-                yield Said(each.windows[number], part)
+            for number, part in context.decode(heard, [window.language or "en" for window in each.windows]):
+                yield SegmentDecoded(each.windows[number], part)
                 if not each.is_wanted:
                     break
     except Exception as error:  # noqa: BLE001 - one sound's trouble, such as no memory, must not end the others
-        yield Over(error)
+        yield BatchFinished(error)
     else:
-        yield Over(None)
+        yield BatchFinished(None)
 
 
-class Lanes:
+class ExecutionPool:
     """The lanes of an engine at work. Leaving the block stops what runs, at its next news, and waits for that.
 
     One lane alone works in the thread that asks for its news, and only then.
     """
 
-    def __init__(self, lanes: Sequence[Lane]) -> None:
-        self.count = len(lanes)
-        self.passes: list[Pass] = []
-        self._idle = list(lanes)
-        self._news: SimpleQueue[tuple[Lane, Pass, News]] = SimpleQueue()
-        self._alone: Iterator[News] = iter(())
+    def __init__(self, execution_contexts: Sequence[ExecutionContext]) -> None:
+        self.count = len(execution_contexts)
+        self.passes: list[Batch] = []
+        self._idle = list(execution_contexts)
+        self._news: SimpleQueue[tuple[ExecutionContext, Batch, BatchEvent]] = SimpleQueue()
+        self._alone: Iterator[BatchEvent] = iter(())
         self._threads = ThreadPoolExecutor(self.count, "lane") if self.are_several else None
 
     def __enter__(self) -> Self:
@@ -124,30 +124,30 @@ class Lanes:
         """Whether `news` would not have to wait."""
         return not self._news.empty()
 
-    def begin(self, each: Pass) -> None:
+    def begin(self, each: Batch) -> None:
         """Let an idle lane hear it."""
-        lane = self._idle.pop()
+        context = self._idle.pop()
         self.passes.append(each)
         each.let_decode()
         if self._threads is None:
-            self._lane, self._alone = lane, _hear(lane, each)
+            self._context, self._alone = context, _execute(context, each)
         else:
-            self._threads.submit(self._run, lane, each)
+            self._threads.submit(self._run, context, each)
 
-    def _run(self, lane: Lane, each: Pass) -> None:
-        for news in _hear(lane, each):
-            self._news.put((lane, each, news))
+    def _run(self, context: ExecutionContext, each: Batch) -> None:
+        for news in _execute(context, each):
+            self._news.put((context, each, news))
 
-    def news(self, within_s: float | None = None) -> tuple[Pass, News] | None:
+    def news(self, within_s: float | None = None) -> tuple[Batch, BatchEvent] | None:
         """What happened next, in any of the passes; None where that is nothing, for so long."""
         if self._threads is None:
-            lane, each, news = self._lane, self.passes[0], next(self._alone)
+            context, each, news = self._context, self.passes[0], next(self._alone)
         else:
             try:
-                lane, each, news = self._news.get(timeout=within_s)
+                context, each, news = self._news.get(timeout=within_s)
             except Empty:
                 return None
-        if isinstance(news, Over):
+        if isinstance(news, BatchFinished):
             self.passes.remove(each)
-            self._idle.append(lane)
+            self._idle.append(context)
         return each, news

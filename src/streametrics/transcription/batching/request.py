@@ -10,11 +10,11 @@ import numpy as np
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, playable
 from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcription.base import Outcome, Sound
+from streametrics.transcription.base import Outcome, TranscriptionRequest
 from streametrics.transcription.engine import Engine, SpeechWindow
-from streametrics.transcription.hallucination_filter import Judge
-from streametrics.transcription.vad import Span, Voice, find_voice
-from streametrics.transcription.windowing import cut_out, halves, place, windows
+from streametrics.transcription.hallucination_filter import HallucinationFilter
+from streametrics.transcription.vad import SampleSpan, VoiceActivity, detect_speech
+from streametrics.transcription.windowing import build_windows, extract_window, place_segment, split_in_half
 
 #: A later window changes the language only when it is this long, and this sure (the library's own bound).
 LANGUAGE_MIN_S = 5.0
@@ -23,31 +23,31 @@ LANGUAGE_MIN_PROBABILITY = 0.5
 logger = logging.getLogger(__name__)
 
 
-class Window:
+class RequestWindow:
     """A window on its way. parts: what was said in it and is not told yet; None is its end.
 
     found: its own language and how sure that is, once detected. language: the one it is heard in, once that is known.
     """
 
-    def __init__(self, sound: "OneSound", span: Span, heard: SpeechWindow, language: str | None) -> None:
+    def __init__(self, sound: "RequestState", span: SampleSpan, heard: SpeechWindow, language: str | None) -> None:
         self.sound, self.span, self.heard = sound, span, heard
         self.found: tuple[str, float] | None = None
         self.language = language
         self.parts: deque[Segment | None] = deque()
-        self.is_told = self.is_heard = False
+        self.has_emitted = self.is_heard = False
 
 
-class OneSound:
+class RequestState:
     """windows: those that are not told to their end; outcome: None until the sound has ended."""
 
-    def __init__(self, engine: Engine, number: int, sound: Sound) -> None:
+    def __init__(self, engine: Engine, number: int, sound: TranscriptionRequest) -> None:
         self.number, self.background = number, sound.background
         self.outcome: Outcome | None = None
-        self.windows: deque[Window] = deque()
+        self.windows: deque[RequestWindow] = deque()
         self._sound = sound
         self._language = sound.speech_language
-        self._voice = Voice([], np.zeros(0, np.float32))
-        self._judge = Judge(self._voice)
+        self._voice = VoiceActivity([], np.zeros(0, np.float32))
+        self._judge = HallucinationFilter(self._voice)
         self._segments: list[Segment] = []
         self._spoken: Counter[str] = Counter()
         with self._alone():
@@ -65,12 +65,12 @@ class OneSound:
         if self._language is not None and self._language not in engine.known_languages:
             raise TranscriptionFailed(f"The model '{engine.model}' does not know the language '{self._language}'")
         samples = playable(self._sound.samples)
-        self._voice = find_voice(samples)
-        self._judge = Judge(self._voice)
+        self._voice = detect_speech(samples)
+        self._judge = HallucinationFilter(self._voice)
         spans = self._voice.spans
-        for window in windows(spans, len(samples)):
-            for span in halves(window, spans) if engine.gains_by_halves else [window]:
-                self.windows.append(Window(self, span, cut_out(samples, span, spans), self._language))
+        for window in build_windows(spans, len(samples)):
+            for span in split_in_half(window, spans) if engine.benefits_from_half_windows else [window]:
+                self.windows.append(RequestWindow(self, span, extract_window(samples, span, spans), self._language))
         self._end_if_heard()
 
     def check(self) -> None:
@@ -94,7 +94,7 @@ class OneSound:
                     self._language = code
                 window.language = self._language
 
-    def tell(self, window: Window, part: Segment | None) -> None:
+    def tell(self, window: RequestWindow, part: Segment | None) -> None:
         """Something was said in a window, or all was; what belongs behind an unfinished window waits for it."""
         window.parts.append(part)
         window.is_heard = part is None
@@ -103,16 +103,16 @@ class OneSound:
                 self._take(self.windows[0], self.windows[0].parts.popleft())
             self._end_if_heard()
 
-    def _take(self, window: Window, part: Segment | None) -> None:
+    def _take(self, window: RequestWindow, part: Segment | None) -> None:
         if part is None:
             self.windows.popleft()
             return
-        window.is_told = True
-        believed = self._judge.believed(part, offset_s=window.span.start / SAMPLE_RATE_HZ)
-        if believed is None:
+        window.has_emitted = True
+        apply = self._judge.apply(part, offset_s=window.span.start / SAMPLE_RATE_HZ)
+        if apply is None:
             return
         after_s = self._segments[-1].end if self._segments else 0.0
-        segment = place(believed, window.span, self._voice.spans, after_s=after_s)
+        segment = place_segment(apply, window.span, self._voice.spans, after_s=after_s)
         self._segments.append(segment)
         assert window.language is not None
         self._spoken[window.language] += len(segment.text)

@@ -5,16 +5,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from streametrics.audio.pcm import Samples
 from streametrics.domain.transcript import Segment, Transcript
-from streametrics.transcription.base import OnSegment, Outcome, Sound
-from streametrics.transcription.batching.scheduler import transcribe_speech, transcribe_together
-from streametrics.transcription.engine import Engine, Lane, SpeechWindow
+from streametrics.transcription.base import OnSegment, Outcome, TranscriptionRequest
+from streametrics.transcription.batching.scheduler import transcribe_batch, transcribe_speech
+from streametrics.transcription.engine import Engine, ExecutionContext, SpeechWindow
 
 #: Passes at the same time on a CPU: a token's products are hardly faster on two threads, so each core hears something
 #: of its own. Each takes memory for what it hears.
-MOST_LANES = 4
+MAX_EXECUTION_CONTEXTS = 4
 
 
-class Led:
+class BatchingTranscriber:
     """Makes a `engine.Engine` a `Transcriber`."""
 
     def transcribe(
@@ -22,11 +22,11 @@ class Led:
     ) -> Transcript:
         return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
 
-    def transcribe_together(self: Engine, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
-        return transcribe_together(self, sounds)
+    def transcribe_batch(self: Engine, sounds: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
+        return transcribe_batch(self, sounds)
 
 
-class OneWindowLane(ABC):
+class SingleWindowContext(ABC):
     """A `engine.Lane` over two methods for one window."""
 
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
@@ -48,22 +48,22 @@ class OneWindowLane(ABC):
         """Segments in order, as soon as each is known, times in seconds from the beginning of the samples."""
 
 
-class OneWindowEngine(Led):
+class SingleWindowEngine(BatchingTranscriber):
     """A `Transcriber` and a `engine.Engine` over such lanes."""
 
     engine: str
     model: str
     precision: str
     known_languages: Sequence[str]
-    windows_at_once = 1
-    lanes: Sequence[Lane]
+    max_batch_windows = 1
+    execution_contexts: Sequence[ExecutionContext]
 
     @property
-    def gains_by_halves(self) -> bool:
+    def benefits_from_half_windows(self) -> bool:
         """See `engine.Engine`: two lanes hear the halves at the same time. One would pay twice for silence."""
-        return len(self.lanes) > 1
+        return len(self.execution_contexts) > 1
 
     @property
-    def sounds_at_once(self) -> int:
+    def max_batch_requests(self) -> int:
         """One for each lane and one for each to go on with; a lane alone leaves the rest to other workers."""
-        return 2 * len(self.lanes) if len(self.lanes) > 1 else 1
+        return 2 * len(self.execution_contexts) if len(self.execution_contexts) > 1 else 1

@@ -7,11 +7,11 @@ import numpy as np
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcription.base import OnSegment, Outcome, Sound, one_by_one
+from streametrics.transcription.base import OnSegment, Outcome, TranscriptionRequest, transcribe_sequentially
 
 #: Root mean square below which a second counts as silent; the least sound that counts, in seconds.
-SILENT_BELOW = 1e-3
-SHORTEST_SOUND_S = 0.3
+SILENCE_LEVEL = 1e-3
+MIN_SOUND_S = 0.3
 
 
 class FakeTranscriber:
@@ -23,7 +23,7 @@ class FakeTranscriber:
     engine = "fake"
     precision = "none"
     #: It gains nothing by it, but what is to be tested of sounds that are taken together can be tested with it.
-    sounds_at_once = 8
+    max_batch_requests = 8
 
     def __init__(self, *, model: str = "fake", before_segment: Callable[[int], None] | None = None) -> None:
         self.model = model
@@ -37,7 +37,7 @@ class FakeTranscriber:
         segments: list[Segment] = []
         for second, start in enumerate(range(0, len(samples), SAMPLE_RATE_HZ)):
             heard = samples[start : start + SAMPLE_RATE_HZ]
-            if len(heard) < SHORTEST_SOUND_S * SAMPLE_RATE_HZ or _level(heard) < SILENT_BELOW:
+            if len(heard) < MIN_SOUND_S * SAMPLE_RATE_HZ or _level(heard) < SILENCE_LEVEL:
                 continue
             if self._before_segment is not None:
                 self._before_segment(len(segments))
@@ -46,8 +46,8 @@ class FakeTranscriber:
                 on_segment(segments[-1])
         return Transcript(tuple(segments), (speech_language or "en") if segments else None)
 
-    def transcribe_together(self, sounds: Iterable[Sound | None]) -> Iterator[tuple[int, Outcome]]:
-        return one_by_one(self, sounds)
+    def transcribe_batch(self, sounds: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
+        return transcribe_sequentially(self, sounds)
 
 
 def _level(samples: Samples) -> float:

@@ -15,19 +15,19 @@ from whisper.decoding import DecodingOptions, DecodingResult
 from whisper.tokenizer import get_tokenizer
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from streametrics.domain.transcript import Evidence, Segment
+from streametrics.domain.transcript import DecodingStatistics, Segment
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcription.engines.base import OneWindowEngine, OneWindowLane
-from streametrics.transcription.hallucination_filter import MOST_COMPRESSED, is_worth_another_try
+from streametrics.transcription.engines.base import SingleWindowContext, SingleWindowEngine
+from streametrics.transcription.hallucination_filter import COMPRESSION_RATIO_THRESHOLD, should_retry
 
 
-class OpenAIWhisper(OneWindowEngine, OneWindowLane):
+class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
     """A model that was loaded from a `.pt` file, and its only lane. `cpu_threads`: cores to compute with."""
 
     engine = "openai-whisper"
 
     def __init__(self, file: Path, *, model: str, cpu_threads: int) -> None:
-        self.model, self.lanes = model, [self]
+        self.model, self.execution_contexts = model, [self]
         self._on_gpu = torch.cuda.is_available()
         self.precision = "float16 on gpu" if self._on_gpu else "float32 on cpu"
         torch.set_num_threads(cpu_threads)
@@ -35,8 +35,8 @@ class OpenAIWhisper(OneWindowEngine, OneWindowLane):
             self._whisper = whisper.load_model(str(file), device="cuda" if self._on_gpu else "cpu")
         except (RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
             raise TranscriptionFailed(f"The Whisper model in {file} cannot be loaded: {error}") from error
-        self._whisper.encoder = _EncodeOnce(self._whisper.encoder)
-        self._whisper.decode = _without_needless_tries(self._whisper.decode, limit=self._whisper.dims.n_text_ctx // 2)
+        self._whisper.encoder = _CachingEncoder(self._whisper.encoder)
+        self._whisper.decode = _without_needless_retries(self._whisper.decode, limit=self._whisper.dims.n_text_ctx // 2)
         with warnings.catch_warnings():
             # The library forgets to close its vocabulary, once; where warnings are errors, that is one.
             warnings.simplefilter("ignore", ResourceWarning)
@@ -74,7 +74,7 @@ class OpenAIWhisper(OneWindowEngine, OneWindowLane):
                 step = int(segments.pop().start * SAMPLE_RATE_HZ)
             offset_s = position / SAMPLE_RATE_HZ
             for segment in segments:
-                yield Segment(offset_s + segment.start, offset_s + segment.end, segment.text, segment.evidence)
+                yield Segment(offset_s + segment.start, offset_s + segment.end, segment.text, segment.statistics)
             position += max(step, SAMPLE_RATE_HZ)
 
     def _decode_piece(self, samples: Samples, language: str) -> list[Segment]:
@@ -97,14 +97,14 @@ class OpenAIWhisper(OneWindowEngine, OneWindowLane):
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"openai-whisper could not transcribe this audio: {error}") from error
         return [
-            Segment(float(found["start"]), float(found["end"]), str(found["text"]), _evidence(found))
+            Segment(float(found["start"]), float(found["end"]), str(found["text"]), _statistics(found))
             for found in result["segments"]
             if str(found["text"]).strip()
         ]
 
 
-def _evidence(found: dict[str, Any]) -> Evidence:
-    return Evidence(
+def _statistics(found: dict[str, Any]) -> DecodingStatistics:
+    return DecodingStatistics(
         average_logprob=float(found["avg_logprob"]),
         no_speech=float(found["no_speech_prob"]),
         compression_ratio=float(found["compression_ratio"]),
@@ -115,7 +115,7 @@ def _evidence(found: dict[str, Any]) -> Evidence:
 _Decode = Callable[[torch.Tensor, DecodingOptions], DecodingResult]
 
 
-def _without_needless_tries(decode: _Decode, *, limit: int) -> _Decode:
+def _without_needless_retries(decode: _Decode, *, limit: int) -> _Decode:
     """`decode` of a library's model, whose answers tell of no repetition where they stand: its ladder would climb.
 
     limit: tokens after which the library stops an answer that does not end by itself.
@@ -124,15 +124,17 @@ def _without_needless_tries(decode: _Decode, *, limit: int) -> _Decode:
     def decoded(mel: torch.Tensor, options: DecodingOptions) -> DecodingResult:
         said = decode(mel, options)
         has_ended = len(said.tokens) < limit
-        answer = Evidence(said.avg_logprob, said.no_speech_prob, said.compression_ratio, said.temperature, has_ended)
-        if is_worth_another_try(answer):
+        answer = DecodingStatistics(
+            said.avg_logprob, said.no_speech_prob, said.compression_ratio, said.temperature, has_ended
+        )
+        if should_retry(answer):
             return said
-        return replace(said, compression_ratio=min(said.compression_ratio, MOST_COMPRESSED))
+        return replace(said, compression_ratio=min(said.compression_ratio, COMPRESSION_RATIO_THRESHOLD))
 
     return decoded
 
 
-class _EncodeOnce(torch.nn.Module):
+class _CachingEncoder(torch.nn.Module):
     """Keeps the last window's encoding: detecting the language and every temperature would each pay for one."""
 
     def __init__(self, encoder: torch.nn.Module) -> None:

@@ -16,26 +16,26 @@ from streametrics.audio.pcm import SAMPLE_RATE_HZ
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription import cpu
 from streametrics.transcription.engine import SpeechWindow
-from streametrics.transcription.engines.base import MOST_LANES, Led
-from streametrics.transcription.engines.fast.decoder import Decoder
-from streametrics.transcription.engines.fast.encoder import Encoder
-from streametrics.transcription.engines.fast.execution_context import Lane, Tokenizers
+from streametrics.transcription.engines.base import MAX_EXECUTION_CONTEXTS, BatchingTranscriber
+from streametrics.transcription.engines.fast.decoder import TokenDecoder
+from streametrics.transcription.engines.fast.encoder import SpectrogramEncoder
+from streametrics.transcription.engines.fast.execution_context import FastExecutionContext, Tokenizers
 from streametrics.transcription.engines.fast.float16_linear import has_float16
-from streametrics.transcription.engines.fast.logit_filters import Rules
-from streametrics.transcription.engines.fast.quantized_linear import name_of
+from streametrics.transcription.engines.fast.logit_filters import TimestampGrammar
+from streametrics.transcription.engines.fast.quantized_linear import precision_name
 from streametrics.transcription.engines.fast.sampling import Sampler
-from streametrics.transcription.engines.fast.thread_budget import Cores
+from streametrics.transcription.engines.fast.thread_budget import ThreadBudget
 
 
-class FastWhisper(Led):
+class OpenAIWhisperFast(BatchingTranscriber):
     """A model that was loaded from a `.pt` file. `cpu_threads`: cores to compute with."""
 
     engine = "openai-whisper-fast"
     #: More windows in a pass gain little: the encoder shares nothing, and the decoder's weights are shared by then.
-    windows_at_once = 4
-    gains_by_halves = True
+    max_batch_windows = 4
+    benefits_from_half_windows = True
     #: What is heard makes room for the next, so more sounds may wait than the passes hold.
-    sounds_at_once = 8
+    max_batch_requests = 8
 
     def __init__(self, file: Path, *, model: str, cpu_threads: int) -> None:
         self.model = model
@@ -53,25 +53,25 @@ class FastWhisper(Led):
             tokenizer = tokenizers.of("en")
         self.known_languages: Sequence[str] = tuple(tokenizer.all_language_codes) if loaded.is_multilingual else ("en",)
         assert tokenizer.no_speech is not None
-        cores, rules = Cores(cpu_threads), Rules(tokenizer, loaded.dims.n_vocab)
+        cores, rules = ThreadBudget(cpu_threads), TimestampGrammar(tokenizer, loaded.dims.n_vocab)
         with torch.inference_mode():
-            encoder = Encoder(loaded.encoder, dtype)
-            decoder = Decoder(loaded.decoder, dtype, words=tokenizer.eot, cores=cores)
-        self.lanes = [
-            Lane(
+            encoder = SpectrogramEncoder(loaded.encoder, dtype)
+            decoder = TokenDecoder(loaded.decoder, dtype, words=tokenizer.eot, cores=cores)
+        self.execution_contexts = [
+            FastExecutionContext(
                 encoder,
                 Sampler(decoder, rules, no_speech_token=tokenizer.no_speech),
                 tokenizers,
                 cores,
                 mels=loaded.dims.n_mels,
             )
-            for _ in range(min(cpu_threads, MOST_LANES))
+            for _ in range(min(cpu_threads, MAX_EXECUTION_CONTEXTS))
         ]
         # The first pass prepares memory; `base.warm` does not get here, as a tone is no voice.
-        list(self.lanes[0].decode([SpeechWindow(torch.zeros(SAMPLE_RATE_HZ).numpy(), 1.0)], ["en"]))
+        list(self.execution_contexts[0].decode([SpeechWindow(torch.zeros(SAMPLE_RATE_HZ).numpy(), 1.0)], ["en"]))
 
 
 def _precision(encoder: torch.dtype) -> str:
     """For people to read: what encoder and decoder multiply here."""
     said = "float16" if has_float16() else "float32"
-    return f"{name_of(encoder)} encoder and {said} decoder on cpu"
+    return f"{precision_name(encoder)} encoder and {said} decoder on cpu"

@@ -12,25 +12,25 @@ from torch.nn import functional
 from whisper.model import ResidualAttentionBlock, TextDecoder
 
 from streametrics.transcription.engines.fast.float16_linear import linear
-from streametrics.transcription.engines.fast.output_projection import Vocabulary
-from streametrics.transcription.engines.fast.quantized_linear import for_many_rows
-from streametrics.transcription.engines.fast.thread_budget import Cores
+from streametrics.transcription.engines.fast.output_projection import OutputProjection
+from streametrics.transcription.engines.fast.quantized_linear import batched_linear
+from streametrics.transcription.engines.fast.thread_budget import ThreadBudget
 
 
 @dataclass(slots=True)
-class Memory:
+class KVCache:
     """What a batch of rows has heard and said. `used` counts the positions that hold tokens.
 
     heard: of the features. said: keys and values of the tokens of each block, float32, (rows, heads, positions, head).
     """
 
-    heard: "Heard"
+    heard: "CrossAttentionCache"
     said: list[tuple[torch.Tensor, torch.Tensor]]
     used: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class CrossAttentionCache:
     """What can be asked of some rows of features, which were filled up to the longest of them.
 
     blocks: keys and values of each block, both of shape (rows, heads, head, positions).
@@ -40,13 +40,13 @@ class Heard:
     blocks: list[tuple[torch.Tensor, torch.Tensor]]
     filled: torch.Tensor | None
 
-    def keep(self, rows: torch.Tensor) -> "Heard":
+    def keep(self, rows: torch.Tensor) -> "CrossAttentionCache":
         """Of some rows only, given by their numbers."""
         filled = None if self.filled is None else self.filled[rows]
-        return Heard([(key[rows], value[rows]) for key, value in self.blocks], filled)
+        return CrossAttentionCache([(key[rows], value[rows]) for key, value in self.blocks], filled)
 
 
-class _Block:
+class _DecoderBlock:
     def __init__(self, reference: ResidualAttentionBlock, dtype: torch.dtype) -> None:
         own, cross, mlp = reference.attn, reference.cross_attn, reference.mlp
         assert cross is not None and reference.cross_attn_ln is not None
@@ -66,27 +66,27 @@ class _Block:
             linear(cross.out.weight, cross.out.bias),
         )
         self.mlp_in, self.mlp_out = linear(mlp[0].weight, mlp[0].bias), linear(mlp[2].weight, mlp[2].bias)
-        self.key_value = for_many_rows(
+        self.key_value = batched_linear(
             torch.cat([cross.key.weight, cross.value.weight]), torch.cat([nothing, cross.value.bias]), dtype
         )
 
 
-class Decoder:
+class TokenDecoder:
     """Several threads may use it. `dtype`: of the features' keys and values, bfloat16 or float32.
 
     words: how many of the tokens are text; the others follow them. cores: to hear with; tokens are said on as many
     threads as torch is set to.
     """
 
-    def __init__(self, reference: TextDecoder, dtype: torch.dtype, *, words: int, cores: Cores) -> None:
+    def __init__(self, reference: TextDecoder, dtype: torch.dtype, *, words: int, cores: ThreadBudget) -> None:
         self._cores = cores
         self._embedding = reference.token_embedding.weight.float()
         self._positions = reference.positional_embedding.float()
         self._norm = (reference.ln.weight, reference.ln.bias)
-        self._blocks = [_Block(block, dtype) for block in reference.blocks]
-        self._vocabulary = Vocabulary(self._embedding, words=words)
+        self._blocks = [_DecoderBlock(block, dtype) for block in reference.blocks]
+        self._vocabulary = OutputProjection(self._embedding, words=words)
 
-    def hear(self, features: Sequence[torch.Tensor]) -> Heard:
+    def hear(self, features: Sequence[torch.Tensor]) -> CrossAttentionCache:
         """Keys and values of rows of features, each of shape (positions, state).
 
         On all of a pass's cores: these matrices are as large as the encoder's.
@@ -95,20 +95,20 @@ class Decoder:
         with self._cores.taken():
             blocks = [self._keys_and_values(block, features, max(lengths)) for block in self._blocks]
         if min(lengths) == max(lengths):
-            return Heard(blocks, None)
+            return CrossAttentionCache(blocks, None)
         filled = torch.zeros(len(lengths), 1, 1, max(lengths))
         for row, length in enumerate(lengths):
             filled[row, ..., length:] = -torch.inf
-        return Heard(blocks, filled)
+        return CrossAttentionCache(blocks, filled)
 
-    def remember(self, heard: Heard, positions: int) -> Memory:
+    def remember(self, heard: CrossAttentionCache, positions: int) -> KVCache:
         """Memory for what was heard, and for at most so many tokens in each row."""
         rows, heads, head, _ = heard.blocks[0][0].shape
         shape = rows, heads, positions, head
-        return Memory(heard, [(torch.empty(shape), torch.empty(shape)) for _ in self._blocks])
+        return KVCache(heard, [(torch.empty(shape), torch.empty(shape)) for _ in self._blocks])
 
     def _keys_and_values(
-        self, block: _Block, features: Sequence[torch.Tensor], longest: int
+        self, block: _DecoderBlock, features: Sequence[torch.Tensor], longest: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         # Positions last: a query then reads the values along them, in about 70 % of the time. And two tensors: torch
         # copies halves of one for every product of several rows, as rows and heads are no common stride apart there.
@@ -120,15 +120,15 @@ class Decoder:
             keys[row, ..., : len(each)], values[row, ..., : len(each)] = made.view(2, *shape[1:3], -1)
         return keys, values
 
-    def keep(self, memory: Memory, rows: torch.Tensor) -> Memory:
+    def keep(self, memory: KVCache, rows: torch.Tensor) -> KVCache:
         """The memory of some rows only, given by their numbers."""
-        return Memory(
+        return KVCache(
             memory.heard.keep(rows),
             [(key[rows], value[rows]) for key, value in memory.said],
             memory.used,
         )
 
-    def step(self, tokens: torch.Tensor, memory: Memory, *, also_first: bool = False) -> torch.Tensor:
+    def step(self, tokens: torch.Tensor, memory: KVCache, *, also_first: bool = False) -> torch.Tensor:
         """Say tokens, shape (rows, count); the scores of what comes next, float32, shape (rows, 1, vocabulary).
 
         also_first: scores after the first of these tokens too, shape (rows, 2, vocabulary).
@@ -153,7 +153,7 @@ class Decoder:
     def _own(
         self,
         joined: torch.Tensor,
-        block: _Block,
+        block: _DecoderBlock,
         said: tuple[torch.Tensor, torch.Tensor],
         rows: int,
         begin: int,
@@ -170,7 +170,7 @@ class Decoder:
     def _cross(
         self,
         query: torch.Tensor,
-        block: _Block,
+        block: _DecoderBlock,
         heard: tuple[torch.Tensor, torch.Tensor],
         filled: torch.Tensor | None,
     ) -> torch.Tensor:

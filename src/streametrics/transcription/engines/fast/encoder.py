@@ -8,11 +8,11 @@ from torch.nn import functional
 from whisper.model import AudioEncoder, ResidualAttentionBlock
 
 from streametrics.transcription.engines.fast.float16_linear import Linear
-from streametrics.transcription.engines.fast.quantized_linear import for_many_rows
+from streametrics.transcription.engines.fast.quantized_linear import batched_linear
 
 #: Blocks at the beginning that stay in full precision: three quarters of all that int8 would change, the first one does
 #: (docs/decisions/0025).
-FULL_BLOCKS = 1
+FULL_PRECISION_BLOCKS = 1
 
 
 class _Affine(NamedTuple):
@@ -20,7 +20,7 @@ class _Affine(NamedTuple):
     bias: torch.Tensor
 
 
-class _Block(NamedTuple):
+class _EncoderBlock(NamedTuple):
     attention_norm: _Affine
     query_key_value: Linear
     out: Linear
@@ -29,7 +29,7 @@ class _Block(NamedTuple):
     mlp_out: Linear
 
 
-class Encoder:
+class SpectrogramEncoder:
     """Spectrograms in, shape (windows, mels, frames), 3000 frames at most; features out, (windows, frames / 2, state).
 
     `dtype` is what it computes in; where that is float32, most matrices are int8 if torch has them.
@@ -41,7 +41,7 @@ class Encoder:
         self._first, self._second = self._affine(reference.conv1), self._affine(reference.conv2)
         self._positions = reference.positional_embedding.to(dtype)
         self._blocks = [
-            self._block(block, in_full=number < FULL_BLOCKS) for number, block in enumerate(reference.blocks)
+            self._block(block, in_full=number < FULL_PRECISION_BLOCKS) for number, block in enumerate(reference.blocks)
         ]
         self._norm = self._affine(reference.ln_post)
 
@@ -55,19 +55,19 @@ class Encoder:
             x = x + block.mlp_out(functional.gelu(hidden))
         return functional.layer_norm(x, x.shape[-1:], *self._norm)
 
-    def _attention(self, x: torch.Tensor, block: _Block) -> torch.Tensor:
+    def _attention(self, x: torch.Tensor, block: _EncoderBlock) -> torch.Tensor:
         windows, frames, state = x.shape
         joined = block.query_key_value(x)
         query, key, value = joined.view(windows, frames, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
         heard = functional.scaled_dot_product_attention(query, key, value)
         return block.out(heard.transpose(1, 2).reshape(windows, frames, state))
 
-    def _block(self, block: ResidualAttentionBlock, *, in_full: bool) -> _Block:
+    def _block(self, block: ResidualAttentionBlock, *, in_full: bool) -> _EncoderBlock:
         attention = block.attn
         weight = torch.cat([attention.query.weight, attention.key.weight, attention.value.weight])
         bias = torch.cat([attention.query.bias, torch.zeros_like(attention.query.bias), attention.value.bias])
-        linear = partial(for_many_rows, dtype=self.dtype, in_full=in_full)
-        return _Block(
+        linear = partial(batched_linear, dtype=self.dtype, in_full=in_full)
+        return _EncoderBlock(
             self._affine(block.attn_ln),
             linear(weight, bias),
             linear(attention.out.weight, attention.out.bias),

@@ -13,14 +13,14 @@ from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.engines.fast import seek_loop as listening
 from streametrics.transcription.engines.fast.decoder import are_equal
-from streametrics.transcription.engines.fast.encoder import Encoder
+from streametrics.transcription.engines.fast.encoder import SpectrogramEncoder
 from streametrics.transcription.engines.fast.sampling import Sampler
-from streametrics.transcription.engines.fast.seek_loop import Window
-from streametrics.transcription.engines.fast.thread_budget import Cores
+from streametrics.transcription.engines.fast.seek_loop import WindowProgress
+from streametrics.transcription.engines.fast.thread_budget import ThreadBudget
 
 #: Threads that say tokens, at most. With two, keys, values and vocabulary are read faster than one core can read
 #: (measured); a token's products are small, so that waking more costs more than they carry.
-SAYING_THREADS = 2
+SAMPLING_THREADS = 2
 
 
 class Tokenizers:
@@ -33,10 +33,12 @@ class Tokenizers:
         return _tokenizer(self.is_multilingual, self._count, language if self.is_multilingual else "en")
 
 
-class Lane:
+class FastExecutionContext:
     """See `engine.Lane`. mels: bands of a spectrogram."""
 
-    def __init__(self, encoder: Encoder, sampler: Sampler, tokenizers: Tokenizers, cores: Cores, *, mels: int) -> None:
+    def __init__(
+        self, encoder: SpectrogramEncoder, sampler: Sampler, tokenizers: Tokenizers, cores: ThreadBudget, *, mels: int
+    ) -> None:
         self._encoder, self._sampler, self._tokenizers, self._cores = encoder, sampler, tokenizers, cores
         self._mels = mels
         self._encoded: tuple[list[torch.Tensor], list[torch.Tensor]] = [], []
@@ -48,7 +50,7 @@ class Lane:
         tokenizer = self._tokenizers.of("en")
         with self._computing("The spoken language could not be detected"):
             features = self._encode([window.piece() for window in self._windows(heard, ["en"] * len(heard))])
-            with self._cores.taken(SAYING_THREADS):
+            with self._cores.taken(SAMPLING_THREADS):
                 scores = self._sampler.after_first(features, tokenizer.sot)
             shares = torch.softmax(scores[:, list(tokenizer.all_language_tokens)], dim=-1)
         best = shares.max(dim=-1)
@@ -63,21 +65,21 @@ class Lane:
             waiting = list(enumerate(self._windows(heard, languages)))
         while waiting:
             if unheard := [window for _, window in waiting if not window.is_heard]:
-                self._try(listening.without_doubts(unheard))
+                self._try(listening.least_retried(unheard))
             for number, window in waiting:
                 if window.is_heard:
                     yield from ((number, segment) for segment in window.segments)
                     yield number, None
             waiting = [(number, window) for number, window in waiting if not window.is_heard]
 
-    def _try(self, windows: Sequence[Window]) -> None:
+    def _try(self, windows: Sequence[WindowProgress]) -> None:
         with self._computing("The model could not transcribe this audio"):
             if fresh := [window for window in windows if window.features is None]:
                 features = self._encode([window.piece() for window in fresh])
                 for window, row in zip(fresh, features, strict=True):
                     window.features = row
-            with self._cores.taken(SAYING_THREADS):
-                listening.say(self._sampler, windows)
+            with self._cores.taken(SAMPLING_THREADS):
+                listening.decode_once(self._sampler, windows)
 
     @contextmanager
     def _computing(self, sentence: str) -> Iterator[None]:
@@ -88,11 +90,11 @@ class Lane:
             except RuntimeError as error:
                 raise TranscriptionFailed(f"{sentence}: {error}") from error
 
-    def _windows(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> list[Window]:
+    def _windows(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> list[WindowProgress]:
         return [
-            Window(
-                mel=listening.spectrogram(each.samples, self._mels),
-                frames=listening.frames_of(each.samples),
+            WindowProgress(
+                mel=listening.spectrogram_of(each.samples, self._mels),
+                frames=listening.audio_frames(each.samples),
                 voiced_frames=int(each.voiced_until_s * whisper.audio.FRAMES_PER_SECOND),
                 tokenizer=self._tokenizers.of(language),
             )

@@ -9,12 +9,12 @@ import torch
 from whisper.tokenizer import Tokenizer
 
 #: A window's first segment begins within so many steps of 0.02 s.
-FIRST_TIMESTAMP_AT_MOST = 50
+MAX_INITIAL_TIMESTAMP_STEPS = 50
 
 _FORBIDDEN = float("-inf")
 
 
-class Rules:
+class TimestampGrammar:
     """The grammar for one tokenizer. Scores are changed in place."""
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: int) -> None:
@@ -36,7 +36,7 @@ class Rules:
     def first(self, scores: torch.Tensor) -> None:
         """Before anything is said, shape (rows, vocabulary): a timestamp near the beginning."""
         scores[:, : self.begin] = _FORBIDDEN
-        scores[:, self.begin + FIRST_TIMESTAMP_AT_MOST + 1 :] = _FORBIDDEN
+        scores[:, self.begin + MAX_INITIAL_TIMESTAMP_STEPS + 1 :] = _FORBIDDEN
 
     def next(self, scores: torch.Tensor, said: list[list[int]]) -> None:
         """After `said`, the tokens of each row, in which at least one is."""

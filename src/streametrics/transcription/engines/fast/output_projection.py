@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 LIKELY_WITHIN = 3.0
 
 
-class Vocabulary:
+class OutputProjection:
     """Scores for rows of the decoder's output: `weight` is the token embedding, shape (tokens, state).
 
     words: how many tokens are text. Those behind them (the end, languages, timestamps) always have exact scores:
@@ -31,7 +31,7 @@ class Vocabulary:
         self._words = words
         self._weight = weight
         self._signs = linear(weight[words:], None)
-        self._rough = _int8(weight[:words].float())
+        self._rough = _int8_projection(weight[:words].float())
         self._exact = None if self._rough else linear(weight[:words], None)
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
@@ -51,7 +51,7 @@ class Vocabulary:
         return scores
 
 
-def _int8(weight: torch.Tensor) -> Linear | None:
+def _int8_projection(weight: torch.Tensor) -> Linear | None:
     """`x @ weight.T` with one scale per output; None where torch does not offer it."""
     scales = (weight.abs().amax(dim=1) / 127).clamp_min(1e-8).double()
     try:

@@ -18,33 +18,33 @@ logger = logging.getLogger(__name__)
 
 #: Steps on each side of zero: of what goes in, and of the weights. Where products of bytes are added in 16 bits, as
 #: AVX2 does it, two of them overflow unless the weights are half as large.
-INPUT_STEPS, WEIGHT_STEPS, SMALL_WEIGHT_STEPS = 127, 127, 63
+INPUT_STEPS, WEIGHT_STEPS, NARROW_WEIGHT_STEPS = 127, 127, 63
 #: What stands for zero in the input's unsigned bytes.
 _ZERO = 128
 
 
-def for_many_rows(weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype, *, in_full: bool = False) -> Linear:
+def batched_linear(weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype, *, in_full: bool = False) -> Linear:
     """`x @ weight.T + bias`, weight of shape (out, in), x of `dtype` and any number of dimensions, the last is `in`.
 
     in_full: nothing narrower than `dtype`.
     """
-    if dtype is torch.float32 and not in_full and (linear := narrow(weight, bias)) is not None:
+    if dtype is torch.float32 and not in_full and (linear := int8_linear(weight, bias)) is not None:
         return linear
     return partial(functional.linear, weight=weight.to(dtype).contiguous(), bias=bias.to(dtype).contiguous())
 
 
-def name_of(dtype: torch.dtype) -> str:
+def precision_name(dtype: torch.dtype) -> str:
     """What `for_many_rows` multiplies here, for people to read."""
-    if dtype is torch.float32 and narrow(torch.ones(16, 16), torch.zeros(16)) is not None:
+    if dtype is torch.float32 and int8_linear(torch.ones(16, 16), torch.zeros(16)) is not None:
         return "int8"
     return str(dtype).removeprefix("torch.")
 
 
-def narrow(weight: torch.Tensor, bias: torch.Tensor) -> Linear | None:
+def int8_linear(weight: torch.Tensor, bias: torch.Tensor) -> Linear | None:
     """The same for float32 in int8; None where torch or the processor does not offer it."""
     if not torch.backends.cpu.get_cpu_capability().startswith("AVX"):
         return None
-    steps = WEIGHT_STEPS if cpu.adds_products_of_bytes_widely() else SMALL_WEIGHT_STEPS
+    steps = WEIGHT_STEPS if cpu.adds_products_of_bytes_widely() else NARROW_WEIGHT_STEPS
     full = weight.float()
     scales = (full.abs().amax(dim=1) / steps).clamp_min(1e-12)
     rounded = (full / scales[:, None]).round().to(torch.int8)

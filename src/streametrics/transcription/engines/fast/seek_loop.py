@@ -17,10 +17,10 @@ from whisper.tokenizer import Tokenizer
 from whisper.utils import compression_ratio
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from streametrics.domain.transcript import Evidence, Segment
-from streametrics.transcription.audio_context import frames_to_encode, needs_all_silence
-from streametrics.transcription.engines.fast.sampling import Said, Sampler
-from streametrics.transcription.hallucination_filter import LEAST_LOGPROB, MOST_SILENT, is_worth_another_try
+from streametrics.domain.transcript import DecodingStatistics, Segment
+from streametrics.transcription.audio_context import frames_to_encode, needs_full_padding
+from streametrics.transcription.engines.fast.sampling import DecodedTokens, Sampler
+from streametrics.transcription.hallucination_filter import LOGPROB_THRESHOLD, NO_SPEECH_THRESHOLD, should_retry
 
 #: openai-whisper's own ladder.
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -29,11 +29,11 @@ STEP_S, STEP_FRAMES = 0.02, 2
 #: Silence that is encoded behind the sound, in spectrogram frames.
 SILENCE_FRAMES = 300
 #: Voice that is shorter than a word is no reason for another pass, in seconds.
-SHORTEST_VOICE_S = 0.2
+MIN_VOICE_S = 0.2
 
 
 @dataclass(slots=True)
-class Window:
+class WindowProgress:
     """One window on its way: its spectrogram, how far it is heard, and what was said in it.
 
     features: of its present piece, shape (positions, state), None until that is encoded. is_whole: the piece is filled
@@ -52,7 +52,7 @@ class Window:
 
     @property
     def is_heard(self) -> bool:
-        return self.seek >= self.frames or self.seek + SHORTEST_VOICE_S * FRAMES_PER_SECOND > self.voiced_frames
+        return self.seek >= self.frames or self.seek + MIN_VOICE_S * FRAMES_PER_SECOND > self.voiced_frames
 
     def piece(self) -> torch.Tensor:
         """From where it is heard up to, 30 s at most, with some silence behind it, shape (mels, frames)."""
@@ -74,24 +74,24 @@ class Window:
         return min(int(N_FRAMES), self.frames - self.seek)
 
 
-def spectrogram(samples: Samples, mels: int) -> torch.Tensor:
+def spectrogram_of(samples: Samples, mels: int) -> torch.Tensor:
     """Of a whole window, shape (mels, frames), as the reference makes it: the last frame reaches into silence."""
     made: torch.Tensor = whisper.log_mel_spectrogram(samples, mels, padding=N_FFT)
     return made
 
 
-def frames_of(samples: Samples) -> int:
+def audio_frames(samples: Samples) -> int:
     """Spectrogram frames that hold sound."""
     return len(samples) * int(FRAMES_PER_SECOND) // SAMPLE_RATE_HZ
 
 
-def without_doubts(windows: Sequence[Window]) -> list[Window]:
+def least_retried(windows: Sequence[WindowProgress]) -> list[WindowProgress]:
     """Those that were tried least: nobody waits while a neighbour's doubtful piece is tried again and again."""
     least = min(window.rung for window in windows)
     return [window for window in windows if window.rung == least]
 
 
-def say(sampler: Sampler, windows: Sequence[Window]) -> None:
+def decode_once(sampler: Sampler, windows: Sequence[WindowProgress]) -> None:
     """Try each window's piece once, all at one rung: greedily, and warmer where the answers before failed their checks.
 
     An answer that passes them is taken, and the last one in any case. Before it gets warmer, the piece is filled up.
@@ -100,45 +100,45 @@ def say(sampler: Sampler, windows: Sequence[Window]) -> None:
     features = [window.features for window in windows if window.features is not None]
     prompts = [list(window.tokenizer.sot_sequence) for window in windows]
     for window, said in zip(windows, sampler.say(features, prompts, TEMPERATURES[rung]), strict=True):
-        if window.could_be_longer and _needs_all_silence(said, window.tokenizer):
+        if window.could_be_longer and _needs_full_padding(said, window.tokenizer):
             window.is_whole, window.features = True, None
         elif rung + 1 < len(TEMPERATURES) and _fails(said, window.tokenizer):
             window.rung += 1
         else:
-            take(window, said)
+            accept(window, said)
             window.rung, window.is_whole, window.features = 0, False, None
 
 
-def _fails(said: Said, tokenizer: Tokenizer) -> bool:
-    return is_worth_another_try(_evidence(said, tokenizer))
+def _fails(said: DecodedTokens, tokenizer: Tokenizer) -> bool:
+    return should_retry(_statistics(said, tokenizer))
 
 
-def _needs_all_silence(said: Said, tokenizer: Tokenizer) -> bool:
-    return needs_all_silence(_evidence(said, tokenizer), said.tokens, timestamp_begin=tokenizer.timestamp_begin)
+def _needs_full_padding(said: DecodedTokens, tokenizer: Tokenizer) -> bool:
+    return needs_full_padding(_statistics(said, tokenizer), said.tokens, timestamp_begin=tokenizer.timestamp_begin)
 
 
-def _evidence(said: Said, tokenizer: Tokenizer) -> Evidence:
+def _statistics(said: DecodedTokens, tokenizer: Tokenizer) -> DecodingStatistics:
     text = tokenizer.decode(said.tokens).strip()
     compression = float(compression_ratio(text)) if text else 0.0
-    return Evidence(said.average_logprob, said.no_speech, compression, said.temperature, said.ended)
+    return DecodingStatistics(said.average_logprob, said.no_speech, compression, said.temperature, said.ended)
 
 
-def take(window: Window, said: Said) -> None:
+def accept(window: WindowProgress, said: DecodedTokens) -> None:
     """Add what was said to a window, and move its position behind it."""
     offset_s, length = window.seek / FRAMES_PER_SECOND, window.length
     begin = window.tokenizer.timestamp_begin
-    pieces, heard_steps = _cut(said.tokens, begin)
-    evidence = _evidence(said, window.tokenizer)
-    silent = said.no_speech > MOST_SILENT and said.average_logprob <= LEAST_LOGPROB
+    pieces, heard_steps = _split_segments(said.tokens, begin)
+    statistics = _statistics(said, window.tokenizer)
+    silent = said.no_speech > NO_SPEECH_THRESHOLD and said.average_logprob <= LOGPROB_THRESHOLD
     window.seek += length if silent or heard_steps is None else max(min(heard_steps * STEP_FRAMES, length), 1)
     for start, end, tokens in pieces:
         end_s = length / FRAMES_PER_SECOND if end is None else end * STEP_S
         text = window.tokenizer.decode([token for token in tokens if token < window.tokenizer.eot]).strip()
         if text and end_s > start * STEP_S:
-            window.segments.append(Segment(offset_s + start * STEP_S, offset_s + end_s, text, evidence))
+            window.segments.append(Segment(offset_s + start * STEP_S, offset_s + end_s, text, statistics))
 
 
-def _cut(tokens: list[int], begin: int) -> tuple[list[tuple[int, int | None, list[int]]], int | None]:
+def _split_segments(tokens: list[int], begin: int) -> tuple[list[tuple[int, int | None, list[int]]], int | None]:
     """Segments as (start step, end step, tokens), and the step up to which the piece is heard, None for all.
 
     An end step of None is the end of the piece.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 
 
-class Cores:
+class ThreadBudget:
     """Thread-safe. A pass that is alone has them all; two have half of them each, and so on."""
 
     def __init__(self, count: int) -> None:
