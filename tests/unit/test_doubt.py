@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streametrics.audio.detection import HOP, Span, Voice
-from streametrics.audio.doubt import Judge, count, cut_loop
+from streametrics.audio.doubt import Judge, count, cut_loop, voice_needed
 from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, LeftOut, Segment
 
 SURE = Evidence(average_logprob=-0.2, no_speech=0.05, compression_ratio=1.2, temperature=0.0, ended=True)
@@ -52,20 +52,40 @@ def test_a_little_voice_beside_or_in_them_is_enough_for_sure_words(judge: Judge,
     ("evidence", "start", "believed"),
     [
         (GUESSED, 3.0, False),
-        # Doubtful words are kept where somebody speaks and the engine does not take it for silence.
-        (Evidence(-1.2, 0.3, 1.0, 1.0), 3.0, True),
-        (Evidence(-1.2, 0.3, 1.0, 1.0), 11.0, False),
-        # And where only one of Whisper's two figures speaks against them, unless there is hardly a voice.
-        (Evidence(-0.8, 0.9, 1.0, 0.0), 3.0, True),
-        (Evidence(-0.8, 0.9, 1.0, 0.0), 11.0, False),
-        (Evidence(-0.4, 0.9, 1.0, 0.0), 11.0, True),
-        # Not so long a voice, but never a sure one.
-        (Evidence(-0.8, 0.9, 1.0, 0.0), 14.0, False),
+        # The less sure the model is, the surer the detector has to be: 0.95 here, 0.2 and 0.4 there.
+        (Evidence(-1.0, 0.9, 1.0, 1.0), 3.0, True),
+        (Evidence(-1.1, 0.3, 1.0, 1.0), 3.0, False),
+        (Evidence(-0.4, 0.9, 1.0, 0.0), 14.0, True),
+        (Evidence(-0.5, 0.3, 1.0, 0.0), 14.0, False),
+        (Evidence(-0.2, 0.9, 1.0, 0.0), 11.0, True),
+        (Evidence(-0.3, 0.3, 1.0, 0.0), 11.0, False),
+        # What the last temperature said, at random.
+        (Evidence(-5.7, 0.6, 1.2, 1.0), 3.0, False),
     ],
 )
 def test_guesses_are_left_out(judge: Judge, evidence: Evidence, start: float, believed: bool) -> None:
     assert (judge.believed(Segment(start, start + 2, "you", evidence)) is not None) == believed
     assert judge.left_out == ({} if believed else {LeftOut.GUESS: 1})
+
+
+@pytest.mark.parametrize(("start", "believed"), [(3.0, True), (11.0, False), (14.0, False)])
+def test_what_repeats_itself_needs_a_clear_voice_however_sure_the_engine_is(
+    judge: Judge, start: float, believed: bool
+) -> None:
+    # Given what noise was heard as: each sentence over and over, with an end, and surer than speech
+    loop = Evidence(-0.05, 0.66, compression_ratio=5.6, temperature=0.0, ended=True)
+
+    assert (judge.believed(Segment(start, start + 2, "안녕하세요.", loop)) is not None) == believed
+
+
+@given(st.floats(-6, 0), st.floats(-6, 0), st.floats(0, 20), st.floats(0, 20), st.floats(0, 1))
+def test_words_that_are_surer_and_repeat_less_never_need_more_voice(
+    logprob: float, surer: float, compression: float, less: float, no_speech: float
+) -> None:
+    doubtful = Evidence(min(logprob, surer), no_speech, max(compression, less), 0.0)
+    sure = Evidence(max(logprob, surer), no_speech, min(compression, less), 0.0)
+
+    assert voice_needed(sure) <= voice_needed(doubtful)
 
 
 def test_a_loop_without_an_end_is_said_once(judge: Judge) -> None:
