@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ
 from streametrics.domain.transcript import DecodingStatistics, FilterReason, Segment
-from streametrics.transcription.hallucination_filter import HallucinationFilter, count_words, cut_loop
+from streametrics.transcription.hallucination_filter import (
+    HallucinationFilter,
+    count_words,
+    cut_loop,
+    required_speech_probability,
+)
 from streametrics.transcription.vad import HOP_SAMPLES, SampleSpan, VoiceActivity
 
 SURE = DecodingStatistics(average_logprob=-0.2, no_speech=0.05, compression_ratio=1.2, temperature=0.0, ended=True)
@@ -53,15 +58,15 @@ def test_a_little_voice_beside_or_in_them_is_enough_for_sure_words(judge: Halluc
     ("statistics", "start", "apply"),
     [
         (GUESSED, 3.0, False),
-        # Doubtful words are kept where somebody speaks and the engine does not take it for silence.
-        (DecodingStatistics(-1.2, 0.3, 1.0, 1.0), 3.0, True),
-        (DecodingStatistics(-1.2, 0.3, 1.0, 1.0), 11.0, False),
-        # And where only one of Whisper's two figures speaks against them, unless there is hardly a voice.
-        (DecodingStatistics(-0.8, 0.9, 1.0, 0.0), 3.0, True),
-        (DecodingStatistics(-0.8, 0.9, 1.0, 0.0), 11.0, False),
-        (DecodingStatistics(-0.4, 0.9, 1.0, 0.0), 11.0, True),
-        # Not so long a voice, but never a sure one.
-        (DecodingStatistics(-0.8, 0.9, 1.0, 0.0), 14.0, False),
+        # The less sure the model is, the surer the detector has to be: 0.95 here, 0.2 and 0.4 there.
+        (DecodingStatistics(-1.0, 0.9, 1.0, 1.0), 3.0, True),
+        (DecodingStatistics(-1.1, 0.3, 1.0, 1.0), 3.0, False),
+        (DecodingStatistics(-0.4, 0.9, 1.0, 0.0), 14.0, True),
+        (DecodingStatistics(-0.5, 0.3, 1.0, 0.0), 14.0, False),
+        (DecodingStatistics(-0.2, 0.9, 1.0, 0.0), 11.0, True),
+        (DecodingStatistics(-0.3, 0.3, 1.0, 0.0), 11.0, False),
+        # What the last temperature said, at random.
+        (DecodingStatistics(-5.7, 0.6, 1.2, 1.0), 3.0, False),
     ],
 )
 def test_guesses_are_left_out(
@@ -69,6 +74,26 @@ def test_guesses_are_left_out(
 ) -> None:
     assert (judge.apply(Segment(start, start + 2, "you", statistics)) is not None) == apply
     assert judge.left_out == ({} if apply else {FilterReason.GUESS: 1})
+
+
+@pytest.mark.parametrize(("start", "apply"), [(3.0, True), (11.0, False), (14.0, False)])
+def test_what_repeats_itself_needs_a_clear_voice_however_sure_the_engine_is(
+    judge: HallucinationFilter, start: float, apply: bool
+) -> None:
+    # Given what noise was heard as: each sentence over and over, with an end, and surer than speech
+    loop = DecodingStatistics(-0.05, 0.66, compression_ratio=5.6, temperature=0.0, ended=True)
+
+    assert (judge.apply(Segment(start, start + 2, "안녕하세요.", loop)) is not None) == apply
+
+
+@given(st.floats(-6, 0), st.floats(-6, 0), st.floats(0, 20), st.floats(0, 20), st.floats(0, 1))
+def test_words_that_are_surer_and_repeat_less_never_need_more_voice(
+    logprob: float, surer: float, compression: float, less: float, no_speech: float
+) -> None:
+    doubtful = DecodingStatistics(min(logprob, surer), no_speech, max(compression, less), 0.0)
+    sure = DecodingStatistics(max(logprob, surer), no_speech, min(compression, less), 0.0)
+
+    assert required_speech_probability(sure) <= required_speech_probability(doubtful)
 
 
 def test_a_loop_without_an_end_is_said_once(judge: HallucinationFilter) -> None:

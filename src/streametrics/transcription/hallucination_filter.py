@@ -1,7 +1,7 @@
-"""Which words are not believed: one judge for every engine. Pure: figures in, words out.
+"""Removes hallucinated words from a transcript, in the same way for every engine. No I/O.
 
 Whisper invents words where nobody speaks ("Thanks for watching"), guesses at what it cannot make out, and repeats
-itself without end. What it says is left out only where the sound or the model's own figures speak against it.
+itself without end. Its words are removed only where the voice detector or the model's own statistics contradict them.
 """
 
 import re
@@ -11,54 +11,59 @@ from dataclasses import replace
 from streametrics.domain.transcript import DecodingStatistics, FilterReason, Segment
 from streametrics.transcription.vad import VoiceActivity
 
-#: Whisper's own limits, under which it takes a window for silence: both together.
+#: Whisper's own thresholds: it takes a window for silence where both are crossed.
 LOGPROB_THRESHOLD, NO_SPEECH_THRESHOLD = -1.0, 0.6
-#: A text that compresses better than this repeats itself; also Whisper's own.
+#: Whisper's own as well: a text that compresses better than this repeats itself.
 COMPRESSION_RATIO_THRESHOLD = 2.4
-#: A text that repeats itself may be what was said ("go, go, go"): where the model is as sure as of any sentence, and
-#: says by itself that it has ended, a warmer try would only lose words.
+#: A text that repeats itself may be what was said ("go, go, go"). Where the model is this confident and ended the text
+#: by itself, a retry at a higher temperature would only lose words.
 CONFIDENT_LOGPROB = -0.6
-#: Nobody speaks where the detector's best chance for a tenth of a second stays below; far below its threshold of
-#: 0.35, because what is left out here is lost. Whisper's times are this uncertain, in seconds.
+#: Nobody speaks where the speech probability, averaged over a tenth of a second, stays below the first number. It is
+#: far below the detector's own threshold of 0.35, because words that are removed here are lost. The second number is
+#: how far Whisper's timestamps may be off, in seconds.
 NOBODY_SPEAKS_BELOW, TIMESTAMP_TOLERANCE_S = 0.1, 0.5
-#: Doubtful words need a voice for this share of their time. Without it, and where the model hears no speech, words have
-#: to be surer than this: in loud pink noise one engine counted to 17 at -0.88.
-MIN_VOICED_SHARE, UNCERTAIN_LOGPROB = 0.25, -0.5
-#: And a voice that the detector is this sure of for a tenth of a second: Silero's own threshold. Speech 10 dB above
-#: noise was never below 0.9, noise and crowds that passed the gate were between 0.3 and 0.65.
-CLEAR_SPEECH_PROBABILITY = 0.5
-#: No one says more than this in a second of voice, in words, or in signs where a script has no spaces.
+#: The less confident the model is, the higher the speech probability has to be: by this much for each unit of mean log
+#: probability, so that below -1.1 no voice is enough. In eight hours without a word no text of this kind reached 0.76,
+#: and two words in a thousand of speech 5 dB above a noise lie below 0.9 (docs/decisions/0028 has both curves).
+SPEECH_PER_LOGPROB = 0.9
+#: The speech probability that a text which repeats itself needs however confident the model is, as it is confident of
+#: loops too. In eight hours of noise the highest beside a loop was 0.61; speech 10 dB above a noise has more than 0.9.
+CLEAR_SPEECH_PROBABILITY = 0.8
+#: Nobody says more in a second of voice: words, or characters of a script without spaces.
 MAX_WORDS_PER_S, MAX_CHARACTERS_PER_S = 6.0, 15.0
-#: What is said so many times in a row, and in at most so many words, may be a loop.
+#: A phrase that is repeated so many times in a row may be a loop; longer phrases are not looked for.
 MIN_REPETITIONS, MAX_PHRASE_UNITS = 3, 24
 
 
-def should_retry(answer: DecodingStatistics) -> bool:
-    """Whether an engine should try again, warmer: Whisper's own checks, except that what surely ended is no loop."""
-    if answer.average_logprob < LOGPROB_THRESHOLD:
-        return answer.no_speech <= NO_SPEECH_THRESHOLD
-    if answer.ended and answer.average_logprob >= CONFIDENT_LOGPROB:
+def should_retry(statistics: DecodingStatistics) -> bool:
+    """Decide whether an engine decodes a window again at a higher temperature.
+
+    These are Whisper's own checks, except that a confident text which ended by itself is no loop.
+    """
+    if statistics.average_logprob < LOGPROB_THRESHOLD:
+        return statistics.no_speech <= NO_SPEECH_THRESHOLD
+    if statistics.ended and statistics.average_logprob >= CONFIDENT_LOGPROB:
         return False
-    return answer.compression_ratio > COMPRESSION_RATIO_THRESHOLD
+    return statistics.compression_ratio > COMPRESSION_RATIO_THRESHOLD
 
 
 class HallucinationFilter:
-    """Hears what is said in one sound, in order; `left_out` counts the words that are not believed."""
+    """Filters the segments of one request, given in order; `left_out` counts the removed words by reason."""
 
-    def __init__(self, voice: VoiceActivity) -> None:
-        self._voice = voice
+    def __init__(self, voice_activity: VoiceActivity) -> None:
+        self._voice_activity = voice_activity
         self._last, self._times = "", 0
         self.left_out: Counter[FilterReason] = Counter()
 
     def apply(self, segment: Segment, *, offset_s: float = 0.0) -> Segment | None:
-        """The segment, shortened where it loops; None where nothing of it is believed.
+        """Return the segment, shortened where it loops, or None where all of it is hallucinated.
 
-        offset_s: where the segment's window begins in the sound.
+        offset_s: where the segment's window begins in the request's audio.
         """
         if not segment.text.strip():
             return None
         start_s, end_s = offset_s + segment.start, offset_s + segment.end
-        speech_probability = self._voice.speech_probability(
+        speech_probability = self._voice_activity.speech_probability(
             start_s - TIMESTAMP_TOLERANCE_S, end_s + TIMESTAMP_TOLERANCE_S
         )
         if speech_probability < NOBODY_SPEAKS_BELOW:
@@ -66,12 +71,10 @@ class HallucinationFilter:
             return None
         if segment.statistics is None:
             return segment
-        voiced_s = self._voice.voiced_s(start_s, end_s)
-        is_faint = speech_probability < CLEAR_SPEECH_PROBABILITY or voiced_s < MIN_VOICED_SHARE * (end_s - start_s)
-        if _is_guess(segment.statistics, is_faint=is_faint):
+        if speech_probability < required_speech_probability(segment.statistics):
             self.left_out[FilterReason.GUESS] += count_words(segment.text)
             return None
-        return self._without_loop(segment, segment.statistics, voiced_s)
+        return self._without_loop(segment, segment.statistics, self._voice_activity.voiced_s(start_s, end_s))
 
     def _without_loop(self, segment: Segment, statistics: DecodingStatistics, voiced_s: float) -> Segment | None:
         said = " ".join(re.findall(r"\w+", segment.text.lower()))
@@ -92,17 +95,18 @@ class HallucinationFilter:
         return replace(segment, text=text)
 
 
-def _is_guess(statistics: DecodingStatistics, *, is_faint: bool) -> bool:
-    hears_silence = statistics.no_speech > NO_SPEECH_THRESHOLD
-    if statistics.average_logprob <= LOGPROB_THRESHOLD:
-        return hears_silence or is_faint
-    return statistics.average_logprob <= UNCERTAIN_LOGPROB and hears_silence and is_faint
+def required_speech_probability(statistics: DecodingStatistics) -> float:
+    """Return the speech probability that words need to be kept; above 1, they are always removed."""
+    repeats = statistics.compression_ratio > COMPRESSION_RATIO_THRESHOLD
+    return max(
+        CLEAR_SPEECH_PROBABILITY if repeats else NOBODY_SPEAKS_BELOW, -SPEECH_PER_LOGPROB * statistics.average_logprob
+    )
 
 
 def cut_loop(text: str, voiced_s: float) -> str:
-    """The text with each phrase that repeats itself at least `TIMES` times said no oftener than time allows.
+    """Cut phrases that repeat at least MIN_REPETITIONS times down to what can be said in `voiced_s` seconds of voice.
 
-    voiced_s: for how long somebody speaks in it. A phrase is kept once in any case.
+    A phrase is kept once in any case.
     """
     units, between = _units(text)
     most = round(voiced_s * (MAX_WORDS_PER_S if between else MAX_CHARACTERS_PER_S))
@@ -121,7 +125,7 @@ def cut_loop(text: str, voiced_s: float) -> str:
 
 
 def _longest_repetition(units: list[str], at: int) -> tuple[int, int]:
-    """The phrase that begins here and repeats itself over the most words: its length, and how often it is said."""
+    """Find the repetition from `at` on that covers the most units: its phrase's length, and how often it occurs."""
     best = (1, 1)
     for length in range(1, min(MAX_PHRASE_UNITS, (len(units) - at) // 2) + 1):
         phrase, times = units[at : at + length], 1
@@ -133,12 +137,12 @@ def _longest_repetition(units: list[str], at: int) -> tuple[int, int]:
 
 
 def count_words(text: str) -> int:
-    """Words, or signs in a script without spaces."""
+    """Count the words of a text, or the characters of a script without spaces."""
     return len(_units(text)[0])
 
 
 def _units(text: str) -> tuple[list[str], str]:
-    """What a text is made of, and what stands between: words and spaces, or signs and nothing."""
+    """Split a text into words or, where its script has no spaces, characters; and return what joins them again."""
     words = text.split()
     if len(text) > 12 * max(1, len(words)):
         return list(text.strip()), ""
