@@ -314,9 +314,9 @@ def test_a_workers_keeper_does_nothing_while_the_api_writes_to_another_database(
     task_id = held_by(jobs, process)
     process.kill()
     process.wait()
-    jobs.live.announce_database("another")
+    jobs.registry.announce_database("another")
 
     Keeper(jobs, in_worker=True).quick_round()
 
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "w") is None
-    assert jobs.live.announced_database() == "another"
+    assert jobs.registry.announced_database() == "another"

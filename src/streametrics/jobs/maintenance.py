@@ -72,8 +72,8 @@ class Keeper:
         """Free what dead workers held, and send again what got lost."""
         database_id = self._jobs.records.database_id()
         if not self._in_worker:
-            self._jobs.live.announce_database(database_id)
-        elif self._jobs.live.announced_database() not in (None, database_id):
+            self._jobs.registry.announce_database(database_id)
+        elif self._jobs.registry.announced_database() not in (None, database_id):
             return
         leases = self._jobs.claims.expired_leases()
         if self._in_worker:
@@ -143,7 +143,7 @@ class Keeper:
         live one has claimed the row, which waits no more, and what a dead one took comes back after minutes only. A
         message too many does no harm, and fills the gap, so that there are never many.
         """
-        lengths = self._jobs.live.queue_lengths(QUEUES)
+        lengths = self._jobs.redis.queue_lengths(QUEUES)
         if lengths is None:
             return
         self._forget_what_was_sent_long_ago()

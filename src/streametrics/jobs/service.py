@@ -29,7 +29,11 @@ from streametrics.jobs.broker import Queue
 from streametrics.jobs.status_view import status_of, stored_transcript
 from streametrics.observability import metrics
 from streametrics.observability.metrics import Metrics
-from streametrics.redis.client import Live
+from streametrics.redis.client import RedisClient
+from streametrics.redis.counters import Counters
+from streametrics.redis.job_versions import JobVersions
+from streametrics.redis.progress import JobProgress
+from streametrics.redis.worker_registry import WorkerRegistry
 from streametrics.settings import Settings
 from streametrics.storage.local import AudioStore
 
@@ -41,9 +45,12 @@ class Jobs:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.live = Live(settings.effective_redis_url)
-        self.metrics = Metrics(self.live.add_counts)
-        self.database = Database(settings.effective_database_url, on_change=self.live.touch)
+        self.redis = RedisClient(settings.effective_redis_url)
+        self.progress = JobProgress(self.redis)
+        self.registry = WorkerRegistry(self.redis)
+        self.counters = Counters(self.redis)
+        self.metrics = Metrics(self.counters.add)
+        self.database = Database(settings.effective_database_url, on_change=JobVersions(self.redis).touch)
         self.records = JobRecords(self.database)
         self.waiting = Waiting(self.database)
         self.claims = Claims(self.database, lease_s=settings.lease_s, deadline_s=settings.task_time_limit_s)
@@ -56,7 +63,7 @@ class Jobs:
         """Let go of every connection."""
         self.queue.close()
         self.metrics.close()
-        self.live.close()
+        self.redis.close()
         self.database.close()
 
     # For clients
@@ -96,7 +103,7 @@ class Jobs:
         waiting = record.state is JobState.QUEUED
         if waiting or record.state.is_final:
             return record, status_of(record, None)
-        status = status_of(record, self.live.snapshot(task_id) if queue_answers else None)
+        status = status_of(record, self.progress.snapshot(task_id) if queue_answers else None)
         if record.kind is JobKind.LONG:
             status = replace(status, notes=tuple(asdict(note) for note in self.notes(task_id).timed()))
         return record, status
@@ -151,7 +158,7 @@ class Jobs:
             raise JobUnknown
         erased = self._erasure.erase(task_id)
         if erased.was_stopped:
-            self.live.cancel(task_id)
+            self.progress.cancel(task_id)
             self._delete_audio(erased.audio_key)
             self.metrics.count(metrics.ENDED, "error", JobCancelled.code)
             logger.info("event=cancelled")
@@ -190,11 +197,11 @@ class Jobs:
 
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
         """Say where the job stands; may be lost."""
-        self.live.publish(claim.task_id, claim.job_attempt, snapshot)
+        self.progress.publish(claim.task_id, claim.job_attempt, snapshot)
 
     def is_cancelled(self, task_id: str) -> bool:
         """Whether nobody wants this job any more; cheap, and may say no where it is yes."""
-        return self.live.is_cancelled(task_id)
+        return self.progress.is_cancelled(task_id)
 
     def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[tuple[float, float, dict[str, Any]]]:
         """Start, end and transcript of each part that is done and does not begin before `from_s`."""
@@ -259,7 +266,7 @@ class Jobs:
         """The job is done."""
         self._checkpoints.finish(claim, result.body(claim.request), result.warnings)
         self.metrics.count(metrics.ENDED, "done", "")
-        self.live.forget(claim.task_id)
+        self.progress.forget(claim.task_id)
 
     def fail(self, task_id: str, error: JobFailed, claim: Claim) -> None:
         """The job failed. Raises StaleAttempt when the claim no longer holds."""
@@ -279,7 +286,7 @@ class Jobs:
             return False
         self.metrics.count(metrics.ENDED, "error", error.code)
         self._delete_audio(ended.audio_key)
-        self.live.forget(task_id)
+        self.progress.forget(task_id)
         return True
 
     def give_back(self, claim: Claim, *, after_s: float = 0.0) -> None:
