@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 
-from streametrics.database.claims import ExpiredLease
+from streametrics.database.leases import ExpiredLease
 from streametrics.domain.job import QueueName, WakeUp
 from streametrics.errors import JobFailed, TimedOut, WorkerLost
 from streametrics.jobs import lease_holder
@@ -75,7 +75,7 @@ class Keeper:
             self._jobs.registry.announce_database(database_id)
         elif self._jobs.registry.announced_database() not in (None, database_id):
             return
-        leases = self._jobs.claims.expired_leases()
+        leases = self._jobs.leases.expired()
         if self._in_worker:
             leases = [expired for expired in leases if lease_holder.is_of_this_host(expired.held_by)]
         self._stuck &= {_name(expired) for expired in leases}
@@ -101,7 +101,7 @@ class Keeper:
             self._wait_for_the_stuck(expired)
         elif expired.tries >= self._settings.max_attempts:
             self._fail(expired, WorkerLost())
-        elif self._jobs.claims.free(expired):
+        elif self._jobs.leases.free(expired):
             self._jobs.metrics.count(metrics.LEASES_EXPIRED, expired.wake_up.stage)
             logger.warning("event=lease_expired attempt=%d tries=%d", expired.attempt, expired.tries)
             self._jobs.wake(expired.wake_up)

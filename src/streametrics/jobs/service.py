@@ -8,10 +8,11 @@ from typing import Any
 from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Caller, may_see
 from streametrics.database.backlog import Waiting
 from streametrics.database.checkpoints import Checkpoints, Ended
-from streametrics.database.claims import Claims, ExpiredLease
+from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.erasure import Erasure
 from streametrics.database.jobs import JobRecord, JobRecords
+from streametrics.database.leases import ExpiredLease, Leases
 from streametrics.database.notes import JobNotes
 from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Snapshot, Stage, WakeUp, Warn
 from streametrics.domain.status import JobResult, JobStatus
@@ -54,6 +55,7 @@ class Jobs:
         self.records = JobRecords(self.database)
         self.waiting = Waiting(self.database)
         self.claims = Claims(self.database, lease_s=settings.lease_s, deadline_s=settings.task_time_limit_s)
+        self.leases = Leases(self.database, lease_s=settings.lease_s)
         self._checkpoints = Checkpoints(self.database)
         self._erasure = Erasure(self.database)
         self.audio = AudioStore(settings.data_dir / "audio")
@@ -291,12 +293,12 @@ class Jobs:
 
     def give_back(self, claim: Claim, *, after_s: float = 0.0) -> None:
         """Somebody else should do it; no try is counted."""
-        if self.claims.give_back(claim, after_s=after_s) and after_s == 0:
+        if self.leases.release(claim, after_s=after_s) and after_s == 0:
             self.wake(WakeUp(claim.task_id, claim.stage, claim.kind, claim.attempt))
 
     def give_back_all(self, worker: str) -> int:
         """Let go of all that a stopping worker holds; returns how much that was."""
-        wake_ups = self.claims.give_back_all(worker)
+        wake_ups = self.leases.release_all(worker)
         for wake_up in wake_ups:
             self.wake(wake_up)
         return len(wake_ups)
