@@ -9,7 +9,7 @@ import pytest
 
 from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.errors import DatabaseUnavailable, StaleAttempt
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.worker.lease import Lease
 from tests.stack import until
 
@@ -22,7 +22,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.published: list[Snapshot] = []
-        self.settings = SimpleNamespace(lease_s=10.0)
+        self.lease_s = 10.0
         self.cancelled = False
 
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
@@ -33,7 +33,7 @@ class Heard:
 
 
 def lease(jobs: Any, claim: Claim = CLAIM) -> Lease:
-    return Lease(cast(Jobs, jobs), claim, stopping=threading.Event())
+    return Lease(cast(JobLifecycle, jobs), claim, stopping=threading.Event())
 
 
 def test_the_first_words_of_a_summary_are_shown_at_once() -> None:

@@ -15,7 +15,7 @@ from streametrics.errors import (
     StaleAttempt,
     TimedOut,
 )
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.observability import metrics
 from streametrics.observability.logging import about_job
 from streametrics.worker.lease import Lease
@@ -35,7 +35,7 @@ class Attempt:
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: JobLifecycle,
         claim: Claim,
         *,
         stopping: threading.Event,

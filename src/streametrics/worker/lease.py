@@ -17,7 +17,7 @@ from streametrics.domain.job import (
     Stage,
 )
 from streametrics.errors import Interrupted, StaleAttempt, StreametricsError, TimedOut
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.worker.progress_reporter import OtherParts
 from streametrics.worker.watchdog import GRACE_S, pulse
 
@@ -42,7 +42,7 @@ class Lease:
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: JobLifecycle,
         claim: Claim,
         *,
         stopping: threading.Event,
@@ -163,7 +163,7 @@ class Lease:
 
     def _keep(self) -> None:
         """Renew the lease until it is released, tell what waits, and notice that the job is cancelled."""
-        interval_s = self._jobs.settings.lease_s * 0.3
+        interval_s = self._jobs.lease_s * 0.3
         renew_at = time.monotonic() + interval_s
         while not self._released.wait(min(interval_s, REPORT_INTERVAL_S)):
             now = time.monotonic()
@@ -185,7 +185,7 @@ class Lease:
     def _renew(self) -> bool:
         """False when the claim is somebody else's by now."""
         try:
-            if self._jobs.leases.renew(self._claim):
+            if self._jobs.renew(self._claim):
                 return True
         except StreametricsError as error:
             logger.warning("lease not renewed, trying again: %s", error)

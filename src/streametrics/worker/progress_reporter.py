@@ -5,7 +5,7 @@ from contextlib import suppress
 from streametrics.domain.job import Claim
 from streametrics.domain.transcript import transcript_text, up_to_a_gap
 from streametrics.errors import DatabaseUnavailable
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.lifecycle import JobLifecycle
 
 
 class OtherParts:
@@ -16,7 +16,7 @@ class OtherParts:
     words of this claim's part come right behind them.
     """
 
-    def __init__(self, jobs: Jobs, claim: Claim) -> None:
+    def __init__(self, jobs: JobLifecycle, claim: Claim) -> None:
         self._jobs, self._claim = jobs, claim
         self._reached_s = 0.0
         self.done_s, self.text = 0.0, ""
