@@ -48,6 +48,47 @@ HOMES = {
     "py3langid": ["summarization.language_check"],
 }
 
+#: The only modules beside the rooms.
+TOP = {"", "__main__", "app", "celery_app", "errors", "settings"}
+
+#: What each room imports at most, beside `errors` and `settings`. A room is on the floor above all that it may import.
+ROOMS: dict[str, set[str]] = {
+    "domain": set(),
+    "observability": set(),
+    "auth": set(),
+    "storage": set(),
+    "net": set(),
+    "weights": set(),
+    "audio": set(),
+    "redis": {"domain"},
+    "text": {"domain"},
+    "database": {"domain", "auth"},
+    "llm": {"net"},
+    "transcription": {"audio", "weights", "domain"},
+    "summarization": {"llm", "text", "domain"},
+    "jobs": {"domain", "database", "redis", "storage", "auth", "observability"},
+    "uploads": {"domain", "storage", "audio", "database", "text"},
+    "status": {"domain", "jobs", "redis", "auth"},
+    "pipeline": {"domain", "audio", "transcription", "summarization"},
+    "preflight": {"database", "net"},
+    "worker": {
+        *("domain", "pipeline", "jobs", "redis", "observability", "preflight"),
+        *("audio", "storage", "llm", "transcription", "summarization"),
+    },
+    "api": {
+        *("domain", "observability", "auth", "net", "redis", "text", "database", "storage"),
+        *("jobs", "uploads", "status", "llm", "summarization"),
+    },
+    "supervisor": {"database", "preflight", "redis", "transcription", "weights"},
+    "cli": {
+        *("domain", "observability", "auth", "net", "audio", "weights", "text", "database", "llm"),
+        *("transcription", "summarization", "pipeline", "preflight", "supervisor", "api"),
+    },
+}
+
+#: These know settings by their values, and stand on nothing of ours but the errors.
+WITHOUT_SETTINGS = {"domain", "observability", "auth", "storage", "net", "weights", "audio", "redis", "text"}
+
 #: The words and contracts, on which everything else stands.
 WORDS = {
     "domain.job",
@@ -123,6 +164,41 @@ def test_the_reader_of_imports_sees_the_source() -> None:
     # Given the source; expect known imports, so that no rule below passes because nothing was read
     assert {"settings", "errors"} <= ours("cli.main")
     assert "fastapi" in libraries("app")
+
+
+def room_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_every_module_has_a_room() -> None:
+    rooms = {room_of(name) for name, path in MODULES.items() if path.parent != SOURCE / PACKAGE}
+    assert rooms == ROOMS.keys()
+    assert {name for name, path in MODULES.items() if path.parent == SOURCE / PACKAGE} == TOP
+
+
+def test_the_rooms_stand_on_floors() -> None:
+    # Given what each room may import; expect to reach all of them from below, which a circle would keep us from
+    built: set[str] = set()
+    while floor := {room for room, may in ROOMS.items() if may <= built} - built:
+        built |= floor
+    assert built == ROOMS.keys()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_no_more_than_it_may(room: str) -> None:
+    may = ROOMS[room] | {room, "errors"} | (set() if room in WITHOUT_SETTINGS else {"settings"})
+    if room in ("domain", "observability"):
+        may = {room}
+    for module in below(room):
+        assert {room_of(name) for name in ours(module)} - {""} <= may, module
+
+
+def test_a_package_is_no_hiding_place_for_code() -> None:
+    # Given the packages; expect their own files to hold a docstring at most
+    for name, path in MODULES.items():
+        if path.name == "__init__.py" and name:
+            body = ast.parse(path.read_text(encoding="utf-8")).body
+            assert [node for node in body if not isinstance(node, ast.Expr)] == [], name
 
 
 @pytest.mark.parametrize("module", ["errors", "settings"])

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from streametrics.domain.job import JobKind, JobRequest, JobState, Stage
-from streametrics.jobs.service import Jobs
 from streametrics.llm.base import Message
 from streametrics.llm.fake import FakeChatModel
 from streametrics.settings import Settings
@@ -16,6 +15,7 @@ from streametrics.summarization.extractive import ExtractiveSummarizer
 from streametrics.summarization.fallback import FallbackSummarizer
 from streametrics.summarization.llm_summarizer import LlmSummarizer
 from streametrics.worker.runner import Worker
+from tests.jobs import Jobs
 from tests.stack import Stack
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
@@ -58,7 +58,9 @@ def jobs(fresh: Stack) -> Iterator[Jobs]:
 
 def transcribed(jobs: Jobs, minutes: int) -> str:
     """A recording that is heard, with twelve words every five seconds."""
-    task_id = jobs.accept(REQUEST, kind=JobKind.LONG, audio_key=jobs.audio.writer().commit(), container="wav")
+    task_id = jobs.service.accept(
+        REQUEST, kind=JobKind.LONG, audio_key=jobs.connections.audio.writer().commit(), container="wav"
+    )
     claim = jobs.claim(task_id, Stage.TRANSCRIBE, "w")
     assert claim is not None
     segments = [
@@ -66,13 +68,15 @@ def transcribed(jobs: Jobs, minutes: int) -> str:
         for index in range(minutes * 12)
     ]
     transcript = {"language": "en", "segments": segments}
-    jobs.store_transcript(claim, transcript, audio_s=minutes * 60.0, warnings=())
+    jobs.lifecycle.store_transcript(claim, transcript, audio_s=minutes * 60.0, warnings=())
     return task_id
 
 
 def worker(jobs: Jobs, model: FakeChatModel, clock: Hands) -> Worker:
     writer: Summarizer = FallbackSummarizer(LlmSummarizer(model, jobs.settings), ExtractiveSummarizer())
-    return Worker(jobs.settings, jobs, make_summarizer=lambda _: writer, transcriber=None, decoder=None, clock=clock)
+    return Worker(
+        jobs.settings, jobs.lifecycle, make_summarizer=lambda _: writer, transcriber=None, decoder=None, clock=clock
+    )
 
 
 def test_a_summary_that_takes_longer_than_a_task_goes_on_in_the_next_one(jobs: Jobs) -> None:
@@ -82,17 +86,17 @@ def test_a_summary_that_takes_longer_than_a_task_goes_on_in_the_next_one(jobs: J
     slow = worker(jobs, model, clock)
 
     turns, progress = 0, [0]
-    while jobs.status(task_id).state is not JobState.DONE:
+    while jobs.service.status(task_id).state is not JobState.DONE:
         begun = clock.now
         slow.summarize(task_id, "w")
         turns += 1
         assert clock.now - begun <= SOFT_LIMIT_S + 180, "a turn ends with the call that it is in"
-        status = jobs.status(task_id)
+        status = jobs.service.status(task_id)
         assert status.state in (JobState.SUMMARIZING, JobState.DONE), status.error
         progress.append(100 if status.state is JobState.DONE else status.progress)
         assert turns < 20
 
-    result = jobs.status(task_id).result
+    result = jobs.service.status(task_id).result
     assert result is not None
     assert (result["summary"], result["summary_source"], result["warnings"]) == (ENGLISH, "fake", [])
     assert turns > 2
@@ -113,7 +117,7 @@ def test_a_model_that_writes_nothing_in_a_whole_turn_is_given_up(jobs: Jobs) -> 
     task_id = transcribed(jobs, minutes=60)
     worker(jobs, Silent(clock), clock).summarize(task_id, "w")
 
-    result = jobs.status(task_id).result
+    result = jobs.service.status(task_id).result
     assert result is not None
     assert result["summary_source"] == "extractive"
     (warning,) = result["warnings"]
