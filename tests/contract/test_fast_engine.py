@@ -250,8 +250,8 @@ def test_a_loud_neighbour_changes_no_token_of_a_row(context: FastExecutionContex
 
     with torch.inference_mode():
         features = context._encode([window.piece() for window in context._windows(rows, ["en", "it", "en", "fr"])])
-        together = context._sampler.say(features, prompts, 0.0)
-        alone = [context._sampler.say(features[row : row + 1], [prompts[row]], 0.0)[0] for row in range(2)]
+        together = context._sampler.sample(features, prompts, 0.0)
+        alone = [context._sampler.sample(features[row : row + 1], [prompts[row]], 0.0)[0] for row in range(2)]
 
     # Expect the same tokens, and the same doubt
     for row in range(2):
@@ -263,16 +263,16 @@ def test_a_loud_neighbour_changes_no_token_of_a_row(context: FastExecutionContex
 def doubted(context: FastExecutionContext, monkeypatch: pytest.MonkeyPatch, rungs: int) -> list[tuple[int, float]]:
     """Makes the checks fail for French until a window was tried so often; notes rows and temperature of each try."""
     tries: list[tuple[int, float]] = []
-    say = context._sampler.say
+    sample = context._sampler.sample
 
     def noted(features: torch.Tensor, prompts: Sequence[Sequence[int]], temperature: float) -> list[DecodedTokens]:
         tries.append((len(features), temperature))
-        return say(features, prompts, temperature)
+        return sample(features, prompts, temperature)
 
     def fails(said: DecodedTokens, tokenizer: Tokenizer) -> bool:
         return tokenizer.language == "fr" and tries[-1][1] < seek_loop.TEMPERATURES[rungs]
 
-    monkeypatch.setattr(context._sampler, "say", noted)
+    monkeypatch.setattr(context._sampler, "sample", noted)
     monkeypatch.setattr(seek_loop, "_fails", fails)
     return tries
 
@@ -349,7 +349,7 @@ def test_what_is_likely_silence_gets_no_second_pass_and_its_words_say_how_doubtf
 
     assert [segment.text for segment in window.segments] == ["Thank you."]
     assert window.segments[0].statistics == DecodingStatistics(-1.3, 0.9, pytest.approx(0.7, abs=0.3), 0.0, ended=True)
-    assert window.is_heard
+    assert window.is_decoded
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_a_text_that_repeats_itself_is_tried_again_unless_it_ends_by_itself(
     temperatures: list[float] = []
 
     class Chanting:
-        def say(self, features: torch.Tensor, prompts: list[list[int]], temperature: float) -> list[DecodedTokens]:
+        def sample(self, features: torch.Tensor, prompts: list[list[int]], temperature: float) -> list[DecodedTokens]:
             temperatures.append(temperature)
             return [DecodedTokens(tokenizer.encode(" Go on!" * 20), logprob, 0.0, temperature, ended)]
 
@@ -382,7 +382,7 @@ def test_what_is_doubtful_with_little_silence_is_heard_with_all_of_it(tokenizer:
     heard: list[tuple[int, float]] = []
 
     class Looping:
-        def say(
+        def sample(
             self, features: list[torch.Tensor], prompts: list[list[int]], temperature: float
         ) -> list[DecodedTokens]:
             heard.append((len(features[0]), temperature))
@@ -391,7 +391,7 @@ def test_what_is_doubtful_with_little_silence_is_heard_with_all_of_it(tokenizer:
 
     window = WindowProgress(mel=torch.zeros(80, 6000), frames=700, voiced_frames=700, tokenizer=tokenizer)
 
-    while not window.is_heard:
+    while not window.is_decoded:
         window.features = torch.zeros(window.piece().shape[-1] // 2, 1)
         seek_loop.decode_once(Looping(), [window])  # type: ignore[arg-type]
 
@@ -402,24 +402,24 @@ def test_what_is_doubtful_with_little_silence_is_heard_with_all_of_it(tokenizer:
 
 def test_a_rest_without_a_voice_is_not_worth_a_pass(tokenizer: Tokenizer) -> None:
     window = WindowProgress(mel=torch.zeros(80, 6000), frames=3000, voiced_frames=2500, tokenizer=tokenizer, seek=2490)
-    assert window.is_heard
+    assert window.is_decoded
     window.seek = 2400
-    assert not window.is_heard
+    assert not window.is_decoded
 
 
 @pytest.mark.weights
 def test_the_trials_clip_is_heard_in_one_go(engine: OpenAIWhisperFast, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given the clip by which engines are compared; when its answer is drawn
     temperatures: list[float] = []
-    say = Sampler.say
+    sample = Sampler.sample
 
     def noted(
         sampler: Sampler, features: torch.Tensor, prompts: Sequence[Sequence[int]], temperature: float
     ) -> list[DecodedTokens]:
         temperatures.append(temperature)
-        return say(sampler, features, prompts, temperature)
+        return sample(sampler, features, prompts, temperature)
 
-    monkeypatch.setattr(Sampler, "say", noted)
+    monkeypatch.setattr(Sampler, "sample", noted)
     transcript = engine.transcribe(engine_benchmark.clip(), speech_language="en")
 
     # Expect no second try, which would be measured as the engine's slowness
@@ -449,13 +449,13 @@ def test_what_detecting_the_language_heard_is_not_heard_again(
 ) -> None:
     # Given a sound whose language is asked for first
     passes: list[int] = []
-    hear = TokenDecoder.hear
+    attend = TokenDecoder.attend
 
     def noted(decoder: TokenDecoder, features: Sequence[torch.Tensor]) -> CrossAttentionCache:
         passes.append(len(features))
-        return hear(decoder, features)
+        return attend(decoder, features)
 
-    monkeypatch.setattr(TokenDecoder, "hear", noted)
+    monkeypatch.setattr(TokenDecoder, "attend", noted)
     fox = windows_of(sounds.clip("en/quick_brown_fox"))
 
     ((language, _),) = context.detect_languages([fox])

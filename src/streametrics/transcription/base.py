@@ -1,4 +1,4 @@
-"""The contract of a Whisper engine: samples in, timed words out."""
+"""Contract of a transcriber: samples in, timed segments out."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -9,17 +9,16 @@ import numpy as np
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import Segment, Transcript
 
-#: Called after each segment, in order of time. It may raise to stop the engine between two segments.
+#: Called after each segment, in order of time. It may raise to stop the transcription.
 OnSegment = Callable[[Segment], None]
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionRequest:
-    """One of several sounds that are heard together.
+    """Audio to transcribe, maybe in batches with that of other requests.
 
-    speech_language, on_segment: as `Transcriber.transcribe` takes them. check: called before each pass of the model
-    in which the sound takes part; it may raise to take the sound out of it. background: nobody waits for it, so other
-    sounds have their turn first.
+    speech_language, on_segment: as `Transcriber.transcribe` takes them. check: called before each batch that the
+    request takes part in; it may raise to end the request. background: nobody waits for it, so others come first.
     """
 
     samples: Samples
@@ -29,7 +28,7 @@ class TranscriptionRequest:
     background: bool = False
 
 
-#: What became of one sound among several: an error is its own and ends no other.
+#: How one request ended: an error ends that request and no other.
 Outcome = Transcript | Exception
 
 
@@ -45,7 +44,7 @@ class Transcriber(Protocol):
 
     @property
     def max_batch_requests(self) -> int:
-        """How many sounds are worth hearing together; 1 for an engine that gains nothing by it."""
+        """How many requests are worth transcribing at once; 1 for an engine that gains nothing by batches."""
         ...
 
     def transcribe(
@@ -58,37 +57,39 @@ class Transcriber(Protocol):
         """
         ...
 
-    def transcribe_batch(self, sounds: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
-        """Several sounds of any length, each with the words that it has when it is heard alone.
+    def transcribe_batch(self, requests: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
+        """Transcribe several requests of any length, each with the result that it would have alone.
 
-        A sound is asked for when there is room for it. None says that none waits now: while others are at work it is
-        asked for again, and where there are none it is the end. Each one's number, in that order, and what became of
-        it are told as soon as they are known. What a sound's own listener raises, and TranscriptionFailed, are its
-        outcome; what `sounds` raises passes through.
+        A request is asked for when there is room for it. None says that none waits now: while others run it is asked
+        again, and when none run that is the end. Yields each request's number, in the order given, and its outcome, as
+        soon as it is known. What a request's own callbacks raise, and TranscriptionFailed, become its outcome; what
+        `requests` raises passes through.
         """
         ...
 
 
 def transcribe_sequentially(
-    transcriber: Transcriber, sounds: Iterable[TranscriptionRequest | None]
+    transcriber: Transcriber, requests: Iterable[TranscriptionRequest | None]
 ) -> Iterator[tuple[int, Outcome]]:
-    """`transcribe_together` for an engine that hears one sound at a time."""
-    for number, sound in enumerate(sounds):
-        if sound is None:
+    """Implement `transcribe_batch` for an engine that transcribes one request at a time."""
+    for number, request in enumerate(requests):
+        if request is None:
             return
-        yield number, _transcribe_one(transcriber, sound)
+        yield number, _transcribe_one(transcriber, request)
 
 
-def _transcribe_one(transcriber: Transcriber, sound: TranscriptionRequest) -> Outcome:
+def _transcribe_one(transcriber: Transcriber, request: TranscriptionRequest) -> Outcome:
     try:
-        if sound.check is not None:
-            sound.check()
-        return transcriber.transcribe(sound.samples, speech_language=sound.speech_language, on_segment=sound.on_segment)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is this sound's alone
+        if request.check is not None:
+            request.check()
+        return transcriber.transcribe(
+            request.samples, speech_language=request.speech_language, on_segment=request.on_segment
+        )
+    except Exception as error:  # noqa: BLE001 - whatever it is, it ends this request alone
         return error
 
 
 def warm(transcriber: Transcriber) -> None:
-    """Run the whole path once, so that the first job does not pay for lazy initialisation."""
+    """Run the whole path once, so that the first job does not pay for lazy initialization."""
     tone = np.sin(np.arange(SAMPLE_RATE_HZ, dtype=np.float32) * 0.1) * np.float32(0.01)
     transcriber.transcribe(tone, speech_language="en")

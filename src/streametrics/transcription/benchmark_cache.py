@@ -1,4 +1,4 @@
-"""What `WHISPER_ENGINE=auto` found out about this machine, kept by processor and versions. No engine is loaded here."""
+"""Caches the engine benchmark of `WHISPER_ENGINE=auto`, by processor and versions. Loads no engine."""
 
 import json
 import logging
@@ -13,20 +13,20 @@ logger = logging.getLogger(__name__)
 _FILE = "fastest-engine.json"
 #: Instruction sets that decide which engine wins; a machine that moves to another processor is measured again.
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile")
-#: Raised when an engine of ours has become faster or slower, so that every machine measures once more.
+#: Raised when an engine of ours becomes faster or slower, so that every machine measures again.
 _REVISION = 5
 _PACKAGES = ("ctranslate2", "faster-whisper", "openai-whisper", "torch")
 
 
 def machine_fingerprint(cores: int) -> str:
-    """Names the processor, the cores in use and the versions that a measurement holds for."""
+    """Describe what a measurement holds for: the processor, the cores in use and the versions."""
     sets = [flag for flag in _FLAGS if flag in cpu.flags()]
     versions = [f"{name} {_version(name)}" for name in _PACKAGES]
     return "; ".join([cpu.name(), *sets, f"{cores} cores", *versions, f"revision {_REVISION}"])
 
 
 def save(model_dir: Path, machine: str, seconds: dict[str, float]) -> None:
-    """Write down how long each engine took for the same sound."""
+    """Save how many seconds each engine took for the same clip."""
     model_dir.mkdir(parents=True, exist_ok=True)
     partial = model_dir / f"{_FILE}.partial"
     partial.write_text(json.dumps({"machine": machine, "seconds": seconds}, indent=2))
@@ -34,7 +34,7 @@ def save(model_dir: Path, machine: str, seconds: dict[str, float]) -> None:
 
 
 def load(model_dir: Path, machine: str) -> dict[str, float]:
-    """What was measured on this very machine; empty where nothing was."""
+    """Load what was measured on this machine; empty where nothing was."""
     try:
         found = json.loads((model_dir / _FILE).read_text())
         if found["machine"] != machine:

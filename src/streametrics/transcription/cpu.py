@@ -1,4 +1,4 @@
-"""The processor: its cores, their quota, its name and its instruction sets. Known on Linux alone."""
+"""Describes the processor: cores, quota, name and instruction sets. The sets are known on Linux alone."""
 
 import math
 import os
@@ -10,23 +10,23 @@ from pathlib import Path, PurePosixPath
 
 @cache
 def flags() -> frozenset[str]:
-    """Names as in /proc/cpuinfo, such as `avx512_bf16`; empty elsewhere."""
+    """Read the instruction sets, named as in /proc/cpuinfo (`avx512_bf16`); empty elsewhere."""
     return frozenset(_line("flags").split())
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether it has instructions for products of bfloat16; elsewhere they are slower than those of float32."""
+    """Whether the processor multiplies bfloat16 natively; elsewhere that is slower than float32."""
     return not flags().isdisjoint(("avx512_bf16", "amx_bf16"))
 
 
 def adds_products_of_bytes_widely() -> bool:
-    """Whether it has instructions that add products of bytes in 32 bits: in 16, those of full range overflow."""
+    """Whether products of bytes are added up in 32 bits: in 16 bits, products of the full range overflow."""
     return not flags().isdisjoint(("avx512_vnni", "avx_vnni", "amx_int8"))
 
 
 @cache
 def name() -> str:
-    """As its maker calls it."""
+    """Return the name that its maker gave the processor."""
     return _line("model name") or platform.processor() or platform.machine()
 
 
@@ -43,7 +43,7 @@ def has_nvidia_gpu() -> bool:
 
 
 def available_cores() -> int:
-    """Cores that this process may really use: a container's share may be far below what the machine has."""
+    """Count the cores that this process may use: a container's share may be far below what the machine has."""
     if sys.platform != "linux":
         return os.cpu_count() or 1
     cores = len(os.sched_getaffinity(0))
@@ -52,7 +52,7 @@ def available_cores() -> int:
 
 
 def cgroup_quota(root: Path, membership: Path) -> float | None:
-    """The tightest CPU limit of this process's control group and its parents, in cores; None without one."""
+    """Read the tightest CPU limit of this process's control group and its parents, in cores; None without one."""
     try:
         lines = membership.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The contract of an engine that hears windows of speech, and of its lanes."""
+"""Contract of a speech engine and of its execution contexts: windows of speech in, segments out."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,44 +10,44 @@ from streametrics.domain.transcript import Segment
 
 @dataclass(frozen=True, slots=True)
 class SpeechWindow:
-    """Up to about 30 s of sound; the last voice in it ends after `voiced_until_s` seconds."""
+    """Up to about 30 s of audio; the last speech in it ends after `voiced_until_s` seconds."""
 
     samples: Samples
     voiced_until_s: float
 
 
 class ExecutionContext(Protocol):
-    """Hears one pass of windows at a time; another lane may hear another pass meanwhile, in a thread of its own."""
+    """Decodes one batch of windows at a time; other contexts may decode others meanwhile, each in its own thread."""
 
-    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
-        """A Whisper language code and its probability, for each window."""
+    def detect_languages(self, windows: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
+        """Detect each window's Whisper language code and its probability."""
         ...
 
-    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:
-        """Segments, each with its window's number, as soon as each is known; those of one window in order.
+    def decode(self, windows: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:
+        """Yield segments, each with its window's number, as soon as each is known; those of one window in order.
 
-        Times are in seconds from the beginning of the segment's window. None says that a window is heard to its end;
-        without it, each is when the pass is over.
+        Times are in seconds from the beginning of the segment's window. None marks the end of a window; a window
+        without that mark ends with the batch.
         """
         ...
 
 
 class Engine(Protocol):
-    """What hears windows of speech."""
+    """A loaded model that decodes windows of speech."""
 
-    #: As it was asked for, for people to read.
+    #: The name or path that was asked for, for people to read.
     model: str
-    #: Whisper's codes of what it understands.
+    #: Whisper's codes of the languages that it knows.
     known_languages: Sequence[str]
-    #: What a pass is given at most.
+    #: The most windows in one batch.
     max_batch_windows: int
 
     @property
     def benefits_from_half_windows(self) -> bool:
-        """Whether two halves of a window together take it less time than the whole, with half as many tokens each."""
+        """Whether two halves of a window are decoded faster together than the whole, as each has half the tokens."""
         ...
 
     @property
     def execution_contexts(self) -> "Sequence[ExecutionContext]":
-        """At least one; how many passes it gains by hearing at the same time."""
+        """At least one, and as many as the engine gains by decoding at the same time."""
         ...

@@ -1,4 +1,4 @@
-"""Which engine is the fastest here? Each hears the same clip in a process of its own.
+"""Measures which engine is the fastest here: each transcribes the same clip in a process of its own.
 
 `trial.ogg` is 26 s of speech: a sentence of John F. Kennedy's inaugural address of 1961, a work of the United States'
 government and so in the public domain, and three of LibriVox's reading of "Sense and Sensibility", which is too.
@@ -19,16 +19,16 @@ from streametrics.settings import Settings
 from streametrics.transcription import benchmark_cache, cpu
 from streametrics.transcription import factory as transcriber_factory
 
-#: An engine that needs longer than this to load and to hear the clip is not the one to take, in seconds.
+#: An engine that needs longer than this to load and transcribe the clip is not taken, in seconds.
 TIME_LIMIT_S = 60.0
-#: The best of so many, as other programs disturb.
+#: The best of so many rounds counts, as other programs disturb.
 ROUNDS = 2
 
 logger = logging.getLogger(__name__)
 
 
 def is_due(settings: Settings) -> bool:
-    """Whether `auto` stands between engines that were never measured on this machine."""
+    """Whether `auto` chooses between engines that were never measured on this machine."""
     return (
         settings.whisper_engine == "auto"
         and len(transcriber_factory.candidates(settings)) > 1
@@ -37,7 +37,7 @@ def is_due(settings: Settings) -> bool:
 
 
 def measure(settings: Settings) -> dict[str, float]:
-    """Seconds that each candidate takes for the clip, kept for this machine; one that fails is left out."""
+    """Measure the seconds that each candidate takes for the clip, and save them; one that fails is left out."""
     seconds: dict[str, float] = {}
     for engine in transcriber_factory.candidates(settings):
         arguments = [sys.executable, "-P", "-m", __name__, engine, settings.whisper_model, str(settings.model_dir)]
@@ -52,7 +52,7 @@ def measure(settings: Settings) -> dict[str, float]:
 
 
 def clip() -> Samples:
-    """The sound of the trial. Not repeated for length: that looks like a loop, and engines try again and again."""
+    """Decode the clip. It is not repeated for length: that would look like a loop, and engines retry on loops."""
     with (
         AudioDecoder() as decoder,
         decoder.decode(Path(__file__).with_name("trial.ogg"), "ogg", max_audio_s=60, timeout_s=30) as blocks,
@@ -61,7 +61,7 @@ def clip() -> Samples:
 
 
 def main(engine: str, model: str, model_dir: str) -> None:
-    """The child: load, hear, and print the seconds of the quickest round."""
+    """Run in the child process: load, transcribe, and print the seconds of the fastest round."""
     settings = Settings.model_validate({"whisper_engine": engine, "whisper_model": model, "model_dir": model_dir})
     samples = clip()
     transcriber = transcriber_factory.create(settings)

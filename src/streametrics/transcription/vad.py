@@ -1,4 +1,4 @@
-"""Where somebody speaks, and how sure that is at any moment."""
+"""Voice activity detection: where somebody speaks, and the speech probability at any moment."""
 
 import importlib.util
 import logging
@@ -11,24 +11,24 @@ from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 
 log = logging.getLogger(__name__)
 
-#: The detector tells of this many samples at a time (32 ms).
+#: Samples for which the detector gives one probability (32 ms).
 HOP_SAMPLES = 512
-#: Sound that is shorter than the shortest word.
+#: Audio below this length is shorter than the shortest word.
 MIN_SOUND_S = 0.3
-#: A pause at which the sound may be cut.
+#: A pause of this length ends a stretch of speech.
 MIN_SILENCE_S = 0.3
-#: Below Silero's usual 0.5: a stretch heard for nothing costs a second, speech that is left out is lost. Once somebody
-#: speaks, they are taken to go on down to the second number, as Silero's own reader has it.
+#: A stretch begins at the first probability and goes on down to the second, as in Silero's own reader. The first is
+#: below Silero's usual 0.5: decoding a stretch in vain costs a second, speech that is missed is lost.
 SPEECH_THRESHOLD, CONTINUE_THRESHOLD = 0.35, 0.20
 #: Amplitude below which nothing is amplified: about three steps of 16-bit sound.
 NOISE_FLOOR = 1e-4
-#: The detector works on this much at once, which bounds its memory to about 150 MB.
+#: Seconds that the detector works on at once, which bounds its memory to about 150 MB.
 BLOCK_S = 600
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSpan:
-    """A stretch of sound, in samples: `start` inclusive, `end` exclusive."""
+    """A stretch of audio, in samples: `start` inclusive, `end` exclusive."""
 
     start: int
     end: int
@@ -39,39 +39,42 @@ class SampleSpan:
 
 @dataclass(frozen=True, slots=True)
 class VoiceActivity:
-    """What was found in a sound. chances: that somebody speaks (0…1), for each hop."""
+    """Where somebody speaks in some audio. probabilities: of speech (0…1), for each hop."""
 
     spans: list[SampleSpan]
     probabilities: NDArray[np.float32]
 
     def speech_probability(self, start_s: float, end_s: float) -> float:
-        """The best chance between two moments that somebody speaks, for a tenth of a second."""
+        """Return the highest speech probability between two times, averaged over a tenth of a second."""
         first, last = int(start_s * SAMPLE_RATE_HZ / HOP_SAMPLES), int(end_s * SAMPLE_RATE_HZ / HOP_SAMPLES) + 1
-        heard = self.probabilities[max(0, first) : max(0, last)]
-        if len(heard) < 3:
-            return float(heard.max(initial=0.0))
-        return float(np.convolve(heard, np.full(3, 1 / 3), "valid").max())
+        between = self.probabilities[max(0, first) : max(0, last)]
+        if len(between) < 3:
+            return float(between.max(initial=0.0))
+        return float(np.convolve(between, np.full(3, 1 / 3), "valid").max())
 
     def voiced_s(self, start_s: float, end_s: float) -> float:
-        """For how long somebody speaks between two moments."""
+        """Return for how many seconds somebody speaks between two times."""
         start, end = start_s * SAMPLE_RATE_HZ, end_s * SAMPLE_RATE_HZ
         return sum(max(0.0, min(span.end, end) - max(span.start, start)) for span in self.spans) / SAMPLE_RATE_HZ
 
 
 def detect_speech(samples: Samples) -> VoiceActivity:
-    """The stretches in which somebody speaks, in order, without padding. None for silence and noise."""
+    """Find the stretches of speech, in order and without padding; no stretch for silence and noise."""
     if len(samples) < MIN_SOUND_S * SAMPLE_RATE_HZ or np.max(np.abs(samples)) < NOISE_FLOOR:
         return VoiceActivity([], np.zeros(0, np.float32))
-    listen = _silero_probabilities if importlib.util.find_spec("faster_whisper") else _loudness_probabilities
+    probabilities_of = _silero_probabilities if importlib.util.find_spec("faster_whisper") else _loudness_probabilities
     block = max(1, BLOCK_S * SAMPLE_RATE_HZ // HOP_SAMPLES) * HOP_SAMPLES
     probabilities = np.concatenate(
-        [listen(_volume_leveled(samples[offset : offset + block])) for offset in range(0, len(samples), block)]
+        [
+            probabilities_of(_volume_leveled(samples[offset : offset + block]))
+            for offset in range(0, len(samples), block)
+        ]
     )
     return VoiceActivity(_speech_spans(probabilities, len(samples)), probabilities)
 
 
 def _speech_spans(probabilities: NDArray[np.float32], length: int) -> list[SampleSpan]:
-    """From where a voice is likely until it has been unlikely for as long as a pause."""
+    """Join hops into stretches: from the first probable one until a pause."""
     spans: list[SampleSpan] = []
     start = quiet_since = None
     for hop, speech_probability in enumerate(probabilities.tolist()):
@@ -88,7 +91,7 @@ def _speech_spans(probabilities: NDArray[np.float32], length: int) -> list[Sampl
 
 
 def _volume_leveled(samples: Samples) -> Samples:
-    """Bring quiet stretches up to the level of speech, for the detector alone: it misses what is quiet.
+    """Amplify quiet stretches to the level of speech, for the detector alone: it misses what is quiet.
 
     The gain follows the loudest sample within a second, so that quiet speech after a loud noise counts.
     """
@@ -99,23 +102,23 @@ def _volume_leveled(samples: Samples) -> Samples:
     peaks: NDArray[np.float32] = padded.reshape(blocks, step).max(axis=1)
     around = np.lib.stride_tricks.sliding_window_view(np.pad(peaks, 2), 5).max(axis=1)
     gain = np.where(around >= NOISE_FLOOR, 0.5 / np.maximum(around, NOISE_FLOOR), 1.0)
-    centres = np.arange(blocks) * step + step / 2
-    curve = np.interp(np.arange(len(samples)), centres, gain).astype(np.float32)
-    levelled: Samples = np.clip(samples * curve, -1.0, 1.0).astype(np.float32)
-    return levelled
+    centers = np.arange(blocks) * step + step / 2
+    curve = np.interp(np.arange(len(samples)), centers, gain).astype(np.float32)
+    leveled: Samples = np.clip(samples * curve, -1.0, 1.0).astype(np.float32)
+    return leveled
 
 
 def _silero_probabilities(samples: Samples) -> NDArray[np.float32]:
-    """By Silero's voice activity model, which comes with faster-whisper."""
+    """Run Silero's voice activity model, which comes with faster-whisper."""
     from faster_whisper.vad import get_vad_model
 
-    heard = get_vad_model()(np.pad(samples, (0, -len(samples) % HOP_SAMPLES)))
-    probabilities: NDArray[np.float32] = np.asarray(heard, np.float32).reshape(-1)
+    between = get_vad_model()(np.pad(samples, (0, -len(samples) % HOP_SAMPLES)))
+    probabilities: NDArray[np.float32] = np.asarray(between, np.float32).reshape(-1)
     return probabilities
 
 
 def _loudness_probabilities(samples: Samples) -> NDArray[np.float32]:
-    """By loudness, where faster-whisper is not installed: tells sound from silence, not speech from noise."""
+    """Judge by loudness where faster-whisper is not installed: tells audio from silence, not speech from noise."""
     log.warning("faster-whisper is not installed, so its voice detector is missing: noise may be taken for speech")
     padded = np.abs(np.pad(samples, (0, -len(samples) % HOP_SAMPLES))).reshape(-1, HOP_SAMPLES)
     probabilities: NDArray[np.float32] = (padded.max(axis=1) > NOISE_FLOOR * 10).astype(np.float32)

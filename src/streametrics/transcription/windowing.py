@@ -1,8 +1,7 @@
-"""Stretches of speech become windows, and what an engine says of a window finds its place in the sound.
+"""Joins stretches of speech into windows, and places a window's segments in the whole audio.
 
-Whisper invents words for silence and noise ("Thank you."), so no engine ever hears a stretch without a voice.
-The stretches are joined into windows of at most 30 s, which is what Whisper hears at once, cut where nobody
-speaks.
+Whisper invents words for silence and noise ("Thank you."), so an engine is never given a stretch without speech. The
+stretches are joined into windows of at most 30 s, which is Whisper's own window, and cut where nobody speaks.
 """
 
 from itertools import pairwise
@@ -12,34 +11,33 @@ from streametrics.domain.transcript import Segment
 from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.vad import SampleSpan
 
-#: The length that Whisper hears at once.
+#: Whisper's own window.
 WINDOW_S = 30.0
-#: A silence that is left out rather than listened to. Below it, a window with a gap is cheaper than two windows.
+#: A longer silence ends a window. Below it, a window with a gap is cheaper than two windows.
 MAX_JOINED_SILENCE_S = 8.0
-#: What is heard before and after speech, because soft beginnings and ends of words are not taken for a voice;
-#: and the least of it, where a window is full. With 1 s or more of silence Whisper doubts short phrases so much
-#: (measured: a mean log probability of -1.1 instead of -0.7) that it starts to guess.
+#: Audio that is added before and after speech, because soft beginnings and ends of words are not detected; and the
+#: least of it, where a window is full. With 1 s or more of silence Whisper doubts short phrases so much (measured: a
+#: mean log probability of -1.1 instead of -0.7) that it starts to guess.
 PADDING_S = 0.6
 MIN_PADDING_S = 0.2
-#: How far a segment may reach beyond the voice that was found.
+#: How far a segment may reach beyond the detected speech.
 EDGE_TOLERANCE_S = 0.3
-#: The least of a half window. Shorter ones are not heard apart: what a model hears less of, it hears less well.
+#: The least length of half a window. Shorter ones are not decoded apart: with less context a model decodes less well.
 MIN_HALF_WINDOW_S = 8.0
-#: A sound this much longer than a window is cut to it: a whole pass of Whisper for the rest only invents words.
+#: Audio that is only this much longer than a window is cut to it: from the rest alone Whisper only invents words.
 OVERHANG_S = 0.2
 
 
 def extract_window(samples: Samples, window: SampleSpan, spans: list[SampleSpan]) -> SpeechWindow:
-    """A window of the samples, as an engine hears it."""
+    """Cut a window out of the samples, as an engine takes it."""
     voiced = max((min(span.end, window.end) for span in spans if span.start < window.end), default=window.end)
     return SpeechWindow(samples[window.start : window.end], (voiced - window.start) / SAMPLE_RATE_HZ)
 
 
 def build_windows(spans: list[SampleSpan], length: int) -> list[SampleSpan]:
-    """Join stretches of speech into windows of at most 30 s, with padding, in a sound of `length` samples.
+    """Join stretches of speech into windows of at most 30 s, with padding, in audio of `length` samples.
 
-    Windows do not overlap. One is longer only where nobody pauses for so long: the engine's own loop has to
-    walk through it.
+    Windows do not overlap. One is longer only where nobody pauses for so long: the engine seeks through it by itself.
     """
     limit = int(WINDOW_S * SAMPLE_RATE_HZ)
     if length <= limit + OVERHANG_S * SAMPLE_RATE_HZ:
@@ -58,7 +56,7 @@ def build_windows(spans: list[SampleSpan], length: int) -> list[SampleSpan]:
         end = min(span.end + padding, latest)
         start = max(span.start - padding, earliest)
         if len(span) <= limit < end - start:
-            # Padding must not push a window past 30 s: Whisper would pay a whole pass for the rest.
+            # Padding must not push a window past 30 s: Whisper would encode another window for the rest.
             end = min(end, span.end + (limit - len(span)) // 2)
             start = max(start, end - limit)
         padded.append(SampleSpan(start, end))
@@ -66,7 +64,7 @@ def build_windows(spans: list[SampleSpan], length: int) -> list[SampleSpan]:
 
 
 def split_in_half(window: SampleSpan, spans: list[SampleSpan]) -> list[SampleSpan]:
-    """A window cut in the pause that is nearest to its middle; itself where there is none that leaves two halves."""
+    """Cut a window in the pause nearest to its middle; whole where no pause leaves two halves that are long enough."""
     inside = [span for span in spans if span.start < window.end and span.end > window.start]
     least = int(MIN_HALF_WINDOW_S * SAMPLE_RATE_HZ)
     pauses = [(one.end + two.start) // 2 for one, two in pairwise(inside)]
@@ -84,14 +82,14 @@ def _may_join(window: SampleSpan, span: SampleSpan, length: int) -> bool:
     return silence <= MAX_JOINED_SILENCE_S * SAMPLE_RATE_HZ and needed <= WINDOW_S * SAMPLE_RATE_HZ
 
 
-def place_segment(part: Segment, window: SampleSpan, spans: list[SampleSpan], *, after_s: float) -> Segment:
-    """Put a window's segment into the whole sound.
+def place_segment(segment: Segment, window: SampleSpan, spans: list[SampleSpan], *, after_s: float) -> Segment:
+    """Convert a segment's times from its window to the whole audio.
 
-    Whisper's times may point behind a window's end, and they take silence before and after words in: they are
-    drawn to where a voice was found.
+    Whisper's times may point beyond a window's end and include silence around words: they are limited to where speech
+    was detected.
     """
-    start_s = window.start / SAMPLE_RATE_HZ + part.start
-    end_s = min(window.start / SAMPLE_RATE_HZ + part.end, window.end / SAMPLE_RATE_HZ)
+    start_s = window.start / SAMPLE_RATE_HZ + segment.start
+    end_s = min(window.start / SAMPLE_RATE_HZ + segment.end, window.end / SAMPLE_RATE_HZ)
     voiced = [
         (span.start / SAMPLE_RATE_HZ - EDGE_TOLERANCE_S, span.end / SAMPLE_RATE_HZ + EDGE_TOLERANCE_S)
         for span in spans
@@ -100,4 +98,4 @@ def place_segment(part: Segment, window: SampleSpan, spans: list[SampleSpan], *,
     if voiced:
         start_s, end_s = max(start_s, voiced[0][0]), min(end_s, voiced[-1][1])
     start = min(max(after_s, start_s), window.end / SAMPLE_RATE_HZ)
-    return Segment(round(start, 3), round(max(start, end_s), 3), part.text.strip())
+    return Segment(round(start, 3), round(max(start, end_s), 3), segment.text.strip())

@@ -1,1 +1,1 @@
-"""Schedules the windows of several requests into one batch."""
+"""Schedules the windows of several requests into common batches, and runs these."""

@@ -1,6 +1,6 @@
-"""Passes of a model, each over some windows of speech. An engine's lanes hear one each, all at the same time.
+"""Runs batches of speech windows on an engine's execution contexts, one batch on each at a time.
 
-News of the passes is read in one thread, so that nothing else of a sound on its way has to be thread-safe.
+Events of all batches are read in one thread, so that the state of a request need not be thread-safe.
 """
 
 import threading
@@ -18,46 +18,46 @@ from streametrics.transcription.engine import ExecutionContext
 
 @dataclass(eq=False, slots=True)
 class Batch:
-    """Windows that are heard together. is_stopped: nobody reads what comes of it any more."""
+    """Windows that are decoded together. is_abandoned: nobody reads its events any more."""
 
     windows: Sequence[RequestWindow]
-    is_stopped: bool = False
-    #: Set when each window has its language. It may depend on an earlier window that is in another pass.
-    may_decode: threading.Event = field(default_factory=threading.Event)
+    is_abandoned: bool = False
+    #: Set once each window has its language, which may depend on an earlier window in another batch.
+    languages_known: threading.Event = field(default_factory=threading.Event)
 
     @property
-    def sounds(self) -> list[RequestState]:
-        """Whose windows these are, each once."""
-        return list(dict.fromkeys(window.sound for window in self.windows))
+    def requests(self) -> list[RequestState]:
+        """The requests that these windows belong to, each once."""
+        return list(dict.fromkeys(window.request for window in self.windows))
 
     @property
     def is_wanted(self) -> bool:
-        return not self.is_stopped and any(window.sound.outcome is None for window in self.windows)
+        return not self.is_abandoned and any(window.request.outcome is None for window in self.windows)
 
-    def let_decode(self) -> None:
-        """Where each window has its language, or nobody wants it."""
-        if all(window.language is not None or window.sound.outcome is not None for window in self.windows):
-            self.may_decode.set()
+    def allow_decoding(self) -> None:
+        """Allow decoding once each window has its language or belongs to a request that has ended."""
+        if all(window.language is not None or window.request.outcome is not None for window in self.windows):
+            self.languages_known.set()
 
 
 @dataclass(frozen=True, slots=True)
 class LanguagesDetected:
-    """The language of each window, and how sure that is."""
+    """The languages of a batch's windows, each with its probability."""
 
     languages: list[tuple[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentDecoded:
-    """Something was said in a window; None is its end."""
+    """A segment of one window was decoded; None marks the window's end."""
 
     window: RequestWindow
-    part: Segment | None
+    segment: Segment | None
 
 
 @dataclass(frozen=True, slots=True)
 class BatchFinished:
-    """The pass has ended, all its windows heard unless there is an error."""
+    """A batch has ended; without an error, all its windows are decoded."""
 
     error: Exception | None
 
@@ -65,37 +65,38 @@ class BatchFinished:
 BatchEvent = LanguagesDetected | SegmentDecoded | BatchFinished
 
 
-def _execute(context: ExecutionContext, each: Batch) -> Iterator[BatchEvent]:
-    heard = [window.heard for window in each.windows]
+def _execute(context: ExecutionContext, batch: Batch) -> Iterator[BatchEvent]:
+    speech = [window.speech for window in batch.windows]
     try:
-        if any(window.language is None for window in each.windows):
-            # All of them, the known ones too: the engine encodes the pass once, for this and for its words.
-            yield LanguagesDetected(context.detect_languages(heard))
-        each.may_decode.wait()
-        if each.is_wanted:
-            for number, part in context.decode(heard, [window.language or "en" for window in each.windows]):
-                yield SegmentDecoded(each.windows[number], part)
-                if not each.is_wanted:
+        if any(window.language is None for window in batch.windows):
+            # Of all windows, the known ones too: so the engine encodes the batch once, for this and for decoding.
+            yield LanguagesDetected(context.detect_languages(speech))
+        batch.languages_known.wait()
+        if batch.is_wanted:
+            for number, segment in context.decode(speech, [window.language or "en" for window in batch.windows]):
+                yield SegmentDecoded(batch.windows[number], segment)
+                if not batch.is_wanted:
                     break
-    except Exception as error:  # noqa: BLE001 - one sound's trouble, such as no memory, must not end the others
+    except Exception as error:  # noqa: BLE001 - one request's trouble, such as no memory, must not end the others
         yield BatchFinished(error)
     else:
         yield BatchFinished(None)
 
 
 class ExecutionPool:
-    """The lanes of an engine at work. Leaving the block stops what runs, at its next news, and waits for that.
+    """Runs batches on an engine's execution contexts, a thread for each.
 
-    One lane alone works in the thread that asks for its news, and only then.
+    Leaving the block abandons what runs and waits until each batch notices, at its next segment. A single context has
+    no thread: it computes inside `next_event`.
     """
 
     def __init__(self, execution_contexts: Sequence[ExecutionContext]) -> None:
         self.count = len(execution_contexts)
-        self.passes: list[Batch] = []
+        self.running: list[Batch] = []
         self._idle = list(execution_contexts)
-        self._news: SimpleQueue[tuple[ExecutionContext, Batch, BatchEvent]] = SimpleQueue()
-        self._alone: Iterator[BatchEvent] = iter(())
-        self._threads = ThreadPoolExecutor(self.count, "lane") if self.are_several else None
+        self._events: SimpleQueue[tuple[ExecutionContext, Batch, BatchEvent]] = SimpleQueue()
+        self._inline: Iterator[BatchEvent] = iter(())
+        self._threads = ThreadPoolExecutor(self.count, "transcription") if self.are_several else None
 
     def __enter__(self) -> Self:
         return self
@@ -103,51 +104,51 @@ class ExecutionPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for each in self.passes:
-            each.is_stopped = True
-            each.may_decode.set()
+        for batch in self.running:
+            batch.is_abandoned = True
+            batch.languages_known.set()
         if self._threads is not None:
             self._threads.shutdown()
 
     @property
     def are_several(self) -> bool:
-        """They work while this thread does something else."""
+        """Whether batches run while this thread does something else."""
         return self.count > 1
 
     @property
     def idle(self) -> int:
-        """How many have nothing to do."""
+        """How many contexts are idle."""
         return len(self._idle)
 
     @property
-    def has_news(self) -> bool:
-        """Whether `news` would not have to wait."""
-        return not self._news.empty()
+    def has_events(self) -> bool:
+        """Whether `next_event` would return at once."""
+        return not self._events.empty()
 
-    def begin(self, each: Batch) -> None:
-        """Let an idle lane hear it."""
+    def submit(self, batch: Batch) -> None:
+        """Start a batch on an idle context."""
         context = self._idle.pop()
-        self.passes.append(each)
-        each.let_decode()
+        self.running.append(batch)
+        batch.allow_decoding()
         if self._threads is None:
-            self._context, self._alone = context, _execute(context, each)
+            self._context, self._inline = context, _execute(context, batch)
         else:
-            self._threads.submit(self._run, context, each)
+            self._threads.submit(self._run, context, batch)
 
-    def _run(self, context: ExecutionContext, each: Batch) -> None:
-        for news in _execute(context, each):
-            self._news.put((context, each, news))
+    def _run(self, context: ExecutionContext, batch: Batch) -> None:
+        for event in _execute(context, batch):
+            self._events.put((context, batch, event))
 
-    def news(self, within_s: float | None = None) -> tuple[Batch, BatchEvent] | None:
-        """What happened next, in any of the passes; None where that is nothing, for so long."""
+    def next_event(self, within_s: float | None = None) -> tuple[Batch, BatchEvent] | None:
+        """Return the next event of any batch, or None where none comes within `within_s` seconds."""
         if self._threads is None:
-            context, each, news = self._context, self.passes[0], next(self._alone)
+            context, batch, event = self._context, self.running[0], next(self._inline)
         else:
             try:
-                context, each, news = self._news.get(timeout=within_s)
+                context, batch, event = self._events.get(timeout=within_s)
             except Empty:
                 return None
-        if isinstance(news, BatchFinished):
-            self.passes.remove(each)
+        if isinstance(event, BatchFinished):
+            self.running.remove(batch)
             self._idle.append(context)
-        return each, news
+        return batch, event

@@ -1,4 +1,4 @@
-"""What the engines share: being led over whole sounds, and lanes that hear one window at a time."""
+"""Shared bases of the engines: whole requests through the batch scheduler, and contexts for single windows."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,47 +9,49 @@ from streametrics.transcription.base import OnSegment, Outcome, TranscriptionReq
 from streametrics.transcription.batching.scheduler import transcribe_batch, transcribe_speech
 from streametrics.transcription.engine import Engine, ExecutionContext, SpeechWindow
 
-#: Passes at the same time on a CPU: a token's products are hardly faster on two threads, so each core hears something
-#: of its own. Each takes memory for what it hears.
+#: Batches at the same time on a CPU: a token's products are hardly faster on two threads, so each core decodes a window
+#: of its own. Each takes memory for its window.
 MAX_EXECUTION_CONTEXTS = 4
 
 
 class BatchingTranscriber:
-    """Makes a `engine.Engine` a `Transcriber`."""
+    """Makes an `engine.Engine` a `Transcriber`, through the batch scheduler."""
 
     def transcribe(
         self: Engine, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
     ) -> Transcript:
         return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
 
-    def transcribe_batch(self: Engine, sounds: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
-        return transcribe_batch(self, sounds)
+    def transcribe_batch(
+        self: Engine, requests: Iterable[TranscriptionRequest | None]
+    ) -> Iterator[tuple[int, Outcome]]:
+        return transcribe_batch(self, requests)
 
 
 class SingleWindowContext(ABC):
-    """A `engine.Lane` over two methods for one window."""
+    """An `engine.ExecutionContext` over two methods for one window."""
 
-    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
-        """See `engine.Lane`."""
-        return [self._detect_language(window.samples) for window in heard]
+    def detect_languages(self, windows: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
+        """See `engine.ExecutionContext`."""
+        return [self._detect_language(window.samples) for window in windows]
 
-    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
-        """See `engine.Lane`."""
-        for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
+    def decode(self, windows: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
+        """See `engine.ExecutionContext`."""
+        for number, (window, language) in enumerate(zip(windows, languages, strict=True)):
             for segment in self._decode(window.samples, language):
                 yield number, segment
 
     @abstractmethod
     def _detect_language(self, samples: Samples) -> tuple[str, float]:
-        """A Whisper language code and its probability."""
+        """Detect the Whisper language code and its probability."""
 
     @abstractmethod
     def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:
-        """Segments in order, as soon as each is known, times in seconds from the beginning of the samples."""
+        """Yield segments in order, as soon as each is known; times in seconds from the beginning of the samples."""
 
 
 class SingleWindowEngine(BatchingTranscriber):
-    """A `Transcriber` and a `engine.Engine` over such lanes."""
+    """A `Transcriber` and an `engine.Engine` over such contexts."""
 
     engine: str
     model: str
@@ -60,10 +62,10 @@ class SingleWindowEngine(BatchingTranscriber):
 
     @property
     def benefits_from_half_windows(self) -> bool:
-        """See `engine.Engine`: two lanes hear the halves at the same time. One would pay twice for silence."""
+        """See `engine.Engine`: two contexts decode the halves at the same time. One would encode silence twice."""
         return len(self.execution_contexts) > 1
 
     @property
     def max_batch_requests(self) -> int:
-        """One for each lane and one for each to go on with; a lane alone leaves the rest to other workers."""
+        """Two for each context: one running, one next. A single context leaves the rest to other workers."""
         return 2 * len(self.execution_contexts) if len(self.execution_contexts) > 1 else 1

@@ -1,4 +1,4 @@
-"""An engine without a model, for tests: one word for each second of sound, always the same."""
+"""A transcriber without a model, for tests: one word for each second of audio, always the same."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -9,20 +9,20 @@ from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.base import OnSegment, Outcome, TranscriptionRequest, transcribe_sequentially
 
-#: Root mean square below which a second counts as silent; the least sound that counts, in seconds.
+#: Root mean square below which a second counts as silent; and the shortest audio that counts, in seconds.
 SILENCE_LEVEL = 1e-3
 MIN_SOUND_S = 0.3
 
 
 class FakeTranscriber:
-    """Says `word0`, `word1`, … for the seconds of sound that are not silent, as segments of one second.
+    """Transcribes the seconds that are not silent as `word0`, `word1`, …, in segments of one second.
 
-    before_segment: called with each segment's number before it is told: to wait for an event, or to fail.
+    before_segment: called with each segment's number before it is emitted: to wait for an event, or to fail.
     """
 
     engine = "fake"
     precision = "none"
-    #: It gains nothing by it, but what is to be tested of sounds that are taken together can be tested with it.
+    #: It gains nothing by batches, but they can be tested with it.
     max_batch_requests = 8
 
     def __init__(self, *, model: str = "fake", before_segment: Callable[[int], None] | None = None) -> None:
@@ -36,18 +36,18 @@ class FakeTranscriber:
             raise TranscriptionFailed(f"The model '{self.model}' does not know the language '{speech_language}'")
         segments: list[Segment] = []
         for second, start in enumerate(range(0, len(samples), SAMPLE_RATE_HZ)):
-            heard = samples[start : start + SAMPLE_RATE_HZ]
-            if len(heard) < MIN_SOUND_S * SAMPLE_RATE_HZ or _level(heard) < SILENCE_LEVEL:
+            second_samples = samples[start : start + SAMPLE_RATE_HZ]
+            if len(second_samples) < MIN_SOUND_S * SAMPLE_RATE_HZ or _level(second_samples) < SILENCE_LEVEL:
                 continue
             if self._before_segment is not None:
                 self._before_segment(len(segments))
-            segments.append(Segment(float(second), second + len(heard) / SAMPLE_RATE_HZ, f"word{second}"))
+            segments.append(Segment(float(second), second + len(second_samples) / SAMPLE_RATE_HZ, f"word{second}"))
             if on_segment is not None:
                 on_segment(segments[-1])
         return Transcript(tuple(segments), (speech_language or "en") if segments else None)
 
-    def transcribe_batch(self, sounds: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
-        return transcribe_sequentially(self, sounds)
+    def transcribe_batch(self, requests: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
+        return transcribe_sequentially(self, requests)
 
 
 def _level(samples: Samples) -> float:

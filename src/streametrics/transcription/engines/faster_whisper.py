@@ -24,12 +24,12 @@ from streametrics.transcription.hallucination_filter import should_retry
 
 log = logging.getLogger(__name__)
 
-#: Silence that is encoded behind the sound, in frames: with 3 s, one chunk was walked through twice.
+#: Silence that is encoded after the audio, in frames: with 3 s, one chunk was decoded twice.
 SILENCE_FRAMES = 500
 
 
 class FasterWhisper(SingleWindowEngine):
-    """A model that was loaded from a CTranslate2 folder. `cpu_threads`: cores to compute with."""
+    """Transcribes with a model from a CTranslate2 folder. `cpu_threads`: cores to compute with."""
 
     engine = "faster-whisper"
 
@@ -37,10 +37,10 @@ class FasterWhisper(SingleWindowEngine):
         self.model = model
         loaded, execution_contexts, self.precision = _load(folder, cpu_threads)
         self.known_languages = tuple(loaded.supported_languages)
-        # Each lane keeps what it has encoded; the model itself is the same, and of as many workers as lanes.
+        # Each context caches its own encoding; they share one model, which has a worker for each.
         made = [_FasterWhisperContext(copy(loaded)) for _ in range(execution_contexts)]
         for context in made:
-            context.prepare()
+            context.warm()
         self.execution_contexts = made
 
 
@@ -48,8 +48,8 @@ class _FasterWhisperContext(SingleWindowContext):
     def __init__(self, whisper: "_FasterWhisperModel") -> None:
         self._whisper = whisper
 
-    def prepare(self) -> None:
-        """Hear nothing for a second: the first pass makes kernels and memory."""
+    def warm(self) -> None:
+        """Decode a second of silence: the first time makes kernels and memory."""
         list(self._decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
 
     def _detect_language(self, samples: Samples) -> tuple[str, float]:
@@ -66,7 +66,7 @@ class _FasterWhisperContext(SingleWindowContext):
         return str(token).strip("<|>"), float(probability)
 
     def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:
-        """Greedy first; the library's ladder of temperatures when that does not stand."""
+        """Decode greedily first; at the library's rising temperatures where that fails the checks."""
         try:
             found, _ = self._whisper.transcribe(
                 samples, language=language, beam_size=1, best_of=1, condition_on_previous_text=False
@@ -82,15 +82,15 @@ _DecodingResult = tuple[Any, float, float, float]
 
 
 class _FasterWhisperModel(WhisperModel):  # type: ignore[misc]  # the library has no types
-    """The library's, without work that is done twice or in vain. evidence: of its last answer."""
+    """The library's model, without work that is done twice or in vain. statistics: of the last text decoded."""
 
     statistics: DecodingStatistics | None = None
     _last: tuple[NDArray[np.float32], Any] | None = None
 
     def encode(self, features: NDArray[np.float32]) -> Any:  # noqa: ANN401 - CTranslate2's storage, without types
-        """Keeps the last window's: detecting the language and decoding would each pay for their own.
+        """Encode a window, or reuse the last encoding: detecting the language and decoding ask for the same.
 
-        Of the silence with which the library fills a window up, only what is worth it is encoded.
+        Of the silence with which the library pads a window, only a part is encoded.
         """
         if self._last is None or not np.array_equal(self._last[0], features):
             self._last = (features, super().encode(_without_excess_padding(features)))
@@ -103,28 +103,27 @@ class _FasterWhisperModel(WhisperModel):  # type: ignore[misc]  # the library ha
         tokenizer: Tokenizer,
         options: TranscriptionOptions,
     ) -> _DecodingResult:
-        """The greedy answer where it stands, however often it repeats itself; the library's ladder elsewhere.
+        """Decode greedily, and at the library's rising temperatures only where that fails the checks.
 
-        Where it is doubtful, the window is heard with all of its silence first.
-
-        Warmer, a sentence that was truly said three times took six times as long and was lost in one of four runs:
-        the ladder draws lots, and CTranslate2 lets nobody choose them within a process.
+        A doubtful text is first decoded again from the fully padded window. A confident text stands however often it
+        repeats itself: at higher temperatures, a sentence that was truly said three times took six times as long and
+        was lost in one of four runs. Sampling is random, and CTranslate2 takes no seed within a process.
         """
         greedy = replace(options, temperatures=options.temperatures[:1], compression_ratio_threshold=None)
-        answer: _DecodingResult = super().generate_with_fallback(encoder_output, prompt, tokenizer, greedy)
+        decoded: _DecodingResult = super().generate_with_fallback(encoder_output, prompt, tokenizer, greedy)
         assert self._last is not None
-        window, tokens, begin = self._last[0], answer[0].sequences_ids[0], tokenizer.timestamp_begin
-        is_doubtful = needs_full_padding(self._evidence(answer, prompt), tokens, timestamp_begin=begin)
+        window, tokens, begin = self._last[0], decoded[0].sequences_ids[0], tokenizer.timestamp_begin
+        is_doubtful = needs_full_padding(self._evidence(decoded, prompt), tokens, timestamp_begin=begin)
         if is_doubtful and _without_excess_padding(window).shape != window.shape:
             encoder_output = super().encode(window)
-            answer = super().generate_with_fallback(encoder_output, prompt, tokenizer, greedy)
-        if should_retry(self._evidence(answer, prompt)):
-            answer = super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
-        self.statistics = self._evidence(answer, prompt)
-        return answer
+            decoded = super().generate_with_fallback(encoder_output, prompt, tokenizer, greedy)
+        if should_retry(self._evidence(decoded, prompt)):
+            decoded = super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
+        self.statistics = self._evidence(decoded, prompt)
+        return decoded
 
-    def _evidence(self, answer: _DecodingResult, prompt: list[int]) -> DecodingStatistics:
-        result, average_logprob, temperature, compression_ratio = answer
+    def _evidence(self, decoded: _DecodingResult, prompt: list[int]) -> DecodingStatistics:
+        result, average_logprob, temperature, compression_ratio = decoded
         # CTranslate2 stops after half of this in any case, or where the prompt leaves less.
         limit = min(self.max_length // 2, self.max_length - len(prompt))
         has_ended = bool(len(result.sequences_ids[0]) < limit)
@@ -136,12 +135,12 @@ def _without_excess_padding(window: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _audio_frames(features: NDArray[np.float32]) -> int:
-    """Up to the zeros that fill a window up; sound has none in all bands at once, silence neither."""
+    """Count the frames before the zeros that pad a window; neither sound nor silence is zero in all bands at once."""
     return int(np.flatnonzero(features.any(axis=0)).max(initial=-1)) + 1
 
 
 def _load(folder: Path, cpu_threads: int) -> tuple[_FasterWhisperModel, int, str]:
-    """The model, how many lanes it has, and its precision."""
+    """Load the model; returns it, its number of execution contexts, and its precision."""
     if _has_usable_gpu():
         try:
             return _FasterWhisperModel(str(folder), device="cuda", compute_type="float16"), 1, "float16 on gpu"
@@ -149,7 +148,7 @@ def _load(folder: Path, cpu_threads: int) -> tuple[_FasterWhisperModel, int, str
             # Seen where CUDA's libraries are missing or the card knows no float16.
             log.warning("the GPU cannot be used, so the CPU is: %s", error)
     execution_contexts = min(cpu_threads, MAX_EXECUTION_CONTEXTS)
-    # Twice as many threads as cores where all lanes are at work; a lane that is alone has half of the cores at least.
+    # Twice as many threads as cores where all contexts run; a context alone has half of the cores at least.
     threads = min(cpu_threads, 2 * cpu_threads // execution_contexts)
     try:
         loaded = _FasterWhisperModel(

@@ -22,7 +22,7 @@ from streametrics.transcription.hallucination_filter import COMPRESSION_RATIO_TH
 
 
 class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
-    """A model that was loaded from a `.pt` file, and its only lane. `cpu_threads`: cores to compute with."""
+    """Transcribes with a model from a `.pt` file, being its own only context. `cpu_threads`: cores to compute with."""
 
     engine = "openai-whisper"
 
@@ -41,7 +41,7 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
             # The library forgets to close its vocabulary, once; where warnings are errors, that is one.
             warnings.simplefilter("ignore", ResourceWarning)
             self.known_languages = _languages(self._whisper)
-        # The first pass prepares memory; `base.warm` does not get here, as a tone is no voice.
+        # The first decoding prepares memory; `base.warm` does not get here, as a tone is no speech.
         list(self._decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
 
     def _detect_language(self, samples: Samples) -> tuple[str, float]:
@@ -49,21 +49,20 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
             return "en", 1.0
         try:
             mel = whisper.log_mel_spectrogram(samples, self._whisper.dims.n_mels, padding=N_SAMPLES)
-            # Cut and padded as the library does when it decodes, so that the encoder is paid for once.
+            # Cut and padded as the library does when it decodes, so that the window is encoded once.
             frames = min(len(samples) // HOP_LENGTH, N_FRAMES)
-            heard = whisper.pad_or_trim(mel[:, :frames], N_FRAMES).to(self._whisper.device)
-            _, probabilities = self._whisper.detect_language(heard.half() if self._on_gpu else heard)
+            window_mel = whisper.pad_or_trim(mel[:, :frames], N_FRAMES).to(self._whisper.device)
+            _, probabilities = self._whisper.detect_language(window_mel.half() if self._on_gpu else window_mel)
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"The spoken language could not be detected: {error}") from error
         code = max(probabilities, key=probabilities.__getitem__)
         return str(code), float(probabilities[code])
 
     def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:
-        """Segments of one window.
+        """Decode one window, 30 s at a time, because the library returns segments when all are ready.
 
-        The library tells of its segments when all are ready, so it hears 30 s at a time. Where nobody paused
-        for so long, the cut goes through a word: the last segment is then dropped, and heard again from its
-        beginning.
+        Where nobody paused for so long, the cut goes through a word: the last segment is then dropped, and decoded
+        again from its beginning.
         """
         position = 0
         while position < len(samples):
@@ -78,9 +77,9 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
             position += max(step, SAMPLE_RATE_HZ)
 
     def _decode_piece(self, samples: Samples, language: str) -> list[Segment]:
-        """Greedy first; the library's ladder of temperatures when that fails.
+        """Decode greedily first; at the library's rising temperatures where that fails the checks.
 
-        It draws from torch's own numbers, so they begin anew: the same sound has the same words every time.
+        Sampling draws from torch's generator, so it is seeded: the same audio gives the same words every time.
         """
         torch.manual_seed(0)
         try:
@@ -116,26 +115,26 @@ _Decode = Callable[[torch.Tensor, DecodingOptions], DecodingResult]
 
 
 def _without_needless_retries(decode: _Decode, *, limit: int) -> _Decode:
-    """`decode` of a library's model, whose answers tell of no repetition where they stand: its ladder would climb.
+    """Wrap a model's `decode` so that a text which passes our checks reports no repetition: the library would retry it.
 
-    limit: tokens after which the library stops an answer that does not end by itself.
+    limit: tokens after which the library stops a text that does not end by itself.
     """
 
     def decoded(mel: torch.Tensor, options: DecodingOptions) -> DecodingResult:
-        said = decode(mel, options)
-        has_ended = len(said.tokens) < limit
-        answer = DecodingStatistics(
-            said.avg_logprob, said.no_speech_prob, said.compression_ratio, said.temperature, has_ended
+        result = decode(mel, options)
+        has_ended = len(result.tokens) < limit
+        statistics = DecodingStatistics(
+            result.avg_logprob, result.no_speech_prob, result.compression_ratio, result.temperature, has_ended
         )
-        if should_retry(answer):
-            return said
-        return replace(said, compression_ratio=min(said.compression_ratio, COMPRESSION_RATIO_THRESHOLD))
+        if should_retry(statistics):
+            return result
+        return replace(result, compression_ratio=min(result.compression_ratio, COMPRESSION_RATIO_THRESHOLD))
 
     return decoded
 
 
 class _CachingEncoder(torch.nn.Module):
-    """Keeps the last window's encoding: detecting the language and every temperature would each pay for one."""
+    """Caches the last window's encoding: detecting the language and every temperature ask for the same."""
 
     def __init__(self, encoder: torch.nn.Module) -> None:
         super().__init__()
@@ -144,9 +143,9 @@ class _CachingEncoder(torch.nn.Module):
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
         # Shapes differ by a leading axis of one between the library's two ways of calling.
-        heard = mel.reshape(-1, *mel.shape[-2:])
-        if self._last is None or not torch.equal(self._last[0], heard):
-            self._last = (heard.clone(), self.encoder(mel))
+        window_mel = mel.reshape(-1, *mel.shape[-2:])
+        if self._last is None or not torch.equal(self._last[0], window_mel):
+            self._last = (window_mel.clone(), self.encoder(mel))
         return self._last[1]
 
 

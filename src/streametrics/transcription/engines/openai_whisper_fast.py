@@ -1,5 +1,6 @@
-"""openai-whisper's weights and rules on a CPU, several times as fast: bfloat16 or int8 encoder, float16 decoder, and
-a vocabulary that is searched in int8.
+"""Runs openai-whisper's weights and decoding rules on a CPU, several times as fast as the library.
+
+The encoder computes in bfloat16 or int8, the decoder in float16, and the output projection searches in int8.
 
 Why it is fast, and what was tried, is in docs/decisions/0012.
 """
@@ -28,13 +29,13 @@ from streametrics.transcription.engines.fast.thread_budget import ThreadBudget
 
 
 class OpenAIWhisperFast(BatchingTranscriber):
-    """A model that was loaded from a `.pt` file. `cpu_threads`: cores to compute with."""
+    """Transcribes with a model from a `.pt` file. `cpu_threads`: cores to compute with."""
 
     engine = "openai-whisper-fast"
-    #: More windows in a pass gain little: the encoder shares nothing, and the decoder's weights are shared by then.
+    #: More windows in a batch gain little: the encoder shares nothing, and the decoder's weights are shared by then.
     max_batch_windows = 4
     benefits_from_half_windows = True
-    #: What is heard makes room for the next, so more sounds may wait than the passes hold.
+    #: A finished window makes room for the next, so more requests may wait than the batches hold.
     max_batch_requests = 8
 
     def __init__(self, file: Path, *, model: str, cpu_threads: int) -> None:
@@ -53,25 +54,25 @@ class OpenAIWhisperFast(BatchingTranscriber):
             tokenizer = tokenizers.of("en")
         self.known_languages: Sequence[str] = tuple(tokenizer.all_language_codes) if loaded.is_multilingual else ("en",)
         assert tokenizer.no_speech is not None
-        cores, rules = ThreadBudget(cpu_threads), TimestampGrammar(tokenizer, loaded.dims.n_vocab)
+        budget, grammar = ThreadBudget(cpu_threads), TimestampGrammar(tokenizer, loaded.dims.n_vocab)
         with torch.inference_mode():
             encoder = SpectrogramEncoder(loaded.encoder, dtype)
-            decoder = TokenDecoder(loaded.decoder, dtype, words=tokenizer.eot, cores=cores)
+            decoder = TokenDecoder(loaded.decoder, dtype, words=tokenizer.eot, budget=budget)
         self.execution_contexts = [
             FastExecutionContext(
                 encoder,
-                Sampler(decoder, rules, no_speech_token=tokenizer.no_speech),
+                Sampler(decoder, grammar, no_speech_token=tokenizer.no_speech),
                 tokenizers,
-                cores,
+                budget,
                 mels=loaded.dims.n_mels,
             )
             for _ in range(min(cpu_threads, MAX_EXECUTION_CONTEXTS))
         ]
-        # The first pass prepares memory; `base.warm` does not get here, as a tone is no voice.
+        # The first batch prepares memory; `base.warm` does not get here, as a tone is no speech.
         list(self.execution_contexts[0].decode([SpeechWindow(torch.zeros(SAMPLE_RATE_HZ).numpy(), 1.0)], ["en"]))
 
 
 def _precision(encoder: torch.dtype) -> str:
-    """For people to read: what encoder and decoder multiply here."""
-    said = "float16" if has_float16() else "float32"
-    return f"{precision_name(encoder)} encoder and {said} decoder on cpu"
+    """Describe for people what encoder and decoder multiply here."""
+    decoder = "float16" if has_float16() else "float32"
+    return f"{precision_name(encoder)} encoder and {decoder} decoder on cpu"

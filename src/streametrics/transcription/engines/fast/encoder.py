@@ -1,4 +1,4 @@
-"""Whisper's encoder without its modules: one matrix for query, key and value, one fused attention."""
+"""Whisper's encoder with one matrix for query, key and value, and fused attention."""
 
 from functools import partial
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from whisper.model import AudioEncoder, ResidualAttentionBlock
 from streametrics.transcription.engines.fast.float16_linear import Linear
 from streametrics.transcription.engines.fast.quantized_linear import batched_linear
 
-#: Blocks at the beginning that stay in full precision: three quarters of all that int8 would change, the first one does
+#: Blocks at the beginning that stay in full precision: the first one alone makes three quarters of the error of int8
 #: (docs/decisions/0025).
 FULL_PRECISION_BLOCKS = 1
 
@@ -30,7 +30,7 @@ class _EncoderBlock(NamedTuple):
 
 
 class SpectrogramEncoder:
-    """Spectrograms in, shape (windows, mels, frames), 3000 frames at most; features out, (windows, frames / 2, state).
+    """Encodes spectrograms of shape (windows, mels, frames), 3000 frames at most, to (windows, frames / 2, state).
 
     `dtype` is what it computes in; where that is float32, most matrices are int8 if torch has them.
     """
@@ -59,8 +59,8 @@ class SpectrogramEncoder:
         windows, frames, state = x.shape
         joined = block.query_key_value(x)
         query, key, value = joined.view(windows, frames, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
-        heard = functional.scaled_dot_product_attention(query, key, value)
-        return block.out(heard.transpose(1, 2).reshape(windows, frames, state))
+        attended = functional.scaled_dot_product_attention(query, key, value)
+        return block.out(attended.transpose(1, 2).reshape(windows, frames, state))
 
     def _block(self, block: ResidualAttentionBlock, *, in_full: bool) -> _EncoderBlock:
         attention = block.attn

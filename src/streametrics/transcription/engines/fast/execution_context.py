@@ -1,4 +1,4 @@
-"""Passes of one model over windows of speech, one at a time; several lanes share its weights."""
+"""Decodes batches of speech windows, one at a time; several contexts share a model's weights."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,20 +11,20 @@ from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
 from streametrics.domain.transcript import Segment
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.engine import SpeechWindow
-from streametrics.transcription.engines.fast import seek_loop as listening
+from streametrics.transcription.engines.fast import seek_loop
 from streametrics.transcription.engines.fast.decoder import are_equal
 from streametrics.transcription.engines.fast.encoder import SpectrogramEncoder
 from streametrics.transcription.engines.fast.sampling import Sampler
 from streametrics.transcription.engines.fast.seek_loop import WindowProgress
 from streametrics.transcription.engines.fast.thread_budget import ThreadBudget
 
-#: Threads that say tokens, at most. With two, keys, values and vocabulary are read faster than one core can read
-#: (measured); a token's products are small, so that waking more costs more than they carry.
+#: The most threads that sample tokens. Two read keys, values and vocabulary faster than one core can (measured); a
+#: token's products are so small that waking more threads costs more than it gains.
 SAMPLING_THREADS = 2
 
 
 class Tokenizers:
-    """A model's, by language. languages: that it knows."""
+    """The tokenizers of a model, by language. languages: how many it knows."""
 
     def __init__(self, *, multilingual: bool, languages: int) -> None:
         self.is_multilingual, self._count = multilingual, languages
@@ -34,24 +34,24 @@ class Tokenizers:
 
 
 class FastExecutionContext:
-    """See `engine.Lane`. mels: bands of a spectrogram."""
+    """See `engine.ExecutionContext`. mels: bands of a spectrogram."""
 
     def __init__(
-        self, encoder: SpectrogramEncoder, sampler: Sampler, tokenizers: Tokenizers, cores: ThreadBudget, *, mels: int
+        self, encoder: SpectrogramEncoder, sampler: Sampler, tokenizers: Tokenizers, budget: ThreadBudget, *, mels: int
     ) -> None:
-        self._encoder, self._sampler, self._tokenizers, self._cores = encoder, sampler, tokenizers, cores
+        self._encoder, self._sampler, self._tokenizers, self._budget = encoder, sampler, tokenizers, budget
         self._mels = mels
         self._encoded: tuple[list[torch.Tensor], list[torch.Tensor]] = [], []
 
-    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
-        """See `engine.Lane`."""
+    def detect_languages(self, windows: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
+        """See `engine.ExecutionContext`."""
         if not self._tokenizers.is_multilingual:
-            return [("en", 1.0)] * len(heard)
+            return [("en", 1.0)] * len(windows)
         tokenizer = self._tokenizers.of("en")
         with self._computing("The spoken language could not be detected"):
-            features = self._encode([window.piece() for window in self._windows(heard, ["en"] * len(heard))])
-            with self._cores.taken(SAMPLING_THREADS):
-                scores = self._sampler.after_first(features, tokenizer.sot)
+            features = self._encode([window.piece() for window in self._windows(windows, ["en"] * len(windows))])
+            with self._budget.threads(SAMPLING_THREADS):
+                scores = self._sampler.scores_after(features, tokenizer.sot)
             shares = torch.softmax(scores[:, list(tokenizer.all_language_tokens)], dim=-1)
         best = shares.max(dim=-1)
         return [
@@ -59,18 +59,18 @@ class FastExecutionContext:
             for index, share in zip(best.indices.tolist(), best.values.tolist(), strict=True)
         ]
 
-    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:
-        """See `engine.Lane`. A window that is heard to its end is told before the others are tried again."""
+    def decode(self, windows: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:
+        """See `engine.ExecutionContext`. A finished window is yielded before the others are tried again."""
         with self._computing("The spectrogram could not be made"):
-            waiting = list(enumerate(self._windows(heard, languages)))
+            waiting = list(enumerate(self._windows(windows, languages)))
         while waiting:
-            if unheard := [window for _, window in waiting if not window.is_heard]:
-                self._try(listening.least_retried(unheard))
+            if unfinished := [window for _, window in waiting if not window.is_decoded]:
+                self._try(seek_loop.least_retried(unfinished))
             for number, window in waiting:
-                if window.is_heard:
+                if window.is_decoded:
                     yield from ((number, segment) for segment in window.segments)
                     yield number, None
-            waiting = [(number, window) for number, window in waiting if not window.is_heard]
+            waiting = [(number, window) for number, window in waiting if not window.is_decoded]
 
     def _try(self, windows: Sequence[WindowProgress]) -> None:
         with self._computing("The model could not transcribe this audio"):
@@ -78,31 +78,31 @@ class FastExecutionContext:
                 features = self._encode([window.piece() for window in fresh])
                 for window, row in zip(fresh, features, strict=True):
                     window.features = row
-            with self._cores.taken(SAMPLING_THREADS):
-                listening.decode_once(self._sampler, windows)
+            with self._budget.threads(SAMPLING_THREADS):
+                seek_loop.decode_once(self._sampler, windows)
 
     @contextmanager
     def _computing(self, sentence: str) -> Iterator[None]:
-        """Beside the other lanes; whatever torch says becomes an error of ours, its cause kept."""
-        with self._cores.shared(), torch.inference_mode():
+        """Share the cores with the other contexts, and turn torch's errors into TranscriptionFailed."""
+        with self._budget.computing(), torch.inference_mode():
             try:
                 yield
             except RuntimeError as error:
                 raise TranscriptionFailed(f"{sentence}: {error}") from error
 
-    def _windows(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> list[WindowProgress]:
+    def _windows(self, windows: Sequence[SpeechWindow], languages: Sequence[str]) -> list[WindowProgress]:
         return [
             WindowProgress(
-                mel=listening.spectrogram_of(each.samples, self._mels),
-                frames=listening.audio_frames(each.samples),
-                voiced_frames=int(each.voiced_until_s * whisper.audio.FRAMES_PER_SECOND),
+                mel=seek_loop.spectrogram_of(window.samples, self._mels),
+                frames=seek_loop.audio_frames(window.samples),
+                voiced_frames=int(window.voiced_until_s * whisper.audio.FRAMES_PER_SECOND),
                 tokenizer=self._tokenizers.of(language),
             )
-            for each, language in zip(heard, languages, strict=True)
+            for window, language in zip(windows, languages, strict=True)
         ]
 
     def _encode(self, pieces: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Features of each piece. Detecting the language and decoding ask for the same: one encoding serves both.
+        """Encode each piece. Detecting the language and decoding ask for the same pieces: one encoding serves both.
 
         One by one, as each has its own length: the encoder gains nothing by taking several at once.
         """
@@ -111,7 +111,7 @@ class FastExecutionContext:
         return self._encoded[1]
 
     def _encode_one(self, piece: torch.Tensor) -> torch.Tensor:
-        with self._cores.taken():
+        with self._budget.threads():
             features: torch.Tensor = self._encoder(piece[None])[0]
         return features
 

@@ -1,6 +1,6 @@
-"""Matrices for the decoder, whose speed is that of reading its weights: float16 is half of float32.
+"""Linear layers with float16 weights, for the decoder: it is as fast as its weights are read, and these are half.
 
-The checkpoints hold float16, so nothing is lost by it, and inputs stay float32: no row of a pass has a scale in
+The checkpoints hold float16, so nothing is lost by it, and inputs stay float32: no row of a batch has a scale in
 common with another, as it has in int8.
 """
 
@@ -17,7 +17,7 @@ Linear = Callable[[torch.Tensor], torch.Tensor]
 
 
 def linear(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
-    """`x @ weight.T + bias`, weight of shape (out, in): float16 weights where torch multiplies them, else float32."""
+    """Make `x @ weight.T + bias`, weight of shape (out, in): in float16 where torch multiplies it, else in float32."""
     full = weight.float().contiguous()
     shift = torch.zeros(len(weight)) if bias is None else bias.float()
     for way in (_by_fbgemm, _by_quantized_kernels):

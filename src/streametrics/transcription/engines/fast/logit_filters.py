@@ -1,4 +1,4 @@
-"""Which tokens Whisper may say next: its grammar of timestamps, for many rows at once.
+"""Filters the scores of tokens by Whisper's grammar of timestamps, for many rows at once.
 
 The rules are those of Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision" (2022),
 section 4.5, as openai-whisper's reference decoder applies them: timestamps come in pairs and never go back,
@@ -15,7 +15,7 @@ _FORBIDDEN = float("-inf")
 
 
 class TimestampGrammar:
-    """The grammar for one tokenizer. Scores are changed in place."""
+    """Whisper's grammar of timestamps for one tokenizer. Scores are changed in place."""
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: int) -> None:
         self.begin, self.end = tokenizer.timestamp_begin, tokenizer.eot
@@ -34,14 +34,14 @@ class TimestampGrammar:
         self._always[never] = _FORBIDDEN
 
     def first(self, scores: torch.Tensor) -> None:
-        """Before anything is said, shape (rows, vocabulary): a timestamp near the beginning."""
+        """Allow the first token of a window, shape (rows, vocabulary): a timestamp near the beginning."""
         scores[:, : self.begin] = _FORBIDDEN
         scores[:, self.begin + MAX_INITIAL_TIMESTAMP_STEPS + 1 :] = _FORBIDDEN
 
-    def next(self, scores: torch.Tensor, said: list[list[int]]) -> None:
-        """After `said`, the tokens of each row, in which at least one is."""
+    def next(self, scores: torch.Tensor, decoded: list[list[int]]) -> None:
+        """Allow what may follow the tokens of each row, at least one."""
         scores += self._always
-        for row, tokens in enumerate(said):
+        for row, tokens in enumerate(decoded):
             self._pairs(scores[row], tokens)
         times, words = scores[:, self.begin :], scores[:, : self.begin]
         likelier = times.logsumexp(dim=1) > words.amax(dim=1)

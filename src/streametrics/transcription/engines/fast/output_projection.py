@@ -1,4 +1,4 @@
-"""Scores of the whole vocabulary: int8 finds the words that are likely, and those are scored again exactly.
+"""Projects decoder outputs to the vocabulary: int8 finds the likely words, and these are scored again exactly.
 
 The vocabulary is the decoder's largest matrix by far, and read once for every token. int8 is a quarter of it, and an
 error of its scores matters only among the likely ones.
@@ -21,7 +21,7 @@ LIKELY_WITHIN = 3.0
 
 
 class OutputProjection:
-    """Scores for rows of the decoder's output: `weight` is the token embedding, shape (tokens, state).
+    """Scores tokens for rows of the decoder's output: `weight` is the token embedding, shape (tokens, state).
 
     words: how many tokens are text. Those behind them (the end, languages, timestamps) always have exact scores:
     timestamps are compared with words by their sum.
@@ -30,14 +30,14 @@ class OutputProjection:
     def __init__(self, weight: torch.Tensor, *, words: int) -> None:
         self._words = words
         self._weight = weight
-        self._signs = linear(weight[words:], None)
+        self._special_tokens = linear(weight[words:], None)
         self._rough = _int8_projection(weight[:words].float())
         self._exact = None if self._rough else linear(weight[:words], None)
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
-        """Rows of shape (rows, state) to scores, float32, shape (rows, tokens)."""
+        """Turn rows of shape (rows, state) into scores, float32, shape (rows, tokens)."""
         scores = torch.empty(len(rows), len(self._weight))
-        scores[:, self._words :] = self._signs(rows)
+        scores[:, self._words :] = self._special_tokens(rows)
         words = scores[:, : self._words]
         if self._rough is None:
             assert self._exact is not None
@@ -52,7 +52,7 @@ class OutputProjection:
 
 
 def _int8_projection(weight: torch.Tensor) -> Linear | None:
-    """`x @ weight.T` with one scale per output; None where torch does not offer it."""
+    """Make `x @ weight.T` in int8 with one scale per output; None where torch does not offer it."""
     scales = (weight.abs().amax(dim=1) / 127).clamp_min(1e-8).double()
     try:
         with warnings.catch_warnings():
@@ -62,12 +62,12 @@ def _int8_projection(weight: torch.Tensor) -> Linear | None:
             )
             packed = torch.ops.quantized.linear_prepack(quantized, None)
     except (AttributeError, RuntimeError) as error:
-        # torch announced that it will take quantised tensors out; every word then has its exact score, more slowly.
+        # torch announced that it will take quantized tensors out; every word then has its exact score, more slowly.
         logger.debug("torch has no int8 matrices here: %s", error)
         return None
     multiply, narrow = torch.ops.quantized.linear_dynamic, not cpu.adds_products_of_bytes_widely()
     # torch takes one scale for all rows, from the least number to the greatest. So that a row's scores do not depend
-    # on its neighbours, each is brought to one size, and a last one that holds both ends makes the scale a constant.
+    # on its neighbors, each is brought to one size, and a last one that holds both ends makes the scale a constant.
     ends = torch.zeros(1, weight.shape[1])
     ends[0, 0], ends[0, 1] = -1.0, 1.0
 

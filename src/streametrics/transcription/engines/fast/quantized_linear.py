@@ -1,4 +1,4 @@
-"""Matrices for many rows at once, whose speed is that of arithmetic: narrow numbers take less of it.
+"""Linear layers for many rows at once, in bfloat16 or int8: they are as fast as their arithmetic.
 
 Where the processor multiplies bfloat16 that is what is used, else int8, which takes half of float32's time. Every row
 of the input has a scale of its own, so what is quiet is not lost beside what is loud, and every output has one. What
@@ -24,7 +24,7 @@ _ZERO = 128
 
 
 def batched_linear(weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype, *, in_full: bool = False) -> Linear:
-    """`x @ weight.T + bias`, weight of shape (out, in), x of `dtype` and any number of dimensions, the last is `in`.
+    """Make `x @ weight.T + bias`, weight of shape (out, in), x of `dtype` and any number of dimensions, `in` the last.
 
     in_full: nothing narrower than `dtype`.
     """
@@ -34,14 +34,14 @@ def batched_linear(weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype,
 
 
 def precision_name(dtype: torch.dtype) -> str:
-    """What `for_many_rows` multiplies here, for people to read."""
+    """Name what `batched_linear` multiplies here, for people to read."""
     if dtype is torch.float32 and int8_linear(torch.ones(16, 16), torch.zeros(16)) is not None:
         return "int8"
     return str(dtype).removeprefix("torch.")
 
 
 def int8_linear(weight: torch.Tensor, bias: torch.Tensor) -> Linear | None:
-    """The same for float32 in int8; None where torch or the processor does not offer it."""
+    """Make the same for float32 in int8; None where torch or the processor does not offer it."""
     if not torch.backends.cpu.get_cpu_capability().startswith("AVX"):
         return None
     steps = WEIGHT_STEPS if cpu.adds_products_of_bytes_widely() else NARROW_WEIGHT_STEPS

@@ -1,4 +1,4 @@
-"""Rows of features become rows of tokens: greedily, or drawn at a temperature."""
+"""Samples tokens for rows of features: greedily, or at a temperature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ import torch
 from streametrics.transcription.engines.fast.decoder import CrossAttentionCache, KVCache, TokenDecoder, are_equal
 from streametrics.transcription.engines.fast.logit_filters import TimestampGrammar
 
-#: Tokens said of one window at most, as openai-whisper has it: half of the decoder's context.
+#: The most tokens of one window, as in openai-whisper: half of the decoder's context.
 MAX_TOKENS = 224
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedTokens:
-    """One row: its tokens without the end, and how sure the model was.
+    """The tokens of one row, without the end token, and the model's confidence.
 
     average_logprob: mean natural logarithm of the tokens' probabilities, the end's included.
-    no_speech: probability (0…1) that nobody speaks in the window. ended: the end was said, before the limit.
+    no_speech: probability (0…1) that nobody speaks in the window. ended: the end token came, before the limit.
     """
 
     tokens: list[int]
@@ -28,66 +28,66 @@ class DecodedTokens:
 
 
 class Sampler:
-    """Says what the rows of a memory hold. Not thread-safe.
+    """Decodes tokens for a batch of rows from its KV cache. Not thread-safe.
 
     prompts: begin with the start of a transcript; all of one length.
     """
 
-    def __init__(self, decoder: TokenDecoder, rules: TimestampGrammar, *, no_speech_token: int) -> None:
-        self._decoder, self._rules, self._no_speech = decoder, rules, no_speech_token
-        self._heard_before: tuple[Sequence[torch.Tensor], CrossAttentionCache] | None = None
+    def __init__(self, decoder: TokenDecoder, grammar: TimestampGrammar, *, no_speech_token: int) -> None:
+        self._decoder, self._grammar, self._no_speech = decoder, grammar, no_speech_token
+        self._last_cross: tuple[Sequence[torch.Tensor], CrossAttentionCache] | None = None
 
-    def after_first(self, features: Sequence[torch.Tensor], token: int) -> torch.Tensor:
-        """Scores of what follows one token, shape (rows, vocabulary).
+    def scores_after(self, features: Sequence[torch.Tensor], token: int) -> torch.Tensor:
+        """Return the scores of what follows one token, shape (rows, vocabulary).
 
-        What is heard for it is kept for the next call, in case that is about the same features.
+        The features' keys and values are kept for the next call, in case that is about the same features.
         """
-        heard = self._hear(features)
-        self._heard_before = features, heard
-        return self._decoder.step(torch.full((len(features), 1), token), self._decoder.remember(heard, 1))[:, -1]
+        cross = self._attend(features)
+        self._last_cross = features, cross
+        return self._decoder.step(torch.full((len(features), 1), token), self._decoder.new_cache(cross, 1))[:, -1]
 
-    def say(
+    def sample(
         self, features: Sequence[torch.Tensor], prompts: Sequence[Sequence[int]], temperature: float
     ) -> list[DecodedTokens]:
-        """Tokens for each row of features, shape (positions, state). The same input always gives the same."""
-        asked = torch.tensor(prompts)
-        memory = self._decoder.remember(self._hear(features), asked.shape[1] + MAX_TOKENS)
-        scores = self._decoder.step(asked, memory, also_first=True)
+        """Decode tokens for each row of features, shape (positions, state). Deterministic at any temperature."""
+        prompt_tokens = torch.tensor(prompts)
+        cache = self._decoder.new_cache(self._attend(features), prompt_tokens.shape[1] + MAX_TOKENS)
+        scores = self._decoder.step(prompt_tokens, cache, also_first=True)
         no_speech = torch.softmax(scores[:, 0], dim=-1)[:, self._no_speech].tolist()
-        tokens, sums = self._continue(scores[:, -1], memory, temperature)
+        tokens, sums = self._continue(scores[:, -1], cache, temperature)
         return [
             DecodedTokens(row, total / (len(row) + 1), float(silent), temperature, ended=len(row) < MAX_TOKENS)
             for row, total, silent in zip(tokens, sums, no_speech, strict=True)
         ]
 
-    def _hear(self, features: Sequence[torch.Tensor]) -> CrossAttentionCache:
-        before, self._heard_before = self._heard_before, None
-        return before[1] if before is not None and are_equal(before[0], features) else self._decoder.hear(features)
+    def _attend(self, features: Sequence[torch.Tensor]) -> CrossAttentionCache:
+        before, self._last_cross = self._last_cross, None
+        return before[1] if before is not None and are_equal(before[0], features) else self._decoder.attend(features)
 
     def _continue(
-        self, scores: torch.Tensor, memory: KVCache, temperature: float
+        self, scores: torch.Tensor, cache: KVCache, temperature: float
     ) -> tuple[list[list[int]], list[float]]:
         tokens: list[list[int]] = [[] for _ in scores]
         sums = [0.0] * len(tokens)
         alive = list(range(len(tokens)))
-        # A chance of its own for each row: what one draws does not depend on who is heard beside it.
+        # A generator for each row: what one draws does not depend on the other rows.
         generators = [torch.Generator().manual_seed(0) for _ in tokens]
-        self._rules.first(scores)
+        self._grammar.first(scores)
         while True:
             chosen, logprobs = self._choose(scores, temperature, [generators[row] for row in alive])
             kept: list[int] = []
             for index, (row, token, logprob) in enumerate(zip(alive, chosen, logprobs, strict=True)):
                 sums[row] += logprob
-                if token != self._rules.end:
+                if token != self._grammar.end:
                     tokens[row].append(token)
                     kept.append(index)
             if not kept or len(tokens[alive[kept[0]]]) >= MAX_TOKENS:
                 return tokens, sums
             if len(kept) < len(alive):  # rows that have ended cost nothing any more
-                memory = self._decoder.keep(memory, torch.tensor(kept))
+                cache = self._decoder.select_rows(cache, torch.tensor(kept))
                 alive = [alive[index] for index in kept]
-            scores = self._decoder.step(torch.tensor([[tokens[row][-1]] for row in alive]), memory)[:, -1]
-            self._rules.next(scores, [tokens[row] for row in alive])
+            scores = self._decoder.step(torch.tensor([[tokens[row][-1]] for row in alive]), cache)[:, -1]
+            self._grammar.next(scores, [tokens[row] for row in alive])
 
     def _choose(
         self, scores: torch.Tensor, temperature: float, generators: Sequence[torch.Generator]

@@ -1,10 +1,9 @@
-"""The seek loop: windows of speech become segments, several windows in one pass of the model.
+"""Decodes windows of speech to segments in a seek loop, several windows in one batch.
 
-A pass says what it heard of a window up to its last whole segment; what lies behind that is heard in the next
-pass, until no voice is left. This, the checks of an answer and the ladder of temperatures are openai-whisper's
-(`whisper.transcribe`), with two changes: sound in which the voice detector found nobody is not worth a pass, and an
-answer that repeats itself but ends by itself stands. What is not to be believed is decided elsewhere
-(`transcription/hallucination_filter.py`), by the evidence that segments carry.
+A step decodes a window up to its last whole segment; the next step goes on from there, until no speech is left. This,
+the checks and the rising temperatures are openai-whisper's (`whisper.transcribe`), with two changes: audio in which the
+voice detector found nobody is not decoded, and a text that repeats itself but ended by itself stands. Hallucinations
+are removed elsewhere (`transcription/hallucination_filter.py`), by the statistics that segments carry.
 """
 
 from collections.abc import Sequence
@@ -22,22 +21,22 @@ from streametrics.transcription.audio_context import frames_to_encode, needs_ful
 from streametrics.transcription.engines.fast.sampling import DecodedTokens, Sampler
 from streametrics.transcription.hallucination_filter import LOGPROB_THRESHOLD, NO_SPEECH_THRESHOLD, should_retry
 
-#: openai-whisper's own ladder.
+#: openai-whisper's own, tried one after another.
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 #: Seconds in a timestamp's step, and spectrogram frames in one.
 STEP_S, STEP_FRAMES = 0.02, 2
-#: Silence that is encoded behind the sound, in spectrogram frames.
+#: Silence that is encoded after the audio, in spectrogram frames.
 SILENCE_FRAMES = 300
-#: Voice that is shorter than a word is no reason for another pass, in seconds.
+#: Speech that is shorter than a word is no reason for another step, in seconds.
 MIN_VOICE_S = 0.2
 
 
 @dataclass(slots=True)
 class WindowProgress:
-    """One window on its way: its spectrogram, how far it is heard, and what was said in it.
+    """Tracks one window: its spectrogram, how far it is decoded, and its segments so far.
 
-    features: of its present piece, shape (positions, state), None until that is encoded. is_whole: the piece is filled
-    up to 30 s. rung: the piece's place on the ladder of temperatures.
+    features: of its present piece, shape (positions, state), None until that is encoded. is_whole: the piece is padded
+    to 30 s. rung: index of the piece's temperature.
     """
 
     mel: torch.Tensor
@@ -51,17 +50,17 @@ class WindowProgress:
     segments: list[Segment] = field(default_factory=list)
 
     @property
-    def is_heard(self) -> bool:
+    def is_decoded(self) -> bool:
         return self.seek >= self.frames or self.seek + MIN_VOICE_S * FRAMES_PER_SECOND > self.voiced_frames
 
     def piece(self) -> torch.Tensor:
-        """From where it is heard up to, 30 s at most, with some silence behind it, shape (mels, frames)."""
-        sound = self.mel[:, self.seek : self.seek + self.length]
-        heard: torch.Tensor = whisper.pad_or_trim(sound, N_FRAMES if self.is_whole else self._frames_to_encode)
-        return heard
+        """Return the next piece, 30 s at most, with some silence after it, shape (mels, frames)."""
+        audio = self.mel[:, self.seek : self.seek + self.length]
+        padded: torch.Tensor = whisper.pad_or_trim(audio, N_FRAMES if self.is_whole else self._frames_to_encode)
+        return padded
 
     @property
-    def could_be_longer(self) -> bool:
+    def can_be_padded(self) -> bool:
         return not self.is_whole and self._frames_to_encode < int(N_FRAMES)
 
     @property
@@ -70,67 +69,71 @@ class WindowProgress:
 
     @property
     def length(self) -> int:
-        """Frames of sound in the piece."""
+        """Frames of audio in the piece."""
         return min(int(N_FRAMES), self.frames - self.seek)
 
 
 def spectrogram_of(samples: Samples, mels: int) -> torch.Tensor:
-    """Of a whole window, shape (mels, frames), as the reference makes it: the last frame reaches into silence."""
+    """Compute a window's spectrogram, shape (mels, frames), like the reference: the last frame reaches into silence."""
     made: torch.Tensor = whisper.log_mel_spectrogram(samples, mels, padding=N_FFT)
     return made
 
 
 def audio_frames(samples: Samples) -> int:
-    """Spectrogram frames that hold sound."""
+    """Count the spectrogram frames that hold audio."""
     return len(samples) * int(FRAMES_PER_SECOND) // SAMPLE_RATE_HZ
 
 
 def least_retried(windows: Sequence[WindowProgress]) -> list[WindowProgress]:
-    """Those that were tried least: nobody waits while a neighbour's doubtful piece is tried again and again."""
+    """Choose the windows that were retried least: none waits while a neighbor's doubtful piece is retried."""
     least = min(window.rung for window in windows)
     return [window for window in windows if window.rung == least]
 
 
 def decode_once(sampler: Sampler, windows: Sequence[WindowProgress]) -> None:
-    """Try each window's piece once, all at one rung: greedily, and warmer where the answers before failed their checks.
+    """Decode each window's piece once, all at one temperature: the next one where the last text failed the checks.
 
-    An answer that passes them is taken, and the last one in any case. Before it gets warmer, the piece is filled up.
+    A text that passes them is accepted, and the last one in any case. Before it rises, the piece is padded.
     """
     (rung,) = {window.rung for window in windows}
     features = [window.features for window in windows if window.features is not None]
     prompts = [list(window.tokenizer.sot_sequence) for window in windows]
-    for window, said in zip(windows, sampler.say(features, prompts, TEMPERATURES[rung]), strict=True):
-        if window.could_be_longer and _needs_full_padding(said, window.tokenizer):
+    for window, decoded in zip(windows, sampler.sample(features, prompts, TEMPERATURES[rung]), strict=True):
+        if window.can_be_padded and _needs_full_padding(decoded, window.tokenizer):
             window.is_whole, window.features = True, None
-        elif rung + 1 < len(TEMPERATURES) and _fails(said, window.tokenizer):
+        elif rung + 1 < len(TEMPERATURES) and _fails(decoded, window.tokenizer):
             window.rung += 1
         else:
-            accept(window, said)
+            accept(window, decoded)
             window.rung, window.is_whole, window.features = 0, False, None
 
 
-def _fails(said: DecodedTokens, tokenizer: Tokenizer) -> bool:
-    return should_retry(_statistics(said, tokenizer))
+def _fails(decoded: DecodedTokens, tokenizer: Tokenizer) -> bool:
+    return should_retry(_statistics(decoded, tokenizer))
 
 
-def _needs_full_padding(said: DecodedTokens, tokenizer: Tokenizer) -> bool:
-    return needs_full_padding(_statistics(said, tokenizer), said.tokens, timestamp_begin=tokenizer.timestamp_begin)
+def _needs_full_padding(decoded: DecodedTokens, tokenizer: Tokenizer) -> bool:
+    return needs_full_padding(
+        _statistics(decoded, tokenizer), decoded.tokens, timestamp_begin=tokenizer.timestamp_begin
+    )
 
 
-def _statistics(said: DecodedTokens, tokenizer: Tokenizer) -> DecodingStatistics:
-    text = tokenizer.decode(said.tokens).strip()
+def _statistics(decoded: DecodedTokens, tokenizer: Tokenizer) -> DecodingStatistics:
+    text = tokenizer.decode(decoded.tokens).strip()
     compression = float(compression_ratio(text)) if text else 0.0
-    return DecodingStatistics(said.average_logprob, said.no_speech, compression, said.temperature, said.ended)
+    return DecodingStatistics(
+        decoded.average_logprob, decoded.no_speech, compression, decoded.temperature, decoded.ended
+    )
 
 
-def accept(window: WindowProgress, said: DecodedTokens) -> None:
-    """Add what was said to a window, and move its position behind it."""
+def accept(window: WindowProgress, decoded: DecodedTokens) -> None:
+    """Add decoded tokens to a window as segments, and move its position past them."""
     offset_s, length = window.seek / FRAMES_PER_SECOND, window.length
     begin = window.tokenizer.timestamp_begin
-    pieces, heard_steps = _split_segments(said.tokens, begin)
-    statistics = _statistics(said, window.tokenizer)
-    silent = said.no_speech > NO_SPEECH_THRESHOLD and said.average_logprob <= LOGPROB_THRESHOLD
-    window.seek += length if silent or heard_steps is None else max(min(heard_steps * STEP_FRAMES, length), 1)
+    pieces, decoded_steps = _split_segments(decoded.tokens, begin)
+    statistics = _statistics(decoded, window.tokenizer)
+    silent = decoded.no_speech > NO_SPEECH_THRESHOLD and decoded.average_logprob <= LOGPROB_THRESHOLD
+    window.seek += length if silent or decoded_steps is None else max(min(decoded_steps * STEP_FRAMES, length), 1)
     for start, end, tokens in pieces:
         end_s = length / FRAMES_PER_SECOND if end is None else end * STEP_S
         text = window.tokenizer.decode([token for token in tokens if token < window.tokenizer.eot]).strip()
@@ -139,7 +142,7 @@ def accept(window: WindowProgress, said: DecodedTokens) -> None:
 
 
 def _split_segments(tokens: list[int], begin: int) -> tuple[list[tuple[int, int | None, list[int]]], int | None]:
-    """Segments as (start step, end step, tokens), and the step up to which the piece is heard, None for all.
+    """Split tokens into (start step, end step, tokens), and find the step that is decoded up to, None for all.
 
     An end step of None is the end of the piece.
     """

@@ -1,4 +1,4 @@
-"""The cores of this process, shared out among the passes that compute on them at the same time."""
+"""Shares the cores of this process among the batches that compute at the same time."""
 
 import threading
 from collections.abc import Iterator
@@ -8,29 +8,29 @@ import torch
 
 
 class ThreadBudget:
-    """Thread-safe. A pass that is alone has them all; two have half of them each, and so on."""
+    """Divides the cores evenly: one batch has them all, two have half of them each. Thread-safe."""
 
     def __init__(self, count: int) -> None:
-        self._count, self._passes, self._lock = count, 0, threading.Lock()
+        self._count, self._batches, self._lock = count, 0, threading.Lock()
 
     @contextmanager
-    def shared(self) -> Iterator[None]:
-        """A pass computes in this block, maybe beside others."""
+    def computing(self) -> Iterator[None]:
+        """Count a batch that computes in this block."""
         with self._lock:
-            self._passes += 1
+            self._batches += 1
         try:
             yield
         finally:
             with self._lock:
-                self._passes -= 1
+                self._batches -= 1
 
     @contextmanager
-    def taken(self, most: int | None = None) -> Iterator[None]:
-        """Compute in this block on this pass's share, or on fewer: torch keeps a number of threads for each thread.
+    def threads(self, most: int | None = None) -> Iterator[None]:
+        """Compute in this block on a batch's share of threads, or on `most`: torch keeps the number for each thread.
 
         On AVX2 the numbers are the same bits on one thread and on two (docs/decisions/0026).
         """
-        before, share = torch.get_num_threads(), max(1, self._count // max(1, self._passes))
+        before, share = torch.get_num_threads(), max(1, self._count // max(1, self._batches))
         _set(share if most is None else min(most, share))
         try:
             yield
@@ -38,7 +38,7 @@ class ThreadBudget:
             _set(before)
 
 
-def _set(threads: int) -> None:
+def _set(count: int) -> None:
     # Setting it drops what torch has prepared for convolutions.
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
