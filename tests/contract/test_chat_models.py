@@ -353,10 +353,10 @@ class Hands:
 def test_a_long_prompt_has_longer_for_its_first_token(prompt_bytes: int, first_s: float) -> None:
     clock = Hands()
     limits = timeouts.for_chat(clock, 60, prompt_bytes, 8192)
-    assert limits.left_s() == pytest.approx(first_s)
+    assert limits.remaining_s() == pytest.approx(first_s)
     clock.move(first_s + 1)
-    assert limits.left_s() < 0
-    assert "wrote nothing" in str(limits.over())
+    assert limits.remaining_s() < 0
+    assert "wrote nothing" in str(limits.error())
 
 
 def test_a_server_that_goes_silent_is_given_up_before_the_call_is_over() -> None:
@@ -365,17 +365,17 @@ def test_a_server_that_goes_silent_is_given_up_before_the_call_is_over() -> None
     # Given tokens that come, though slowly
     for _ in range(3):
         clock.move(14)
-        assert limits.left_s() > 0
-        limits.heard()
+        assert limits.remaining_s() > 0
+        limits.token_received()
     # Expect 15 s for the next one
-    assert limits.left_s() == pytest.approx(15)
+    assert limits.remaining_s() == pytest.approx(15)
     clock.move(16)
-    assert "broke off" in str(limits.over())
+    assert "broke off" in str(limits.error())
     # And that tokens never stretch the whole
-    limits.heard()
-    assert limits.left_s() == pytest.approx(2)
+    limits.token_received()
+    assert limits.remaining_s() == pytest.approx(2)
     clock.move(3)
-    assert "within 60 seconds" in str(limits.over())
+    assert "within 60 seconds" in str(limits.error())
 
 
 @pytest.mark.parametrize("retry_after_s", [None, 1, 3600])

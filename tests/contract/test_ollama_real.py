@@ -96,7 +96,7 @@ def test_the_model_is_not_loaded_twice_for_one_context(url: str) -> None:
     model = OllamaModel(settings(url))
     ask(model)
     loads: list[str] = []
-    model._loading.wait = lambda beat: loads.append("load")  # type: ignore[method-assign]
+    model._loader.wait = lambda on_wait: loads.append("load")  # type: ignore[method-assign]
     ask(model)
     assert loads == []
 

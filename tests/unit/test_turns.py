@@ -18,16 +18,16 @@ class Waiter:
     """A call in a thread of its own, which says when it has begun to wait, and waits to be let go on."""
 
     def __init__(
-        self, turns: ConcurrencyLimiter, order: list[str], name: str, pool: ThreadPoolExecutor, *, urgent: bool
+        self, limiter: ConcurrencyLimiter, order: list[str], name: str, pool: ThreadPoolExecutor, *, urgent: bool
     ) -> None:
-        self._turns, self._order, self._name, self._urgent = turns, order, name, urgent
+        self._limiter, self._order, self._name, self._urgent = limiter, order, name, urgent
         self._waits = threading.Event()
         self.leaves = False
         self.ended = pool.submit(self._call)
         assert self._waits.wait(PATIENCE_S)
 
     def _call(self) -> None:
-        with self._turns.one(self._beat, urgent=self._urgent):
+        with self._limiter.slot(self._beat, urgent=self._urgent):
             self._order.append(self._name)
 
     def _beat(self) -> None:
@@ -38,11 +38,11 @@ class Waiter:
 
 @pytest.mark.parametrize("urgent_last", [True, False])
 def test_an_urgent_call_comes_before_those_that_can_wait(urgent_last: bool) -> None:
-    turns, order = ConcurrencyLimiter(1), []
+    limiter, order = ConcurrencyLimiter(1), []
     with ThreadPoolExecutor(5) as pool:
-        with turns.one(lambda: None):
-            waiters = [Waiter(turns, order, name, pool, urgent=False) for name in ("first", "second", "third")]
-            waiters.append(Waiter(turns, order, "live", pool, urgent=urgent_last))
+        with limiter.slot(lambda: None):
+            waiters = [Waiter(limiter, order, name, pool, urgent=False) for name in ("first", "second", "third")]
+            waiters.append(Waiter(limiter, order, "live", pool, urgent=urgent_last))
         for waiter in waiters:
             waiter.ended.result(PATIENCE_S)
     expected = ["first", "second", "third"]
@@ -50,22 +50,22 @@ def test_an_urgent_call_comes_before_those_that_can_wait(urgent_last: bool) -> N
 
 
 def test_who_takes_turn_after_turn_does_not_overtake_who_waits() -> None:
-    turns, order = ConcurrencyLimiter(1), []
+    limiter, order = ConcurrencyLimiter(1), []
     with ThreadPoolExecutor(1) as pool:
-        with turns.one(lambda: None):
-            waiter = Waiter(turns, order, "waiting", pool, urgent=False)
-        with turns.one(lambda: None):
+        with limiter.slot(lambda: None):
+            waiter = Waiter(limiter, order, "waiting", pool, urgent=False)
+        with limiter.slot(lambda: None):
             order.append("again")
         waiter.ended.result(PATIENCE_S)
     assert order == ["waiting", "again"]
 
 
 def test_who_leaves_holds_nobody_up() -> None:
-    turns, order = ConcurrencyLimiter(1), []
+    limiter, order = ConcurrencyLimiter(1), []
     with ThreadPoolExecutor(2) as pool:
-        with turns.one(lambda: None):
-            leaver = Waiter(turns, order, "leaver", pool, urgent=True)
-            waiter = Waiter(turns, order, "waiter", pool, urgent=False)
+        with limiter.slot(lambda: None):
+            leaver = Waiter(limiter, order, "leaver", pool, urgent=True)
+            waiter = Waiter(limiter, order, "waiter", pool, urgent=False)
             leaver.leaves = True
             with pytest.raises(Stop):
                 leaver.ended.result(PATIENCE_S)
@@ -74,11 +74,11 @@ def test_who_leaves_holds_nobody_up() -> None:
 
 
 def test_so_many_calls_run_at_once() -> None:
-    turns = ConcurrencyLimiter(2)
+    limiter = ConcurrencyLimiter(2)
     inside, both = threading.Semaphore(0), threading.Barrier(2)
 
     def call(_: int) -> None:
-        with turns.one(lambda: None):
+        with limiter.slot(lambda: None):
             both.wait(PATIENCE_S)
             inside.release()
 

@@ -1,4 +1,4 @@
-"""The contract of a model on a server: messages in, text out. What to ask it stands in `prompts`."""
+"""Contract of a chat model: messages in, text out. Its prompts are in `summarization.prompts`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class Message(TypedDict):
 class ChatResponse:
     """What a model wrote.
 
-    text: as it came, stripped. was_cut: it ended at `max_tokens` and not by itself. prompt_tokens: how many tokens
-    the server counted in the messages, None where it does not say.
+    text: stripped. was_cut: it ended at `max_tokens` and not by itself. prompt_tokens: how many tokens the server
+    counted in the messages, None where it does not say.
     """
 
     text: str
@@ -27,7 +27,7 @@ class ChatResponse:
 
 
 class Condition(StrEnum):
-    """How far a model server is; each needs something else of a person."""
+    """The state of a model server; each asks something else of an operator."""
 
     UNREACHABLE = "unreachable"  #: nothing answers, or what answers is no such server
     MODEL_MISSING = "model_missing"  #: it answers and does not have the model
@@ -40,7 +40,7 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelHealth:
-    """A cheap look; `detail` is a sentence that says what to do where something is to be done."""
+    """The result of a cheap health check; `detail` says what to do where something is to be done."""
 
     condition: Condition
     detail: str
@@ -80,10 +80,10 @@ class ChatModel(Protocol):
         on_answer: OnAnswer | None = None,
         urgent: bool = False,
     ) -> ChatResponse:
-        """Have the model answer, in at most `max_tokens` tokens, as JSON by `schema` where one is given.
+        """Send messages and return the answer, of at most `max_tokens` tokens, as JSON by `schema` where one is given.
 
-        urgent: somebody waits for it, so its turn comes before that of calls that do not say so. Retries, waits for
-        a turn and loading are inside. Raises TranscriptTooLong (the prompt does not fit), ModelMissing,
+        urgent: somebody waits for it, so it comes before calls that are not. Includes retries, waiting for a free slot,
+        and loading the model. Raises TranscriptTooLong (the prompt does not fit), ModelMissing,
         SummarizerUnavailable, SummarizerTimeout, SummarizerBusy, SummarizerRefused, SummaryUnusable (nothing but white
         space); whatever `on_answer` raises passes through and ends the call at once.
         """
@@ -94,5 +94,5 @@ class ChatModel(Protocol):
         ...
 
     def health(self) -> ModelHealth:
-        """Look cheaply (at most about a second); never raises."""
+        """Check the server cheaply (at most about a second); never raises."""
         ...

@@ -1,4 +1,4 @@
-"""What the last calls came to: a server that lists its models may still fail at every answer."""
+"""Records how the last calls ended: a server that lists its models may still fail at every answer."""
 
 import contextlib
 import threading
@@ -9,7 +9,7 @@ from streametrics.llm.retries import TRANSIENT_ERRORS, AnswerProgress
 
 
 class CallHistory:
-    """Counts calls that failed one after another; thread-safe."""
+    """Counts consecutive failed calls; thread-safe."""
 
     def __init__(self, failures: int) -> None:
         self._enough = failures
@@ -19,8 +19,8 @@ class CallHistory:
         self._answered = False
 
     @contextlib.contextmanager
-    def of(self, progress: AnswerProgress) -> Iterator[None]:
-        """Count the block. A prompt that was too long, or a caller that left, says nothing about the server."""
+    def record(self, progress: AnswerProgress) -> Iterator[None]:
+        """Record how the call in the block ends. A prompt that is too long, or a caller that left, is not counted."""
         try:
             yield
         except (*TRANSIENT_ERRORS, SummaryUnusable) as error:

@@ -1,7 +1,7 @@
-"""Who may call a model server now: SUMMARIZER_CONCURRENCY calls at once in this process, whoever makes them.
+"""Limits concurrent calls to a model server: SUMMARIZER_CONCURRENCY at once in this process.
 
 A live chunk is worth something for half a minute, a recording of hours makes a hundred calls: so urgent calls come
-first. The others come in their order; a plain semaphore would let one that calls again and again overtake them.
+first. The others come in order; a plain semaphore would let one that calls again and again overtake them.
 """
 
 import contextlib
@@ -15,18 +15,18 @@ from streametrics.llm.http import POLL_INTERVAL_S
 
 
 class ConcurrencyLimiter:
-    """Turns at one server."""
+    """Gives out slots for calls to one server; urgent calls first, the others in order."""
 
     def __init__(self, concurrency: int) -> None:
         self._free = concurrency
         self._changed = threading.Condition()
         self._tickets = itertools.count()
-        #: Those who wait, the next one first: (can wait, ticket).
+        #: A heap of waiting calls, the next one first: (is not urgent, ticket).
         self._waiting: list[tuple[bool, int]] = []
 
     @contextlib.contextmanager
-    def one(self, on_wait: Callable[[], None], *, urgent: bool = False) -> Iterator[None]:
-        """Wait for a turn and keep it for the block. `beat` is called while it waits, and may raise to leave."""
+    def slot(self, on_wait: Callable[[], None], *, urgent: bool = False) -> Iterator[None]:
+        """Hold a slot for the block. `on_wait` is called while waiting for one, and may raise to give up."""
         self._take(on_wait, urgent)
         try:
             yield
@@ -50,17 +50,17 @@ class ConcurrencyLimiter:
             raise
 
     def _taken(self, mine: tuple[bool, int]) -> bool:
-        """Whether the turn came within a beat."""
+        """Wait up to POLL_INTERVAL_S for the slot; returns whether it was taken."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._free > 0 and self._waiting[0] == mine, timeout=POLL_INTERVAL_S):
                 return False
             heapq.heappop(self._waiting)
             self._free -= 1
-            self._changed.notify_all()  # another turn may be free, and its taker has looked already
+            self._changed.notify_all()  # another slot may be free, and its taker has looked already
             return True
 
 
 @functools.cache
 def limiter_for(url: str, concurrency: int) -> ConcurrencyLimiter:
-    """The same ones for every model at that address."""
+    """Return the limiter that all models at this address share."""
     return ConcurrencyLimiter(concurrency)

@@ -1,4 +1,4 @@
-"""Models on servers, one file a wire; this chooses one and imports no other."""
+"""Chooses the chat model that the settings name, and imports no other."""
 
 from typing import assert_never
 
@@ -7,7 +7,7 @@ from streametrics.settings import Settings
 
 
 def create(settings: Settings) -> ChatModel:
-    """The model that SUMMARIZER names. Raises ValueError where it names a writer that asks no model."""
+    """Create the chat model that SUMMARIZER names. Raises ValueError where it names a writer that asks no model."""
     match settings.summarizer:
         case "ollama":
             from streametrics.llm.ollama import OllamaModel

@@ -1,4 +1,4 @@
-"""A model for tests: the same words for the same messages, its context as narrow as a test wants it."""
+"""Chat model for tests: the same text for the same messages, with a context of any size."""
 
 import json
 import re

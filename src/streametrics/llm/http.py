@@ -1,8 +1,8 @@
-"""One HTTP call whose time is our own: a silent, trickling or endless server is cut when the limit says so.
+"""HTTP transport for model servers, with time limits that hold for silent, slow and endless answers.
 
-`requests` measures the time between two bytes only, and is deaf while it waits. So a thread of its own reads the
-answer, and the caller waits for lines with a clock in its hand. Leaving early shuts the connection down at once, which
-is what makes a model server stop writing for nobody.
+`requests` limits only the time between two bytes, and cannot be interrupted while it waits. So another thread reads the
+response, and the caller waits for its lines with a time limit. Leaving early closes the connection at once, which makes
+a model server stop generating.
 """
 
 import contextlib
@@ -24,24 +24,24 @@ from streametrics.errors import SummarizerBusy, SummarizerTimeout, SummarizerUna
 from streametrics.llm.timeouts import Timeouts
 
 CONNECT_TIMEOUT_S = 3.05
-#: Lists of models are some kilobytes.
+#: The limit of a response without a generated text; lists of models are some kilobytes.
 MAX_RESPONSE_BYTES = 1_000_000
 #: Streaming puts 150 to 400 bytes around each token.
 BYTES_PER_TOKEN = 1_000
-#: While the server is silent the caller is woken this often, in seconds.
+#: How often `on_wait` is called while nothing comes, in seconds.
 POLL_INTERVAL_S = 0.25
 
 _READ_BYTES = 4096
 
 
 def max_response_bytes(max_tokens: int) -> int:
-    """More than this is no answer of so many tokens."""
+    """Return the limit of a response that holds at most `max_tokens` tokens."""
     return MAX_RESPONSE_BYTES // 4 + BYTES_PER_TOKEN * max_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorHints:
-    """The two sentences of a server that cannot be reached: what to start, and which setting is no address."""
+    """Messages for a server that cannot be reached: what to start, and which setting is no address."""
 
     unavailable: str
     no_address: str
@@ -49,20 +49,20 @@ class ErrorHints:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What to send. `body` None makes it a GET; trust_env lets `requests` honour proxies from the environment."""
+    """A request. `body` None makes it a GET; trust_env lets `requests` use proxies from the environment."""
 
     url: str
     hints: ErrorHints
     body: dict[str, Any] | None = None
     trust_env: bool = True
-    #: Sent as a bearer's; never shown.
+    #: Sent as a bearer token; never shown.
     key: str = field(default="", repr=False)
     max_response_bytes: int = MAX_RESPONSE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer that has begun: its status and type, and its lines as they come, without empty ones.
+    """A response that has begun: its status and type, and its lines as they come, without empty ones.
 
     retry_after_s: when the server wants to be asked again, None where it does not say it in seconds.
     """
@@ -75,24 +75,24 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class JsonResponse:
-    """A whole answer, `data` being its JSON or None where it is not JSON."""
+    """A complete response; `data` is its JSON, or None where it is not JSON."""
 
     status: int
     data: Any
 
 
 @contextlib.contextmanager
-def open_response(call: HttpRequest, timeouts: Timeouts, *, on_wait: Callable[[], None]) -> Iterator[HttpResponse]:
-    """Send the call and wait for its head; the lines are read inside the block, and leaving it hangs up.
+def open_response(request: HttpRequest, timeouts: Timeouts, *, on_wait: Callable[[], None]) -> Iterator[HttpResponse]:
+    """Send a request and wait for its response; its lines are read inside the block, and leaving closes the connection.
 
-    patience: the call's limits; who reads the lines tells it of each token. beat: called while nothing comes; it may
-    raise to leave. Raises, in the lines too, SummarizerUnavailable (no connection), SummarizerTimeout, SummarizerBusy
+    timeouts: the caller reports each token to them. on_wait: called while nothing comes; it may raise to stop.
+    Raises, in the lines too, SummarizerUnavailable (no connection), SummarizerTimeout, SummarizerBusy
     (the connection broke) and SummaryUnusable (more than the call's `longest_answer_bytes`).
     """
-    reader = _ResponseReader(call, timeouts.whole_s)
+    reader = _ResponseReader(request, timeouts.whole_s)
     reader.start()
     try:
-        items = _items(reader, call.hints, timeouts, on_wait)
+        items = _items(reader, request.hints, timeouts, on_wait)
         head = next(items)
         assert isinstance(head, _ResponseHead)
         lines = (line for line in items if isinstance(line, bytes))
@@ -102,26 +102,26 @@ def open_response(call: HttpRequest, timeouts: Timeouts, *, on_wait: Callable[[]
 
 
 def fetch_json(
-    call: HttpRequest, *, limit_s: float, clock: Callable[[], float], on_wait: Callable[[], None]
+    request: HttpRequest, *, limit_s: float, clock: Callable[[], float], on_wait: Callable[[], None]
 ) -> JsonResponse:
-    """The answer as one piece of JSON; raises what `opened` raises."""
-    with open_response(call, Timeouts(clock, limit_s), on_wait=on_wait) as reply:
-        text = b"\n".join(reply.lines)
+    """Send a request and return its response as JSON; raises what `open_response` raises."""
+    with open_response(request, Timeouts(clock, limit_s), on_wait=on_wait) as response:
+        text = b"\n".join(response.lines)
     try:
-        return JsonResponse(reply.status, json.loads(text))
+        return JsonResponse(response.status, json.loads(text))
     except ValueError:
-        return JsonResponse(reply.status, None)
+        return JsonResponse(response.status, None)
 
 
 def _items(
     reader: "_ResponseReader", hints: ErrorHints, timeouts: Timeouts, on_wait: Callable[[], None]
 ) -> "Iterator[_ResponseHead | bytes]":
     while True:
-        left_s = timeouts.left_s()
-        if left_s <= 0:
-            raise timeouts.over()
+        remaining_s = timeouts.remaining_s()
+        if remaining_s <= 0:
+            raise timeouts.error()
         try:
-            item = reader.items.get(timeout=min(POLL_INTERVAL_S, left_s))
+            item = reader.items.get(timeout=min(POLL_INTERVAL_S, remaining_s))
         except queue.Empty:
             on_wait()
             continue
@@ -144,12 +144,12 @@ class _ResponseTooLarge(Exception):
 
 
 class _ResponseReader(threading.Thread):
-    """Puts the head, the lines, then None or the exception into `items`."""
+    """Reads a response in a thread: puts its head, its lines, then None or an exception into `items`."""
 
-    def __init__(self, call: HttpRequest, limit_s: float) -> None:
+    def __init__(self, request: HttpRequest, limit_s: float) -> None:
         super().__init__(name="model-server-call", daemon=True)
         self.items: queue.SimpleQueue[_ResponseHead | bytes | Exception | None] = queue.SimpleQueue()
-        self._call = call
+        self._http_request = request
         self._limit_s = limit_s
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
@@ -158,7 +158,7 @@ class _ResponseReader(threading.Thread):
     def run(self) -> None:
         try:
             with requests.Session() as session:
-                session.trust_env = self._call.trust_env
+                session.trust_env = self._http_request.trust_env
                 wire = _SocketTrackingAdapter(self._opened)
                 session.mount("http://", wire)
                 session.mount("https://", wire)
@@ -170,7 +170,7 @@ class _ResponseReader(threading.Thread):
             self.items.put(error)
 
     def hang_up(self) -> None:
-        """Wake the thread out of whatever it waits for; connecting ends by itself after CONNECT_TIMEOUT_S."""
+        """Close the connection, which wakes the thread; connecting ends by itself after CONNECT_TIMEOUT_S."""
         with self._lock:
             self._hung_up = True
             if self._socket is not None:
@@ -185,15 +185,15 @@ class _ResponseReader(threading.Thread):
 
     def _request(self, session: requests.Session) -> requests.Response:
         return session.request(
-            "GET" if self._call.body is None else "POST",
-            self._call.url,
-            json=self._call.body,
+            "GET" if self._http_request.body is None else "POST",
+            self._http_request.url,
+            json=self._http_request.body,
             headers={"Accept-Encoding": "identity"},
             stream=True,
             allow_redirects=False,
             timeout=(CONNECT_TIMEOUT_S, self._limit_s + CONNECT_TIMEOUT_S),
             # Not a header: a `.netrc` would replace that one.
-            auth=_BearerAuth(self._call.key) if self._call.key else None,
+            auth=_BearerAuth(self._http_request.key) if self._http_request.key else None,
         )
 
     def _read(self, response: requests.Response) -> None:
@@ -201,7 +201,7 @@ class _ResponseReader(threading.Thread):
         rest = b""
         for piece in response.iter_content(_READ_BYTES):
             received += len(piece)
-            if received > self._call.max_response_bytes:
+            if received > self._http_request.max_response_bytes:
                 raise _ResponseTooLarge
             *whole_lines, rest = (rest + piece).split(b"\n")
             self._put(whole_lines)
@@ -223,7 +223,7 @@ class _BearerAuth(AuthBase):
 
 
 class _SocketTrackingAdapter(HTTPAdapter):
-    """Tells of each socket that it opens: another thread can then shut it down, before the headers too."""
+    """Reports each socket that it opens, so that another thread can close it, even before the headers came."""
 
     def __init__(self, opened: Callable[[socket.socket], None]) -> None:
         super().__init__()
@@ -233,19 +233,19 @@ class _SocketTrackingAdapter(HTTPAdapter):
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         plain = pool.ConnectionCls
 
-        def telling(**kwargs: object) -> HTTPConnection:
+        def tracking(**kwargs: object) -> HTTPConnection:
             connection: HTTPConnection = plain(**kwargs)
             connect = connection.connect
 
-            def connect_and_tell() -> None:
+            def connect_and_report() -> None:
                 connect()
                 if connection.sock is not None:
                     self._opened(connection.sock)
 
-            connection.connect = connect_and_tell  # type: ignore[method-assign] # of this one connection
+            connection.connect = connect_and_report  # type: ignore[method-assign] # of this one connection
             return connection
 
-        pool.ConnectionCls = telling
+        pool.ConnectionCls = tracking
         return cast(ConnectionPool, pool)
 
 
@@ -264,7 +264,7 @@ def _head(response: requests.Response) -> _ResponseHead:
 
 
 def _translated(error: Exception, hints: ErrorHints) -> Exception:
-    """The foreign error as one of ours."""
+    """Translate an error of `requests` into one of ours."""
     match error:
         case _ResponseTooLarge():
             return SummaryUnusable("The model server sent far more than a summary.")

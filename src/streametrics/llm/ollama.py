@@ -1,6 +1,6 @@
-"""A model on Ollama by its native API: only it takes `num_ctx`, `truncate` and `shift` (the `/v1` routes do not).
+"""Chat model on Ollama's native API: only this one takes `num_ctx`, `truncate` and `shift` (the `/v1` routes do not).
 
-A call is: wait for a turn, have the model loaded if the server has not (its own limit), stream the answer.
+A call waits for a slot, has the model loaded where it is not (with a time limit of its own), and streams the answer.
 """
 
 import time
@@ -60,12 +60,12 @@ class OllamaModel:
         self._url = urls.with_scheme(settings.ollama_url)
         # A proxy that HTTP_PROXY names knows nothing of our loopback.
         self._trust_env = not urls.is_loopback(self._url)
-        self._turns = concurrency.limiter_for(self._url, settings.summarizer_concurrency)
+        self._limiter = concurrency.limiter_for(self._url, settings.summarizer_concurrency)
         self._wait = wait
         self._clock = clock
         self._load_timeout_s = load_timeout_s
-        self._loading = ModelLoader(self._load)
-        self._record = CallHistory(settings.breaker_failures)
+        self._loader = ModelLoader(self._load)
+        self._history = CallHistory(settings.breaker_failures)
 
     def chat(
         self,
@@ -76,29 +76,29 @@ class OllamaModel:
         on_answer: OnAnswer | None = None,
         urgent: bool = False,
     ) -> ChatResponse:
-        """As the contract says. `on_answer` is also called, with what it was told last, about four times a second
-        while nothing comes: in the queue for a turn, while the model loads, and between two tries."""
+        """See `ChatModel`. `on_answer` is also called with its last arguments, about four times a second, while nothing
+        comes: while waiting for a slot, while the model loads, and between two tries."""
         if parsing.words_in(messages) > self.context_tokens:  # no megabytes are sent to learn it
             raise self._too_long()
         progress = AnswerProgress(on_answer)
-        tries = Retrier(self._settings, progress, wait=self._wait, clock=self._clock)
+        retrier = Retrier(self._settings, progress, wait=self._wait, clock=self._clock)
         body = self._chat_body(messages, max_tokens, schema)
 
         def one_try() -> ChatResponse:
-            with self._turns.one(progress.on_wait, urgent=urgent):
-                with tries.timed() as limit_s:
+            with self._limiter.slot(progress.on_wait, urgent=urgent):
+                with retrier.timed() as limit_s:
                     is_loaded = self._is_loaded(min(limit_s, _LIST_TIMEOUT_S), progress)
                 if not is_loaded:
-                    self._loading.wait(progress.on_wait)
-                with tries.timed() as limit_s:
+                    self._loader.wait(progress.on_wait)
+                with retrier.timed() as limit_s:
                     return self._streamed(messages, body, limit_s, progress)
 
-        with self._record.of(progress):
-            return tries.run(one_try)
+        with self._history.record(progress):
+            return retrier.run(one_try)
 
     def warm_up(self) -> None:
         if self.health().condition is Condition.COLD:
-            self._loading.begin()
+            self._loader.start()
 
     def health(self) -> ModelHealth:
         shown = urls.without_credentials(self._url)
@@ -112,7 +112,7 @@ class OllamaModel:
             return ModelHealth(Condition.UNREACHABLE, f"What answers at {shown} is no Ollama: check OLLAMA_URL.")
         if _tagged(self.model) not in listed:
             return ModelHealth(Condition.MODEL_MISSING, _missing(self.model))
-        if failed := self._record.failing():
+        if failed := self._history.failing():
             detail = f"Ollama answers at {shown}, but {failed}: see its log, or start it again."
             return ModelHealth(Condition.FAILING, detail)
         has_it = f"Ollama answers at {shown} and has the model '{self.model}'"
@@ -120,17 +120,17 @@ class OllamaModel:
             loaded = self._models("/api/ps", max(0.1, ends_at - self._clock()), _nothing)
         except SummarizerError:
             loaded = None  # the calls will show what is wrong with it
-        if self._loading.runs:
+        if self._loader.is_running:
             return ModelHealth(Condition.WARMING, f"{has_it}, which is being loaded: summaries wait for it.")
         if loaded is not None and _tagged(self.model) not in loaded:
             detail = f"{has_it}; it is not in memory, so the first summary waits until it is loaded."
             return ModelHealth(Condition.COLD, detail)
-        if self._record.answered():
+        if self._history.answered():
             return ModelHealth(Condition.WORKING, f"{has_it}, and answered the last call.")
         return ModelHealth(Condition.WARM, f"{has_it}, in memory.")
 
     def _is_loaded(self, limit_s: float, progress: AnswerProgress) -> bool:
-        """Whether a call can be answered at once: the clock of a call does not run while the server loads."""
+        """Whether the model is in memory with our context: a call's time does not run while the server loads."""
         loaded = self._models("/api/ps", limit_s, progress.on_wait)
         if loaded is None:
             return True  # a server that does not tell
@@ -165,7 +165,7 @@ class OllamaModel:
                     break
                 if "error" in part:
                     raise self._refusal(500, part)
-                limits.heard()
+                limits.token_received()
                 text += str((part.get("message") or {}).get("content") or "")
                 progress.grow(parsing.answer_of(text), tokens / max_tokens)
                 if part.get("done"):
@@ -224,7 +224,7 @@ class OllamaModel:
         )
 
     def _refusal(self, status: int, data: dict[str, Any] | None) -> SummarizerError:
-        """What an answer other than 200 means (or an error line in a stream, as 500)."""
+        """Translate an answer other than 200 (or an error line in a stream, as 500) into an error of ours."""
         said = data.get("error") if data else None
         reason = parsing.one_line(said)
         if parsing.says_too_long(reason):
@@ -255,4 +255,4 @@ def _no_ollama() -> SummarizerRefused:
 
 
 def _nothing() -> None:
-    """Nobody to wake."""
+    """Ignore the time that passes: nobody waits."""

@@ -1,4 +1,4 @@
-"""A model on any server of `/v1/chat/completions`: vLLM, llama.cpp, LM Studio, a hosted service.
+"""Chat model on any server of `/v1/chat/completions`: vLLM, llama.cpp, LM Studio, a hosted service.
 
 Limits and retries are those of MISTRAL_TIMEOUT and MISTRAL_MAX_RETRIES. These servers load their models themselves.
 """
@@ -25,8 +25,8 @@ from streametrics.net import urls
 from streametrics.settings import Settings
 
 HEALTH_TIMEOUT_S = 1.0
-#: What comes after an answer (counts of tokens, a last mark) is waited for no longer than this.
-_AFTERMATH_S = 2.0
+#: What follows an answer (counts of tokens, the end mark) is waited for no longer than this.
+_TRAILER_TIMEOUT_S = 2.0
 #: Models that a sentence names.
 _NAMED_MODELS = 5
 
@@ -58,11 +58,11 @@ class OpenAICompatibleModel:
         self._url = _base(settings.openai_base_url)
         self._key = settings.openai_api_key.get_secret_value().strip()
         self._trust_env = not urls.is_loopback(self._url)
-        self._turns = concurrency.limiter_for(self._url, settings.summarizer_concurrency)
+        self._limiter = concurrency.limiter_for(self._url, settings.summarizer_concurrency)
         self._wait = wait
         self._clock = clock
-        self._dialect = ServerCapabilities()
-        self._record = CallHistory(settings.breaker_failures)
+        self._capabilities = ServerCapabilities()
+        self._history = CallHistory(settings.breaker_failures)
 
     def chat(
         self,
@@ -73,8 +73,8 @@ class OpenAICompatibleModel:
         on_answer: OnAnswer | None = None,
         urgent: bool = False,
     ) -> ChatResponse:
-        """As the contract says. `on_answer` is also called, with what it was told last, about four times a second
-        while nothing comes: in the queue for a turn, and between two tries. A server that refuses schemas answers
+        """See `ChatModel`. `on_answer` is also called with its last arguments, about four times a second, while nothing
+        comes: while waiting for a slot, and between two tries. A server that refuses schemas answers
         without one."""
         if not self.model:
             raise ModelMissing(_NO_MODEL)
@@ -83,14 +83,14 @@ class OpenAICompatibleModel:
         if parsing.words_in(messages) > self.context_tokens:  # no megabytes are sent to learn it
             raise self._too_long()
         progress = AnswerProgress(on_answer)
-        tries = Retrier(self._settings, progress, wait=self._wait, clock=self._clock)
+        retrier = Retrier(self._settings, progress, wait=self._wait, clock=self._clock)
 
         def one_try() -> ChatResponse:
-            with self._turns.one(progress.on_wait, urgent=urgent), tries.timed() as limit_s:
-                return self._understood(messages, max_tokens, schema, limit_s, tries, progress)
+            with self._limiter.slot(progress.on_wait, urgent=urgent), retrier.timed() as limit_s:
+                return self._ask(messages, max_tokens, schema, limit_s, retrier, progress)
 
-        with self._record.of(progress):
-            return tries.run(one_try)
+        with self._history.record(progress):
+            return retrier.run(one_try)
 
     def warm_up(self) -> None:
         """These servers load their models themselves."""
@@ -115,27 +115,27 @@ class OpenAICompatibleModel:
         if answer.status == 200 and not _lists(answer.data, self.model):
             detail = f"The model server at {shown} does not have the model '{self.model}'.{_offer(answer.data)}"
             return ModelHealth(Condition.MODEL_MISSING, detail)
-        if failed := self._record.failing():
+        if failed := self._history.failing():
             return ModelHealth(Condition.FAILING, f"The model server at {shown} answers, but {failed}: see its log.")
-        if self._record.answered():
+        if self._history.answered():
             return ModelHealth(Condition.WORKING, f"The model server at {shown} answered the last call.")
         if answer.status != 200:  # some servers have no such list
             return ModelHealth(Condition.WARM, f"A server answers at {shown}; it does not say which models it has.")
         return ModelHealth(Condition.WARM, f"The model server at {shown} answers and has the model '{self.model}'.")
 
-    def _understood(
+    def _ask(
         self,
         messages: Sequence[Message],
         max_tokens: int,
         schema: dict[str, Any] | None,
         limit_s: float,
-        tries: Retrier,
+        retrier: Retrier,
         progress: AnswerProgress,
     ) -> ChatResponse:
-        """One try; a server that does not know a field of ours is asked again without it, within the same time."""
+        """Make one try; a server that refuses a field is asked again without it, within the same time."""
         limits = timeouts.for_chat(self._clock, limit_s, parsing.bytes_in(messages), self.context_tokens)
         while True:
-            body = self._dialect.body(self.model, messages, max_tokens, schema)
+            body = self._capabilities.body(self.model, messages, max_tokens, schema)
             call = self._call("/chat/completions", body, http.max_response_bytes(max_tokens))
             with http.open_response(call, limits, on_wait=progress.on_wait) as reply:
                 if reply.status == 200:
@@ -143,9 +143,9 @@ class OpenAICompatibleModel:
                 said = parsing.json_object(b"\n".join(reply.lines))
                 status, retry_after_s = reply.status, reply.retry_after_s
             reason = _reason(said) if status in (400, 422) else ""
-            if not parsing.says_too_long(reason) and self._dialect.learned_from(reason, body):
+            if not parsing.says_too_long(reason) and self._capabilities.learn_from(reason, body):
                 continue
-            tries.retry_after(retry_after_s)
+            retrier.retry_after(retry_after_s)
             raise self._refusal(status, said)
 
     def _streamed(
@@ -169,12 +169,12 @@ class OpenAICompatibleModel:
                 if completion.error is not None:
                     raise self._refusal(500, {"error": completion.error})
                 if completion.parts > parts:
-                    limits.heard()
+                    limits.token_received()
                     progress.grow(parsing.answer_of(completion.text), completion.parts / max_tokens)
                 if completion.is_over:
                     break
                 if completion.finish_reason is not None:
-                    limits.hurry(_AFTERMATH_S)
+                    limits.shorten(_TRAILER_TIMEOUT_S)
                 if completion.parts > 2 * max_tokens:
                     raise SummaryUnusable("The model server wrote on past the bound that it was given.")
         except SummarizerError as error:
@@ -207,7 +207,7 @@ class OpenAICompatibleModel:
         return http.HttpRequest(self._url + path, _HINTS, body, self._trust_env, self._key, longest_bytes)
 
     def _refusal(self, status: int, said: dict[str, Any] | None) -> SummarizerError:
-        """What an answer other than 200 means (or an error in a stream, as 500)."""
+        """Translate an answer other than 200 (or an error in a stream, as 500) into an error of ours."""
         reason = _reason(said)
         if self._key:
             reason = reason.replace(self._key, "…")  # some servers repeat what they refuse
@@ -242,7 +242,7 @@ def _is_sendable(key: str) -> bool:
 
 
 def _reason(said: dict[str, Any] | None) -> str:
-    """What the server gave as a reason, with its code; servers nest it differently."""
+    """Extract the reason and its code from a refusal; servers nest them differently."""
     if not said:
         return ""
     error = said.get("error") or said.get("detail") or said.get("message")
@@ -267,4 +267,4 @@ def _offer(data: dict[str, Any]) -> str:
 
 
 def _nothing() -> None:
-    """Nobody to wake."""
+    """Ignore the time that passes: nobody waits."""

@@ -1,4 +1,4 @@
-"""What servers and models of every kind write around an answer."""
+"""Parses what model servers send: answers, refusals and streams of completions."""
 
 import json
 import re
@@ -18,13 +18,13 @@ _LONGEST_REASON = 200
 
 
 def answer_of(text: str) -> str:
-    """The text without what a thinking model says to itself, stripped; empty where nothing can be seen of it."""
+    """Remove what a thinking model says to itself, and strip; empty where nothing visible is left."""
     answer = _THINKING.sub(" ", text).strip()
     return answer if any(letter.isprintable() and not letter.isspace() for letter in answer) else ""
 
 
 def says_too_long(reason: str) -> bool:
-    """Whether this refusal is about the context."""
+    """Whether a refusal says that the prompt exceeds the context."""
     return _TOO_LONG.search(reason) is not None
 
 
@@ -33,7 +33,7 @@ def one_line(reason: object) -> str:
 
 
 def words_in(messages: Iterable[Mapping[str, object]]) -> int:
-    """A lower bound of the tokens: a word is one at least."""
+    """Count the words: a lower bound of the tokens, as a word is one at least."""
     return sum(len(str(message["content"]).split()) for message in messages)
 
 
@@ -42,7 +42,7 @@ def bytes_in(messages: Iterable[Mapping[str, object]]) -> int:
 
 
 def json_object(line: bytes) -> dict[str, Any] | None:
-    """The object in this line; None where it holds none."""
+    """Parse the JSON object in a line; None where it holds none."""
     try:
         found = json.loads(line)
     except ValueError:
@@ -51,7 +51,7 @@ def json_object(line: bytes) -> dict[str, Any] | None:
 
 
 class Completion:
-    """The answer so far; `take` is given each line."""
+    """Collects a streamed completion, line by line."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -66,7 +66,7 @@ class Completion:
         self.is_over = False
 
     def take(self, line: bytes) -> None:
-        """A line of server-sent events, or a whole answer from a server that does not stream."""
+        """Add a line of server-sent events, or a whole answer from a server that does not stream."""
         line = line.strip()
         name, colon, rest = line.partition(b":")
         if line.startswith(b"{"):

@@ -1,8 +1,10 @@
-"""Trying again: what may pass (no connection, silence, 408, 429, 5xx, a broken stream) after waits of 1, 2, 3 times
-MISTRAL_RETRY_DELAY; an answer that is none once more, at once; the rest is final.
+"""Retries of one call, within one time budget.
+
+Transient errors (no connection, silence, 408, 429, 5xx, a broken stream) are retried after waits of 1, 2, 3 times
+MISTRAL_RETRY_DELAY; an unusable answer once, at once; every other error is final.
 
 All tries and waits of a call together take at most MISTRAL_MAX_RETRIES + 1 times MISTRAL_TIMEOUT and those waits:
-252 s. Waiting for a turn and loading the model have clocks of their own.
+252 s. Waiting for a slot and loading the model have limits of their own.
 """
 
 import contextlib
@@ -28,7 +30,7 @@ Found = TypeVar("Found")
 
 
 class AnswerProgress:
-    """A second try stays unheard until it is past the first one, so that no reader sees text taken back."""
+    """Reports a growing answer. A retry is not reported until it is longer, so that no reader sees text taken back."""
 
     def __init__(self, on_answer: Callable[[str, float], None] | None) -> None:
         #: What `on_answer` raised: it wants the call to end, so that no retry may swallow it.
@@ -45,7 +47,7 @@ class AnswerProgress:
         self.on_wait()
 
     def on_wait(self) -> None:
-        """While nothing comes: in the queue for a turn, while the model loads, between two tries."""
+        """Report again while nothing comes: waiting for a slot, loading the model, between two tries."""
         if self._on_answer is None:
             return
         try:
@@ -56,7 +58,7 @@ class AnswerProgress:
 
 
 class Retrier:
-    """The tries of one call. wait: called in steps of at most BEAT_S seconds, `progress` hears of each."""
+    """Retries one call. wait: called in steps of at most POLL_INTERVAL_S seconds; `progress` is reported at each."""
 
     def __init__(
         self, settings: Settings, progress: AnswerProgress, *, wait: Callable[[float], None], clock: Callable[[], float]
@@ -89,12 +91,12 @@ class Retrier:
             attempt += 1
 
     def retry_after(self, seconds: float | None) -> None:
-        """The server said when it wants to be asked again."""
+        """Note when the server wants to be asked again."""
         self._retry_after_s = min(seconds or 0.0, MAX_RETRY_AFTER_S)
 
     @contextlib.contextmanager
     def timed(self) -> Iterator[float]:
-        """The seconds that a call may take; what the block takes is counted."""
+        """Yield the seconds that a try may take, and count the time of the block."""
         begun = self._clock()
         try:
             yield min(self._settings.mistral_timeout, self._left_s)

@@ -1,4 +1,4 @@
-"""Which fields of a chat request a server understands: learned from its refusals, and remembered."""
+"""Remembers which fields of a chat request a server understands, learned from its refusals."""
 
 import re
 import threading
@@ -17,7 +17,7 @@ _ABOUT = {
 
 
 class ServerCapabilities:
-    """Thread-safe: fields are only ever given up."""
+    """The fields that one server has refused so far. Thread-safe: fields are only ever added."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -26,7 +26,7 @@ class ServerCapabilities:
     def body(
         self, model: str, messages: Sequence[Mapping[str, object]], max_tokens: int, schema: dict[str, Any] | None
     ) -> dict[str, Any]:
-        """The request in words that the server has not refused; the answer's length is always bounded."""
+        """Build a request of the fields that the server has not refused; the answer's length is always bounded."""
         fields: dict[str, Any] = {
             "model": model,
             "messages": list(messages),
@@ -44,8 +44,8 @@ class ServerCapabilities:
             understood["max_completion_tokens"] = max_tokens
         return understood
 
-    def learned_from(self, reason: str, body: dict[str, Any]) -> bool:
-        """Whether the refusal of this body was about a field that will not be sent again."""
+    def learn_from(self, reason: str, body: dict[str, Any]) -> bool:
+        """Note a field that this refusal is about, to leave it out from now on; returns whether there is one."""
         for name, about in _ABOUT.items():
             if name in body and about.search(reason):
                 with self._lock:

@@ -1,4 +1,4 @@
-"""How long one call may take: until its first token, between two tokens, and as a whole.
+"""Time limits of one call: until its first token, between two tokens, and in total.
 
 The first token comes after the whole prompt was read, and reading is the slower the longer the prompt is: 8,000 tokens
 take 40 s where a processor reads 200 a second. So a short prompt has half of the call's time for its first token, one
@@ -19,7 +19,7 @@ _BYTES_PER_TOKEN = 3
 
 
 class Timeouts:
-    """The clock of one call, from now on; seconds of `clock`. first_s and silence_s: None for no limit of their own."""
+    """The time limits of one call that begins now, in seconds. first_s, silence_s: None for no limit of their own."""
 
     def __init__(
         self,
@@ -36,29 +36,29 @@ class Timeouts:
         self._next_by = None if first_s is None else clock() + first_s
         self._reason = f"The model server wrote nothing within {first_s or 0:.3g} seconds."
 
-    def heard(self) -> None:
-        """A token came."""
+    def token_received(self) -> None:
+        """Restart the limit between two tokens."""
         if self._silence_s is not None:
             self._next_by = self._clock() + self._silence_s
             self._reason = f"The model server broke off: nothing came for {self._silence_s:.3g} seconds."
 
-    def hurry(self, seconds: float) -> None:
-        """What still comes is worth waiting only so long for."""
+    def shorten(self, seconds: float) -> None:
+        """Lower the remaining time to at most `seconds`."""
         self._ends_at = min(self._ends_at, self._clock() + seconds)
 
-    def left_s(self) -> float:
+    def remaining_s(self) -> float:
         ends_at = self._ends_at if self._next_by is None else min(self._ends_at, self._next_by)
         return ends_at - self._clock()
 
-    def over(self) -> SummarizerTimeout:
-        """Why the time is out."""
+    def error(self) -> SummarizerTimeout:
+        """Return the error that names the limit which was exceeded."""
         if self._next_by is not None and self._next_by < self._ends_at:
             return SummarizerTimeout(self._reason)
         return SummarizerTimeout(f"The model server did not finish within {self.whole_s:.3g} seconds.")
 
 
 def for_chat(clock: Callable[[], float], whole_s: float, prompt_bytes: int, context_tokens: int) -> Timeouts:
-    """The limits of a call with such a prompt."""
+    """Set the limits of a call by the length of its prompt."""
     filled = min(1.0, prompt_bytes / _BYTES_PER_TOKEN / context_tokens)
     first = FIRST_TOKEN_SHARE + (FIRST_TOKEN_SHARE_OF_FULL_CONTEXT - FIRST_TOKEN_SHARE) * filled
     return Timeouts(clock, whole_s, first_s=whole_s * first, silence_s=whole_s * STALL_SHARE)

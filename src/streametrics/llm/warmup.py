@@ -1,4 +1,4 @@
-"""Loading a model apart from the calls that wait for it.
+"""Loads a model in a thread of its own, apart from the calls that wait for it.
 
 A client that hangs up makes Ollama throw the half-loaded model away. A live chunk waits for some seconds only, so were
 the load its own, a model that needs longer would never be loaded. So a thread loads, and callers come and go.
@@ -17,7 +17,7 @@ class LoadTimeout(SummarizerTimeout):
 
 
 class ModelLoader:
-    """At most one load at a time. load: returns when the model is in memory, or raises a SummarizerError."""
+    """Runs at most one load at a time. load: returns once the model is in memory, or raises a SummarizerError."""
 
     def __init__(self, load: Callable[[], None]) -> None:
         self._load = load
@@ -25,19 +25,19 @@ class ModelLoader:
         self._running: concurrent.futures.Future[None] | None = None
 
     def wait(self, on_wait: Callable[[], None]) -> None:
-        """Until a load that runs, or a new one, is done. Raises what it raises; `beat` may raise to stop waiting."""
+        """Wait for the running load, or start one. Raises what the load raises; `on_wait` may raise to stop waiting."""
         running = self._started()
         while not concurrent.futures.wait([running], timeout=POLL_INTERVAL_S).done:
             on_wait()
         running.result()
 
-    def begin(self) -> None:
-        """Start a load unless one runs; nobody waits for it."""
+    def start(self) -> None:
+        """Start a load unless one is running, and return at once."""
         self._started()
 
     @property
-    def runs(self) -> bool:
-        """Whether a load runs now."""
+    def is_running(self) -> bool:
+        """Whether a load is running."""
         with self._lock:
             return self._running is not None
 
