@@ -192,7 +192,8 @@ def test_a_killed_fetch_leaves_no_half_model_and_goes_on_later(home: Home, tmp_p
     home.halved = "model.bin"
     code = (
         "from pathlib import Path; from streametrics.weights import cache as weights;"
-        f"weights.ensure('small', 'ctranslate2', Path({str(tmp_path)!r}), homes=weights.WeightSources(hub={home.url!r}))"
+        f"weights.ensure('small', 'ctranslate2', Path({str(tmp_path)!r}),"
+        f" homes=weights.WeightSources(hub={home.url!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
     assert home.half_sent.wait(30)
@@ -230,7 +231,8 @@ def test_two_processes_fetch_one_model_once(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
     code = (
         "from pathlib import Path; from streametrics.weights import cache as weights;"
-        f"print(weights.ensure('small', 'ctranslate2', Path({str(tmp_path)!r}), homes=weights.WeightSources(hub={home.url!r})))"
+        f"print(weights.ensure('small', 'ctranslate2', Path({str(tmp_path)!r}),"
+        f" homes=weights.WeightSources(hub={home.url!r})))"
     )
 
     processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]

@@ -1,7 +1,6 @@
-"""Sound on its way to Whisper: decoded in a child process, kept as raw samples on disk, cut into parts at
-quiet places.
+"""Decodes audio files in a sandboxed child process, in blocks of about a second.
 
-Nothing here holds a whole recording: blocks of about a second pass through.
+Nothing here holds a whole recording.
 """
 
 import contextlib
@@ -43,7 +42,7 @@ _DOES_NOT_START = "The sound decoder does not start: run 'python -m streametrics
 
 
 class AudioDecoder:
-    """Owns the decoding child. One decoding at a time; not thread-safe.
+    """Owns the decoding child process. One decoding at a time; not thread-safe.
 
     The child starts with the first decoding or with `start()`, serves one file after another, and is started
     again after it died, was stopped or was left in the middle of a file. It ends with this process, however
@@ -92,7 +91,7 @@ class AudioDecoder:
         self._stop_child()
 
     def decode(self, path: Path, demuxer: str, *, max_audio_s: float, timeout_s: float) -> "Decoding":
-        """Begin to decode the file at `path`; an earlier decoding that has not ended is stopped.
+        """Start decoding the file at `path`; an earlier decoding that has not ended is stopped.
 
         demuxer: what `sniffing.sniff` said. max_audio_s: more sound than this is refused while decoding.
         timeout_s: wall-clock limit from now until the last block has been taken.
@@ -126,7 +125,7 @@ class AudioDecoder:
         raise InternalError(_DOES_NOT_START)
 
     def _release(self, *, in_order: bool) -> None:
-        """The current decoding has ended; out of order, its child is replaced by a fresh one at once."""
+        """End the current decoding; where it did not end in order, the child is replaced by a fresh one at once."""
         self._current = None
         if not in_order:
             self._stop_child()
@@ -145,7 +144,7 @@ class AudioDecoder:
 
 
 class Decoding(Iterator[Pcm]):
-    """The blocks of one file, of at most a second each. Made by `Decoder.decode`.
+    """Iterates over the blocks of one file, at most a second each. Made by `AudioDecoder.decode`.
 
     Iterating raises AudioUnreadable (nothing decodes, or the child died of this file), AudioTooLong,
     TimedOut, and InternalError where the child cannot be started. `duration_s` is what was delivered so far,
@@ -188,7 +187,7 @@ class Decoding(Iterator[Pcm]):
         raise self._child_is_gone()
 
     def close(self) -> None:
-        """Stop, if it has not ended by itself."""
+        """Stop decoding, if it has not ended by itself."""
         self._finish(in_order=False)
 
     def _end(self, end: dict[str, Any]) -> None:
@@ -230,7 +229,7 @@ class Decoding(Iterator[Pcm]):
 
 
 def _read_record(child: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
-    """One record of the child's, kind and body; kind is empty where the child has ended."""
+    """Read one record of the child, its kind and body; kind is empty where the child has ended."""
     assert child.stdout is not None
     header = child.stdout.read(RECORD_HEADER.size)
     if len(header) < RECORD_HEADER.size:

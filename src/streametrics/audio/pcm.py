@@ -1,4 +1,4 @@
-"""Samples: their types, their rate, and their raw form on disk."""
+"""PCM samples: their types, their rate, and their raw form on disk."""
 
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -6,7 +6,7 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-#: What every Whisper model hears.
+#: The rate that every Whisper model takes.
 SAMPLE_RATE_HZ = 16_000
 
 #: Mono sound at `SAMPLE_RATE_HZ`, shape (samples,), float32 in -1…1.
@@ -16,7 +16,7 @@ Pcm = NDArray[np.int16]
 
 
 def to_float32(block: Pcm) -> Samples:
-    """Samples as Whisper wants them, in -1…1."""
+    """Convert samples to Whisper's form, in -1…1."""
     return block.astype(np.float32) / np.float32(32_768)
 
 
@@ -40,7 +40,7 @@ class PcmWriter:
 
 
 def read_pcm(source: Path | BinaryIO, start_s: float = 0.0, end_s: float | None = None) -> Samples:
-    """The samples between two times of what `PcmWriter` wrote; what lies outside of the file is left out.
+    """Read the samples between two times of what `PcmWriter` wrote; what lies outside of the file is left out.
 
     source: a path, or an open seekable file, which stays open. end_s: None for the end of the file.
     """
@@ -55,7 +55,7 @@ def read_pcm(source: Path | BinaryIO, start_s: float = 0.0, end_s: float | None 
 
 
 def playable(samples: Samples) -> Samples:
-    """Finite samples: float WAV files may hold NaN and infinity, which would turn a whole window into nothing."""
+    """Make samples finite: float WAV files may hold NaN and infinity, which would silence a whole window."""
     samples = np.ascontiguousarray(samples, dtype=np.float32)
     if not np.isfinite(samples).all():
         samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)

@@ -1,4 +1,4 @@
-"""One untrusted file's way from bytes to samples, by PyAV. Runs in the decoding child only (`sandbox`)."""
+"""Decodes one untrusted file to samples, with PyAV. Runs in the decoding child only (`sandbox`)."""
 
 import os
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ _DECODERS = (
 
 
 class UndecodableFile(Exception):
-    """The file gives no sound."""
+    """No audio can be decoded from the file."""
 
     code = "audio_unreadable"
 
@@ -49,9 +49,9 @@ def open_container(file: BinaryIO, demuxer: str) -> InputContainer:
 
 
 class FileDecoder:
-    """One file's way from bytes to blocks of samples.
+    """Decodes one file to blocks of samples.
 
-    `truncated` is to be read after `blocks` has ended: whether sound is missing from the file.
+    `truncated`: whether audio is missing from the file; valid once `blocks` has ended.
     """
 
     def __init__(self, file: BinaryIO, demuxer: str) -> None:
@@ -65,7 +65,7 @@ class FileDecoder:
         self.truncated = False
 
     def blocks(self) -> Iterator[bytes]:
-        """s16le samples of 16 kHz mono, about a second in each block. Raises Unreadable."""
+        """Yield s16le samples of 16 kHz mono, about a second in each block. Raises UndecodableFile."""
         claimed_frames = mp3_frames_claimed(self._file) if self._demuxer == "mp3" else 0
         self.truncated = lacks_bytes(self._file, self._demuxer, self._size_bytes)
         self._file.seek(0)
@@ -134,7 +134,7 @@ class FileDecoder:
 
 
 def _packets(container: InputContainer, stream: AudioStream) -> "Iterator[Packet[AudioStream]]":
-    """All packets of one stream. PyAV stumbles over a stream that appears in the middle, as broadcasts have them."""
+    """Read all packets of one stream. PyAV stumbles over a stream that appears midway, as in broadcasts."""
     while True:
         try:
             yield from container.demux(stream)
@@ -144,7 +144,7 @@ def _packets(container: InputContainer, stream: AudioStream) -> "Iterator[Packet
 
 
 class Resampler:
-    """16 kHz mono s16 out of frames of one kind."""
+    """Resamples frames of one kind to 16 kHz mono s16."""
 
     def __init__(self, frame: AudioFrame) -> None:
         self._graph = Graph()
@@ -167,7 +167,7 @@ class Resampler:
         self._graph.configure()
 
     def push(self, frame: AudioFrame | None) -> Iterator[bytes]:
-        """The samples that `frame` (None: the end) makes ready."""
+        """Feed a frame (None: the end), and yield the samples that are ready."""
         self._graph.push(frame)
         while True:
             try:
@@ -179,7 +179,7 @@ class Resampler:
 
 
 def _resampled(frames: Iterator[AudioFrame]) -> Iterator[bytes]:
-    """Collects a second of frames first: the filter's calls for every frame would cost more than an MP3's decoding."""
+    """Resample frames, a second at once: a call of the filter for each frame would cost more than decoding an MP3."""
     resampler: Resampler | None = None
     fifo, kind = AudioFifo(), None
     for frame in frames:

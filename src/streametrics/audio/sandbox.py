@@ -46,7 +46,7 @@ _NEVER_LOADED = ("av.__main__", "av.datasets")
 
 
 class AudioLimitExceeded(Exception):
-    """The file holds more sound than was allowed."""
+    """The file holds more audio than is allowed."""
 
     code = "audio_too_long"
 
@@ -80,7 +80,7 @@ def _send(out: BinaryIO, kind: bytes, body: bytes) -> None:
 
 @contextlib.contextmanager
 def _nothing_opens() -> Iterator[None]:
-    """While FFmpeg runs, the system gives this process no new file descriptor: no file, no socket."""
+    """Forbid new file descriptors while FFmpeg runs: no file, no socket."""
     if sys.platform == "win32":
         yield
         return
@@ -105,7 +105,7 @@ def _limit_this_process() -> None:
 
 
 def _read_requests(requests: queue.SimpleQueue[bytes], parent: int) -> None:
-    """Runs in a thread, so that the process ends at once with its parent, also in the middle of a file."""
+    """Read requests in a thread, so that the process ends at once with its parent, even in the middle of a file."""
     while True:
         if sys.platform != "win32" and not select.select([0], [], [], 2)[0]:
             if os.getppid() != parent:
@@ -118,7 +118,7 @@ def _read_requests(requests: queue.SimpleQueue[bytes], parent: int) -> None:
 
 
 def _load_everything() -> None:
-    """PyAV imports on first use, and no file can be opened then; decoding a moment of silence does the rest."""
+    """Import all of PyAV and decode some silence: it imports on first use, when no file can be opened any more."""
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if not module.name.startswith(_NEVER_LOADED):
             importlib.import_module(module.name)

@@ -1,5 +1,4 @@
-"""Which sound or video container a file is, judged by its first bytes alone. No heavy imports: the web
-process uses it.
+"""Detects the audio or video container of a file from its first bytes alone. No heavy imports: the API process uses it.
 
 Never asked: the file's name, its declared type, or FFmpeg's own guess. FFmpeg guesses playlists too, and a
 playlist names other files and addresses to open; naming the demuxer closes that door.
@@ -8,7 +7,7 @@ playlist names other files and addresses to open; naming the demuxer closes that
 import struct
 from collections.abc import Callable
 
-#: What `sniff` wants to see of a file; 12 bytes are enough for most containers.
+#: How many bytes `sniff` wants; 12 are enough for most containers.
 HEAD_BYTES = 65_536
 
 #: Every name that `sniff` returns: FFmpeg's names of the demuxers that may be used at all.
@@ -56,7 +55,7 @@ _QUICKTIME_FIRST_BOXES = frozenset((b"moov", b"mdat", b"free", b"wide", b"skip",
 
 
 def sniff(head: bytes) -> str | None:
-    """The demuxer's name for a file that begins with `head`, None where it is no sound or video container.
+    """Name the demuxer for a file that begins with `head`; None where it is no audio or video container.
 
     head: the first bytes, up to `HEAD_BYTES`. Never raises.
     """
@@ -135,7 +134,7 @@ def _sniff_after_id3(head: bytes) -> str | None:
 
 
 def id3_bytes(head: bytes, at: int) -> int | None:
-    """The size of the ID3v2 tag at `at`, None where none stands there. Sizes have seven bits in a byte."""
+    """Return the size of the ID3v2 tag at `at`, None where there is none. Sizes have seven bits in a byte."""
     tag = head[at : at + 10]
     if len(tag) < 10 or tag[:3] != b"ID3" or tag[3] not in (2, 3, 4) or tag[5] & 0x0F or max(tag[6:]) > 0x7F:
         return None
@@ -157,7 +156,7 @@ def _sniff_frames(head: bytes) -> str | None:
 
 
 def _chain(head: bytes, at: int, frame_bytes: Callable[[bytes, int], int]) -> int:
-    """How many headers follow each other from `at`, up to `_SYNC_CHAIN`; 0 where one is missing."""
+    """Count the headers that follow each other from `at`, up to `_SYNC_CHAIN`; 0 where one is missing."""
     for count in range(_SYNC_CHAIN):
         if at + 6 > len(head):
             return count
@@ -178,7 +177,7 @@ _MP3_KBITS = {  # ISO/IEC 11172-3 and 13818-3, by (MPEG-1, layer)
 
 
 def mp3_frame_bytes(data: bytes, at: int = 0) -> int:
-    """The length of the MP3 or MP2 frame whose header stands at `at`, 0 where no header does.
+    """Return the length of the MP3 or MP2 frame whose header is at `at`, 0 where no header is.
 
     Layer I is refused: nobody sends it, and the byte order mark of UTF-16 text looks like it.
     """
@@ -196,7 +195,7 @@ def mp3_frame_bytes(data: bytes, at: int = 0) -> int:
 
 
 def adts_frame_bytes(data: bytes, at: int = 0) -> int:
-    """The length of the AAC frame whose ADTS header stands at `at`, 0 where no header does."""
+    """Return the length of the AAC frame whose ADTS header is at `at`, 0 where no header is."""
     if len(data) < at + 6 or data[at] != 0xFF or data[at + 1] & 0xF6 != 0xF0 or data[at + 2] >> 2 & 15 > 12:
         return 0
     size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
@@ -231,7 +230,7 @@ _FRAMES: tuple[tuple[str, Callable[[bytes, int], int]], ...] = (
 
 
 def wav_duration_s(head: bytes, size_bytes: int) -> float | None:
-    """The length of a WAV file in seconds, None where `head` does not tell.
+    """Compute the length of a WAV file in seconds; None where `head` does not tell.
 
     It is taken from the format and the file's real size: the size that a header claims can be anything.
     """
@@ -252,7 +251,7 @@ def wav_duration_s(head: bytes, size_bytes: int) -> float | None:
 
 
 def guess_is_long(head: bytes, size_bytes: int, limit_s: float) -> bool:
-    """Whether a file is probably longer than `limit_s` seconds, without decoding it.
+    """Guess whether a file is longer than `limit_s` seconds, without decoding it.
 
     A guess that picks a queue, no more: quiet Opus can hold ten minutes in what passes for one, and a video
     of one minute looks long. The worker knows after decoding and moves the job where the guess was wrong.

@@ -1,4 +1,4 @@
-"""Whether a file was cut off, told from its own lengths. No heavy imports: the decoder's process uses it.
+"""Detects that a file was cut off, from the lengths that it states. No heavy imports: the sandbox uses it.
 
 A whole file called truncated is worse than a cut one called whole, so every doubt counts as whole: formats
 that give no length, lengths that mean "streamed, unknown", and a few bytes more or less.
@@ -50,7 +50,7 @@ def lacks_end(demuxer: str, last_packet: bytes) -> bool:
 
 
 def mp3_frames_claimed(file: BinaryIO) -> int:
-    """The number of frames that a Xing or Info frame tells, 0 where there is none. Moves the position."""
+    """Read the number of frames from a Xing or Info frame, 0 where there is none. Moves the position."""
     at = 0
     while True:
         file.seek(at)

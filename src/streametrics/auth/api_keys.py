@@ -1,4 +1,4 @@
-"""Whose key is this? The keys are digests in the database, kept in memory for a few seconds."""
+"""API keys: finds the principal of a key. The database holds digests, which are cached for a few seconds."""
 
 import hashlib
 import hmac
@@ -12,8 +12,8 @@ from anyio import Lock, to_thread
 from streametrics.auth.principal import LOCAL, LOCAL_OWNER, KeyRecord, Principal, Scope
 from streametrics.errors import DatabaseUnavailable, StreametricsError, Unauthorized
 
-#: How long what was read counts, in seconds. A poll so costs no query, and a key that was removed, or the first
-#: one that was added, is known this much later at most.
+#: How long keys are cached, in seconds. So a poll costs no query, and a key that was removed, or the first one that
+#: was added, takes effect this much later at most.
 CACHE_TTL_S = 2.0
 #: Random bytes of a key.
 KEY_BYTES = 32
@@ -28,7 +28,7 @@ class _KnownKey:
 
 
 class ApiKeys:
-    """All keys that count. `load` reads those of the database and may block; it is called in a thread."""
+    """Holds all valid API keys. `load` reads those of the database and may block; it is called in a thread."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class ApiKeys:
         self._read_at: float | None = None
 
     async def principal(self, given: bytes | None) -> Principal:
-        """Who sent this key; without any key anywhere, everybody is LOCAL. Raises Unauthorized, DatabaseUnavailable."""
+        """Find the principal of a key; LOCAL while there is no key at all. Raises Unauthorized, DatabaseUnavailable."""
         await self._refresh()
         known = self._internal + self._known
         if not known:
@@ -94,17 +94,17 @@ class BadKeyName(StreametricsError):
 
 
 def new_key() -> str:
-    """A key that nobody can guess: 256 random bits."""
+    """Make a key of 256 random bits."""
     return PREFIX + secrets.token_urlsafe(KEY_BYTES)
 
 
 def digest_of(key: bytes) -> str:
-    """What is kept of a key. It is random and long, so a slow hash, as for passwords, would protect nothing more."""
+    """Hash a key for storage. It is random and long, so a slow hash, as for passwords, would protect nothing more."""
     return hashlib.sha256(key).hexdigest()
 
 
 def checked_name(name: str) -> str:
-    """The name of a new key. Raises BadKeyName."""
+    """Check the name of a new key. Raises BadKeyName."""
     if not 1 <= len(name) <= 64 or not name.isprintable() or name != name.strip():
         raise BadKeyName
     return name

@@ -1,4 +1,4 @@
-"""Who is asking, and what they may do and see. Words and rules only: finding out who it is, is `api_keys`'s work."""
+"""Principals and scopes: who is asking, and what they may do and see. `api_keys` finds the principal of a key."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,7 +22,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The key behind a request. `owner` is written into the jobs that it sends."""
+    """The identity behind a request. `owner` is written into the jobs that it submits."""
 
     owner: str
     scope: Scope
@@ -33,13 +33,13 @@ LOCAL = Principal(LOCAL_OWNER, Scope.ADMIN)
 
 
 def may_see(principal: Principal, owner: str) -> bool:
-    """The one rule: a job is its owner's and the administrator's; for everybody else its id does not exist."""
+    """Decide whether a principal may see an owner's jobs; for others, their ids do not exist."""
     return principal.scope is Scope.ADMIN or principal.owner == owner
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """One key. `owner` is whose jobs it sends and sees: its own id, or that of the key it was made to read for."""
+    """One stored key. `owner` is whose jobs it submits and sees: its own id, or that of the key it reads for."""
 
     key_id: str
     name: str

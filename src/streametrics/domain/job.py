@@ -1,4 +1,4 @@
-"""The words of a job: what was asked, where it stands, what came out. No I/O."""
+"""Value types of a job: its request, its states, its claims and messages. No I/O."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,14 +27,14 @@ class JobState(StrEnum):
 
 
 class JobKind(StrEnum):
-    """Which queue a job's sound waits in."""
+    """Which queue a job's audio waits in."""
 
     LIVE = "live"  #: a chunk that somebody waits for
     LONG = "long"  #: a recording, worked on in parts
 
 
 class QueueName(StrEnum):
-    """Where work waits for a worker."""
+    """The queues in which work waits for a worker."""
 
     LIVE = "live"
     LONG = "long"
@@ -43,7 +43,7 @@ class QueueName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Warn:
-    """Something a reader of the result should know; `code` is for programs, `message` for people."""
+    """A warning for the reader of a result; `code` is for programs, `message` for people."""
 
     code: str
     message: str
@@ -70,7 +70,7 @@ class JobRequest:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a job in work last said of itself; lives in Redis only, and is refined by the row.
+    """The last reported progress of a running job; kept in Redis only, and refined by the row.
 
     progress: per cent, 0…99. eta_s: estimated seconds until the end, None while unknown.
     """
@@ -83,7 +83,7 @@ class Snapshot:
 
 
 class Stage(StrEnum):
-    """What a claim is for, and with it the time it may take and where its wake-up waits."""
+    """The stage that a claim is for; it decides the time limit and the queue of the task message."""
 
     TRANSCRIBE = "transcribe"
     SUMMARIZE = "summarize"
@@ -94,7 +94,7 @@ class Claim:
     """The right to work on a job, or on one part of it, until the lease or the deadline is out.
 
     Every write carries `attempt`; one that is no longer the row's is refused. Times are in seconds of
-    sound; `time_left_s` counts from the moment of the claim to its deadline.
+    audio; `time_left_s` counts from the moment of the claim to its deadline.
     """
 
     task_id: str
@@ -121,16 +121,16 @@ class Claim:
 
     @property
     def may_share_batch(self) -> bool:
-        """A chunk, or a part of a recording, that nobody has tried yet.
+        """Whether this may share a batch with others: a chunk, or a part of a recording, at its first attempt.
 
-        One that was tried goes alone: if it has killed its process, it takes no neighbours with it again.
+        A retry runs alone: if it killed its process, it must not end others with it again.
         """
         return not self.tried and (self.kind is JobKind.LIVE or self.part_index is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskMessage:
-    """A message to be sent: some worker should look at this job. `number` makes Celery's id unique."""
+    """A message to be sent: some worker should claim this job. `number` makes Celery's id unique."""
 
     task_id: str
     stage: Stage

@@ -15,7 +15,7 @@ MESSAGE_NO_MODEL_SERVER = "Warning: Mistral service may be unavailable. Proceedi
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """One job as a poller sees it: the row, refined by a snapshot where there is one."""
+    """The status of one job for a poll: the row, refined by a snapshot where there is one."""
 
     state: JobState
     progress: int
@@ -31,7 +31,7 @@ class JobStatus:
     error_code: str | None = None
 
     def body(self) -> dict[str, Any]:
-        """The JSON of `GET /summarize/status/{task_id}`; names, types and texts are fixed by old clients."""
+        """Render the JSON of `GET /summarize/status/{task_id}`; names, types and texts are fixed by old clients."""
         match self.state:
             case JobState.QUEUED:
                 return {"status": "pending", "progress": 0, "message": MESSAGE_WAITING}
@@ -74,7 +74,7 @@ class JobStatus:
 
 
 def error_body(error: str, code: str) -> dict[str, Any]:
-    """The JSON of every error, of a job or of a request: old clients look at `status` only."""
+    """Render the JSON of every error, of a job or of a request: old clients look at `status` only."""
     return {
         "status": "error",
         "progress": 0,
@@ -99,7 +99,7 @@ class JobResult:
     prompt_version: str | None = None
 
     def body(self, request: JobRequest) -> dict[str, Any]:
-        """The JSON under `result`."""
+        """Render the JSON under `result`."""
         parent = {"parent_task_id": request.parent_task_id} if request.parent_task_id else {}
         return parent | {
             "text": self.text,

@@ -103,7 +103,8 @@ class Recovery:
             with about_job(wake_up.task_id):
                 logger.warning("event=sent_again stage=%s", wake_up.stage)
                 self._jobs.wake(wake_up)
-            self._jobs.metrics.count(metrics.SENT_AGAIN, queue)
+            self._jobs.metrics.count(metrics.RESENT, queue)
+            self._jobs.metrics.count(metrics.RESENT_BY_FORMER_NAME, queue)
             self._sent_again[wake_up] = time.monotonic()
 
     def _forget_what_was_sent_long_ago(self) -> None:

@@ -87,7 +87,7 @@ def open_response(request: HttpRequest, timeouts: Timeouts, *, on_wait: Callable
 
     timeouts: the caller reports each token to them. on_wait: called while nothing comes; it may raise to stop.
     Raises, in the lines too, SummarizerUnavailable (no connection), SummarizerTimeout, SummarizerBusy
-    (the connection broke) and SummaryUnusable (more than the call's `longest_answer_bytes`).
+    (the connection broke) and SummaryUnusable (more than `max_response_bytes`).
     """
     reader = _ResponseReader(request, timeouts.whole_s)
     reader.start()

@@ -1,4 +1,4 @@
-"""What an address is: this machine's own, or out in the public network, where a stranger's URL may lead to.
+"""Classifies IP addresses: loopback, or public, where an untrusted URL may lead to.
 
 The public networks are written out instead of `ipaddress.is_global`, whose tables differ between versions of Python,
 and which knows nothing of the IPv4 addresses that some IPv6 addresses carry inside.

@@ -1,7 +1,7 @@
-"""Calls to an address that a stranger named: to a public address alone, and to the very one that was checked.
+"""HTTP client for untrusted URLs, safe against SSRF: it connects to public addresses only, and only to checked ones.
 
-A name is resolved once, every address of it is checked, and the connection goes to one of these; so a resolver that
-answers differently the second time is never asked a second time. Redirects are not followed: they are the answer.
+A name is resolved once, all its addresses are checked, and the connection goes to one of these; so a resolver that
+answers differently the second time is never asked a second time. Redirects are not followed but returned.
 Proxies of the environment are not used: they would do the connecting, unchecked.
 """
 
@@ -66,22 +66,22 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class OutboundResponse:
-    """What came back; a redirect is a reply like any other."""
+    """A response; a redirect is one like any other."""
 
     status: int
     body: bytes
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Every address of a name, by the system's resolver."""
+    """Resolve a name to all its addresses, by the system's resolver."""
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 @dataclass(frozen=True)
 class OutboundClient:
-    """Sends to strangers' addresses. Thread-safe. limit_s: for all of a call, with resolving and answer.
+    """Sends requests to untrusted URLs. Thread-safe. limit_s: for a whole call, resolving and response included.
 
-    resolve and is_allowed are there for tests: whoever replaces the second opens the door.
+    resolve and is_allowed are replaced in tests only: without the second there is no protection.
     """
 
     limit_s: float = 10.0
@@ -92,7 +92,7 @@ class OutboundClient:
     tls: ssl.SSLContext = field(default_factory=lambda: ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH))
 
     def check(self, url: str) -> Target:
-        """The URL's parts. Looks at its text alone; names are resolved by the call. Raises TargetRefused."""
+        """Split and check a URL by its text alone; names are resolved by the call. Raises TargetRefused."""
         if len(url) > LONGEST_URL or not _URL.fullmatch(url):
             raise TargetRefused("This is no http:// or https:// address, or holds characters that have to be escaped.")
         try:
@@ -125,7 +125,7 @@ class OutboundClient:
         return OutboundResponse(response.status, answer)
 
     def _host(self, host: str) -> str:
-        """A name, or an address in its one canonical form: not in decimal, octal, hexadecimal or shortened."""
+        """Check a host: a name, or an address in canonical form, not in decimal, octal, hexadecimal or shortened."""
         host = host.lower()
         if is_address(host):
             if not self.is_allowed(host):
@@ -138,7 +138,7 @@ class OutboundClient:
         return host
 
     def _addresses(self, target: Target) -> list[str]:
-        """The target's addresses, each allowed. One that is not refuses them all: such a name is nobody's by chance."""
+        """Resolve the target; refuses it where one address is not allowed, as no honest name has such an address."""
         if is_address(target.host):
             return [target.host]
         found: list[str] = []
@@ -200,7 +200,7 @@ def _connect(addresses: list[str], port: int, deadline: float) -> socket.socket:
 
 @contextlib.contextmanager
 def _cut_off_at(connected: socket.socket, deadline: float) -> Iterator[None]:
-    """Hang up at the deadline, whatever trickles in until then."""
+    """Close the connection at the deadline, whatever arrives until then."""
 
     def hang_up() -> None:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""One line a fact, `name=value`, with the job's id on every line that belongs to a job.
+"""Configures logging: one line an event, as `name=value`, with the job's id on every line about a job.
 
 Never put a transcript, a summary, a title or a key into a log: logs are read, sent and kept by others.
 """
@@ -11,9 +11,9 @@ from contextvars import ContextVar
 
 _job: ContextVar[str] = ContextVar("job", default="-")
 
-#: Libraries that tell more at INFO than an operator wants to read.
+#: Libraries that log more at INFO than an operator wants to read.
 _CHATTY = ("alembic", "faster_whisper", "httpx", "kombu", "numba", "urllib3")
-#: Celery tells of each task what our own lines tell, but without the job's id.
+#: Celery logs of each task what our own lines say, but without the job's id.
 _CELERYS_OWN = ("celery.app.trace", "celery.worker.strategy")
 
 

@@ -1,7 +1,7 @@
-"""What is counted of the service's life, whichever of its processes sees it. Counting never fails and never waits.
+"""Metrics of the service, counted in any of its processes. Counting never fails and never waits.
 
-A process adds up what it counts and hands it on about once a second; `api/prometheus` shows the sums of all processes.
-What a killed process had not handed on yet is lost, and no job with it.
+A process adds up what it counts and flushes it about once a second; `api/prometheus` shows the sums of all processes.
+What a killed process had not flushed yet is lost, and no job with it.
 """
 
 import threading
@@ -9,13 +9,13 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-#: Between two times of handing on, in seconds.
+#: Between two flushes, in seconds.
 FLUSH_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
-    """One thing that is counted; `buckets` are a histogram's upper limits, a counter has none."""
+    """The definition of a metric; `buckets` are a histogram's upper limits, a counter has none."""
 
     name: str
     help: str
@@ -33,7 +33,11 @@ ERASED = MetricDefinition("streametrics_jobs_erased", "Finished jobs whose data 
 LEASES_EXPIRED = MetricDefinition(
     "streametrics_leases_expired", "Claims whose worker was lost: they were sent again, or ended.", ("stage",)
 )
-SENT_AGAIN = MetricDefinition("streametrics_wake_ups_sent_again", "Messages that were lost and sent again.", ("queue",))
+RESENT = MetricDefinition("streametrics_task_messages_resent", "Messages that were lost and sent again.", ("queue",))
+#: The name of before, counted beside the new one for one version.
+RESENT_BY_FORMER_NAME = MetricDefinition(
+    "streametrics_wake_ups_sent_again", "Former name of streametrics_task_messages_resent.", ("queue",)
+)
 REFUSED = MetricDefinition(
     "streametrics_uploads_refused", "Uploads that were refused, by the code of the answer.", ("code",)
 )
@@ -57,37 +61,48 @@ REAL_TIME_FACTOR = MetricDefinition(
     (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
 DEFINITIONS = (
-    *(ACCEPTED, ENDED, ERASED, LEASES_EXPIRED, SENT_AGAIN, REFUSED, MODEL_FAILURES, WORDS_FILTERED, AUDIO),
+    *(
+        ACCEPTED,
+        ENDED,
+        ERASED,
+        LEASES_EXPIRED,
+        RESENT,
+        RESENT_BY_FORMER_NAME,
+        REFUSED,
+        MODEL_FAILURES,
+        WORDS_FILTERED,
+        AUDIO,
+    ),
     *(STAGE, REAL_TIME_FACTOR),
 )
 
 
 class Metrics:
-    """Counts. Thread-safe.
+    """Counts metrics and flushes them. Thread-safe.
 
-    hand_on: adds these amounts to the sums of all processes; False where that was not possible, and they are kept.
+    flush: adds these amounts to the sums of all processes; False where that was not possible, and they are kept.
     """
 
     def __init__(self, flush: Callable[[Mapping[str, float]], bool]) -> None:
-        self._hand_on = flush
+        self._flush = flush
         self._lock = threading.Lock()
         self._amounts: dict[str, float] = {}
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
 
-    def count(self, counted: MetricDefinition, *labels: str, by: float = 1) -> None:
+    def count(self, metric: MetricDefinition, *labels: str, by: float = 1) -> None:
         """Add to a counter."""
-        self._add({key(counted, labels): by})
+        self._add({key(metric, labels): by})
 
-    def observe(self, counted: MetricDefinition, value: float, *labels: str) -> None:
+    def observe(self, metric: MetricDefinition, value: float, *labels: str) -> None:
         """Add a value to a histogram."""
-        bucket = bisect_left(counted.buckets, value)
-        self._add({key(counted, labels, f"bucket{bucket}"): 1, key(counted, labels, "sum"): value})
+        bucket = bisect_left(metric.buckets, value)
+        self._add({key(metric, labels, f"bucket{bucket}"): 1, key(metric, labels, "sum"): value})
 
     def close(self) -> None:
-        """Hand on what is left."""
+        """Flush what is left."""
         self._stopped.set()
-        self._hand_on_all()
+        self._flush_all()
 
     def _add(self, amounts: Mapping[str, float]) -> None:
         with self._lock:
@@ -99,17 +114,17 @@ class Metrics:
 
     def _run(self) -> None:
         while not self._stopped.wait(FLUSH_INTERVAL_S):
-            self._hand_on_all()
+            self._flush_all()
 
-    def _hand_on_all(self) -> None:
+    def _flush_all(self) -> None:
         with self._lock:
             amounts, self._amounts = self._amounts, {}
-        if amounts and not self._hand_on(amounts):
+        if amounts and not self._flush(amounts):
             with self._lock:
                 for name, amount in amounts.items():
                     self._amounts[name] = self._amounts.get(name, 0) + amount
 
 
-def key(counted: MetricDefinition, labels: tuple[str, ...], part: str = "") -> str:
-    """Under what an amount is added up: the name, the labels' values, and which part of a histogram it is."""
-    return "|".join((counted.name, part, *labels))
+def key(metric: MetricDefinition, labels: tuple[str, ...], part: str = "") -> str:
+    """Make the key of an amount: the metric's name, the labels' values, and the part of a histogram."""
+    return "|".join((metric.name, part, *labels))

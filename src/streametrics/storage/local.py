@@ -1,4 +1,4 @@
-"""The audio store: sound by key, in a folder. Nothing outside this file knows where a key lies."""
+"""Stores audio by key in a local folder. Nothing outside this module knows where a key lies."""
 
 import errno
 import shutil
@@ -15,7 +15,7 @@ _PARTIAL = ".partial"
 
 
 class AudioWriter:
-    """One file being received. Its key becomes good with `commit`; `discard` leaves nothing."""
+    """Writes one file. Its key becomes readable with `commit`; `discard` leaves nothing."""
 
     def __init__(self, folder: Path, key: str) -> None:
         self.key = key
@@ -40,7 +40,7 @@ class AudioWriter:
         return self.key
 
     def discard(self) -> None:
-        """Forget what was written; harmless after `commit`."""
+        """Delete what was written; harmless after `commit`."""
         try:
             self._file.close()
         except OSError:  # a full disk fails once more when the buffer is flushed; the file goes anyway
@@ -50,34 +50,34 @@ class AudioWriter:
 
 
 class AudioStore:
-    """A folder of files with random names. Safe to use from several processes at once."""
+    """Stores audio in a folder, under random keys. Safe to use from several processes at once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def free_bytes(self) -> int:
-        """What is left of the disk that the sound lies on."""
+        """Return the free bytes of the disk that the folder is on."""
         return shutil.disk_usage(self._folder).free
 
     def writer(self) -> AudioWriter:
-        """Begin a new file under a fresh key."""
+        """Start a new file under a fresh key."""
         return AudioWriter(self._folder, uuid.uuid4().hex)
 
     @contextmanager
     def local_path(self, key: str) -> Iterator[Path]:
-        """A path at which the sound can be read while the context lasts. Raises FileNotFoundError."""
+        """Provide a path at which the audio can be read while the context lasts. Raises FileNotFoundError."""
         path = self._path(key)
         if not path.is_file():
             raise FileNotFoundError(key)
         yield path
 
     def delete(self, key: str) -> None:
-        """Remove the sound; harmless when it is gone."""
+        """Delete the audio; harmless when it is gone."""
         self._path(key).unlink(missing_ok=True)
 
     def keys_older_than(self, age_s: float) -> Iterator[str]:
-        """Keys that nobody has written to for `age_s` seconds, unfinished files included."""
+        """List the keys that nobody has written to for `age_s` seconds, unfinished files included."""
         limit = time.time() - age_s
         for path in self._folder.iterdir():
             try:

@@ -1,4 +1,4 @@
-"""The contract of a summary's writer: a transcript and its context in, a few sentences out."""
+"""Contract of a summarizer: a transcript and its context in, a few sentences out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from streametrics.text import languages
 
 
 class Notes(Protocol):
-    """Keeps what was written about pieces of a long transcript, so that no piece is paid for twice.
+    """Stores notes on pieces of a long transcript, so that no piece is sent to the model twice.
 
     span: the stretch of the recording that a note is about, None for one that is made of other notes.
     """
@@ -23,9 +23,9 @@ class Notes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SummaryRequest:
-    """What to summarise. `language` is a code that `languages.parse` accepted; the rest comes from the upload.
+    """What to summarize. `language` is a code that `languages.parse` accepted; the rest comes from the upload.
 
-    time_limit_s: when this is out, a writer with a fallback takes it; None for no limit but the writer's own.
+    time_limit_s: after this, a summarizer with a fallback uses it; None for no limit but the summarizer's own.
     """
 
     transcript: str
@@ -42,13 +42,13 @@ class SummaryRequest:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A summary, who wrote it (`ollama`, `extractive`, …), with which model, and what a reader should know."""
+    """A summary: its text, its source (`ollama`, `extractive`, …), its model, and warnings for its reader."""
 
     text: str
     source: str
     model: str | None = None
     warnings: tuple[Warn, ...] = ()
-    #: Of the words that asked for it; None where no model was asked.
+    #: The version of the prompts that asked for it; None where no model was asked.
     prompt_version: str | None = None
 
 
@@ -65,36 +65,36 @@ class Summarizer(Protocol):
     def summarize(
         self, request: SummaryRequest, *, on_text: OnText | None = None, notes: Notes | None = None
     ) -> Summary:
-        """Write the summary in `request.language`; a silent recording gets a short sentence that says so.
+        """Summarize in `request.language`; a silent recording gets a short sentence that says so.
 
-        notes: where a writer that works piece by piece finds and leaves what it wrote about pieces.
+        notes: where a summarizer that works piece by piece looks for notes and stores them.
         Raises a SummarizerError; whatever `on_text` raises passes through unchanged.
         """
         ...
 
     def write_incremental_notes(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
-        """Write notes on a transcript that still grows, for those pieces that will not change any more.
+        """Write notes on a transcript that still grows, on those pieces that will not change any more.
 
-        Returns how many were written now; 0 where nothing is to be done or the writer needs no notes. `check` is
+        Returns how many were written now; 0 where nothing is to be done or the summarizer needs no notes. `check` is
         called often and may raise to stop. Raises a SummarizerError.
         """
         ...
 
     def warm_up(self) -> None:
-        """Have a model loaded that is not in memory, without waiting for it; never raises."""
+        """Start loading a model that is not in memory, without waiting for it; never raises."""
         ...
 
     def health(self) -> ModelHealth:
-        """Look cheaply (at most about a second); never raises."""
+        """Check the summarizer cheaply (at most about a second); never raises."""
         ...
 
 
 def is_silent(transcript: str) -> bool:
-    """Whether nothing was said: Whisper writes no words for silence, or a lone note or ellipsis."""
+    """Whether a transcript has no words: for silence Whisper writes nothing, or a lone note or ellipsis."""
     return not any(letter.isalnum() for letter in transcript)
 
 
 def silent_summary(request: SummaryRequest) -> Summary:
-    """The summary of a recording in which nobody speaks, in the language asked for. No model is asked."""
+    """Summarize a recording in which nobody speaks, in the language asked for, without a model."""
     sentence = languages.no_speech_sentence(request.language)
     return Summary(sentence, "extractive", warnings=(Warn("no_speech", "No speech was found in this recording."),))

@@ -1,4 +1,4 @@
-"""Cutting a long transcript into pieces that fit into a prompt, and putting each on paper with its times.
+"""Cuts a long transcript into pieces that fit into a prompt, and renders each with its times.
 
 Lines are packed greedily from the beginning, and a piece ends where the next line does not fit. So the pieces of a
 transcript that still grows stay what they are, but for the last one; what was written about them can be kept.
@@ -44,7 +44,7 @@ class Piece:
 
     @property
     def text(self) -> str:
-        """The lines with a time about every half minute, where times are known."""
+        """The lines, with a time about every half minute where times are known."""
         return written(self.lines)
 
     @property
@@ -67,14 +67,14 @@ class Timeline:
         return cls(tuple(starts_s), max((line.end_s for line in lines if line.end_s is not None), default=0.0))
 
     def start_of(self, seconds: float) -> float | None:
-        """Where the segment begins that a moment lies in; None outside the recording. Written times have no parts
-        of a second, so a moment may seem to lie just before its segment."""
+        """Find the start of the segment that contains a moment; None outside the recording. Written times are whole
+        seconds, so a moment may seem to lie just before its segment."""
         index = bisect_right(self.starts_s, seconds + 0.999)
         return self.starts_s[index - 1] if index and seconds <= self.end_s else None
 
 
 def written(lines: Sequence[Line]) -> str:
-    """Lines as a prompt shows them."""
+    """Render lines as a prompt shows them."""
     parts: list[str] = []
     shown_s: float | None = None
     for line in lines:
@@ -89,9 +89,9 @@ def written(lines: Sequence[Line]) -> str:
 
 
 def cut(lines: Sequence[Line], room: float, cost: Cost, *, overlap: bool = True) -> list[Piece]:
-    """Pieces of at most `room` tokens that hold every line; a line that is too long is split into several.
+    """Cut lines into pieces of at most `room` tokens; a line that is too long is split.
 
-    Every piece but the last is certain: it stays the same whatever lines follow.
+    Every piece but the last is final: it stays the same whatever lines follow.
     """
     packer = _Packer(room, cost, overlap)
     for line in lines:
@@ -101,7 +101,7 @@ def cut(lines: Sequence[Line], room: float, cost: Cost, *, overlap: bool = True)
 
 
 class _Packer:
-    """Takes lines in their order; what they cost is counted once."""
+    """Packs lines into pieces, in order; the cost of each is computed once."""
 
     def __init__(self, room: float, cost: Cost, overlap: bool) -> None:
         self._room = room
@@ -145,7 +145,7 @@ class _Packer:
         self._repeated = count
 
     def _repeatable(self) -> int:
-        """How many of the last lines may begin the next piece; never all of them."""
+        """Count the last lines that may begin the next piece; never all of them."""
         used, count = 0.0, 0
         for plain in self._costs[: -OVERLAP_LINES - 1 : -1]:
             used += plain
@@ -156,7 +156,7 @@ class _Packer:
 
 
 def split(line: Line, largest: float, cost: Cost) -> list[Line]:
-    """The line in parts of at most `largest` tokens: at the ends of sentences, else of words, else between letters."""
+    """Split a line into parts of at most `largest` tokens: between sentences, else words, else letters."""
     if cost(f"{line.text}\n") <= largest:
         return [line]
     texts: list[str] = []
@@ -167,7 +167,7 @@ def split(line: Line, largest: float, cost: Cost) -> list[Line]:
 
 
 def _atoms(sentence: str, largest: float, cost: Cost) -> list[tuple[str, str]]:
-    """The words of a sentence, each with what stands before it; one that is too long is taken apart."""
+    """Split a sentence into words, each with what stands before it; one that is too long into letters."""
     atoms: list[tuple[str, str]] = []
     for word in sentence.split():
         if cost(f"{word}\n") <= largest:
@@ -192,7 +192,7 @@ def _packed(atoms: Sequence[tuple[str, str]], largest: float, cost: Cost) -> lis
 
 
 def _timed(texts: Sequence[str], line: Line) -> list[Line]:
-    """Parts of a line, their times in proportion to their letters."""
+    """Give parts of a line their times, in proportion to their letters."""
     if line.start_s is None or line.end_s is None:
         return [Line(text, line.start_s, line.end_s) for text in texts]
     whole = sum(map(len, texts)) or 1
@@ -206,13 +206,13 @@ def _timed(texts: Sequence[str], line: Line) -> list[Line]:
 
 
 def clock(seconds: float) -> str:
-    """`1:02:03`."""
+    """Format seconds as `1:02:03`."""
     whole = int(max(seconds, 0))
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def seconds_of(text: str) -> float | None:
-    """The first time (`1:02:03` or `2:03`) in a text, in seconds."""
+    """Find the first time (`1:02:03` or `2:03`) in a text, in seconds."""
     match = _TIME.search(text)
     if match is None:
         return None
@@ -221,7 +221,7 @@ def seconds_of(text: str) -> float | None:
 
 
 def without_false_times(text: str, start_s: float, end_s: float) -> str:
-    """A text without times in brackets that lie outside a stretch of the recording: small models invent them."""
+    """Remove times in brackets that lie outside a stretch of the recording: small models invent them."""
 
     def kept(match: re.Match[str]) -> str:
         seconds = seconds_of(match[0])

@@ -1,4 +1,4 @@
-"""A rest for a model server that fails again and again: nobody waits for what will not come.
+"""Circuit breaker around a model server: after repeated failures, calls are refused without waiting.
 
 closed      calls pass; so many failures one after another open it
 open        calls are refused at once, for some seconds
@@ -18,27 +18,27 @@ from streametrics.errors import (
     SummarizerUnavailable,
 )
 
-#: What counts as a failure: it may pass, and it costs time. Everything else that a server refuses it refuses at once.
+#: Errors that count as failures: they are transient and cost time. Any other refusal comes at once.
 COUNTED_ERRORS = (SummarizerUnavailable, SummarizerTimeout, SummarizerBusy)
 
-#: A server that wrote something so many seconds ago is slow or busy, and has not failed.
+#: A server that made progress within so many seconds is slow or busy, and has not failed.
 RECENT_PROGRESS_S = 10.0
 
 
 class GuardedCall:
-    """One call in a breaker's block."""
+    """One call that the circuit breaker let through."""
 
     def __init__(self, *, is_probe: bool) -> None:
         self.is_probe = is_probe
-        self.is_silent = False
+        self.is_ignored = False
 
     def ignore_result(self) -> None:
-        """The end of the block shows nothing about the server: it was not asked, or was busy with another call."""
-        self.is_silent = True
+        """Do not count how the call ends: the server was not asked, or was busy with another call."""
+        self.is_ignored = True
 
 
 class CircuitBreaker:
-    """failures: so many in a row open it. retry_s: how long it stays open, in seconds of `clock`. Thread-safe."""
+    """Opens after `failures` failed calls in a row, and stays open for `retry_s` seconds of `clock`. Thread-safe."""
 
     def __init__(self, failures: int, retry_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._failures = failures
@@ -53,7 +53,7 @@ class CircuitBreaker:
         self._alive_at: float | None = None
 
     def rejection(self) -> ModelServerResting | None:
-        """Why a call would be refused now; None where one may pass."""
+        """Return the error that a call would be refused with now; None where one may pass."""
         with self._lock:
             return self._reason() if self._refuses() else None
 
@@ -76,17 +76,17 @@ class CircuitBreaker:
             self._leave(call)
 
     def record_progress(self) -> None:
-        """Some call gets on: its text grows, or a part of its work is done."""
+        """Note that some call makes progress: its text grows, or a part of its work is done."""
         with self._lock:
             self._alive_at = self._clock()
 
     def made_progress_recently(self) -> bool:
-        """Whether some call got on in the last seconds."""
+        """Whether some call made progress within RECENT_PROGRESS_S."""
         with self._lock:
             return self._alive_at is not None and self._clock() - self._alive_at < RECENT_PROGRESS_S
 
     def _entered(self) -> bool:
-        """Whether the call that enters is the one that tries an open breaker."""
+        """Let a call in, or refuse it; returns whether it is the one that probes an open breaker."""
         with self._lock:
             if self._refuses():
                 raise self._reason()
@@ -95,7 +95,7 @@ class CircuitBreaker:
 
     def _ended(self, call: "GuardedCall", error: SummarizerError | None) -> None:
         with self._lock:
-            if call.is_silent:
+            if call.is_ignored:
                 return
             if not isinstance(error, COUNTED_ERRORS):
                 self._in_a_row, self._last, self._opened_at = 0, None, None

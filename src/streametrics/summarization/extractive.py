@@ -1,4 +1,4 @@
-"""A summary in the transcript's own words: its most central sentences, in their order. Needs no model and no network.
+"""Summarizes by extraction: the transcript's most central sentences, in their order. No model, no network.
 
 A sentence is central when it holds words that come back, but not everywhere: a word's weight is
 log(1 + sentences that hold it) x log(1 + sentences / sentences that hold it), times its length up to eight letters,
@@ -31,7 +31,7 @@ _REPEATED_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class _SummarySize:
-    """How much a summary may hold."""
+    """The limits of a summary's length."""
 
     sentences: int
     words: int
@@ -45,7 +45,7 @@ _LONG_FROM_WORDS = 1500
 
 
 class ExtractiveSummarizer:
-    """Picks sentences; always there. The summary is in the language that was spoken, whatever was asked for."""
+    """Picks sentences; always available. The summary is in the spoken language, whatever was asked for."""
 
     source = "extractive"
 
@@ -70,7 +70,7 @@ class ExtractiveSummarizer:
 
 
 def central_sentences(transcript: str) -> str:
-    """At most about 60 words of a chunk, 110 of a long recording; never empty for a transcript that is not."""
+    """Pick at most about 60 words of a chunk, 110 of a long recording; empty only for an empty transcript."""
     size = _LONG if transcript.count(" ") >= _LONG_FROM_WORDS or len(transcript) > 10_000 else _SHORT
     units = _units(transcript)
     if len(units) <= size.sentences:
@@ -81,7 +81,7 @@ def central_sentences(transcript: str) -> str:
 
 
 def _units(transcript: str) -> list[str]:
-    """Sentences that hold a word; overlong ones in pieces. One that is said again counts once."""
+    """Split a transcript into sentences with words; overlong ones into pieces. A repeated one counts once."""
     units: dict[str, None] = {}
     for sentence in sentences.split(" ".join(transcript.split())):
         for piece in _pieces(sentence):
@@ -107,7 +107,7 @@ def _fits(text: str) -> bool:
 
 
 def _windows(clause: str) -> list[str]:
-    """A clause without any mark, cut between words, or between letters in a script that has no spaces."""
+    """Cut a clause without marks between words, or between letters in a script without spaces."""
     if _fits(clause):
         return [clause]
     windows = [""]
@@ -135,7 +135,7 @@ def _tokens(unit: str) -> list[str]:
 
 
 def _rank(units: Sequence[str], count: int) -> list[int]:
-    """Positions of the best units, best first: one from each stretch of a long text, so that all of it is told."""
+    """Rank the best units, best first: one from each stretch of a long text, so that all of it is covered."""
     tokens = [set(_tokens(unit)) for unit in units]
     held_by = Counter(token for unit in tokens for token in unit)
     weights = {
@@ -156,12 +156,12 @@ def _rank(units: Sequence[str], count: int) -> list[int]:
 
 
 def _score(tokens: set[str], weights: dict[str, float]) -> float:
-    """Weight by length, with a handicap that keeps "Yes." and "Oh my God!" from winning."""
+    """Score a sentence by its average weight, with a handicap that keeps "Yes." and "Oh my God!" from winning."""
     return sum(weights[token] for token in tokens) / (len(tokens) + 4)
 
 
 def _fitting(units: Sequence[str], ranked: Iterable[int], size: _SummarySize) -> list[int]:
-    """Positions of the units that fit into the size, best first, in the order in which they were said."""
+    """Choose the best units that fit into the size; returns their positions in the order of the text."""
     kept: list[int] = []
     words = letters = 0
     for position in ranked:
@@ -174,7 +174,7 @@ def _fitting(units: Sequence[str], ranked: Iterable[int], size: _SummarySize) ->
 
 
 def _join(units: Sequence[str], positions: Sequence[int]) -> str:
-    """One line. A piece that was cut out of a longer sentence ends in an ellipsis, unless the next piece follows."""
+    """Join units to one line. A piece of a longer sentence ends in an ellipsis, unless the next piece follows."""
     text = ""
     for index, position in enumerate(positions):
         unit = units[position]

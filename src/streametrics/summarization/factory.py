@@ -1,4 +1,4 @@
-"""The writers of summaries, one file each; this chooses one and imports no other."""
+"""Chooses the summarizer that the settings name, and imports no other."""
 
 from typing import assert_never
 
@@ -7,7 +7,7 @@ from streametrics.summarization.base import Summarizer
 
 
 def create(settings: Settings) -> Summarizer:
-    """The writer that SUMMARIZER names; a model's with SUMMARY_FALLBACK behind it."""
+    """Create the summarizer that SUMMARIZER names; one of a model has SUMMARY_FALLBACK behind it."""
     match settings.summarizer:
         case "ollama" | "openai_compatible":
             from streametrics.llm import factory as chat_model_factory

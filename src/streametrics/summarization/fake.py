@@ -1,4 +1,4 @@
-"""A writer for tests: the same words for the same request, or the failure that was ordered."""
+"""Summarizer for tests: the same text for the same request, or the failures that a test asks for."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ _REPEATED_WORDS = 12
 
 
 class FakeSummarizer:
-    """Summarises by repeating the transcript's first words.
+    """Summarizes by repeating the transcript's first words.
 
     text: the summary, instead of one made from the transcript. failures: what the calls raise, one after another, and
     nothing once they are used up; None among them lets a call pass. report: what `health` answers.

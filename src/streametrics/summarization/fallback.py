@@ -1,4 +1,4 @@
-"""First the model; where it fails, the writer that is always there. The reader is told which one it was, and why."""
+"""Summarizes with a model and, where it fails, with the fallback; a warning tells the reader which, and why."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from streametrics.summarization.circuit_breaker import CircuitBreaker
 
 
 class FallbackSummarizer:
-    """`primary`, and `fallback` where it raises a SummarizerError.
+    """Summarizes with `primary`, and with `fallback` where that raises a SummarizerError.
 
     A server that is not there, or lacks the model, is found out by `health` and costs no retries: a live chunk cannot
     wait for them. When the request's time limit is out, the model's call is stopped and the fallback's summary is
@@ -57,8 +57,8 @@ class FallbackSummarizer:
         return Summary(summary.text, summary.source, summary.model, warnings)
 
     def write_incremental_notes(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
-        """As the contract says; nothing while the server is left alone or is not there: the end of the recording will
-        ask again."""
+        """See `Summarizer`. Nothing is written while the breaker is open or the server is not there: the summary at the
+        recording's end writes what is missing."""
         if self._breaker.rejection() is not None or not self._primary.health().has_model:
             return 0
         with self._breaker.guard() as call:
@@ -104,7 +104,7 @@ class _LiveDeadlineExceeded(SummarizerTimeout):
 
 
 class _ProgressNotes:
-    """Notes that tell the breaker of each that is written: a server that writes them is alive, however slow."""
+    """Notes that report each new one to the circuit breaker: a server that writes them works, however slowly."""
 
     def __init__(self, notes: Notes, breaker: CircuitBreaker) -> None:
         self._notes = notes
@@ -119,7 +119,7 @@ class _ProgressNotes:
 
 
 def _watched(breaker: CircuitBreaker, on_text: OnText | None) -> OnText:
-    """`on_text`, that tells the breaker of text that grows."""
+    """Wrap `on_text` so that growing text is reported to the circuit breaker."""
     seen = ("", 0.0)
 
     def heard(so_far: str, share: float) -> None:
@@ -134,7 +134,7 @@ def _watched(breaker: CircuitBreaker, on_text: OnText | None) -> OnText:
 
 
 def _until(time_limit_s: float | None, on_text: OnText | None) -> OnText | None:
-    """`on_text`, that ends the call once the time is out; a model's call asks several times a second."""
+    """Wrap `on_text` so that it ends the call after the time limit; a chat model calls it several times a second."""
     if time_limit_s is None:
         return on_text
     stop_at = time.monotonic() + time_limit_s

@@ -1,6 +1,6 @@
-"""Whether a text is in another language than asked for: by its script, then by its words.
+"""Detects that a text is in another language than asked for: by its script, then by its words.
 
-Says yes only when it is sure: a wrong yes costs a second call, and a warning that is not true. Short texts, mixed ones
+It is true only where that is certain: a wrong yes costs a second call, and a false warning. Short texts, mixed ones
 and languages that the identifier does not know are never judged. Loading it takes about a second and 90 MB, once, so
 this is for the worker alone.
 """
@@ -72,19 +72,19 @@ def is_other(text: str, tag: str) -> bool:
 
 
 def load() -> None:
-    """Load the identifier in another thread, while a model writes; the first check would wait for it."""
+    """Load the language identifier in another thread while a model writes; the first check would wait for it."""
     if not _load_begun.acquire(blocking=False):
         return
     threading.Thread(target=_identifier, name="load-language-identifier", daemon=True).start()
 
 
 def warning(tag: str) -> str:
-    """What a reader is told where the second try was in another language too."""
+    """Return the warning for a second try that was in another language too."""
     return f"The model did not write in the language that was asked for, {language_name(tag)}."
 
 
 def _main_script(letters: list[str]) -> str | None:
-    """The script of nearly all letters; None where there are several, or none."""
+    """Find the script of nearly all letters; None where there are several, or none."""
     counts = Counter(_script(letter) for letter in letters)
     if counts["Kana"]:  # Japanese writes two together
         counts["Kana"] += counts.pop("Hani", 0)
@@ -101,7 +101,7 @@ def _script(letter: str) -> str:
 
 
 def _expected_scripts(tag: str) -> set[str]:
-    """Empty where it is not known."""
+    """Return the scripts that a language is written in; empty where they are not known."""
     language, *rest = tag.split("-")
     script = next((part for part in rest if len(part) == 4 and part.isalpha()), "")
     if not script:
@@ -132,12 +132,12 @@ def _words_differ(text: str, language: str, only: str | None = None) -> bool:
 
 
 def _family(language: str) -> set[str]:
-    """A language and those that it is taken for."""
+    """Return a language and those that it is mistaken for."""
     return {language}.union(*(group for group in _RELATIVES if language in group))
 
 
 class _LanguageIdentifier:
-    """The identifier, and the languages that it knows."""
+    """Holds py3langid's identifier and the languages that it knows."""
 
     def __init__(self) -> None:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]

@@ -1,8 +1,8 @@
-"""Summaries by a language model, of ten words or of ten hours.
+"""Summarizes with a chat model, from ten words to ten hours.
 
 A short transcript is one prompt. A long one is cut into pieces, each becomes a note, notes are merged until they fit
-into one prompt, and that one asks for an overview with key moments. No prompt is larger than the model's context, and
-every word of the transcript is in one of them.
+into one prompt, and that one asks for an overview with key moments. No prompt exceeds the model's context, and every
+word of the transcript is in one of them.
 """
 
 import contextlib
@@ -26,14 +26,14 @@ from streametrics.text import sentences
 SUMMARY_TOKENS = 160
 #: A recording of more than this many seconds gets an overview with key moments.
 LONG_FROM_S = 600.0
-#: So often a server may find a prompt too long before it is believed that nothing fits.
+#: After so many prompts that the server finds too long, no smaller ones are tried.
 _MOST_REFUSALS = 5
 
 Found = TypeVar("Found")
 
 
 class LlmSummarizer:
-    """One model's summaries; thread-safe, as the model is."""
+    """Summarizes with one chat model; thread-safe, as the model is."""
 
     def __init__(self, model: ChatModel, settings: Settings) -> None:
         self.source = model.source
@@ -44,21 +44,23 @@ class LlmSummarizer:
     def summarize(
         self, request: SummaryRequest, *, on_text: OnText | None = None, notes: Notes | None = None
     ) -> Summary:
-        """As the contract says. `on_text` hears, while pieces are read, an empty text and a share that grows; then
-        the overview as it is written. It is also called while the model is silent, as often as the model calls."""
+        """See `Summarizer`. While pieces are read, `on_text` is given an empty text and a growing share; then the
+        overview as it is written. It is also called while the model is silent, as often as the model calls back."""
         if is_silent(request.transcript):
             return silent_summary(request)
         language_check.load()
         progress = SummaryProgress(on_text)
-        return _until_it_fits(lambda: self._written(request, progress, notes))
+        return _until_it_fits(lambda: self._summarize(request, progress, notes))
 
     def write_incremental_notes(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
-        """Notes on every piece but the last one, which the next words may change. One that the model cannot write
+        """Write notes on every piece but the last, which the next words may change. A note that the model cannot write
         is left to the end."""
 
         def write() -> int:
-            noting = NoteWriter(self._runner, request, notes)
-            return sum(noting.write_incremental_notes(piece, check) for piece in noting.cut(_lines(request))[:-1])
+            note_writer = NoteWriter(self._runner, request, notes)
+            return sum(
+                note_writer.write_incremental_notes(piece, check) for piece in note_writer.cut(_lines(request))[:-1]
+            )
 
         return _until_it_fits(write)
 
@@ -68,10 +70,10 @@ class LlmSummarizer:
     def health(self) -> ModelHealth:
         return self._model.health()
 
-    def _written(self, request: SummaryRequest, progress: SummaryProgress, notes: Notes | None) -> Summary:
+    def _summarize(self, request: SummaryRequest, progress: SummaryProgress, notes: Notes | None) -> Summary:
         lines = _lines(request)
-        noting = NoteWriter(self._runner, request, notes)
-        cut = noting.cut(lines)
+        note_writer = NoteWriter(self._runner, request, notes)
+        cut = note_writer.cut(lines)
         length_s = Timeline.of(lines).end_s
         # Somebody waits for a live chunk: one call, if it fits
         if 0 < length_s <= self._live_max_s or (len(cut) == 1 and length_s <= LONG_FROM_S):
@@ -83,17 +85,19 @@ class LlmSummarizer:
                     messages,
                     request,
                     max_tokens=tokens,
-                    on_answer=lambda so_far, share: progress.tell(share, output_validation.so_far(so_far, instruction)),
+                    on_answer=lambda so_far, share: progress.report(
+                        share, output_validation.so_far(so_far, instruction)
+                    ),
                     urgent=request.time_limit_s is not None,
                 )
                 return self._summary(text, request, defect, unusable_pieces=0)
-        return self._of_long(request, lines, noting, cut, progress)
+        return self._summarize_long(request, lines, note_writer, cut, progress)
 
-    def _of_long(
+    def _summarize_long(
         self,
         request: SummaryRequest,
         lines: list[Line],
-        noting: NoteWriter,
+        note_writer: NoteWriter,
         cut: list[Piece],
         progress: SummaryProgress,
     ) -> Summary:
@@ -103,32 +107,32 @@ class LlmSummarizer:
             writer = OverviewWriter(self._runner, request, timeline, is_notes=True)
             # One call for each piece, about one in eight for merging, and the last one
             calls = len(cut) + len(cut) // 8 + 1
-            lines = noting.all(cut, progress, end=len(cut) / calls)
-            lines = noting.merged(lines, writer.room, progress, end=1 - 1 / calls)
+            lines = note_writer.all(cut, progress, end=len(cut) / calls)
+            lines = note_writer.merged(lines, writer.room, progress, end=1 - 1 / calls)
         found, defect = writer.write(lines, progress)
-        return self._summary(found.rendered(), request, defect, unusable_pieces=noting.unusable)
+        return self._summary(found.rendered(), request, defect, unusable_pieces=note_writer.unusable)
 
     def _summary(self, text: str, request: SummaryRequest, defect: Defect | None, *, unusable_pieces: int) -> Summary:
         warnings = []
         if defect is Defect.OTHER_LANGUAGE:
             warnings.append(Warn("summary_language", language_check.warning(request.language)))
         if unusable_pieces:
-            said = (
+            message = (
                 f"The model wrote nothing on {unusable_pieces} part(s) of this recording; their first words stand in."
             )
-            warnings.append(Warn("summary_incomplete", said))
+            warnings.append(Warn("summary_incomplete", message))
         return Summary(text, self.source, self._model.model, tuple(warnings), prompts.PROMPT_VERSION)
 
 
 def _lines(request: SummaryRequest) -> list[Line]:
-    """The segments with their times; without any, the sentences of the transcript."""
+    """Return the segments with their times or, without any, the sentences of the transcript."""
     timed = [Line(prompts.one_line(each.text), each.start, each.end) for each in request.segments]
     lines = timed or [Line(prompts.one_line(text)) for text in sentences.split(request.transcript)]
     return [line for line in lines if line.text]
 
 
 def _until_it_fits(write: Callable[[], Found]) -> Found:
-    """Write again, in smaller pieces, as long as the server finds a prompt too long: the estimates learn from it."""
+    """Retry in smaller pieces while the server finds a prompt too long: the token estimates learn from each refusal."""
     for _ in range(_MOST_REFUSALS):
         with contextlib.suppress(PromptTooLong):
             return write()

@@ -1,4 +1,4 @@
-"""Notes on the pieces of a long transcript, and notes on notes, until one prompt can hold them all."""
+"""Writes notes on the pieces of a long transcript, and merges them until one prompt can hold them all."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ _TIME_TOKENS = 14
 
 
 class NoteWriter:
-    """The notes of one request; `kept` is where they are found again, None keeps them nowhere."""
+    """Writes the notes of one request. kept: where notes are stored and found again; None stores none."""
 
     def __init__(self, runner: PromptRunner, request: SummaryRequest, kept: Notes | None) -> None:
         self._runner = runner
@@ -35,12 +35,15 @@ class NoteWriter:
         self.unusable = 0
 
     def cut(self, lines: Sequence[Line]) -> list[Piece]:
-        """The pieces of a transcript; all but the last stay the same while it grows."""
+        """Cut a transcript into pieces; all but the last stay the same while it grows."""
         room = self._runner.room(prompts.note(self._request, ""), self._request, self._tokens)
         return chunking.cut(lines, min(room, PIECE_TOKENS), price)
 
     def write(self, piece: Piece, on_answer: OnAnswer) -> tuple[str, bool]:
-        """The note on a piece, and whether it was written now; empty for silence. Raises SummaryUnusable."""
+        """Write or find the note on a piece; returns it (empty for silence), and whether it is new.
+
+        Raises SummaryUnusable.
+        """
         if is_silent(piece.text):
             return "", False
         start_s, end_s = piece.span.start_s, piece.span.end_s
@@ -48,7 +51,7 @@ class NoteWriter:
         return self._written(prompts.note(self._request, piece.text), on_answer, span)
 
     def write_incremental_notes(self, piece: Piece, check: Callable[[], None]) -> int:
-        """How many notes were written now: 0 where there is one, or where the model can write none."""
+        """Write a note before the summary is asked for; returns how many are new: 0 or 1."""
         check()
         try:
             _, is_new = self.write(piece, lambda *_: check())
@@ -57,13 +60,13 @@ class NoteWriter:
         return int(is_new)
 
     def all(self, cut: Sequence[Piece], progress: SummaryProgress, end: float) -> list[Line]:
-        """A note on every piece in which something was said; `progress` is brought to the share `end`."""
+        """Write a note on every piece with speech; `progress` is brought to the share `end`."""
         notes: list[Line] = []
         for index, piece in enumerate(cut):
             begin = end * index / len(cut)
-            progress.tell(begin)
+            progress.report(begin)
             try:
-                text, _ = self.write(piece, progress.unseen(begin, end * (index + 1) / len(cut)))
+                text, _ = self.write(piece, progress.without_text(begin, end * (index + 1) / len(cut)))
             except SummaryUnusable as error:
                 if error is progress.stopped_by:
                     raise
@@ -73,9 +76,9 @@ class NoteWriter:
         return notes
 
     def merged(self, notes: list[Line], room: float, progress: SummaryProgress, end: float) -> list[Line]:
-        """The notes, merged as often as it takes until they are priced at `room` at most.
+        """Merge notes as often as it takes until they are priced at `room` at most.
 
-        Ends: no note takes half of a prompt, so every two become one, or fit.
+        This ends: no note takes half of a prompt, so any two become one, or fit.
         """
         merging = min(room, self._runner.room(prompts.merge(self._request, ""), self._request, self._tokens))
         largest = merging / 2 - _TIME_TOKENS
@@ -91,12 +94,12 @@ class NoteWriter:
         return notes
 
     def _of_group(self, group: Piece, progress: SummaryProgress, begin: float, step: float) -> Line:
-        progress.tell(begin)
+        progress.report(begin)
         if len(group.lines) == 1:
             return group.lines[0]
         messages = prompts.merge(self._request, group.text)
         try:
-            text, _ = self._written(messages, progress.unseen(begin, begin + step))
+            text, _ = self._written(messages, progress.without_text(begin, begin + step))
             if group.span.start_s is not None and group.span.end_s is not None:
                 text = chunking.without_false_times(text, group.span.start_s, group.span.end_s)
         except SummaryUnusable as error:
@@ -125,13 +128,13 @@ class NoteWriter:
         return _clipped(Line(" ".join(line.text for line in own)), NOTE_TOKENS).text
 
     def _key(self, messages: list[Message]) -> str:
-        """Of all that the note depends on: the piece, the language, the instruction, the model."""
+        """Hash all that a note depends on: the piece, the language, the instruction, the model."""
         model = self._runner.model
         words = json.dumps([prompts.PROMPT_VERSION, model.source, model.model, messages], ensure_ascii=False)
         return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()
 
 
 def _clipped(note: Line, largest: float) -> Line:
-    """The note's beginning that is priced at `largest` at most, cut between sentences or words."""
+    """Cut a note, between sentences or words, to a beginning that is priced at `largest` at most."""
     text = chunking.split(Line(note.text), largest, price)[0].text
     return Line(text, note.start_s, note.end_s)

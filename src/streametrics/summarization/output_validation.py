@@ -1,4 +1,4 @@
-"""Checking what a model wrote, and saving what can be saved of it."""
+"""Validates what a model wrote, and repairs what can be repaired."""
 
 import json
 import re
@@ -56,13 +56,13 @@ class Overview:
 
 
 def prose(text: str, *, was_cut: bool = False) -> str:
-    """An answer as one line without our marks; one that was cut ends at its last whole sentence."""
+    """Reduce an answer to one line without our marks; one that was cut ends at its last whole sentence."""
     line = prompts.one_line(_FENCE_LINE.sub(" ", text))
     return sentences.cut_after_last_end(line) if was_cut and line else line
 
 
 def defect(text: str, instruction: str, tag: str | None) -> Defect | None:
-    """What is wrong with an answer (as `prose` returns it); tag: the language wanted, None for any."""
+    """Find what is wrong with an answer (as `prose` returns it); tag: the language wanted, None for any."""
     if not any(letter.isalnum() for letter in text) or repeats(text, instruction):
         return Defect.UNUSABLE
     if tag is not None and language_check.is_other(text, tag):
@@ -71,13 +71,12 @@ def defect(text: str, instruction: str, tag: str | None) -> Defect | None:
 
 
 def without_our_words(text: str, instruction: str) -> str:
-    """A text without those of its sentences that only repeat the instruction, or an earlier one; as it is where nothing
-    would be left."""
+    """Remove sentences that only repeat the instruction or an earlier one; where nothing is left, keep the text."""
     return " ".join(_own(text, instruction)) or text
 
 
 def so_far(text: str, instruction: str) -> str:
-    """What can be shown of an answer that is still being written: none of our words, and no mark that has begun."""
+    """Return what can be shown of an unfinished answer: none of our words, and no mark that has begun."""
     own = _own(prose(_FENCE_BEGINS.sub("", prompts.one_line(text))), instruction)
     if own and not sentences.ends(own[-1]) and own[-1].casefold() in instruction.casefold():
         own.pop()  # it may become a sentence of ours
@@ -102,7 +101,7 @@ def repeats(text: str, instruction: str) -> bool:
 
 
 def _sequences(text: str, like: str | None = None) -> set[tuple[str, ...]]:
-    """Sequences of words, of letters where a text has no spaces; `like`: as long as that text's would be."""
+    """Split a text into sequences of words, or of letters where it has no spaces; `like`: as long as that text's."""
     measure = (text if like is None else like).split()
     if len(measure) < 3 and len("".join(measure)) > _SEQUENCE_LETTERS:
         atoms, length = list("".join(text.split()).casefold()), _SEQUENCE_LETTERS
@@ -114,13 +113,13 @@ def _sequences(text: str, like: str | None = None) -> set[tuple[str, ...]]:
 
 
 def overview_so_far(text: str, instruction: str) -> str:
-    """The overview in JSON that is still being written, as `so_far`; empty until there is some of it."""
+    """Extract the overview from unfinished JSON, as `so_far` does; empty until there is some of it."""
     match = _OVERVIEW_SO_FAR.search(text)
     return so_far(_unescaped(match[1]), instruction) if match else ""
 
 
 def parse_overview(text: str, timeline: Timeline) -> Overview | None:
-    """The overview out of a model's JSON, whole or cut off; None where it holds none.
+    """Parse the overview from a model's JSON, whole or cut off; None where it holds none.
 
     A moment's time is that of the segment it lies in; one that lies outside the recording is left out.
     """
@@ -159,7 +158,7 @@ def _short(line: str) -> str:
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    """The JSON object in an answer; some models write a word before it, or a fence of their own around it."""
+    """Find the JSON object in an answer; some models write a word before it, or a fence around it."""
     match = _OBJECT.search(text)
     try:
         found = json.loads(match[0], strict=False) if match else None
@@ -169,7 +168,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _unescaped(inside: str) -> str:
-    """What stands between the quotes of a JSON string, which may have been cut within an escape."""
+    """Unescape the inside of a JSON string, which may have been cut within an escape."""
     for end in range(len(inside), max(len(inside) - 6, -1), -1):
         try:
             return str(json.loads(f'"{inside[:end]}"', strict=False))

@@ -1,4 +1,4 @@
-"""The last prompt of a long recording: an overview with key moments out of its notes."""
+"""Writes the overview of a long recording, with key moments, from its notes."""
 
 from streametrics.errors import SummaryUnusable, TranscriptTooLong
 from streametrics.llm.base import ChatResponse, Message, OnAnswer
@@ -31,17 +31,17 @@ class OverviewWriter:
         self.with_moments = bool(timeline.starts_s) and self._room_with_moments() >= _LEAST_ROOM_FOR_MOMENTS
 
     def fits(self, lines: list[Line]) -> bool:
-        """Whether these lines need no merging before."""
+        """Whether these lines fit into the prompt without merging."""
         return price(chunking.written(lines)) <= self.room
 
     @property
     def room(self) -> float:
-        """What the lines may be priced at."""
+        """The price that the lines may have."""
         plain = self._runner.room(self._messages("", with_moments=False), self._request, self._plain_tokens)
         return min(plain, self._room_with_moments()) if self.with_moments else plain
 
     def write(self, lines: list[Line], progress: SummaryProgress) -> tuple[Overview, Defect | None]:
-        """The overview, and what is still wrong with it after a second try. Raises SummaryUnusable."""
+        """Write the overview; returns it and what is still wrong with it after a second try. Raises SummaryUnusable."""
         text = chunking.written(lines)
         begin = progress.share
         found: Overview | None = None
@@ -66,18 +66,18 @@ class OverviewWriter:
         instruction = prompts.instruction(messages)
 
         def on_answer(so_far: str, share: float) -> None:
-            progress.tell(begin + (1 - begin) * share, output_validation.so_far(so_far, instruction))
+            progress.report(begin + (1 - begin) * share, output_validation.so_far(so_far, instruction))
 
         said, defect = self._runner.prose(messages, self._request, max_tokens=self._plain_tokens, on_answer=on_answer)
         return Overview(said), defect
 
     def _structured(self, messages: list[Message], progress: SummaryProgress, begin: float) -> Overview | None:
-        """The overview out of JSON, whole, cut or repaired; or the prose that came instead. None for neither."""
+        """Ask for JSON; returns its overview (whole, cut or repaired), or the prose that came instead, or None."""
 
         instruction = prompts.instruction(messages)
 
         def on_answer(so_far: str, share: float) -> None:
-            progress.tell(begin + (1 - begin) * share, output_validation.overview_so_far(so_far, instruction))
+            progress.report(begin + (1 - begin) * share, output_validation.overview_so_far(so_far, instruction))
 
         schema = prompts.OVERVIEW_SCHEMA
         answer = self._runner.ask(messages, max_tokens=self._tokens, schema=schema, on_answer=on_answer)

@@ -1,11 +1,11 @@
-"""How far a summary of many calls is, as one share and one text that only grow."""
+"""Reports the progress of a summary of many calls, as one share and one text that only grow."""
 
 from streametrics.llm.base import OnAnswer
 from streametrics.summarization.base import OnText
 
 
 class SummaryProgress:
-    """Tells `on_text`; remembers what it raised, so that no retry swallows it."""
+    """Reports to `on_text`, and remembers what it raised, so that no retry swallows it."""
 
     def __init__(self, on_text: OnText | None) -> None:
         self.stopped_by: BaseException | None = None
@@ -14,8 +14,8 @@ class SummaryProgress:
         self._on_text = on_text
         self._text = ""
 
-    def tell(self, share: float, text: str = "") -> None:
-        """A share or a text smaller than the one before changes nothing: a second try begins again."""
+    def report(self, share: float, text: str = "") -> None:
+        """Report a share and a text; smaller ones than before change nothing, as a retry begins again."""
         self.share = max(self.share, min(share, 1.0))
         if len(text) >= len(self._text):
             self._text = text
@@ -27,6 +27,6 @@ class SummaryProgress:
             self.stopped_by = error
             raise
 
-    def unseen(self, begin: float, end: float) -> OnAnswer:
-        """For a call whose text is no summary: it fills the shares from `begin` to `end`."""
-        return lambda _, share: self.tell(begin + (end - begin) * share)
+    def without_text(self, begin: float, end: float) -> OnAnswer:
+        """Make a callback for a call whose text is no summary: it fills the shares from `begin` to `end`."""
+        return lambda _, share: self.report(begin + (end - begin) * share)

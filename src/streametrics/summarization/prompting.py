@@ -1,4 +1,4 @@
-"""One model asked with care: never with a prompt that is too long, and once more where its answer cannot be used."""
+"""Runs prompts on a chat model: never one that is too long, and again where the answer cannot be used."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ class PromptTooLong(TranscriptTooLong):
 
 
 class PromptRunner:
-    """Thread-safe, as the model is; the estimates are shared by all calls."""
+    """Runs prompts on one model. Thread-safe, as the model is; all calls share the token estimates."""
 
     def __init__(self, model: ChatModel) -> None:
         self.model = model
@@ -25,11 +25,11 @@ class PromptRunner:
         self.budget = TokenBudget(model.context_tokens)
 
     def fits(self, messages: Sequence[Message], answer_tokens: int) -> bool:
-        """Whether the prompt and its answer are within the context."""
+        """Whether a prompt and its answer fit into the context."""
         return self.estimator.tokens(token_budget.content(messages)) <= self.budget.prompt_tokens(answer_tokens)
 
     def room(self, without_text: list[Message], request: SummaryRequest, answer_tokens: int) -> float:
-        """What a text in these messages may be priced at. Raises TranscriptTooLong where there is none.
+        """Return the price that a text in these messages may have. Raises TranscriptTooLong where there is no room.
 
         A second, firmer try is longer, so that its words are counted too.
         """
@@ -37,7 +37,7 @@ class PromptRunner:
         return self.budget.room(token_budget.content(firmest), answer_tokens, self.estimator.steady_factor())
 
     def answer_tokens(self, english_tokens: int, request: SummaryRequest) -> int:
-        """Tokens for an answer in the request's language."""
+        """Convert an answer's tokens in English to those in the request's language."""
         return self.budget.answer_tokens(english_tokens, token_budget.main_script(languages.own_name(request.language)))
 
     def ask(
@@ -49,7 +49,7 @@ class PromptRunner:
         schema: dict[str, Any] | None = None,
         urgent: bool = False,
     ) -> ChatResponse:
-        """As `ChatModel.chat`; raises Refused where the server says that the prompt is too long."""
+        """Run `ChatModel.chat`; raises PromptTooLong where the server says that the prompt is too long."""
         if not self.fits(messages, max_tokens):
             raise TranscriptTooLong
         text = token_budget.content(messages)
@@ -85,7 +85,7 @@ class PromptRunner:
         any_language: bool = False,
         urgent: bool = False,
     ) -> tuple[str, Defect | None]:
-        """Sentences in one line, and what is still wrong with them after a second try. Raises SummaryUnusable."""
+        """Ask for prose; returns it in one line, and what is still wrong after a second try. Raises SummaryUnusable."""
         tag = None if any_language else request.language
         instruction = prompts.instruction(messages)
         asked, text, defect = messages, "", None

@@ -1,4 +1,4 @@
-"""Every word that is sent to a model, by purpose.
+"""Builds every prompt that is sent to a model, by purpose.
 
 summary    a transcript that fits into one prompt becomes two or three sentences
 note       one piece of a long transcript becomes a few lines with times
@@ -130,7 +130,7 @@ OVERVIEW_SCHEMA: dict[str, Any] = {
 
 
 def summary(request: SummaryRequest, transcript: str | None = None) -> list[Message]:
-    """Asks for a chunk's summary. The same request gives the same words, so a server's cache can help.
+    """Ask for a chunk's summary. The same request gives the same words, so a server's cache can help.
 
     transcript: the request's own where it is left out.
     """
@@ -139,17 +139,17 @@ def summary(request: SummaryRequest, transcript: str | None = None) -> list[Mess
 
 
 def note(request: SummaryRequest, piece: str) -> list[Message]:
-    """Asks for notes on one piece of a long transcript."""
+    """Ask for notes on one piece of a long transcript."""
     return _chat(request, _NOTE, _NOTE_TAIL, piece)
 
 
 def merge(request: SummaryRequest, notes: str) -> list[Message]:
-    """Asks for one note out of several."""
+    """Ask for one note out of several."""
     return _chat(request, _MERGE, _MERGE_TAIL, notes, fence="notes")
 
 
 def overview(request: SummaryRequest, text: str, *, is_notes: bool, with_moments: bool) -> list[Message]:
-    """Asks for the overview of a long recording: with key moments as JSON (OVERVIEW_SCHEMA), or as plain sentences."""
+    """Ask for the overview of a long recording: with key moments as JSON (OVERVIEW_SCHEMA), or as plain sentences."""
     material = "notes on its parts, in their order" if is_notes else "the transcript of what was said"
     fence = "notes" if is_notes else "transcript"
     system = _OVERVIEW.replace("{material}", material) + (_MOMENTS if with_moments else _PLAIN)
@@ -157,36 +157,36 @@ def overview(request: SummaryRequest, text: str, *, is_notes: bool, with_moments
 
 
 def repair(answer: str) -> list[Message]:
-    """Asks for JSON out of an answer that is none."""
+    """Ask for JSON out of an answer that is none."""
     user = _fenced("", "answer", clean(answer), _REPAIR_TAIL)
     return [Message(role="system", content=_REPAIR), Message(role="user", content=user)]
 
 
 def again(messages: list[Message], request: SummaryRequest, defect: Defect) -> list[Message]:
-    """The same question with a firmer word at its end."""
+    """Repeat a question with a firmer sentence at its end."""
     *before, last = messages
     firmer = _AGAIN[defect].format(language=language_name(request.language))
     return [*before, Message(role=last["role"], content=f"{last['content']} {firmer}")]
 
 
 def instruction(messages: list[Message]) -> str:
-    """Our own words in these messages: neither what stands in the fence nor what an upload says of itself."""
+    """Return our own words in these messages: neither the fenced text nor the upload's fields."""
     system, user = messages[0]["content"], messages[-1]["content"]
     return f"{system}\n{user.rpartition('>>>')[2].strip()}"
 
 
 def marker(text: str) -> str:
-    """64 bits of the text's hash: a speaker cannot say a text that contains its own hash."""
+    """Derive a marker from a text: 64 bits of its hash, as a speaker cannot say a text that contains its own hash."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def clean(text: str) -> str:
-    """The text without control and direction characters and without what looks like a mark of ours or of a chat's."""
+    """Remove control and direction characters, and what looks like a mark of ours or of a chat template."""
     return _LOOKALIKE.sub(" ", _CONTROL.sub(" ", text)).strip()
 
 
 def one_line(text: str) -> str:
-    """A cleaned text without line breaks and double spaces."""
+    """Clean a text, and remove its line breaks and double spaces."""
     return " ".join(clean(text).split())
 
 
@@ -213,7 +213,7 @@ def _fenced(context: str, fence: str, text: str, tail: str) -> str:
 
 
 def _context(request: SummaryRequest) -> str:
-    """What the upload says of the stream, a line each; no field can reach beyond its line."""
+    """List the upload's fields, a line each; no field can reach beyond its line."""
     fields = {"Streamer": request.streamer, "Game": request.game, "Title of the stream": request.title}
     cleaned = {name: _short(value, _LONGEST_FIELD) for name, value in fields.items()}
     lines = [f"{name}: {value}\n" for name, value in cleaned.items() if value]

@@ -1,8 +1,8 @@
-"""How many tokens a text will be, without its model's tokenizer, and what room a context leaves for it.
+"""Estimates the tokens of a text without its model's tokenizer, and the room that a context leaves for it.
 
-The estimate is an upper one for words that people say: a price for each byte that begins a character, by script, set
-above what the costliest common vocabularies (GPT-2's byte pairs, Llama 2's 32,000 pieces) need. What a server counted
-corrects it, per script, and a refusal raises it.
+The estimate is an upper bound for speech: a price for each byte that begins a character, by script, set above what the
+costliest common vocabularies (GPT-2's byte pairs, Llama 2's 32,000 pieces) need. Counts of the server correct it, per
+script, and a refusal raises it.
 """
 
 import threading
@@ -66,13 +66,13 @@ _LENGTH = {Script.ALPHABET: 1.5, Script.IDEOGRAPHIC: 1.5, Script.BRAHMIC: 2.5}
 
 
 def price(text: str) -> float:
-    """Tokens of a text by price alone; the price of two texts together is the sum of theirs."""
+    """Price a text in tokens, without corrections; the price of two texts together is the sum of theirs."""
     counts = Counter(text.encode("utf-8", "replace"))
     return sum(_PRICES[byte][0] * count for byte, count in counts.items() if byte in _PRICES)
 
 
 def main_script(text: str) -> Script:
-    """The script that most of a text's price goes to; ASCII alone is Latin."""
+    """Find the script that most of a text's price goes to; ASCII alone is Latin."""
     shares = dict.fromkeys(Script, 0.0)
     for byte, count in Counter(text.encode("utf-8", "replace")).items():
         if byte in _PRICES:
@@ -82,7 +82,7 @@ def main_script(text: str) -> Script:
 
 
 class TokenEstimator:
-    """Upper estimates for one model; thread-safe.
+    """Estimates upper bounds for one model; thread-safe.
 
     For each script it keeps the largest share of the price that a server ever counted, and never estimates below it.
     """
@@ -93,11 +93,11 @@ class TokenEstimator:
         self._counts = dict.fromkeys(Script, 0)
 
     def tokens(self, text: str) -> float:
-        """At most so many tokens, by all that is known."""
+        """Estimate the most tokens that a text may have."""
         return price(text) * self.factor(main_script(text))
 
     def factor(self, script: Script) -> float:
-        """What a price in this script is multiplied with."""
+        """Return the factor by which prices in this script are corrected."""
         with self._lock:
             largest, counts = self._largest[script], self._counts[script]
         wanted = largest * _CAUTION
@@ -106,19 +106,19 @@ class TokenEstimator:
         return min(max(wanted, LEAST_FACTOR), LARGEST_FACTOR)
 
     def steady_factor(self) -> float:
-        """A factor that is enough for every script, never below 1 and in steps: pieces of a transcript that are cut
-        by it come out the same in every process, unless a server counted more than was thought possible."""
+        """Return a factor that is enough for every script, never below 1 and in steps: pieces of a transcript that are
+        cut by it come out the same in every process, unless a server counted more than was thought possible."""
         factor = max(self.factor(script) for script in Script)
         return next((step for step in _STEPS if step >= factor), LARGEST_FACTOR)
 
     def counted(self, text: str, tokens: int) -> None:
-        """A server counted so many tokens in a text; a count that cannot be is left aside."""
+        """Learn from a server's count of a text's tokens; an impossible count is ignored."""
         if _LEAST_COUNTED_TOKENS <= tokens <= _bytes(text) + _HIDDEN_TOKENS:
             self._learn(text, tokens / price(text))
 
     def refused(self, text: str, limit_tokens: float) -> bool:
-        """A server found that a text has more than `limit_tokens`. Whether that taught anything: where it did not,
-        smaller pieces would not help, for the server has less context than it is said to have."""
+        """Learn that a text has more than `limit_tokens`; returns whether that changed an estimate. Where it did not,
+        smaller pieces would not help: the server has less context than it is said to have."""
         known = self.factor(main_script(text))
         worst = _bytes(text) / max(price(text), 1.0)
         wanted = min(max(1.5 * known, limit_tokens / max(price(text), 1.0)), worst)
@@ -138,16 +138,16 @@ def _bytes(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class TokenBudget:
-    """What a model's context has to hold: instruction, words and answer."""
+    """Divides a model's context among instruction, transcript and answer."""
 
     context_tokens: int
 
     def prompt_tokens(self, answer_tokens: int) -> int:
-        """The most that a prompt may be, its instruction included."""
+        """Return the most tokens that a prompt may have, its instruction included."""
         return self.context_tokens - answer_tokens - MARGIN_TOKENS
 
     def room(self, instruction: str, answer_tokens: int, factor: float) -> float:
-        """What the words of a transcript may be priced at beside an instruction.
+        """Return the price that a transcript may have beside an instruction.
 
         Raises TranscriptTooLong where the context is too small for any use.
         """
@@ -160,10 +160,10 @@ class TokenBudget:
         return room
 
     def answer_tokens(self, english_tokens: int, written_in: Script) -> int:
-        """Tokens for an answer that takes so many in English; at most a fifth of the context."""
+        """Convert an answer's tokens in English to those in another script; at most a fifth of the context."""
         return min(int(english_tokens * _LENGTH.get(written_in, 1.0)), self.context_tokens // 5)
 
 
 def content(messages: Iterable[Message]) -> str:
-    """All words of a chat, for an estimate."""
+    """Join all messages of a chat, for an estimate."""
     return "\n".join(message["content"] for message in messages)

