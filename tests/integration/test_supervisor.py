@@ -53,7 +53,7 @@ class Watched:
 
     def __init__(self, folder: Path) -> None:
         self.out = io.StringIO()
-        self.console = Console(folder / "log" / "all.log", colour=False, out=self.out)
+        self.console = Console(folder / "log" / "all.log", color=False, out=self.out)
         self.supervisor = Supervisor(self.console)
 
     @property

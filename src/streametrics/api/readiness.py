@@ -97,7 +97,7 @@ class Health:
         return {"ok": False, "detail": "The queue does not answer: start Redis or Valkey, or correct REDIS_URL."}
 
     def _model_server_check(self, workers: list[WorkerPresence]) -> dict[str, Any]:
-        """What this process sees from outside, and what the workers learnt from their calls."""
+        """What this process sees from outside, and what the workers learned from their calls."""
         with self._lock:
             seen_at, health = self._model_server
             if health is None or time.monotonic() - seen_at > MODEL_SERVER_VALID_S:

@@ -43,7 +43,7 @@ class Claims:
     ) -> list[Claim]:
         """The same, and with a live chunk other chunks that wait, oldest first, `most` in all.
 
-        Only chunks that nobody has tried yet keep company: one that has killed its process takes no neighbours with
+        Only chunks that nobody has tried yet keep company: one that has killed its process takes no neighbors with
         it a second time.
         """
         with self._database.write() as connection:

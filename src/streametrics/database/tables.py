@@ -41,7 +41,7 @@ jobs = Table(
     Column("time_raw", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("speech_language", String(8)),
-    #: The job whose transcript this one summarises anew.
+    #: The job whose transcript this one summarizes anew.
     Column("parent_task_id", String(36)),
     #: Another model than the settings' one, and words added to the instruction.
     Column("summary_model", String(100)),

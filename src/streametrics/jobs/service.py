@@ -1,4 +1,4 @@
-"""Jobs for clients: accept one, tell where it stands, cancel it, summarise it anew."""
+"""Jobs for clients: accept one, tell where it stands, cancel it, summarize it anew."""
 
 import logging
 import uuid

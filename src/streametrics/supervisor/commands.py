@@ -21,7 +21,7 @@ API_LADDER: Ladder = ((SIGTERM, 6.0),)
 #: On SIGTERM, Valkey writes the rest of its append-only file.
 QUEUE_LADDER: Ladder = ((SIGTERM, 10.0),)
 
-#: The summarising worker's threads. They wait for the model server, whose calls have their own limit
+#: The summarizing worker's threads. They wait for the model server, whose calls have their own limit
 #: (SUMMARIZER_CONCURRENCY): with few, some long recordings would leave none for a live chunk, whose summary is due.
 SUMMARIZE_THREADS = 16
 #: Celery's five lines about root are about messages that run code; ours are JSON, and in a container all are root.

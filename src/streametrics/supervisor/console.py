@@ -21,10 +21,10 @@ _COLORS = {"queue": 35, "transcribe": 36, "summarise": 33, "api": 32}
 class Console:
     """Thread-safe; a terminal that has gone away stops nothing."""
 
-    def __init__(self, log_file: Path, *, colour: bool | None = None, out: TextIO | None = None) -> None:
+    def __init__(self, log_file: Path, *, color: bool | None = None, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
         self.is_terminal = self._out.isatty()
-        self._color = self.is_terminal and "NO_COLOR" not in os.environ if colour is None else colour
+        self._color = self.is_terminal and "NO_COLOR" not in os.environ if color is None else color
         self._lock = threading.Lock()
         self._status_shown = False
         log_file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """What one worker process holds: made when the process starts, so that the model is warm before a job.
 
-A process that transcribes can also summarise (`--pool=solo` with all queues); one that only summarises
+A process that transcribes can also summarize (`--pool=solo` with all queues); one that only summarizes
 never loads Whisper.
 """
 

@@ -20,7 +20,7 @@ from streametrics.worker import malloc_trim
 from streametrics.worker.attempt import Attempt
 
 #: The share of a task's time after which it begins no further sound: what it has taken and not begun goes back to
-#: the queue, so that nothing times out for its neighbours' sake.
+#: the queue, so that nothing times out for its neighbors' sake.
 TURN = 0.5
 
 #: Stores what was heard of one sound.

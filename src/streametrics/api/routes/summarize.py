@@ -62,7 +62,7 @@ def _redo_schema() -> dict[str, Any]:
 @router.post("", include_in_schema=False)
 @router.post(
     "/",
-    summary="Send sound to be transcribed and summarised",
+    summary="Send sound to be transcribed and summarized",
     operation_id="submit",
     openapi_extra=_form_schema(),
     responses=linked("status", "resummarize", "cancel") | refusals(401, 403, 413, 415, 422, 429, 503),
