@@ -79,7 +79,7 @@ class FileDecoder:
                     expected = stream.duration * stream.time_base * stream.rate
                     self.truncated |= self._source_samples < expected - stream.rate / 10
         except (av.error.FFmpegError, ValueError) as error:
-            # Damage that shows before the first sample leaves nothing; later, what was heard counts.
+            # Damage that shows before the first sample leaves nothing; later, what was decoded counts.
             if not self._delivered_bytes:
                 raise UndecodableFile(f"{type(error).__name__}: {error}") from error
             self.truncated = True

@@ -46,10 +46,10 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class DecodingStatistics:
-    """How sure an engine was: figures of the whole pass that a segment comes from.
+    """Statistics of the decoding that a segment comes from; its segments share them.
 
     average_logprob: mean natural logarithm of the tokens' probabilities. no_speech: probability (0…1) that nobody
-    speaks. compression_ratio: of the pass's text; a loop compresses well. ended: whether the model said by itself that
+    speaks. compression_ratio: of the whole text; a loop compresses well. ended: whether the model said by itself that
     all was said; None where the engine does not tell.
     """
 
@@ -64,7 +64,7 @@ class DecodingStatistics:
 class Segment:
     """A stretch of speech: start and end in seconds from the beginning of the samples, text stripped.
 
-    evidence: what an engine says of its own answer; nobody outside of `audio` needs it.
+    statistics: of the decoding; only the hallucination filter needs them.
     """
 
     start: float
@@ -74,7 +74,7 @@ class Segment:
 
 
 class FilterReason(StrEnum):
-    """Why words of an engine are not in a transcript."""
+    """Why the hallucination filter removed words."""
 
     NOBODY = "nobody"  #: the voice detector found nobody where they are said
     GUESS = "guess"  #: the engine was not sure of them, and there is hardly a voice
@@ -83,9 +83,9 @@ class FilterReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said. `language` is a Whisper code such as `en`, or None where nothing was heard.
+    """A transcript. `language` is a Whisper code such as `en`, or None where nothing was said.
 
-    left_out: how many words of the engine's are not in it, by reason.
+    left_out: how many words were removed as hallucinated, by reason.
     """
 
     segments: tuple[Segment, ...]

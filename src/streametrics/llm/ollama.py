@@ -52,7 +52,7 @@ class OllamaModel:
         clock: Callable[[], float] = time.monotonic,
         load_timeout_s: float = LOAD_TIMEOUT_S,
     ) -> None:
-        """wait, clock: for tests. Between tries `wait` is called in steps of at most `http.BEAT_S` seconds."""
+        """wait, clock: for tests. Between tries `wait` is called in steps of at most `http.POLL_INTERVAL_S` seconds."""
         self.model = settings.mistral_model
         #: Always the same: another `num_ctx` makes the server load the model again.
         self.context_tokens = settings.mistral_num_ctx

@@ -51,7 +51,7 @@ class OpenAICompatibleModel:
         wait: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """wait, clock: for tests. Between tries `wait` is called in steps of at most `http.BEAT_S` seconds."""
+        """wait, clock: for tests. Between tries `wait` is called in steps of at most `http.POLL_INTERVAL_S` seconds."""
         self.model = settings.openai_model
         self.context_tokens = settings.openai_context_tokens
         self._settings = settings

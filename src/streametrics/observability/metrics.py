@@ -56,7 +56,7 @@ STAGE = MetricDefinition(
 )
 REAL_TIME_FACTOR = MetricDefinition(
     "streametrics_real_time_factor",
-    "Seconds of work for one second of sound; chunks heard together count the whole time each.",
+    "Seconds of work for one second of sound; chunks transcribed in one batch count the whole time each.",
     (),
     (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )

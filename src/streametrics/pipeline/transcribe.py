@@ -137,7 +137,7 @@ def sound(
 ) -> TranscriptionRequest:
     """Samples whose words the reporter is told of. Where it raises, the transcriber drops this sound.
 
-    background: see `Sound`.
+    background: see `TranscriptionRequest`.
     """
     length_s = len(samples) / SAMPLE_RATE_HZ
     texts: list[str] = []

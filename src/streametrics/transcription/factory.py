@@ -89,7 +89,7 @@ def candidates(settings: Settings) -> list[Engine]:
 
 
 def measured(settings: Settings) -> list[Engine]:
-    """What `trial.measure` found on this machine, fastest first; empty where it did not run."""
+    """What `engine_benchmark.measure` found on this machine, fastest first; empty where it did not run."""
     seconds = benchmark_cache.load(settings.model_dir, benchmark_cache.machine_fingerprint(available_cores()))
     return sorted((engine for engine in _PACKAGES if engine in seconds), key=seconds.__getitem__)
 
