@@ -82,7 +82,7 @@ def test_what_cannot_be_handed_on_is_kept_and_nothing_is_counted_twice() -> None
     sums.is_there = False
     process = Metrics(sums.add)
     process.count(metrics.ERASED)
-    process._hand_on_all()
+    process._flush_all()
     assert sums.amounts == {}
 
     sums.is_there = True
