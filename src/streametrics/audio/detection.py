@@ -44,13 +44,14 @@ class Voice:
     spans: list[Span]
     chances: NDArray[np.float32]
 
-    def chance(self, start_s: float, end_s: float) -> float:
-        """The best chance between two moments that somebody speaks, for a tenth of a second."""
+    def chance(self, start_s: float, end_s: float, *, over_s: float = 0.1) -> float:
+        """The best chance between two moments that somebody speaks, as a mean over so many seconds."""
         first, last = int(start_s * SAMPLE_RATE_HZ / HOP), int(end_s * SAMPLE_RATE_HZ / HOP) + 1
         heard = self.chances[max(0, first) : max(0, last)]
-        if len(heard) < 3:
-            return float(heard.max(initial=0.0))
-        return float(np.convolve(heard, np.full(3, 1 / 3), "valid").max())
+        hops = min(round(over_s * SAMPLE_RATE_HZ / HOP), len(heard))
+        if hops == 0:
+            return 0.0
+        return float(np.convolve(heard, np.full(hops, 1 / hops), "valid").max())
 
     def voiced_s(self, start_s: float, end_s: float) -> float:
         """For how long somebody speaks between two moments."""

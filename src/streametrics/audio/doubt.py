@@ -21,12 +21,12 @@ SURE_LOGPROB = -0.6
 #: Nobody speaks where the detector's best chance for a tenth of a second stays below; far below its threshold of
 #: 0.35, because what is left out here is lost. Whisper's times are this uncertain, in seconds.
 NOBODY_BELOW, UNCERTAIN_S = 0.1, 0.5
-#: The less sure the model is, the surer the voice detector has to be: by so much for each unit of mean log probability,
-#: so that below -1.1 no voice is sure enough. In eight hours without a word no text reached 0.76 of this kind, and two
-#: words in a thousand of speech 5 dB above a noise lie below 0.9 (docs/decisions/0028 has both curves).
-VOICE_PER_LOGPROB = 0.9
-#: A text that repeats itself needs a clear voice however sure the model is: a loop is sure of itself. In eight hours of
-#: noise the detector's best chance beside one was 0.61; it is above 0.9 for speech 10 dB above a noise.
+#: The less sure the model is, the surer the voice detector has to be, over half a second: by so much for each unit of
+#: mean log probability, so that below about -1.5 no voice is sure enough. Without a word no text came nearer than 0.53;
+#: of speech 5 dB above a noise and more, what lies below 0.87 was made up too (docs/decisions/0028 has both curves).
+VOICE_PER_LOGPROB, SUSTAINED_S = 0.65, 0.5
+#: A text that repeats itself needs a clear voice however sure the model is, because a loop is sure of itself. Without a
+#: word, the detector was never above 0.5 beside one; it is above 0.9 for speech 10 dB above a noise.
 CLEAR_VOICE = 0.8
 #: No one says more than this in a second of voice, in words, or in signs where a script has no spaces.
 MOST_WORDS_PER_S, MOST_SIGNS_PER_S = 6.0, 15.0
@@ -65,7 +65,8 @@ class Judge:
             return None
         if segment.evidence is None:
             return segment
-        if chance < voice_needed(segment.evidence):
+        sustained = self._voice.chance(start_s - UNCERTAIN_S, end_s + UNCERTAIN_S, over_s=SUSTAINED_S)
+        if sustained < voice_needed(segment.evidence):
             self.left_out[LeftOut.GUESS] += count(segment.text)
             return None
         return self._without_loop(segment, segment.evidence, self._voice.voiced_s(start_s, end_s))
@@ -90,9 +91,9 @@ class Judge:
 
 
 def voice_needed(evidence: Evidence) -> float:
-    """How sure the voice detector has to be (0…1, for a tenth of a second) for words to be believed; above 1: never."""
+    """How sure the voice detector has to be (0…1, over half a second) for words to be believed; above 1: never."""
     repeats = evidence.compression_ratio > MOST_COMPRESSED
-    return max(CLEAR_VOICE if repeats else NOBODY_BELOW, -VOICE_PER_LOGPROB * evidence.average_logprob)
+    return max(CLEAR_VOICE if repeats else 0.0, -VOICE_PER_LOGPROB * evidence.average_logprob)
 
 
 def cut_loop(text: str, voiced_s: float) -> str:
