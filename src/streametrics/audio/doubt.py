@@ -23,7 +23,7 @@ SURE_LOGPROB = -0.6
 NOBODY_BELOW, UNCERTAIN_S = 0.1, 0.5
 #: The less sure the model is, the surer the voice detector has to be, over half a second: by so much for each unit of
 #: mean log probability, so that below about -1.5 no voice is sure enough. Without a word no text came nearer than 0.53;
-#: of speech 5 dB above a noise and more, what lies below 0.87 was made up too (docs/decisions/0028 has both curves).
+#: of speech 5 dB above a noise and more, what lies below 0.87 was made up too (docs/decisions/0029 has both curves).
 VOICE_PER_LOGPROB, SUSTAINED_S = 0.65, 0.5
 #: A text that repeats itself needs a clear voice however sure the model is, because a loop is sure of itself. Without a
 #: word, the detector was never above 0.5 beside one; it is above 0.9 for speech 10 dB above a noise.
