@@ -2,8 +2,7 @@
 
 import logging
 import uuid
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Caller, may_see
 from streametrics.database.backlog import Waiting
@@ -15,7 +14,7 @@ from streametrics.database.jobs import JobRecord, JobRecords
 from streametrics.database.notes import JobNotes
 from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Snapshot, Stage, WakeUp, Warn
 from streametrics.domain.status import JobResult, JobStatus
-from streametrics.domain.transcript import merge_transcripts, up_to_a_gap
+from streametrics.domain.transcript import TimeSpan, Transcript, TranscriptPart, merge_transcripts, up_to_a_gap
 from streametrics.errors import (
     JobCancelled,
     JobExpired,
@@ -98,7 +97,7 @@ class Jobs:
             return record, status_of(record, None)
         status = status_of(record, self.live.snapshot(task_id) if queue_answers else None)
         if record.kind is JobKind.LONG:
-            status = replace(status, notes=tuple(asdict(note) for note in self.notes(task_id).timed()))
+            status = replace(status, notes=tuple(self.notes(task_id).timed()))
         return record, status
 
     def redo(
@@ -196,8 +195,8 @@ class Jobs:
         """Whether nobody wants this job any more; cheap, and may say no where it is yes."""
         return self.live.is_cancelled(task_id)
 
-    def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[tuple[float, float, dict[str, Any]]]:
-        """Start, end and transcript of each part that is done and does not begin before `from_s`."""
+    def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[TranscriptPart]:
+        """Each part that is done and does not begin before `from_s`."""
         return self.records.finished_parts(task_id, from_s=from_s)
 
     def reroute(self, claim: Claim, kind: JobKind) -> None:
@@ -211,13 +210,13 @@ class Jobs:
         *,
         audio_key: str,
         audio_s: float,
-        bounds_s: list[tuple[float, float]],
+        spans: list[TimeSpan],
         warnings: tuple[Warn, ...],
     ) -> None:
         """The recording is decoded: its samples replace the upload, and its parts can be worked on."""
         try:
             wake_ups = self._checkpoints.store_parts(
-                claim, audio_key=audio_key, audio_s=audio_s, bounds_s=bounds_s, warnings=warnings
+                claim, audio_key=audio_key, audio_s=audio_s, spans=spans, warnings=warnings
             )
         except StaleAttempt:
             self._delete_audio(audio_key)
@@ -226,7 +225,7 @@ class Jobs:
         for wake_up in wake_ups:
             self.wake(wake_up)
 
-    def store_part(self, claim: Claim, transcript: dict[str, Any]) -> None:
+    def store_part(self, claim: Claim, transcript: Transcript) -> None:
         """One part is heard; with the last one the recording is."""
         merged = self._checkpoints.store_part(claim, transcript, merge_transcripts)
         self._count_sound(transcript, claim.end_s - claim.start_s)
@@ -235,20 +234,19 @@ class Jobs:
         elif self.settings.write_ahead:
             self._wake_ahead(claim.task_id)
 
-    def transcribed_so_far(self, task_id: str) -> tuple[JobRequest, dict[str, Any]] | None:
+    def transcribed_so_far(self, task_id: str) -> tuple[JobRequest, Transcript] | None:
         """Of a recording in parts: what was asked, and the transcript up to the first part that is missing."""
         record = self.records.get(task_id)
         if record is None or record.state is not JobState.TRANSCRIBING:
             return None
-        pieces = up_to_a_gap(self.records.finished_parts(task_id))
-        return record.request, merge_transcripts([(start_s, transcript) for start_s, _, transcript in pieces])
+        return record.request, merge_transcripts(up_to_a_gap(self.records.finished_parts(task_id)))
 
     def notes(self, task_id: str) -> JobNotes:
         """Where notes on this job's transcript are kept."""
         return JobNotes(self.database, task_id)
 
     def store_transcript(
-        self, claim: Claim, transcript: dict[str, Any], *, audio_s: float, warnings: tuple[Warn, ...]
+        self, claim: Claim, transcript: Transcript, *, audio_s: float, warnings: tuple[Warn, ...]
     ) -> None:
         """The sound is heard: keep the words, drop the sound, ask for the summary."""
         self._checkpoints.store_transcript(claim, transcript, audio_s=audio_s, warnings=warnings)
@@ -257,7 +255,7 @@ class Jobs:
 
     def finish(self, claim: Claim, result: JobResult) -> None:
         """The job is done."""
-        self._checkpoints.finish(claim, result.body(claim.request), result.warnings)
+        self._checkpoints.finish(claim, result)
         self.metrics.count(metrics.ENDED, "done", "")
         self.live.forget(claim.task_id)
 
@@ -294,9 +292,9 @@ class Jobs:
             self.wake(wake_up)
         return len(wake_ups)
 
-    def _count_sound(self, transcript: dict[str, Any], audio_s: float) -> None:
+    def _count_sound(self, transcript: Transcript, audio_s: float) -> None:
         self.metrics.count(metrics.AUDIO, by=audio_s)
-        for reason, words in transcript.get("left_out", {}).items():
+        for reason, words in transcript.left_out.items():
             self.metrics.count(metrics.WORDS_FILTERED, reason, by=words)
 
     def _transcribed(self, claim: Claim) -> None:

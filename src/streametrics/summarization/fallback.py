@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from streametrics.domain.job import Warn
-from streametrics.domain.transcript import Span
+from streametrics.domain.transcript import TimeSpan
 from streametrics.errors import ModelMissing, SummarizerError, SummarizerTimeout, SummarizerUnavailable
 from streametrics.llm.base import Condition, ModelHealth
 from streametrics.summarization.base import (
@@ -113,7 +113,7 @@ class _Telling:
     def get(self, key: str) -> str | None:
         return self._notes.get(key)
 
-    def put(self, key: str, text: str, span: Span | None = None) -> None:
+    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
         self._breaker.alive()
         self._notes.put(key, text, span)
 
