@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from streametrics.domain.job import JobKind, JobRequest, JobState, Stage
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.jobs.service import Jobs
 from streametrics.llm.base import Message
 from streametrics.llm.fake import FakeModel
@@ -61,12 +62,11 @@ def transcribed(jobs: Jobs, minutes: int) -> str:
     task_id = jobs.accept(REQUEST, kind=JobKind.LONG, audio_key=jobs.audio.writer().commit(), container="wav")
     claim = jobs.claim(task_id, Stage.TRANSCRIBE, "w")
     assert claim is not None
-    segments = [
-        {"start": index * 5.0, "end": index * 5.0 + 5, "text": " ".join(f"word{index}{x}" for x in "abcdefghijkl")}
+    segments = tuple(
+        Segment(index * 5.0, index * 5.0 + 5, " ".join(f"word{index}{x}" for x in "abcdefghijkl"))
         for index in range(minutes * 12)
-    ]
-    transcript = {"language": "en", "segments": segments}
-    jobs.store_transcript(claim, transcript, audio_s=minutes * 60.0, warnings=())
+    )
+    jobs.store_transcript(claim, Transcript(segments, "en"), audio_s=minutes * 60.0, warnings=())
     return task_id
 
 
