@@ -16,7 +16,8 @@ from pathlib import Path
 from benchmarks import memory, plain, plots, recordings, report
 from benchmarks.live import ENGINES
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from streametrics.redis.client import Live
+from streametrics.redis.client import RedisClient
+from streametrics.redis.worker_registry import WorkerRegistry
 from tests.media import plain_wav
 from tests.stack import Stack, stack
 
@@ -80,11 +81,11 @@ def through_service(engine: str, minutes: int) -> Recording:
 
 
 def _transcribing_process(service: Stack) -> int:
-    live = Live(service.redis_url)
+    client = RedisClient(service.redis_url)
     try:
-        [worker] = [each for each in live.workers() if each.stage == "transcribe" and each.ready]
+        [worker] = [each for each in WorkerRegistry(client).workers() if each.stage == "transcribe" and each.ready]
     finally:
-        live.close()
+        client.close()
     return int(worker.name.rpartition(":")[2])
 
 

@@ -273,13 +273,14 @@ class Stack:
             return False
 
     def _ready_workers(self) -> list[str]:
-        from streametrics.redis.client import Live
+        from streametrics.redis.client import RedisClient
+        from streametrics.redis.worker_registry import WorkerRegistry
 
-        live = Live(self.redis_url)
+        client = RedisClient(self.redis_url)
         try:
-            return [worker.name for worker in live.workers() if worker.ready]
+            return [worker.name for worker in WorkerRegistry(client).workers() if worker.ready]
         finally:
-            live.close()
+            client.close()
 
 
 @contextlib.contextmanager

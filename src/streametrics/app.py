@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         jobs = Jobs(settings)
-        await to_thread.run_sync(lambda: jobs.live.announce_database(jobs.records.database_id()))
+        await to_thread.run_sync(lambda: jobs.registry.announce_database(jobs.records.database_id()))
         board = Board(settings.effective_redis_url)
         admission = Admission(settings, jobs.waiting.by_queue, jobs.audio.free_bytes)
         app.state.streametrics = State(

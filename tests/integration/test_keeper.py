@@ -66,8 +66,8 @@ def run_out(jobs: Jobs, task_id: str, tries: int) -> Claim:
         claim = take(jobs, task_id)
         older(jobs, task_id, "lease_until", 45)
         if number < tries - 1:
-            (expired,) = [each for each in jobs.claims.expired_leases() if each.wake_up.task_id == task_id]
-            assert jobs.claims.free(expired)
+            (expired,) = [each for each in jobs.leases.expired() if each.wake_up.task_id == task_id]
+            assert jobs.leases.free(expired)
     return claim
 
 
@@ -101,8 +101,8 @@ def test_a_worker_that_comes_back_in_time_is_not_failed(settings: Settings) -> N
     with contextlib.closing(Jobs(settings.model_copy(update={"lease_s": 30.0}))) as jobs:
         task_id = accept(jobs)
         claim = run_out(jobs, task_id, 3)
-        (expired,) = jobs.claims.expired_leases()
-        assert jobs.claims.renew(claim)
+        (expired,) = jobs.leases.expired()
+        assert jobs.leases.renew(claim)
 
         assert not jobs.fail_expired(expired, WorkerLost())
 
@@ -114,9 +114,9 @@ def test_a_lease_never_reaches_past_its_deadline(settings: Settings) -> None:
         task_id = accept(jobs)
         claim = take(jobs, task_id)
         older(jobs, task_id, "deadline_at", 59.5)
-        jobs.claims.renew(claim)
+        jobs.leases.renew(claim)
         # Expect it to run out with the deadline, and not half a minute later
-        until(jobs.claims.expired_leases, within_s=5, what="the lease has run out")
+        until(jobs.leases.expired, within_s=5, what="the lease has run out")
 
         Keeper(jobs).quick_round()
 
@@ -315,9 +315,9 @@ def test_a_workers_keeper_does_nothing_while_the_api_writes_to_another_database(
     task_id = held_by(jobs, process)
     process.kill()
     process.wait()
-    jobs.live.announce_database("another")
+    jobs.registry.announce_database("another")
 
     Keeper(jobs, in_worker=True).quick_round()
 
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "w") is None
-    assert jobs.live.announced_database() == "another"
+    assert jobs.registry.announced_database() == "another"

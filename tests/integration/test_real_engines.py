@@ -108,10 +108,15 @@ def test_a_recording_whose_parts_are_heard_together_comes_back_whole(real: Stack
 
 def _child(real: Stack) -> int:
     """The process that holds the model, by the name that it announces."""
-    from streametrics.redis.client import Live
+    from streametrics.redis.client import RedisClient
+    from streametrics.redis.worker_registry import WorkerRegistry
 
-    live = Live(real.redis_url)
+    client = RedisClient(real.redis_url)
     try:
-        return next(int(worker.name.rsplit(":", 1)[1]) for worker in live.workers() if worker.stage == "transcribe")
+        return next(
+            int(worker.name.rsplit(":", 1)[1])
+            for worker in WorkerRegistry(client).workers()
+            if worker.stage == "transcribe"
+        )
     finally:
-        live.close()
+        client.close()

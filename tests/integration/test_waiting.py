@@ -11,6 +11,7 @@ from streametrics.database.checkpoints import Checkpoints
 from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
+from streametrics.database.leases import Leases
 from streametrics.domain.job import JobKind, JobRequest, QueueName, Stage
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import Segment, TimeSpan, Transcript
@@ -83,6 +84,6 @@ def test_what_is_put_off_does_not_wait_and_the_age_is_of_the_oldest(opened: Data
     assert 100 <= Waiting(opened).by_queue()[QueueName.LIVE].oldest_s < 200
 
     claim = claims.claim("a", Stage.TRANSCRIBE, "w")
-    assert claim is not None and claims.give_back(claim, after_s=600)
+    assert claim is not None and Leases(opened, lease_s=10).release(claim, after_s=600)
     assert counts(opened) == (1, 0, 0)
     assert Waiting(opened).by_queue()[QueueName.LIVE].oldest_s < 100

@@ -11,6 +11,7 @@ from streametrics.database.checkpoints import Checkpoints
 from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
+from streametrics.database.leases import Leases
 from streametrics.database.migrate import migrate
 from streametrics.database.notes import JobNotes
 from streametrics.database.tables import facts, jobs
@@ -33,6 +34,7 @@ class Store:
         self.database = Database(url, on_change=self.told.append)
         self.records = JobRecords(self.database)
         self.claims = Claims(self.database, lease_s=10.0, deadline_s=600.0)
+        self.leases = Leases(self.database, lease_s=10.0)
         self.checkpoints = Checkpoints(self.database)
 
     def job(self, task_id: str, kind: JobKind = JobKind.LIVE) -> None:
@@ -100,11 +102,11 @@ def test_leases_are_told_to_nobody(store: Store) -> None:
     claim = store.claims.claim("one", Stage.TRANSCRIBE, "w")
     assert claim is not None
     store.since()
-    assert store.claims.renew(claim)
-    assert store.claims.give_back(claim)
+    assert store.leases.renew(claim)
+    assert store.leases.release(claim)
     store.claims.claim("one", Stage.TRANSCRIBE, "w")
     store.since()
-    assert len(store.claims.give_back_all("w")) == 1
+    assert len(store.leases.release_all("w")) == 1
     assert store.since() == []
 
 

@@ -151,6 +151,7 @@ def test_the_database_keeps_its_own_journal(tmp_path: Path) -> None:
     from streametrics.database.claims import Claims
     from streametrics.database.engine import Database
     from streametrics.database.jobs import JobRecords
+    from streametrics.database.leases import Leases
     from streametrics.database.migrate import migrate
     from streametrics.domain.job import JobKind, JobRequest, Stage
     from streametrics.domain.status import JobResult
@@ -164,11 +165,12 @@ def test_the_database_keeps_its_own_journal(tmp_path: Path) -> None:
     request = JobRequest(streamer="s", language="en", game="", time="", title="")
     JobRecords(database).insert("a", request, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
     claims, checkpoints = Claims(database, lease_s=0.0, deadline_s=60.0), Checkpoints(database)
+    leases = Leases(database, lease_s=0.0)
     assert claims.claim("a", Stage.TRANSCRIBE, "one@host")
     assert journal.held_by(path, "one") == [("a", None, 1)]
     assert journal.held_by(path, "two") == []
-    (expired,) = claims.expired_leases()
-    assert claims.free(expired)
+    (expired,) = leases.expired()
+    assert leases.free(expired)
     again = claims.claim("a", Stage.TRANSCRIBE, "two@host")
     assert again is not None
     checkpoints.store_transcript(again, silence, audio_s=1.0, warnings=())

@@ -11,7 +11,7 @@ from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName, Stage
 from streametrics.jobs.service import Jobs
 from streametrics.llm.base import Condition, ModelHealth
-from streametrics.redis.client import WorkerPresence
+from streametrics.redis.worker_registry import WorkerPresence
 from streametrics.settings import Settings
 from streametrics.summarization.fake import FakeSummarizer
 from tests.model_server import ModelServer, closed_port, states
@@ -38,7 +38,8 @@ def ready(
     ]
     jobs = SimpleNamespace(
         settings=Settings(_env_file=None, summary_fallback=fallback),
-        live=SimpleNamespace(workers=lambda: workers, answers=lambda: True),
+        registry=SimpleNamespace(workers=lambda: workers),
+        redis=SimpleNamespace(answers=lambda: True),
         waiting=SimpleNamespace(by_queue=lambda: waiting, in_work=lambda: in_work),
     )
     writer = FakeSummarizer(report=ModelHealth(seen, "It is seen."))

@@ -10,7 +10,7 @@ from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName
 from streametrics.observability import metrics
 from streametrics.observability.metrics import Metrics
-from streametrics.redis.client import WorkerPresence
+from streametrics.redis.worker_registry import WorkerPresence
 from tests.stack import until
 
 

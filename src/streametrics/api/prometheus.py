@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName
 from streametrics.observability.metrics import COUNTED, Counted
-from streametrics.redis.client import WorkerPresence
+from streametrics.redis.worker_registry import WorkerPresence
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

@@ -8,7 +8,7 @@ from streametrics.domain.job import QueueName, Stage
 from streametrics.errors import DatabaseUnavailable
 from streametrics.jobs.service import Jobs
 from streametrics.llm.base import Condition, ModelHealth
-from streametrics.redis.client import WorkerPresence
+from streametrics.redis.worker_registry import WorkerPresence
 from streametrics.summarization.base import Summarizer
 
 #: A look at the model server counts for so long, in seconds: many may ask for readiness.
@@ -36,7 +36,7 @@ class Health:
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Whether jobs are taken and finished, and the body of `GET /health/ready`."""
-        workers = self._jobs.live.workers()
+        workers = self._jobs.registry.workers()
         checks = {
             "database": self._database(),
             "queue": self._queue(),
@@ -92,7 +92,7 @@ class Health:
         return waited_s
 
     def _queue(self) -> dict[str, Any]:
-        if self._jobs.live.answers():
+        if self._jobs.redis.answers():
             return {"ok": True, "detail": "answers"}
         return {"ok": False, "detail": "The queue does not answer: start Redis or Valkey, or correct REDIS_URL."}
 

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from streametrics.database.backlog import waiting_longer_than
-from streametrics.database.claims import ExpiredLease, expired_row, held_row, released
 from streametrics.database.engine import Database, now
 from streametrics.database.jobs import DECODED, FINAL_STATES
+from streametrics.database.leases import ExpiredLease, expired_row, held_row, released
 from streametrics.database.tables import jobs, notes, parts
 from streametrics.domain.job import Claim, JobKind, JobState, Stage, WakeUp, Warn, WarnJson
 from streametrics.domain.status import JobResult

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 
-from streametrics.database.claims import released
 from streametrics.database.engine import Database, now
 from streametrics.database.jobs import BLANK, FINAL_STATES
+from streametrics.database.leases import released
 from streametrics.database.tables import jobs, notes, parts
 from streametrics.domain.job import JobState
 from streametrics.errors import JobCancelled

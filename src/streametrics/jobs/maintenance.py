@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 
-from streametrics.database.claims import ExpiredLease
+from streametrics.database.leases import ExpiredLease
 from streametrics.domain.job import QueueName, WakeUp
 from streametrics.errors import JobFailed, TimedOut, WorkerLost
 from streametrics.jobs import lease_holder
@@ -72,10 +72,10 @@ class Keeper:
         """Free what dead workers held, and send again what got lost."""
         database_id = self._jobs.records.database_id()
         if not self._in_worker:
-            self._jobs.live.announce_database(database_id)
-        elif self._jobs.live.announced_database() not in (None, database_id):
+            self._jobs.registry.announce_database(database_id)
+        elif self._jobs.registry.announced_database() not in (None, database_id):
             return
-        leases = self._jobs.claims.expired_leases()
+        leases = self._jobs.leases.expired()
         if self._in_worker:
             leases = [expired for expired in leases if lease_holder.is_of_this_host(expired.held_by)]
         self._stuck &= {_name(expired) for expired in leases}
@@ -101,7 +101,7 @@ class Keeper:
             self._wait_for_the_stuck(expired)
         elif expired.tries >= self._settings.max_attempts:
             self._fail(expired, WorkerLost())
-        elif self._jobs.claims.free(expired):
+        elif self._jobs.leases.free(expired):
             self._jobs.metrics.count(metrics.LEASES_EXPIRED, expired.wake_up.stage)
             logger.warning("event=lease_expired attempt=%d tries=%d", expired.attempt, expired.tries)
             self._jobs.wake(expired.wake_up)
@@ -143,7 +143,7 @@ class Keeper:
         live one has claimed the row, which waits no more, and what a dead one took comes back after minutes only. A
         message too many does no harm, and fills the gap, so that there are never many.
         """
-        lengths = self._jobs.live.queue_lengths(QUEUES)
+        lengths = self._jobs.redis.queue_lengths(QUEUES)
         if lengths is None:
             return
         self._forget_what_was_sent_long_ago()

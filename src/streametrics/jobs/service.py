@@ -7,10 +7,11 @@ from dataclasses import replace
 from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Caller, may_see
 from streametrics.database.backlog import Waiting
 from streametrics.database.checkpoints import Checkpoints, Ended
-from streametrics.database.claims import Claims, ExpiredLease
+from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.erasure import Erasure
 from streametrics.database.jobs import JobRecord, JobRecords
+from streametrics.database.leases import ExpiredLease, Leases
 from streametrics.database.notes import JobNotes
 from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Snapshot, Stage, WakeUp, Warn
 from streametrics.domain.status import JobResult, JobStatus
@@ -28,7 +29,11 @@ from streametrics.jobs.broker import Queue
 from streametrics.jobs.status_view import status_of, stored_transcript
 from streametrics.observability import metrics
 from streametrics.observability.metrics import Metrics
-from streametrics.redis.client import Live
+from streametrics.redis.client import RedisClient
+from streametrics.redis.counters import Counters
+from streametrics.redis.job_versions import JobVersions
+from streametrics.redis.progress import JobProgress
+from streametrics.redis.worker_registry import WorkerRegistry
 from streametrics.settings import Settings
 from streametrics.storage.local import AudioStore
 
@@ -40,12 +45,16 @@ class Jobs:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.live = Live(settings.effective_redis_url)
-        self.metrics = Metrics(self.live.add_counts)
-        self.database = Database(settings.effective_database_url, on_change=self.live.touch)
+        self.redis = RedisClient(settings.effective_redis_url)
+        self.progress = JobProgress(self.redis)
+        self.registry = WorkerRegistry(self.redis)
+        self.counters = Counters(self.redis)
+        self.metrics = Metrics(self.counters.add)
+        self.database = Database(settings.effective_database_url, on_change=JobVersions(self.redis).touch)
         self.records = JobRecords(self.database)
         self.waiting = Waiting(self.database)
         self.claims = Claims(self.database, lease_s=settings.lease_s, deadline_s=settings.task_time_limit_s)
+        self.leases = Leases(self.database, lease_s=settings.lease_s)
         self._checkpoints = Checkpoints(self.database)
         self._erasure = Erasure(self.database)
         self.audio = AudioStore(settings.data_dir / "audio")
@@ -55,7 +64,7 @@ class Jobs:
         """Let go of every connection."""
         self.queue.close()
         self.metrics.close()
-        self.live.close()
+        self.redis.close()
         self.database.close()
 
     # For clients
@@ -95,7 +104,7 @@ class Jobs:
         waiting = record.state is JobState.QUEUED
         if waiting or record.state.is_final:
             return record, status_of(record, None)
-        status = status_of(record, self.live.snapshot(task_id) if queue_answers else None)
+        status = status_of(record, self.progress.snapshot(task_id) if queue_answers else None)
         if record.kind is JobKind.LONG:
             status = replace(status, notes=tuple(self.notes(task_id).timed()))
         return record, status
@@ -150,7 +159,7 @@ class Jobs:
             raise JobUnknown
         erased = self._erasure.erase(task_id)
         if erased.was_stopped:
-            self.live.cancel(task_id)
+            self.progress.cancel(task_id)
             self._delete_audio(erased.audio_key)
             self.metrics.count(metrics.ENDED, "error", JobCancelled.code)
             logger.info("event=cancelled")
@@ -189,11 +198,11 @@ class Jobs:
 
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
         """Say where the job stands; may be lost."""
-        self.live.publish(claim.task_id, claim.job_attempt, snapshot)
+        self.progress.publish(claim.task_id, claim.job_attempt, snapshot)
 
     def is_cancelled(self, task_id: str) -> bool:
         """Whether nobody wants this job any more; cheap, and may say no where it is yes."""
-        return self.live.is_cancelled(task_id)
+        return self.progress.is_cancelled(task_id)
 
     def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[TranscriptPart]:
         """Each part that is done and does not begin before `from_s`."""
@@ -257,7 +266,7 @@ class Jobs:
         """The job is done."""
         self._checkpoints.finish(claim, result)
         self.metrics.count(metrics.ENDED, "done", "")
-        self.live.forget(claim.task_id)
+        self.progress.forget(claim.task_id)
 
     def fail(self, task_id: str, error: JobFailed, claim: Claim) -> None:
         """The job failed. Raises StaleAttempt when the claim no longer holds."""
@@ -277,17 +286,17 @@ class Jobs:
             return False
         self.metrics.count(metrics.ENDED, "error", error.code)
         self._delete_audio(ended.audio_key)
-        self.live.forget(task_id)
+        self.progress.forget(task_id)
         return True
 
     def give_back(self, claim: Claim, *, after_s: float = 0.0) -> None:
         """Somebody else should do it; no try is counted."""
-        if self.claims.give_back(claim, after_s=after_s) and after_s == 0:
+        if self.leases.release(claim, after_s=after_s) and after_s == 0:
             self.wake(WakeUp(claim.task_id, claim.stage, claim.kind, claim.attempt))
 
     def give_back_all(self, worker: str) -> int:
         """Let go of all that a stopping worker holds; returns how much that was."""
-        wake_ups = self.claims.give_back_all(worker)
+        wake_ups = self.leases.release_all(worker)
         for wake_up in wake_ups:
             self.wake(wake_up)
         return len(wake_ups)

@@ -1,25 +1,51 @@
-"""The stamps of jobs as the web process reads them: many polls share one round trip to Redis.
+"""The stamps of jobs: written after each change, read by the API process, where many polls share one round trip.
 
-A stamp tells one version of a job's answer from another (see `client.touch`), so that a poll has to look no
+A stamp tells one version of a job's answer from another (see `JobVersions.touch`), so that a poll has to look no
 further while it is the same.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import secrets
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import redis
 import redis.asyncio
 
-from streametrics.redis.client import EVERY_JOB_STAMP, EXPIRES_S, TIMEOUT_S, new_stamp, stamp_key
+from streametrics.redis.client import EXPIRES_S, TIMEOUT_S, RedisClient, job_key
 
+#: Part of every job's stamp: a write that may have changed any of them needs one key.
+EVERY_JOB_STAMP = "streametrics:jobs:stamp"
 #: After a failure Redis is not asked for so long, in seconds: each poll would wait for it in vain.
 REST_S = 1.0
 #: Stamps in one read at most.
 MAX_BATCH = 1000
 
 logger = logging.getLogger(__name__)
+
+
+class JobVersions:
+    """Writes stamps. Thread-safe."""
+
+    def __init__(self, client: RedisClient) -> None:
+        self._client = client
+
+    def touch(self, task_ids: Collection[str] | None) -> None:
+        """Give these jobs (None: all of them) a new stamp, after their rows were written.
+
+        Whoever keeps an answer under the old stamp reads anew. A touch that gets lost makes that later, for nothing
+        is kept for long.
+        """
+        keys = [EVERY_JOB_STAMP] if task_ids is None else [stamp_key(task_id) for task_id in task_ids]
+        expires_s = None if task_ids is None else EXPIRES_S
+        try:
+            pipeline = self._client.commands.pipeline(transaction=False)
+            for key in keys:
+                pipeline.set(key, new_stamp(), ex=expires_s)
+            pipeline.execute()
+        except redis.RedisError as error:
+            logger.warning("stamp not changed: %s", error)
 
 
 class BoardSilent(Exception):
@@ -103,3 +129,13 @@ class Board:
     def _rest(self, error: Exception) -> None:
         logger.warning("stamps not read, answers come from the rows: %s", error)
         self._silent_until = self._loop.time() + REST_S
+
+
+def new_stamp() -> str:
+    """Never used before, not even by a Redis that has lost its memory and begins to count anew."""
+    return secrets.token_hex(8)
+
+
+def stamp_key(task_id: str) -> str:
+    """Where a job's stamp is kept: it is another one after each change of what is told of the job."""
+    return job_key(task_id, "stamp")

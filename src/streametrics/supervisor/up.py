@@ -164,16 +164,17 @@ class Start:
         """Before a worker looks: a queue that was used before may name an older database, and dead workers."""
         from streametrics.database.engine import Database
         from streametrics.database.jobs import JobRecords
-        from streametrics.redis.client import Live
-        from streametrics.redis.worker_registry import withdraw_the_dead
+        from streametrics.redis.client import RedisClient
+        from streametrics.redis.worker_registry import WorkerRegistry, withdraw_the_dead
 
-        live = Live(self._settings.effective_redis_url)
-        withdraw_the_dead(live)
+        client = RedisClient(self._settings.effective_redis_url)
+        registry = WorkerRegistry(client)
+        withdraw_the_dead(registry)
         if self._parts.api:
             database = Database(self._settings.effective_database_url)
-            live.announce_database(JobRecords(database).database_id())
+            registry.announce_database(JobRecords(database).database_id())
             database.close()
-        live.close()
+        client.close()
 
     def _start_queue(self, supervisor: Supervisor) -> None:
         url = self._settings.effective_redis_url

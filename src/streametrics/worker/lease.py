@@ -185,7 +185,7 @@ class Lease:
     def _renew(self) -> bool:
         """False when the claim is somebody else's by now."""
         try:
-            if self._jobs.claims.renew(self._claim):
+            if self._jobs.leases.renew(self._claim):
                 return True
         except StreametricsError as error:
             logger.warning("lease not renewed, trying again: %s", error)

@@ -52,7 +52,7 @@ def _create(stage: Stage) -> Worker:
     jobs = Jobs(settings)
     if (failed := _presences.pop(stage, None)) is not None:
         failed.stop()  # two threads would contradict each other
-    presence = _presences[stage] = Presence(jobs.live, stage)
+    presence = _presences[stage] = Presence(jobs.registry, stage)
     presence.start()
     try:
         worker, facts = _load(stage, settings, jobs)

@@ -126,7 +126,7 @@ class Worker:
 
 def refuse_other_database(jobs: Jobs) -> None:
     """Raise UnsafeSettings when the API that uses this queue writes to another database."""
-    announced = jobs.live.announced_database()
+    announced = jobs.registry.announced_database()
     if announced is not None and announced != jobs.records.database_id():
         raise UnsafeSettings(
             "This worker's database is not the API's: give both the same DATABASE_URL, or the same DATA_DIR "

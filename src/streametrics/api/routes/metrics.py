@@ -17,5 +17,5 @@ router = APIRouter()
     responses=refusals(401, 403, 503),
 )
 def metrics(state: StateOf) -> Response:
-    page = prometheus.render(state.jobs.live.counts(), state.jobs.waiting.by_queue(), state.jobs.live.workers())
+    page = prometheus.render(state.jobs.counters.sums(), state.jobs.waiting.by_queue(), state.jobs.registry.workers())
     return Response(page, media_type=prometheus.CONTENT_TYPE)
