@@ -30,6 +30,8 @@ FIELDS = {"streamer": "Zoë 🎮", "language": "en", "game": "Chess", "time": "0
 
 POLL_S = 0.02
 
+ROOT = Path(__file__).parent.parent
+
 T = TypeVar("T")
 
 _redis_databases: set[int] = set()
@@ -179,7 +181,8 @@ class Stack:
             # Tests let chunks wait for a worker that they start late, on a machine that may be slow.
             "MAX_LIVE_WAIT_S": "600",
             "TEST_GATE": str(self.gate),
-            "PYTHONPATH": str(Path(__file__).parent.parent),
+            # Of this checkout, whichever one is installed.
+            "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT))),
             **self.settings,
         }
 
