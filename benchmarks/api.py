@@ -27,8 +27,8 @@ from benchmarks.polling import Polls
 from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import Segment, Transcript
-from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
+from tests.jobs import Jobs
 from tests.media import plain_wav, tone
 from tests.stack import FIELDS, Stack, free_port, stack, until
 
@@ -59,18 +59,20 @@ def make_jobs(jobs: Jobs) -> dict[str, str]:
     request = JobRequest(streamer="me", language="en", game="Chess", time="00:01:30", title="A title")
 
     def accept() -> str:
-        return jobs.accept(request, kind=JobKind.LIVE, audio_key=jobs.audio.writer().commit(), container="wav")
+        return jobs.service.accept(
+            request, kind=JobKind.LIVE, audio_key=jobs.connections.audio.writer().commit(), container="wav"
+        )
 
     queued, processing, done = accept(), accept(), accept()
     claim = jobs.claim(processing, Stage.TRANSCRIBE, "benchmark")
     assert claim is not None
-    jobs.publish(claim, Snapshot(JobState.TRANSCRIBING, progress=30, transcription=words, eta_s=1.5))
+    jobs.lifecycle.publish(claim, Snapshot(JobState.TRANSCRIBING, progress=30, transcription=words, eta_s=1.5))
     claim = jobs.claim(done, Stage.TRANSCRIBE, "benchmark")
     assert claim is not None
-    jobs.store_transcript(claim, transcript, audio_s=30.0, warnings=())
+    jobs.lifecycle.store_transcript(claim, transcript, audio_s=30.0, warnings=())
     claim = jobs.claim(done, Stage.SUMMARIZE, "benchmark")
     assert claim is not None
-    jobs.finish(claim, JobResult(transcript, words, "extractive"))
+    jobs.lifecycle.finish(claim, JobResult(transcript, words, "extractive"))
     return {"queued": queued, "processing": processing, "done": done}
 
 

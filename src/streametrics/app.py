@@ -24,8 +24,9 @@ from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
 from streametrics.domain.status import error_body
 from streametrics.errors import StreametricsError
+from streametrics.jobs.connections import Connections
 from streametrics.jobs.maintenance import Keeper
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.service import JobService
 from streametrics.observability.metrics import REFUSED
 from streametrics.redis.job_versions import Board
 from streametrics.settings import Settings
@@ -45,23 +46,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        jobs = Jobs(settings)
-        await to_thread.run_sync(lambda: jobs.registry.announce_database(jobs.records.database_id()))
+        held = Connections(settings)
+        await to_thread.run_sync(lambda: held.registry.announce_database(held.records.database_id()))
+        jobs = JobService(held)
         board = Board(settings.effective_redis_url)
-        admission = Admission(settings, jobs.waiting.by_queue, jobs.audio.free_bytes)
+        admission = Admission(settings, held.waiting.by_queue, held.audio.free_bytes)
         app.state.streametrics = State(
+            connections=held,
             jobs=jobs,
             statuses=Statuses(jobs, board),
-            uploads=UploadReceiver(settings, jobs.audio, admission),
+            uploads=UploadReceiver(settings, held.audio, admission),
             admission=admission,
-            health=Health(jobs, summarizer_factory.create(settings)),
+            health=Health(held, summarizer_factory.create(settings)),
         )
-        keeper = Keeper(jobs)
+        keeper = Keeper(held)
         keeper.start()
         yield
         await to_thread.run_sync(keeper.stop)
         await board.close()
-        jobs.close()
+        held.close()
         database.close()
 
     app = FastAPI(title="StreaMetrics API", version=__version__, lifespan=lifespan, redirect_slashes=False)
@@ -90,7 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _render(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StreametricsError)
     if request.method == "POST" and request.url.path.rstrip("/") == "/summarize":
-        request.app.state.streametrics.jobs.metrics.count(REFUSED, error.code)
+        request.app.state.streametrics.connections.metrics.count(REFUSED, error.code)
     return error_response(error)
 
 

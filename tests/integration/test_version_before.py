@@ -21,8 +21,8 @@ from streametrics.database.engine import open_engine
 from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage, Warn
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import LeftOut, Segment, TimeSpan, Transcript, merge_transcripts
-from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
+from tests.jobs import Jobs
 from tests.media import plain_wav, tone
 from tests.stack import Stack
 
@@ -133,7 +133,7 @@ def jobs(fresh: Stack) -> Iterator[Jobs]:
 
 
 def body(jobs: Jobs) -> str:
-    return json.dumps(jobs.status(TASK_ID).body(), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(jobs.service.status(TASK_ID).body(), ensure_ascii=False, separators=(",", ":"))
 
 
 def test_a_recording_half_of_which_is_transcribed_is_finished(jobs: Jobs, store: Store) -> None:
@@ -147,7 +147,10 @@ def test_a_recording_half_of_which_is_transcribed_is_finished(jobs: Jobs, store:
     assert body(jobs) == IN_WORK
 
     # When this version transcribes the other one
-    claims, checkpoints = Claims(jobs.database, lease_s=60, deadline_s=600), Checkpoints(jobs.database)
+    claims, checkpoints = (
+        Claims(jobs.connections.database, lease_s=60, deadline_s=600),
+        Checkpoints(jobs.connections.database),
+    )
     claim = claims.claim(TASK_ID, Stage.TRANSCRIBE, "w")
     assert claim is not None and claim.part_index == 1
     heard = Transcript((Segment(0.5, 31.25, "Und jetzt."),), "de", {LeftOut.LOOP: 7, LeftOut.GUESS: 1})
@@ -168,13 +171,13 @@ def test_a_recording_half_of_which_is_transcribed_is_finished(jobs: Jobs, store:
 
 def test_a_transcript_is_stored_in_a_form_that_both_read(jobs: Jobs, store: Store) -> None:
     store.insert_job(state="queued", kind="live", container="wav", audio_key="key")
-    claim = Claims(jobs.database, lease_s=60, deadline_s=600).claim(TASK_ID, Stage.TRANSCRIBE, "w")
+    claim = Claims(jobs.connections.database, lease_s=60, deadline_s=600).claim(TASK_ID, Stage.TRANSCRIBE, "w")
     assert claim is not None
     segments = (Segment(0.0, 1.2345, "Bonjour à tous."), Segment(2.5, 4.0, "On y va."))
     heard = Transcript(segments, "fr", {LeftOut.GUESS: 2, LeftOut.NOBODY: 3})
 
     truncated = Warn("audio_truncated", "The file is cut off.")
-    Checkpoints(jobs.database).store_transcript(claim, heard, audio_s=4.0, warnings=(truncated,))
+    Checkpoints(jobs.connections.database).store_transcript(claim, heard, audio_s=4.0, warnings=(truncated,))
 
     # But for the order of its keys
     assert json.loads(store.column("transcript") or "") == json.loads(PART)
@@ -185,7 +188,7 @@ def test_a_result_is_told_as_it_was_stored_and_can_be_summarized_anew(jobs: Jobs
     store.insert_job(state="done", result=RESULT, warnings=MERGED_WARNINGS, finished_at=time.time())
 
     assert body(jobs) == json.dumps(json.loads(DONE), ensure_ascii=False, separators=(",", ":"))
-    redone = jobs.redo(TASK_ID, language="en", model=None, extra_instruction="")
+    redone = jobs.service.redo(TASK_ID, language="en", model=None, extra_instruction="")
 
     assert store.column("transcript", redone) == f'{{"language": "de", "segments": {SEGMENTS}}}'
     assert store.column("warnings", redone) == MERGED_WARNINGS
@@ -193,10 +196,10 @@ def test_a_result_is_told_as_it_was_stored_and_can_be_summarized_anew(jobs: Jobs
 
 def test_notes_are_stored_with_their_times(jobs: Jobs, store: Store) -> None:
     store.insert_job(state="summarizing", transcript=MERGED)
-    jobs.notes(TASK_ID).put("timed", "a note", TimeSpan(0.0, 4.0))
-    jobs.notes(TASK_ID).put("of notes", "another")
+    jobs.lifecycle.notes(TASK_ID).put("timed", "a note", TimeSpan(0.0, 4.0))
+    jobs.lifecycle.notes(TASK_ID).put("of notes", "another")
 
-    with jobs.database.read() as connection:
+    with jobs.connections.database.read() as connection:
         found = connection.execute(text("SELECT key, text, start_s, end_s FROM notes ORDER BY key")).all()
 
     assert [tuple(row) for row in found] == [("of notes", "another", None, None), ("timed", "a note", 0.0, 4.0)]
@@ -206,15 +209,15 @@ def test_progress_is_read_and_written_in_one_form(jobs: Jobs, fresh: Stack) -> N
     told = Snapshot(JobState.TRANSCRIBING, progress=24, transcription="Bonjour", eta_s=3.25)
     with redis.Redis.from_url(fresh.redis_url, decode_responses=True) as client:
         client.hset("streametrics:job:{before}:now", mapping=SNAPSHOT)
-        jobs.progress.publish("now", 1, told)
+        jobs.connections.progress.publish("now", 1, told)
 
-        assert jobs.progress.snapshot("before") == told
+        assert jobs.connections.progress.snapshot("before") == told
         assert client.hgetall("streametrics:job:{now}:now") == SNAPSHOT
 
 
 def test_a_job_that_waits_in_the_queue_is_done(fresh: Stack, jobs: Jobs, store: Store) -> None:
     # Given an upload, its row and its message, as the version before has left them
-    upload = jobs.audio.writer()
+    upload = jobs.connections.audio.writer()
     upload.write(plain_wav(tone(3.0, 16_000), 16_000))
     store.insert_job(state="queued", kind="live", container="wav", audio_key=upload.commit(), warnings="[]")
     with redis.Redis.from_url(fresh.redis_url) as client:
@@ -231,7 +234,9 @@ def test_a_job_that_waits_in_the_queue_is_done(fresh: Stack, jobs: Jobs, store: 
 
 def test_a_message_has_the_form_that_the_version_before_reads(fresh: Stack, jobs: Jobs) -> None:
     request = JobRequest(streamer="s", language="en", game="", time="0", title="")
-    task_id = jobs.accept(request, kind=JobKind.LIVE, audio_key=jobs.audio.writer().commit(), container="wav")
+    task_id = jobs.service.accept(
+        request, kind=JobKind.LIVE, audio_key=jobs.connections.audio.writer().commit(), container="wav"
+    )
 
     with redis.Redis.from_url(fresh.redis_url, decode_responses=True) as client:
         [sent] = client.lrange("live", 0, -1)

@@ -14,7 +14,7 @@ from streametrics.audio.decoder import Decoder
 from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.domain.transcript import Transcript
 from streametrics.errors import DatabaseUnavailable, JobFailed, StaleAttempt
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.settings import Settings
 from streametrics.transcription.base import Outcome, Sound
 from streametrics.transcription.engines.fake import FakeTranscriber
@@ -33,7 +33,7 @@ class Ledger:
     """Stands for a job's door: notes how each attempt ended. Its sound is two seconds of a tone."""
 
     def __init__(self, folder: Path) -> None:
-        self.settings = SimpleNamespace(lease_s=10.0)
+        self.lease_s = 10.0
         self.audio = self
         self.metrics = SimpleNamespace(observe=lambda *_: None)
         self.ends: dict[str, str] = {}
@@ -86,7 +86,7 @@ def hear(
     engine: type[FakeTranscriber] = FakeTranscriber,
 ) -> list[Attempt]:
     """Hear a sound for each key of the audio store, and then those that come later; job N has the N-th of them all."""
-    jobs = cast(Jobs, ledger)
+    jobs = cast(JobLifecycle, ledger)
     every = [
         Attempt(
             jobs,

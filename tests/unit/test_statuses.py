@@ -16,7 +16,6 @@ from streametrics.domain.status import JobStatus
 from streametrics.errors import JobExpired, JobUnknown
 from streametrics.redis import job_versions
 from streametrics.redis.job_versions import BoardSilent
-from streametrics.settings import Settings
 from streametrics.status import reader
 from streametrics.status.reader import FINAL_KEPT_S, KEPT_S, Statuses
 from streametrics.status.response_cache import Answer, AnswerCache
@@ -42,10 +41,10 @@ class Row:
 
 @dataclass
 class FakeJobs:
-    """The row behind `Jobs.look`."""
+    """The row behind `JobService.look`."""
 
     row: Row
-    settings: Settings = field(default_factory=lambda: Settings(result_ttl_s=TTL_S, _env_file=None))
+    result_ttl_s: float = TTL_S
     asked_queue: list[bool] = field(default_factory=list)
 
     def look(self, task_id: str, caller: Caller = LOCAL, *, queue_answers: bool = True) -> tuple[JobRecord, JobStatus]:

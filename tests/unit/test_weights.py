@@ -16,7 +16,7 @@ import pytest
 from streametrics.errors import WeightsCorrupt, WeightsUnavailable
 from streametrics.settings import Settings
 from streametrics.weights import cache as weights_cache
-from streametrics.weights import convert
+from streametrics.weights import convert, verification
 from streametrics.weights.catalog import KNOWN
 from streametrics.weights.download import RECEIVED_BLOCK_BYTES, Hash, download, file_hash
 
@@ -286,7 +286,7 @@ def test_wrong_bytes_of_openai_are_refused(home: Home, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", weights_cache.FORMATS)
-def test_out_of_reach_says_what_to_do(tmp_path: Path, format: weights_cache.Format) -> None:
+def test_out_of_reach_says_what_to_do(tmp_path: Path, format: verification.Format) -> None:
     with pytest.raises(WeightsUnavailable, match=r"python -m streametrics weights small.*WHISPER_MODEL"):
         weights_cache.ensure("small", format, tmp_path, homes=NOWHERE)
 

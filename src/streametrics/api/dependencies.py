@@ -7,7 +7,8 @@ from fastapi import Depends, Request
 
 from streametrics.api.readiness import Health
 from streametrics.auth.principal import Caller
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.connections import Connections
+from streametrics.jobs.service import JobService
 from streametrics.status.reader import Statuses
 from streametrics.uploads.admission import Admission
 from streametrics.uploads.receiver import UploadReceiver
@@ -17,7 +18,8 @@ from streametrics.uploads.receiver import UploadReceiver
 class State:
     """The services behind the routes."""
 
-    jobs: Jobs
+    connections: Connections
+    jobs: JobService
     statuses: Statuses
     uploads: UploadReceiver
     admission: Admission

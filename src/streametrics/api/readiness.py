@@ -6,7 +6,7 @@ from typing import Any
 
 from streametrics.domain.job import QueueName, Stage
 from streametrics.errors import DatabaseUnavailable
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.connections import Connections
 from streametrics.llm.base import Condition, ModelHealth
 from streametrics.redis.worker_registry import WorkerPresence
 from streametrics.summarization.base import Summarizer
@@ -28,15 +28,15 @@ _QUEUES = {
 class Health:
     """Looks at every part. Thread-safe."""
 
-    def __init__(self, jobs: Jobs, summarizer: Summarizer) -> None:
-        self._jobs = jobs
+    def __init__(self, connections: Connections, summarizer: Summarizer) -> None:
+        self._held = connections
         self._summarizer = summarizer
         self._lock = threading.Lock()
         self._model_server: tuple[float, ModelHealth | None] = (0.0, None)
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Whether jobs are taken and finished, and the body of `GET /health/ready`."""
-        workers = self._jobs.registry.workers()
+        workers = self._held.registry.workers()
         checks = {
             "database": self._database(),
             "queue": self._queue(),
@@ -51,11 +51,11 @@ class Health:
         return ok, {"status": status, "checks": checks}
 
     def _model_is_a_must(self) -> bool:
-        return self._jobs.settings.summary_fallback == "error"
+        return self._held.settings.summary_fallback == "error"
 
     def _database(self) -> dict[str, Any]:
         try:
-            waited_s = self._jobs.waiting.by_queue()[QueueName.LIVE].oldest_s
+            waited_s = self._held.waiting.by_queue()[QueueName.LIVE].oldest_s
         except DatabaseUnavailable as error:
             return {"ok": False, "detail": str(error)}
         if waited_s > STALLED_AFTER_S:
@@ -85,14 +85,14 @@ class Health:
 
         A lost message is sent again after RESEND_AFTER_S; six times that is soon, on a busy machine too.
         """
-        backlogs = self._jobs.waiting.by_queue()
+        backlogs = self._held.waiting.by_queue()
         waited_s = max(backlogs[queue].oldest_s for queue in _QUEUES[stage])
-        if waited_s <= 6 * self._jobs.settings.resend_after_s or self._jobs.waiting.in_work()[stage] > 0:
+        if waited_s <= 6 * self._held.settings.resend_after_s or self._held.waiting.in_work()[stage] > 0:
             return 0.0
         return waited_s
 
     def _queue(self) -> dict[str, Any]:
-        if self._jobs.redis.answers():
+        if self._held.redis.answers():
             return {"ok": True, "detail": "answers"}
         return {"ok": False, "detail": "The queue does not answer: start Redis or Valkey, or correct REDIS_URL."}
 

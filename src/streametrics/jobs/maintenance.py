@@ -1,4 +1,4 @@
-"""What nobody else does: leases that ran out, lost messages, overdue jobs, expired results, orphaned audio.
+"""Background maintenance: recovers expired leases, sends lost messages again, erases expired results.
 
 A thread of the API process, and a smaller one of each worker, for the time in which no API lives. Several may run at
 once, on several hosts: each change is one conditional write, so a second keeper finds nothing left to do.
@@ -6,25 +6,14 @@ once, on several hosts: each change is one conditional write, so a second keeper
 
 import logging
 import threading
-import time
 
-from streametrics.database.leases import ExpiredLease
-from streametrics.domain.job import QueueName, WakeUp
-from streametrics.errors import JobFailed, TimedOut, WorkerLost
-from streametrics.jobs import lease_holder
-from streametrics.jobs.broker import QUEUES
-from streametrics.jobs.service import Jobs
-from streametrics.observability import metrics
-from streametrics.observability.logging import about_job
+from streametrics.jobs.connections import Connections
+from streametrics.jobs.lifecycle import JobLifecycle
+from streametrics.jobs.recovery import Recovery
+from streametrics.jobs.retention import Retention
 
-#: Audio that no unfinished job needs is deleted at this age, in seconds.
-ORPHAN_AGE_S = 900.0
 #: The slow rounds (expiry, orphans) are made once in so many quick ones.
 SLOW_ROUNDS = 15
-#: A task begins so much before its claim at most, and with it the limit that ends a stuck process, in seconds.
-LIMITS_APART_S = 5.0
-#: Wake-ups sent again in one round at most.
-RESEND_LIMIT = 100
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +25,12 @@ class Keeper:
     dead or stuck, that host's keeper knows), and does nothing while the API uses another database.
     """
 
-    def __init__(self, jobs: Jobs, *, in_worker: bool = False) -> None:
-        self._jobs = jobs
+    def __init__(self, connections: Connections, *, in_worker: bool = False) -> None:
+        lifecycle = JobLifecycle(connections)
+        self.recovery = Recovery(connections, lifecycle, in_worker=in_worker)
+        self.retention = Retention(connections, lifecycle)
         self._in_worker = in_worker
-        self._settings = jobs.settings
-        #: Claims whose process lives and does not renew them.
-        self._stuck: set[tuple[str, int | None, int]] = set()
-        #: Wake-ups sent again, and when.
-        self._sent_again: dict[WakeUp, float] = {}
+        self._interval_s = connections.settings.keeper_interval_s
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -58,123 +45,12 @@ class Keeper:
 
     def _run(self) -> None:
         rounds = 0
-        while not self._stopped.wait(self._settings.keeper_interval_s):
+        while not self._stopped.wait(self._interval_s):
             try:
-                self.quick_round()
+                self.recovery.round()
                 if rounds % SLOW_ROUNDS == 0 and not self._in_worker:
-                    self.slow_round()
+                    self.retention.round()
             except Exception:
                 # The keeper must outlive whatever goes wrong in one round.
                 logger.exception("a keeper's round failed; the next one tries again")
             rounds += 1
-
-    def quick_round(self) -> None:
-        """Free what dead workers held, and send again what got lost."""
-        database_id = self._jobs.records.database_id()
-        if not self._in_worker:
-            self._jobs.registry.announce_database(database_id)
-        elif self._jobs.registry.announced_database() not in (None, database_id):
-            return
-        leases = self._jobs.leases.expired()
-        if self._in_worker:
-            leases = [expired for expired in leases if lease_holder.is_of_this_host(expired.held_by)]
-        self._stuck &= {_name(expired) for expired in leases}
-        for expired in leases:
-            with about_job(expired.wake_up.task_id):
-                self._settle(expired)
-        self._resend_lost()
-
-    def slow_round(self) -> None:
-        """Erase what has expired, end what waits for ever, delete what nobody needs."""
-        erased = self._jobs.records.erase_expired(self._settings.result_ttl_s)
-        forgotten = self._jobs.records.delete_tombstones(self._settings.tombstone_days * 86_400)
-        if erased or forgotten:
-            logger.info("event=expired erased=%d forgotten=%d", erased, forgotten)
-        self._end_what_nobody_takes()
-        self._delete_orphans()
-
-    def _settle(self, expired: ExpiredLease) -> None:
-        """One lease that ran out: again, or the end."""
-        if expired.overdue or self._was_stuck_to_its_deadline(expired):
-            self._fail(expired, TimedOut(f"The job took longer than {self._settings.task_time_limit_s:.0f} s."))
-        elif lease_holder.runs_here(expired.held_by):
-            self._wait_for_the_stuck(expired)
-        elif expired.tries >= self._settings.max_attempts:
-            self._fail(expired, WorkerLost())
-        elif self._jobs.leases.free(expired):
-            self._jobs.metrics.count(metrics.LEASES_EXPIRED, expired.wake_up.stage)
-            logger.warning("event=lease_expired attempt=%d tries=%d", expired.attempt, expired.tries)
-            self._jobs.wake(expired.wake_up)
-
-    def _wait_for_the_stuck(self, expired: ExpiredLease) -> None:
-        """A process that lives and renews nothing: another one would only be stuck beside it."""
-        if _name(expired) not in self._stuck:
-            self._stuck.add(_name(expired))
-            logger.warning("event=stuck held_by=%s time_left_s=%.0f", expired.held_by, expired.time_left_s)
-
-    def _was_stuck_to_its_deadline(self, expired: ExpiredLease) -> bool:
-        """Celery's limit may have ended the process by now, which is a little before the claim's."""
-        is_stuck = _name(expired) in self._stuck
-        if is_stuck and not lease_holder.runs_here(expired.held_by):
-            return expired.time_left_s <= LIMITS_APART_S
-        return expired.time_left_s <= 0 and (is_stuck or lease_holder.runs_here(expired.held_by))
-
-    def _fail(self, expired: ExpiredLease, error: JobFailed) -> None:
-        if self._jobs.fail_expired(expired, error):
-            self._jobs.metrics.count(metrics.LEASES_EXPIRED, expired.wake_up.stage)
-            logger.error("event=failed code=%s tries=%d", error.code, expired.tries)
-
-    def _end_what_nobody_takes(self) -> None:
-        limit_s = self._settings.wait_limit_s
-        for task_id in self._jobs.waiting.longer_than(limit_s):
-            error = TimedOut(
-                f"No worker took this job for {limit_s / 3600:.3g} hour(s): start one "
-                "('python -m streametrics worker'), then send the audio again."
-            )
-            with about_job(task_id):
-                if self._jobs.fail_waiting(task_id, error):
-                    logger.error("event=failed code=%s waited_s=%.0f", error.code, limit_s)
-
-    def _resend_lost(self) -> None:
-        """A waiting row whose message is in no queue will wait for ever unless it is sent again.
-
-        Which messages are lost cannot be seen, only how many: where a queue holds fewer messages than rows wait for
-        it, the oldest rows are sent again, as many as are missing. Messages that a worker has taken do not count: a
-        live one has claimed the row, which waits no more, and what a dead one took comes back after minutes only. A
-        message too many does no harm, and fills the gap, so that there are never many.
-        """
-        lengths = self._jobs.redis.queue_lengths(QUEUES)
-        if lengths is None:
-            return
-        self._forget_what_was_sent_long_ago()
-        for name, backlog in self._jobs.waiting.by_queue().items():
-            if (missing := backlog.count - lengths[name]) > 0:
-                self._resend(name, missing)
-
-    def _resend(self, queue: QueueName, missing: int) -> None:
-        overdue = self._jobs.waiting.overdue(queue, self._settings.resend_after_s, RESEND_LIMIT)
-        for wake_up in [each for each in overdue if each not in self._sent_again][:missing]:
-            with about_job(wake_up.task_id):
-                logger.warning("event=sent_again stage=%s", wake_up.stage)
-                self._jobs.wake(wake_up)
-            self._jobs.metrics.count(metrics.SENT_AGAIN, queue)
-            self._sent_again[wake_up] = time.monotonic()
-
-    def _forget_what_was_sent_long_ago(self) -> None:
-        since = time.monotonic() - self._settings.resend_after_s
-        self._sent_again = {wake_up: sent for wake_up, sent in self._sent_again.items() if sent > since}
-
-    def _delete_orphans(self) -> None:
-        # The folder first: a key that a job takes afterwards is too young to be listed.
-        old = list(self._jobs.audio.keys_older_than(ORPHAN_AGE_S))
-        if not old:
-            return
-        needed = self._jobs.records.keys_in_use()
-        for key in old:
-            if key not in needed:
-                logger.info("event=orphan_deleted")
-                self._jobs.audio.delete(key)
-
-
-def _name(expired: ExpiredLease) -> tuple[str, int | None, int]:
-    return expired.wake_up.task_id, expired.part_index, expired.attempt

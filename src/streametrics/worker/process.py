@@ -14,7 +14,8 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from streametrics.audio.decoder import Decoder
 from streametrics.domain.job import Stage
 from streametrics.errors import StreametricsError
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.connections import Connections
+from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.redis.worker_registry import Presence
 from streametrics.settings import Settings
 from streametrics.summarization import factory as summarizer_factory
@@ -49,13 +50,13 @@ def _worker(stage: Stage) -> Worker:
 
 def _create(stage: Stage) -> Worker:
     settings = Settings()
-    jobs = Jobs(settings)
+    connections = Connections(settings)
     if (failed := _presences.pop(stage, None)) is not None:
         failed.stop()  # two threads would contradict each other
-    presence = _presences[stage] = Presence(jobs.registry, stage)
+    presence = _presences[stage] = Presence(connections.registry, stage)
     presence.start()
     try:
-        worker, facts = _load(stage, settings, jobs)
+        worker, facts = _load(stage, settings, connections)
     except StreametricsError as error:
         logger.error("this worker cannot work: %s", error)
         presence.failed(str(error))
@@ -64,8 +65,9 @@ def _create(stage: Stage) -> Worker:
     return worker
 
 
-def _load(stage: Stage, settings: Settings, jobs: Jobs) -> tuple[Worker, Callable[[], dict[str, str]]]:
-    refuse_other_database(jobs)
+def _load(stage: Stage, settings: Settings, connections: Connections) -> tuple[Worker, Callable[[], dict[str, str]]]:
+    refuse_other_database(connections)
+    jobs = JobLifecycle(connections)
     make_summarizer = functools.lru_cache(maxsize=4)(
         lambda model: summarizer_factory.create(settings.with_model(model))
     )

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from streametrics.audio.decoder import Decoder
 from streametrics.domain.job import Claim, Stage
 from streametrics.errors import DatabaseUnavailable, UnsafeSettings
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.connections import Connections
+from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.llm.base import ModelHealth
 from streametrics.observability.logging import about_job
 from streametrics.redis.worker_registry import INTERVAL_S as PRESENCE_INTERVAL_S
@@ -33,7 +34,7 @@ class Worker:
     def __init__(
         self,
         settings: Settings,
-        jobs: Jobs,
+        jobs: JobLifecycle,
         *,
         make_summarizer: Callable[[str | None], Summarizer],
         transcriber: Transcriber | None,
@@ -124,10 +125,10 @@ class Worker:
         )
 
 
-def refuse_other_database(jobs: Jobs) -> None:
+def refuse_other_database(connections: Connections) -> None:
     """Raise UnsafeSettings when the API that uses this queue writes to another database."""
-    announced = jobs.registry.announced_database()
-    if announced is not None and announced != jobs.records.database_id():
+    announced = connections.registry.announced_database()
+    if announced is not None and announced != connections.records.database_id():
         raise UnsafeSettings(
             "This worker's database is not the API's: give both the same DATABASE_URL, or the same DATA_DIR "
             "on the same machine. (If the API was set up anew, start it first.)"

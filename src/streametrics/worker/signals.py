@@ -12,8 +12,9 @@ from typing import Any
 from celery import signals
 
 from streametrics.errors import StreametricsError
+from streametrics.jobs.connections import Connections
+from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.jobs.maintenance import Keeper
-from streametrics.jobs.service import Jobs
 from streametrics.observability import logging as logs
 from streametrics.preflight import checks
 from streametrics.settings import Settings
@@ -44,11 +45,11 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
     settings = Settings()
     try:
         checks.require_safe(settings, serves=False)
-        jobs = Jobs(settings)
-        refuse_other_database(jobs)
+        connections = Connections(settings)
+        refuse_other_database(connections)
     except StreametricsError as error:
         raise SystemExit(f"This worker does not start: {error}") from error
-    keeper = Keeper(jobs, in_worker=True)
+    keeper = Keeper(connections, in_worker=True)
     keeper.start()
     _keepers.append(keeper)
     if not sender.pool_cls.__module__.endswith(".prefork"):
@@ -90,11 +91,11 @@ def end(sender: Any, **_: object) -> None:  # noqa: ANN401
 
 def _give_back(worker: str) -> None:
     """What this worker holds goes back to the queue without counting as a try."""
-    jobs = Jobs(Settings())
+    connections = Connections(Settings())
     try:
-        if count := jobs.give_back_all(worker):
+        if count := JobLifecycle(connections).give_back_all(worker):
             logger.info("event=given_back count=%d", count)
     except StreametricsError as error:
         logger.warning("not given back, the leases run out by themselves: %s", error)
     finally:
-        jobs.close()
+        connections.close()

@@ -16,7 +16,7 @@ from streametrics.errors import (
     SummarizerError,
     SummarizerTimeout,
 )
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.llm.base import Condition, ModelHealth
 from streametrics.observability import metrics
 from streametrics.observability.logging import about_job
@@ -47,7 +47,7 @@ class SummaryWork:
     def __init__(
         self,
         settings: Settings,
-        jobs: Jobs,
+        jobs: JobLifecycle,
         *,
         make_summarizer: Callable[[str | None], Summarizer],
         stopping: threading.Event,

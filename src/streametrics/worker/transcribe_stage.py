@@ -11,7 +11,7 @@ from streametrics.audio.decoder import Decoder
 from streametrics.domain.job import Claim
 from streametrics.domain.transcript import Transcript
 from streametrics.errors import AudioUnreadable, Interrupted
-from streametrics.jobs.service import Jobs
+from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.pipeline import transcribe
 from streametrics.settings import Settings
 from streametrics.storage.local import AudioWriter
@@ -33,7 +33,7 @@ class HearingWork:
     def __init__(
         self,
         settings: Settings,
-        jobs: Jobs,
+        jobs: JobLifecycle,
         *,
         transcriber: Transcriber,
         decoder: Decoder,

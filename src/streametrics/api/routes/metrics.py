@@ -17,5 +17,6 @@ router = APIRouter()
     responses=refusals(401, 403, 503),
 )
 def metrics(state: StateOf) -> Response:
-    page = prometheus.render(state.jobs.counters.sums(), state.jobs.waiting.by_queue(), state.jobs.registry.workers())
+    held = state.connections
+    page = prometheus.render(held.counters.sums(), held.waiting.by_queue(), held.registry.workers())
     return Response(page, media_type=prometheus.CONTENT_TYPE)
