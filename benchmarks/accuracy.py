@@ -28,10 +28,12 @@ from benchmarks import answers, report, spoken, wordless
 from benchmarks.answers import Answer
 from benchmarks.engines import ENGINES
 from benchmarks.spoken import Spoken
-from streametrics import transcribers, weights
+from streametrics.audio.pcm import Samples
 from streametrics.settings import Settings
-from streametrics.transcriber import Samples
-from streametrics.weights.fetch import file_hash
+from streametrics.transcription import cpu
+from streametrics.transcription import factory as transcriber_factory
+from streametrics.weights import cache as weights_cache
+from streametrics.weights.download import file_hash
 
 #: What the others are compared with, and the other library as it comes: both greedy, on their own ladders.
 PLAIN = "plain openai-whisper"
@@ -74,7 +76,10 @@ def load(name: str) -> Hear:
         from faster_whisper import WhisperModel
 
         faster = WhisperModel(
-            str(_weights(name).parent), device="cpu", compute_type="int8", cpu_threads=transcribers.available_cores()
+            str(_weights(name).parent),
+            device="cpu",
+            compute_type="int8",
+            cpu_threads=cpu.available_cores(),
         )
 
         def hear_faster(samples: Samples, language: str | None) -> tuple[str, dict[str, int]]:
@@ -82,7 +87,7 @@ def load(name: str) -> Hear:
             return "".join(segment.text for segment in segments), {}
 
         return hear_faster
-    engine = transcribers.create(Settings.model_validate({"whisper_engine": name, "whisper_model": "base"}))
+    engine = transcriber_factory.create(Settings.model_validate({"whisper_engine": name, "whisper_model": "base"}))
 
     def hear(samples: Samples, language: str | None) -> tuple[str, dict[str, int]]:
         transcript = engine.transcribe(samples, speech_language=language)
@@ -94,8 +99,8 @@ def load(name: str) -> Hear:
 def _weights(name: str) -> Path:
     """The file that a way of listening reads."""
     if name in (PLAIN_FASTER, "faster-whisper"):
-        return weights.ensure("base", "ctranslate2", Settings().model_dir) / "model.bin"
-    return weights.ensure("base", "openai", Settings().model_dir)
+        return weights_cache.ensure("base", "ctranslate2", Settings().model_dir) / "model.bin"
+    return weights_cache.ensure("base", "openai", Settings().model_dir)
 
 
 def words_of(text: str, language: str) -> list[str]:

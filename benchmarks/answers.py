@@ -13,12 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import report
-from streametrics.transcriber import Samples
+from streametrics.audio.pcm import Samples
 
 FOLDER = Path("~/.cache/streametrics/benchmark-answers").expanduser()
 SOURCE = Path(__file__).parent.parent / "src" / "streametrics"
 #: What an engine's answer depends on, in our code and in others'.
-CODE = ("audio", "transcribers", "transcriber.py")
+CODE = ("audio", "transcription", "domain")
 PACKAGES = ("openai-whisper", "faster-whisper", "ctranslate2", "torch", "onnxruntime")
 
 

@@ -9,7 +9,7 @@ arithmetic wants a process of its own.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from streametrics.transcribers import processor
+from streametrics.transcription import cpu
 
 #: Read by `use`, in the process that is to compute so: whether the fast engine's encoder is in bfloat16.
 BFLOAT16 = "STREAMETRICS_BENCHMARK_BFLOAT16"
@@ -38,7 +38,7 @@ _OF_ENGINES: dict[str, tuple[Arithmetic, ...]] = {
         Arithmetic("oneDNN with VNNI", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}, _TILES),
         Arithmetic("CTranslate2 with AVX2", {"CT2_FORCE_CPU_ISA": "AVX2"}, _AVX512),
     ),
-    "openai-whisper-int8": (
+    "openai-whisper-fast": (
         NATIVE,
         Arithmetic("bf16 without tiles", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}, _TILES),
         Arithmetic("int8 encoder", _INT8_ENCODER, frozenset({"avx512_bf16"})),
@@ -51,8 +51,8 @@ _OF_ENGINES: dict[str, tuple[Arithmetic, ...]] = {
 
 def of(engine: str) -> list[Arithmetic]:
     """Lists the arithmetics that differ here, the machine's own first."""
-    here = [each for each in _OF_ENGINES[engine] if each.needs <= processor.flags()]
-    if processor.multiplies_bfloat16():
+    here = [each for each in _OF_ENGINES[engine] if each.needs <= cpu.flags()]
+    if cpu.multiplies_bfloat16():
         return [each for each in here if each.environment != _BF16_ENCODER]
     return here
 
@@ -60,4 +60,4 @@ def of(engine: str) -> list[Arithmetic]:
 def use(environment: Mapping[str, str]) -> None:
     """Applies what no library reads by itself; called before an engine is loaded."""
     if BFLOAT16 in environment:
-        processor.multiplies_bfloat16 = lambda: environment[BFLOAT16] == "1"
+        cpu.multiplies_bfloat16 = lambda: environment[BFLOAT16] == "1"

@@ -17,11 +17,12 @@ import numpy as np
 
 from benchmarks import arithmetics
 from benchmarks.arithmetics import Arithmetic
-from streametrics import transcribers
-from streametrics.audio import one_sound
-from streametrics.audio.doubt import Judge
+from streametrics.audio.pcm import Samples
+from streametrics.domain.transcript import Evidence, Segment
 from streametrics.settings import Settings
-from streametrics.transcriber import Evidence, Samples, Segment
+from streametrics.transcription import factory
+from streametrics.transcription.batching import request
+from streametrics.transcription.hallucination_filter import Judge
 
 ROOT = Path(__file__).parent.parent
 
@@ -78,8 +79,8 @@ class _Recorder(Judge):
 def main() -> None:
     asked = json.loads(sys.stdin.read())
     arithmetics.use(os.environ)
-    one_sound.Judge = _Recorder  # type: ignore[misc]
-    engine = transcribers.create(Settings(_env_file=None, whisper_engine=asked["engine"], whisper_model="base"))
+    request.Judge = _Recorder  # type: ignore[misc]
+    engine = factory.create(Settings(_env_file=None, whisper_engine=asked["engine"], whisper_model="base"))
     told = []
     with np.load(asked["file"]) as sounds:
         for name, language in zip(sounds.files, asked["languages"], strict=True):

@@ -20,10 +20,10 @@ from benchmarks import arithmetics, report, spoken, wordless, wordless_hour
 from benchmarks.accuracy import words_of
 from benchmarks.decoded import Said, decode
 from benchmarks.engines import ENGINES
-from streametrics.audio import doubt
-from streametrics.audio.detection import Voice, find_voice
-from streametrics.audio.doubt import NOBODY_BELOW, UNCERTAIN_S, count, voice_needed
-from streametrics.transcriber import Samples
+from streametrics.audio.pcm import Samples
+from streametrics.transcription import hallucination_filter
+from streametrics.transcription.hallucination_filter import NOBODY_BELOW, UNCERTAIN_S, count, voice_needed
+from streametrics.transcription.vad import Voice, find_voice
 
 SLOPES = (0.0, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)
 RATIOS_DB = (10.0, 5.0, 0.0, -5.0)
@@ -109,7 +109,10 @@ def judged(said: Sequence[Said], voice: Voice, spoken_text: Mixed | None) -> lis
         start, end = each.segment.start - UNCERTAIN_S, each.segment.end + UNCERTAIN_S
         total = owners.count(number) if spoken_text else count(each.segment.text)
         ratio_db = spoken_text.ratio_db if spoken_text else None
-        probability, sustained = voice.chance(start, end), voice.chance(start, end, over_s=doubt.SUSTAINED_S)
+        probability, sustained = (
+            voice.chance(start, end),
+            voice.chance(start, end, over_s=hallucination_filter.SUSTAINED_S),
+        )
         found.append(Judged(each, probability, sustained, right[number], total - right[number], ratio_db))
     return found
 
@@ -122,11 +125,12 @@ def rows(
     lost = [each for each in speech if not each.said.believed]
     ratios = [each.sustained / -_logprob(each) for each in silent if not _repeats(each)]
     closest = max(ratios, default=0.0)
+    line = hallucination_filter.VOICE_PER_LOGPROB
     told = "; ".join(f"'{text[:40]}'" for text in invented[:3])
     yield (
         f"{engine}, {arithmetic}",
         f"{sum(map(count, invented))} words invented in {minutes:.0f} min",
-        f"{len(silent)} segments said there, the closest to the line at {closest:.2f} of {doubt.VOICE_PER_LOGPROB}; "
+        f"{len(silent)} segments said there, the closest to the line at {closest:.2f} of {line}; "
         f"{_by_ratio(lost, speech)}{'; ' + told if told else ''}",
     )
     for slope in SLOPES:
@@ -152,7 +156,7 @@ def _logprob(each: Judged) -> float:
 
 def _repeats(each: Judged) -> bool:
     assert each.said.segment.evidence is not None
-    return each.said.segment.evidence.compression_ratio > doubt.MOST_COMPRESSED
+    return each.said.segment.evidence.compression_ratio > hallucination_filter.MOST_COMPRESSED
 
 
 def main() -> None:

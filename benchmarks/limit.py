@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
-from streametrics.transcribers import available_cores, processor
+from streametrics.transcription import cpu
+from streametrics.transcription.cpu import available_cores
 
 #: Whisper's base model: blocks, width, positions of a window, mel bands, and words of the vocabulary (its checkpoint's
 #: `dims`).
@@ -53,7 +54,7 @@ def measured() -> Limit:
     before = torch.get_num_threads()
     torch.set_num_threads(available_cores())
     try:
-        return Limit(_products(torch.bfloat16 if processor.multiplies_bfloat16() else torch.float32), _reading())
+        return Limit(_products(torch.bfloat16 if cpu.multiplies_bfloat16() else torch.float32), _reading())
     finally:
         torch.set_num_threads(before)
 

@@ -21,7 +21,7 @@ from whisper.tokenizer import get_tokenizer
 
 from benchmarks import limit, plain, plots, recordings, report, streams, timed
 from benchmarks.engines import ENGINES
-from streametrics.transcriber import Samples
+from streametrics.audio.pcm import Samples
 from tests.stack import Stack, stack, until
 
 LOOK_S = 0.005

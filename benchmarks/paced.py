@@ -12,21 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from streametrics import summarizers, transcribers
-from streametrics.chat_model import Answer, Condition, Message, ModelHealth, OnAnswer
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Segment, Transcript
+from streametrics.llm.base import Answer, Condition, Message, ModelHealth, OnAnswer
 from streametrics.settings import Settings
-from streametrics.summarizer import Summarizer
-from streametrics.transcriber import (
-    SAMPLE_RATE_HZ,
-    OnSegment,
-    Outcome,
-    Samples,
-    Segment,
-    Sound,
-    Transcriber,
-    Transcript,
-    one_by_one,
-)
+from streametrics.summarization import factory as summarizer_factory
+from streametrics.summarization.base import Summarizer
+from streametrics.transcription import factory as transcriber_factory
+from streametrics.transcription.base import OnSegment, Outcome, Sound, Transcriber, one_by_one
 
 #: Two and a half words a second is a lively speaker.
 WORDS_PER_SECOND = 2.5
@@ -116,11 +109,11 @@ def _transcriber(settings: Settings, *, progress: bool = False) -> Transcriber:
 
 
 def _summarizer(settings: Settings) -> Summarizer:
-    from streametrics.summarizers.by_model import ModelSummarizer
+    from streametrics.summarization.llm_summarizer import ModelSummarizer
 
     return ModelSummarizer(model(), settings)
 
 
 if "PACED_ENGINE_S" in os.environ:
-    transcribers.create = _transcriber
-    summarizers.create = _summarizer
+    transcriber_factory.create = _transcriber
+    summarizer_factory.create = _summarizer

@@ -20,10 +20,10 @@ from typing import Literal
 import numpy as np
 
 from benchmarks import memory
-from streametrics import weights
+from streametrics.audio.pcm import Samples
 from streametrics.settings import Settings
-from streametrics.transcriber import Samples
-from streametrics.transcribers import available_cores
+from streametrics.transcription.cpu import available_cores
+from streametrics.weights import cache as weights_cache
 
 Peer = Literal["openai-whisper", "faster-whisper", "faster-whisper-batched"]
 #: Windows that the batched pipeline decodes together: its own default.
@@ -90,7 +90,7 @@ def _load(peer: Peer) -> Callable[[Samples], str]:
         import whisper
 
         torch.set_num_threads(cores)
-        openai = whisper.load_model(str(weights.ensure("base", "openai", settings.model_dir)), device="cpu")
+        openai = whisper.load_model(str(weights_cache.ensure("base", "openai", settings.model_dir)), device="cpu")
 
         def hear(samples: Samples) -> str:
             return str(
@@ -102,7 +102,7 @@ def _load(peer: Peer) -> Callable[[Samples], str]:
         return hear
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-    folder = weights.ensure("base", "ctranslate2", settings.model_dir)
+    folder = weights_cache.ensure("base", "ctranslate2", settings.model_dir)
     model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=cores)
     options = {"language": "en", "beam_size": 1, "temperature": 0.0, "condition_on_previous_text": False}
     if peer == "faster-whisper":

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from tests.media import plain_wav
 from tests.sounds import read
 

@@ -6,19 +6,17 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from streametrics.transcribers import processor
+from streametrics.transcription import cpu
 
 RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> str:
     """Processor, cores and the instruction sets that decide speed here."""
-    present = [
-        flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile") if flag in processor.flags()
-    ]
+    present = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile") if flag in cpu.flags()]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     sets = ", ".join(present) or "no vector sets known"
-    return f"{processor.name()}, {cores} cores ({sets}), Python {platform.python_version()}"
+    return f"{cpu.name()}, {cores} cores ({sets}), Python {platform.python_version()}"
 
 
 def write(name: str, title: str, rows: list[tuple[str, str, str]], packages: tuple[str, ...]) -> str:

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import wordless
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
-from streametrics.weights.fetch import exclusive, file_hash
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.weights.download import exclusive, file_hash
 from tests.sounds import read
 
 CACHE = Path("~/.cache/streametrics/benchmark-speech").expanduser()

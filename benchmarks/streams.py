@@ -15,8 +15,8 @@ from typing import Any, Literal
 import requests
 
 from benchmarks import recordings
-from streametrics.start.processes import SUMMARISE_THREADS
-from streametrics.transcriber import Samples
+from streametrics.audio.pcm import Samples
+from streametrics.supervisor.commands import SUMMARISE_THREADS
 from tests import ollama_server
 from tests.model_server import ModelServer, Reply, states
 from tests.stack import Stack, stack

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.paced import WORDS_PER_SECOND, PacedModel
-from streametrics.chat_model import Answer
+from streametrics.domain.transcript import Segment
+from streametrics.llm.base import Answer
 from streametrics.settings import Settings
-from streametrics.summarizer import SummaryRequest, TimedText
-from streametrics.summarizers.by_model import ModelSummarizer
+from streametrics.summarization.base import SummaryRequest
+from streametrics.summarization.llm_summarizer import ModelSummarizer
 from tests.media import plain_wav, tone
 from tests.stack import stack
 
@@ -46,7 +47,7 @@ def request(seconds: float) -> SummaryRequest:
     """What a chunk of so many seconds of speech asks for."""
     words = [f"word{index}" for index in range(int(seconds * WORDS_PER_SECOND))]
     segments = tuple(
-        TimedText(start / WORDS_PER_SECOND, (start + 12) / WORDS_PER_SECOND, " ".join(words[start : start + 12]) + ".")
+        Segment(start / WORDS_PER_SECOND, (start + 12) / WORDS_PER_SECOND, " ".join(words[start : start + 12]) + ".")
         for start in range(0, len(words), 12)
     )
     return SummaryRequest(

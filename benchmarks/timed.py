@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from streametrics import transcribers
+from streametrics.audio.pcm import Samples
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.settings import Settings
-from streametrics.transcriber import OnSegment, Outcome, Samples, Segment, Sound, Transcriber, Transcript, one_by_one
+from streametrics.transcription import factory as transcriber_factory
+from streametrics.transcription.base import OnSegment, Outcome, Sound, Transcriber, one_by_one
 
-_create = transcribers.create
+_create = transcriber_factory.create
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +73,4 @@ def _timed(settings: Settings, *, progress: bool = False) -> Transcriber:
 
 
 if "ENGINE_TIMES" in os.environ:
-    transcribers.create = _timed
+    transcriber_factory.create = _timed

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from benchmarks import memory, plain, plots, recordings, report
 from benchmarks.live import ENGINES
-from streametrics.live import Live
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.redis.client import RedisClient
+from streametrics.redis.worker_registry import WorkerRegistry
 from tests.media import plain_wav
 from tests.stack import Stack, stack
 
@@ -80,11 +81,11 @@ def through_service(engine: str, minutes: int) -> Recording:
 
 
 def _transcribing_process(service: Stack) -> int:
-    live = Live(service.redis_url)
+    client = RedisClient(service.redis_url)
     try:
-        [worker] = [each for each in live.workers() if each.stage == "transcribe" and each.ready]
+        [worker] = [each for each in WorkerRegistry(client).workers() if each.stage == "transcribe" and each.ready]
     finally:
-        live.close()
+        client.close()
     return int(worker.name.rpartition(":")[2])
 
 
@@ -124,7 +125,7 @@ def main() -> None:
     size.add_argument("--quick", action="store_true", help="one and two minutes only")
     size.add_argument("--full", action="store_true", help="180 minutes too")
     parser.add_argument(
-        "--engine", default="openai-whisper-int8", choices=ENGINES, help="the service's (default: %(default)s)"
+        "--engine", default="openai-whisper-fast", choices=ENGINES, help="the service's (default: %(default)s)"
     )
     options = parser.parse_args()
     lengths = (1, 2) if options.quick else (1, 10, 60, 180) if options.full else (1, 10, 60)

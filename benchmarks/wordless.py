@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from tests.sounds import read
 
 CHUNK_S = 30.0

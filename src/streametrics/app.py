@@ -10,27 +10,30 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from streametrics import __version__, summarizers
-from streametrics.admission import Admission
-from streametrics.board import Board
+from streametrics import __version__
+from streametrics.api.dependencies import State
+from streametrics.api.error_responses import error_response
+from streametrics.api.middleware import fast_polling
+from streametrics.api.middleware.authentication import KeyGuard
+from streametrics.api.middleware.trusted_origin import Guard, allowed_origins
+from streametrics.api.openapi import describe
+from streametrics.api.readiness import Health
+from streametrics.api.routes import health, metrics, status, summarize
+from streametrics.auth.api_keys import Keyring
+from streametrics.database.api_keys import KeyRecords
+from streametrics.database.engine import Database
+from streametrics.domain.status import error_body
 from streametrics.errors import StreametricsError
-from streametrics.guard import Guard, allowed_origins
-from streametrics.health import Health
-from streametrics.job import error_body
-from streametrics.jobs import Jobs
-from streametrics.keeper import Keeper
-from streametrics.key_guard import KeyGuard
-from streametrics.keyring import Keyring
-from streametrics.metrics import REFUSED
-from streametrics.rendering import error_response
-from streametrics.routes import health, metrics, status, summarize
-from streametrics.routes.descriptions import describe
-from streametrics.routes.state import State
+from streametrics.jobs.connections import Connections
+from streametrics.jobs.maintenance import Keeper
+from streametrics.jobs.service import JobService
+from streametrics.observability.metrics import REFUSED
+from streametrics.redis.job_versions import Board
 from streametrics.settings import Settings
-from streametrics.statuses import Statuses
-from streametrics.store.database import Database
-from streametrics.store.keys import KeyRecords
-from streametrics.uploads import UploadReceiver
+from streametrics.status.reader import Statuses
+from streametrics.summarization import factory as summarizer_factory
+from streametrics.uploads.admission import Admission
+from streametrics.uploads.receiver import UploadReceiver
 
 logger = logging.getLogger(__name__)
 
@@ -43,23 +46,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        jobs = Jobs(settings)
-        await to_thread.run_sync(lambda: jobs.live.announce_database(jobs.records.database_id()))
+        held = Connections(settings)
+        await to_thread.run_sync(lambda: held.registry.announce_database(held.records.database_id()))
+        jobs = JobService(held)
         board = Board(settings.effective_redis_url)
-        admission = Admission(settings, jobs.waiting.by_queue, jobs.audio.free_bytes)
+        admission = Admission(settings, held.waiting.by_queue, held.audio.free_bytes)
         app.state.streametrics = State(
+            connections=held,
             jobs=jobs,
             statuses=Statuses(jobs, board),
-            uploads=UploadReceiver(settings, jobs.audio, admission),
+            uploads=UploadReceiver(settings, held.audio, admission),
             admission=admission,
-            health=Health(jobs, summarizers.create(settings)),
+            health=Health(held, summarizer_factory.create(settings)),
         )
-        keeper = Keeper(jobs)
+        keeper = Keeper(held)
         keeper.start()
         yield
         await to_thread.run_sync(keeper.stop)
         await board.close()
-        jobs.close()
+        held.close()
         database.close()
 
     app = FastAPI(title="StreaMetrics API", version=__version__, lifespan=lifespan, redirect_slashes=False)
@@ -72,7 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _render_http)
     app.add_exception_handler(Exception, _render_unexpected)
     # The last one added is the first to see a request.
-    app.add_middleware(status.DirectPolls)
+    app.add_middleware(fast_polling.DirectPolls)
     app.add_middleware(KeyGuard, keyring=keyring)
     app.add_middleware(
         CORSMiddleware,
@@ -88,7 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _render(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StreametricsError)
     if request.method == "POST" and request.url.path.rstrip("/") == "/summarize":
-        request.app.state.streametrics.jobs.metrics.count(REFUSED, error.code)
+        request.app.state.streametrics.connections.metrics.count(REFUSED, error.code)
     return error_response(error)
 
 

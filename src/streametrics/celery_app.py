@@ -1,11 +1,11 @@
-"""The worker's entry: `celery -A streametrics.celery_app worker`. Its options stand in `queue`."""
+"""The worker's entry: `celery -A streametrics.celery_app worker`. Its options stand in `jobs.broker`."""
 
 import sys
 
-from streametrics.queue import create_celery
+from streametrics.jobs.broker import create_celery
 from streametrics.settings import Settings
-from streametrics.tasks import signals
-from streametrics.tasks.stopping import StopThread
+from streametrics.worker import signals
+from streametrics.worker.stopping import StopThread
 
 __all__ = ["app", "signals"]
 

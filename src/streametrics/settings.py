@@ -21,7 +21,9 @@ KEY_MIN_LENGTH = 16
 #: What a killed worker had taken from the queue comes back after this, in seconds; a task has to end before.
 VISIBILITY_TIMEOUT_S = 720
 
-EngineName = Literal["auto", "openai-whisper", "openai-whisper-int8", "faster-whisper", "fake"]
+EngineName = Literal["auto", "openai-whisper", "openai-whisper-fast", "faster-whisper", "fake"]
+#: Names of before, which keep working: that of our own path said "int8", which is true on some processors only.
+ENGINE_ALIASES: dict[str, EngineName] = {"openai-whisper-int8": "openai-whisper-fast"}
 SummarizerName = Literal["ollama", "openai_compatible", "extractive", "fake"]
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
@@ -125,6 +127,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("whisper_engine", mode="before")
+    @classmethod
+    def _present_engine_name(cls, value: object) -> object:
+        return ENGINE_ALIASES.get(value, value) if isinstance(value, str) else value
 
     @field_validator("internal_api_key")
     @classmethod

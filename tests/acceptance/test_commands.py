@@ -30,7 +30,7 @@ def run(environment: dict[str, str], *arguments: str) -> "subprocess.CompletedPr
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
 
-@pytest.mark.parametrize("engine", ["faster-whisper", "openai-whisper", "openai-whisper-int8"])
+@pytest.mark.parametrize("engine", ["faster-whisper", "openai-whisper", "openai-whisper-fast"])
 def test_a_recording_becomes_text_without_a_server(engine: str, environment: dict[str, str]) -> None:
     clip = sounds.clip("en/quick_brown_fox")
     finished = run(environment | {"WHISPER_ENGINE": engine}, "transcribe", str(clip.path))

@@ -156,7 +156,7 @@ def test_it_says_what_runs(first_start: Started, environment: dict[str, str]) ->
     text = first_start.text
     assert f"http://127.0.0.1:{environment['PORT']}" in text
     # Whichever of the two was the faster one on this machine.
-    assert re.search(r"base, (faster-whisper, int8|openai-whisper-int8, \w+ encoder and \w+ decoder) on cpu", text)
+    assert re.search(r"base, (faster-whisper, int8|openai-whisper-fast, \w+ encoder and \w+ decoder) on cpu", text)
     assert "Ollama" in text
     assert "summaries are extractive" in text
     assert f"embedded Valkey on 127.0.0.1:{environment['QUEUE_PORT']}" in text

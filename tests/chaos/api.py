@@ -6,11 +6,12 @@ CHAOS_ORPHAN_AGE_S: age at which audio that nobody needs is deleted, in seconds.
 import os
 import sys
 
-from streametrics import cli, keeper
+from streametrics.cli import main as cli
+from streametrics.jobs import maintenance
 from tests.chaos.broken import break_if_asked
 
 if __name__ == "__main__":
-    keeper.ORPHAN_AGE_S = float(os.environ.get("CHAOS_ORPHAN_AGE_S", "900"))
-    keeper.SLOW_ROUNDS = 5
+    maintenance.ORPHAN_AGE_S = float(os.environ.get("CHAOS_ORPHAN_AGE_S", "900"))
+    maintenance.SLOW_ROUNDS = 5
     break_if_asked()
     sys.exit(cli.main(["api"]))

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from streametrics.transcribers import processor
+from streametrics.transcription import cpu
 from tests.chaos.figures import Figure, load, merged, table
 from tests.chaos.form import Form
 
@@ -64,4 +64,4 @@ def machine() -> str:
     """Processor, cores, memory and Python, without names or paths."""
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     cores = len(os.sched_getaffinity(0))
-    return f"{processor.name()}, {cores} cores, {memory_gb:.0f} GB, Python {platform.python_version()}"
+    return f"{cpu.name()}, {cores} cores, {memory_gb:.0f} GB, Python {platform.python_version()}"

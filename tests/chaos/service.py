@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import requests
 
-from streametrics.live import Live
-from streametrics.store.schema import migrate
+from streametrics.database.migrate import migrate
+from streametrics.redis.client import RedisClient
+from streametrics.redis.worker_registry import WorkerRegistry
 from tests.chaos import journal
 from tests.stack import RedisServer, compiled_once, free_port, until
 
@@ -161,21 +162,21 @@ class Service:
 
     def ready_workers(self) -> int:
         """How many worker processes say that they are ready."""
-        live = Live(self.queue.url)
+        client = RedisClient(self.queue.url)
         try:
-            hosts = {worker.name for worker in live.workers() if worker.ready}
+            hosts = {worker.name for worker in WorkerRegistry(client).workers() if worker.ready}
         finally:
-            live.close()
+            client.close()
         alive = {process.pid for member in self.workers for process in member.family()}
         return len({pid for name in hosts if (pid := int(name.rpartition(":")[2])) in alive})
 
     def engine(self) -> str:
         """The engine that the workers announce, with its model."""
-        live = Live(self.queue.url)
+        client = RedisClient(self.queue.url)
         try:
-            facts = [worker.facts for worker in live.workers() if "engine" in worker.facts]
+            facts = [worker.facts for worker in WorkerRegistry(client).workers() if "engine" in worker.facts]
         finally:
-            live.close()
+            client.close()
         return " ".join((facts[0]["engine"], facts[0]["model"])) if facts else "no engine"
 
     def log(self, member: Member) -> str:

@@ -14,12 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from streametrics import summarizers, transcribers
+from streametrics.audio.pcm import Samples
+from streametrics.domain.transcript import Transcript
 from streametrics.settings import Settings
-from streametrics.summarizer import Notes, OnText, Summarizer, Summary, SummaryRequest
-from streametrics.summarizers.fake import FakeSummarizer
-from streametrics.transcriber import OnSegment, Samples, Transcriber, Transcript
-from streametrics.transcribers.fake import FakeTranscriber
+from streametrics.summarization import factory as summarizer_factory
+from streametrics.summarization.base import Notes, OnText, Summarizer, Summary, SummaryRequest
+from streametrics.summarization.fake import FakeSummarizer
+from streametrics.transcription import factory as transcriber_factory
+from streametrics.transcription.base import OnSegment, Transcriber
+from streametrics.transcription.engines.fake import FakeTranscriber
 from tests.chaos.sounds import DIES, HANGS, HANGS_IN_C, NEAR
 
 #: Between two looks at whether the work should stop, in seconds.
@@ -94,5 +97,5 @@ def _summarizer(settings: Settings) -> Summarizer:
 
 
 if "CHAOS_RUNS" in os.environ:
-    transcribers.create = _transcriber
-    summarizers.create = _summarizer
+    transcriber_factory.create = _transcriber
+    summarizer_factory.create = _summarizer

@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-from streametrics import models
-from streametrics.chat_model import Answer, ChatModel, Condition, Message, ModelHealth
 from streametrics.errors import (
     ModelMissing,
     SummarizerBusy,
@@ -26,12 +24,13 @@ from streametrics.errors import (
     SummaryUnusable,
     TranscriptTooLong,
 )
-from streametrics.models import patience
-from streametrics.models.fake import FakeModel, copying
-from streametrics.models.ollama import OllamaModel
-from streametrics.models.openai_compatible import OpenAICompatibleModel
-from streametrics.models.progress import Progress
-from streametrics.models.tries import Tries
+from streametrics.llm import factory as chat_model_factory
+from streametrics.llm import timeouts
+from streametrics.llm.base import Answer, ChatModel, Condition, Message, ModelHealth
+from streametrics.llm.fake import FakeModel, copying
+from streametrics.llm.ollama import OllamaModel
+from streametrics.llm.openai_compatible import OpenAICompatibleModel
+from streametrics.llm.retries import Progress, Tries
 from streametrics.settings import Settings
 from tests.model_server import SUMMARY, ModelServer, Reply, State, closed_port, knows_not, rate_limited, states
 
@@ -159,12 +158,12 @@ def test_health_is_a_sentence(model: ChatModel) -> None:
     [("ollama", OllamaModel), ("openai_compatible", OpenAICompatibleModel), ("fake", FakeModel)],
 )
 def test_the_settings_choose(name: str, kind: type) -> None:
-    assert type(models.create(settings("http://localhost:1", summarizer=name))) is kind
+    assert type(chat_model_factory.create(settings("http://localhost:1", summarizer=name))) is kind
 
 
 def test_a_writer_that_asks_no_model_has_none() -> None:
     with pytest.raises(ValueError, match="extractive"):
-        models.create(settings("http://localhost:1", summarizer="extractive"))
+        chat_model_factory.create(settings("http://localhost:1", summarizer="extractive"))
 
 
 # Every state of a server
@@ -353,7 +352,7 @@ class Hands:
 @pytest.mark.parametrize(("prompt_bytes", "first_s"), [(0, 30), (12_288, 41.25), (24_576, 52.5), (10**6, 52.5)])
 def test_a_long_prompt_has_longer_for_its_first_token(prompt_bytes: int, first_s: float) -> None:
     clock = Hands()
-    limits = patience.for_chat(clock, 60, prompt_bytes, 8192)
+    limits = timeouts.for_chat(clock, 60, prompt_bytes, 8192)
     assert limits.left_s() == pytest.approx(first_s)
     clock.move(first_s + 1)
     assert limits.left_s() < 0
@@ -362,7 +361,7 @@ def test_a_long_prompt_has_longer_for_its_first_token(prompt_bytes: int, first_s
 
 def test_a_server_that_goes_silent_is_given_up_before_the_call_is_over() -> None:
     clock = Hands()
-    limits = patience.for_chat(clock, 60, 0, 8192)
+    limits = timeouts.for_chat(clock, 60, 0, 8192)
     # Given tokens that come, though slowly
     for _ in range(3):
         clock.move(14)

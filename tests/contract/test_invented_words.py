@@ -12,9 +12,10 @@ from benchmarks import arithmetics, wordless, wordless_hour
 from benchmarks.arithmetics import Arithmetic
 from benchmarks.decoded import decode
 from benchmarks.engines import ENGINES
-from streametrics import transcribers
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.settings import Settings
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples, Transcriber
+from streametrics.transcription import factory as transcriber_factory
+from streametrics.transcription.base import Transcriber
 from tests import sounds
 from tests.contract.test_transcribers import word_error_rate
 
@@ -61,9 +62,9 @@ BACKGROUNDS: dict[str, Callable[[], Samples]] = {
 }
 
 
-@pytest.fixture(scope="module", params=["openai-whisper-int8", "faster-whisper", "openai-whisper"])
+@pytest.fixture(scope="module", params=["openai-whisper-fast", "faster-whisper", "openai-whisper"])
 def transcriber(request: pytest.FixtureRequest) -> Iterator[Transcriber]:
-    yield transcribers.create(Settings(_env_file=None, whisper_engine=request.param, whisper_model="base"))
+    yield transcriber_factory.create(Settings(_env_file=None, whisper_engine=request.param, whisper_model="base"))
 
 
 @pytest.mark.parametrize("kind", WORDLESS)

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from streametrics.chat_model import Answer, Condition, Message
 from streametrics.errors import ModelMissing, SummarizerUnavailable, TranscriptTooLong
-from streametrics.models.ollama import OllamaModel
-from streametrics.models.openai_compatible import OpenAICompatibleModel
+from streametrics.llm.base import Answer, Condition, Message
+from streametrics.llm.ollama import OllamaModel
+from streametrics.llm.openai_compatible import OpenAICompatibleModel
 from streametrics.settings import Settings
-from streametrics.summarizer import SummaryRequest
-from streametrics.summarizers import create
+from streametrics.summarization.base import SummaryRequest
+from streametrics.summarization.factory import create
 from tests import ollama_server
 
 pytestmark = pytest.mark.ollama

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from streametrics.domain.transcript import TimeSpan
 from streametrics.errors import (
     ModelMissing,
     SummarizerBusy,
@@ -21,16 +22,16 @@ from streametrics.errors import (
     SummaryUnusable,
     TranscriptTooLong,
 )
-from streametrics.models.fake import FakeModel
-from streametrics.models.ollama import OllamaModel
-from streametrics.prompts import PROMPT_VERSION
+from streametrics.llm.fake import FakeModel
+from streametrics.llm.ollama import OllamaModel
 from streametrics.settings import Settings
-from streametrics.summarizer import Notes, OnText, Span, Summarizer, Summary, SummaryRequest
-from streametrics.summarizers import create
-from streametrics.summarizers.by_model import ModelSummarizer
-from streametrics.summarizers.chain import FallbackSummarizer
-from streametrics.summarizers.extractive import ExtractiveSummarizer
-from streametrics.summarizers.fake import FakeSummarizer
+from streametrics.summarization.base import Notes, OnText, Summarizer, Summary, SummaryRequest
+from streametrics.summarization.extractive import ExtractiveSummarizer
+from streametrics.summarization.factory import create
+from streametrics.summarization.fake import FakeSummarizer
+from streametrics.summarization.fallback import FallbackSummarizer
+from streametrics.summarization.llm_summarizer import ModelSummarizer
+from streametrics.summarization.prompts import PROMPT_VERSION
 from tests.model_server import SUMMARY, ModelServer, State, closed_port, states
 
 REQUEST = SummaryRequest("We meet a dragon. The dragon burns the bridge. We win and sell the sword.", "en", "Ada")
@@ -44,7 +45,7 @@ class Stop(Exception):
 class Kept(dict[str, str]):
     """Notes in memory."""
 
-    def put(self, key: str, text: str, span: Span | None = None) -> None:
+    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
         self[key] = text
 
 

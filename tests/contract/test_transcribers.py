@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from streametrics import transcribers
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
-from streametrics.transcriber import SAMPLE_RATE_HZ, Outcome, Samples, Segment, Sound, Transcriber, Transcript, warm
+from streametrics.transcription import factory as transcriber_factory
+from streametrics.transcription.base import Outcome, Sound, Transcriber, warm
 from tests import sounds
 
 SoundMaker = Callable[[], Samples]
@@ -17,7 +19,7 @@ SoundMaker = Callable[[], Samples]
 REAL = [
     pytest.param("faster-whisper", marks=pytest.mark.weights),
     pytest.param("openai-whisper", marks=pytest.mark.weights),
-    pytest.param("openai-whisper-int8", marks=pytest.mark.weights),
+    pytest.param("openai-whisper-fast", marks=pytest.mark.weights),
 ]
 every_engine = pytest.mark.parametrize("transcriber", ["fake", *REAL], indirect=True, scope="module")
 real_engines = pytest.mark.parametrize("transcriber", REAL, indirect=True, scope="module")
@@ -25,7 +27,7 @@ real_engines = pytest.mark.parametrize("transcriber", REAL, indirect=True, scope
 
 @pytest.fixture(scope="module")
 def transcriber(request: pytest.FixtureRequest) -> Iterator[Transcriber]:
-    yield transcribers.create(Settings(_env_file=None, whisper_engine=request.param, whisper_model="base"))
+    yield transcriber_factory.create(Settings(_env_file=None, whisper_engine=request.param, whisper_model="base"))
 
 
 class ListenerStopped(Exception):
@@ -34,7 +36,7 @@ class ListenerStopped(Exception):
 
 @every_engine
 def test_says_what_it_is(transcriber: Transcriber) -> None:
-    assert transcriber.engine in ("fake", "faster-whisper", "openai-whisper", "openai-whisper-int8")
+    assert transcriber.engine in ("fake", "faster-whisper", "openai-whisper", "openai-whisper-fast")
     assert transcriber.model
     assert transcriber.precision
 

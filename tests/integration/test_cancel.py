@@ -13,18 +13,20 @@ import redis
 import requests
 from sqlalchemy import text
 
-from streametrics import summary_work
-from streametrics.audio.decoder import Decoder, Pcm
-from streametrics.caller import Caller, Scope
+from streametrics.audio.decoder import Decoder
+from streametrics.audio.pcm import Pcm
+from streametrics.auth.principal import Caller, Scope
+from streametrics.database.engine import Database, open_engine
+from streametrics.database.erasure import Erasure
+from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage
+from streametrics.domain.transcript import TimeSpan, Transcript
 from streametrics.errors import InternalError, Interrupted, JobExpired, JobUnknown, StaleAttempt
-from streametrics.job import JobKind, JobRequest, JobState, Snapshot, Stage
-from streametrics.jobs import Jobs
 from streametrics.settings import Settings
-from streametrics.store.database import Database, open_engine
-from streametrics.store.erasure import Erasure
-from streametrics.summarizers.fake import FakeSummarizer
-from streametrics.transcribers.fake import FakeTranscriber
-from streametrics.worker import Worker
+from streametrics.summarization.fake import FakeSummarizer
+from streametrics.transcription.engines.fake import FakeTranscriber
+from streametrics.worker import summarize_stage
+from streametrics.worker.runner import Worker
+from tests.jobs import Jobs
 from tests.media import plain_wav, tone
 from tests.model_server import ModelServer, states
 from tests.stack import Stack, until
@@ -109,12 +111,14 @@ def test_an_unknown_job_is_404(service: Stack) -> None:
 
 
 def test_another_keys_job_is_404_and_goes_on(jobs: Jobs) -> None:
-    task_id = jobs.accept(REQUEST, kind=JobKind.LIVE, audio_key=jobs.audio.writer().commit(), container="wav")
+    task_id = jobs.service.accept(
+        REQUEST, kind=JobKind.LIVE, audio_key=jobs.connections.audio.writer().commit(), container="wav"
+    )
 
     with pytest.raises(JobUnknown):
-        jobs.cancel(task_id, Caller("somebody", Scope.SUBMIT))
+        jobs.service.cancel(task_id, Caller("somebody", Scope.SUBMIT))
 
-    assert jobs.status(task_id).state is JobState.QUEUED
+    assert jobs.service.status(task_id).state is JobState.QUEUED
 
 
 def test_a_finished_job_is_erased_and_expired_from_then_on(service: Stack) -> None:
@@ -252,12 +256,12 @@ class EndlessDecoder:
 
 
 def test_decoding_is_left_and_what_was_decoded_is_deleted(jobs: Jobs, fresh: Stack) -> None:
-    sound = jobs.audio.writer()
-    task_id = jobs.accept(REQUEST, kind=JobKind.LONG, audio_key=sound.commit(), container="wav")
-    decoder = EndlessDecoder(lambda: jobs.cancel(task_id))
+    sound = jobs.connections.audio.writer()
+    task_id = jobs.service.accept(REQUEST, kind=JobKind.LONG, audio_key=sound.commit(), container="wav")
+    decoder = EndlessDecoder(lambda: jobs.service.cancel(task_id))
     worker = Worker(
         jobs.settings,
-        jobs,
+        jobs.lifecycle,
         make_summarizer=lambda model: FakeSummarizer(),
         transcriber=FakeTranscriber(),
         decoder=cast(Decoder, decoder),
@@ -266,25 +270,25 @@ def test_decoding_is_left_and_what_was_decoded_is_deleted(jobs: Jobs, fresh: Sta
     worker.transcribe(task_id, "w")
 
     assert decoder.has_ended
-    assert is_cancelled(jobs.status(task_id).body())
+    assert is_cancelled(jobs.service.status(task_id).body())
     assert nothing_is_left_of(fresh, task_id)
 
 
 def test_samples_that_come_too_late_are_deleted(jobs: Jobs, fresh: Stack) -> None:
-    sound = jobs.audio.writer()
-    task_id = jobs.accept(REQUEST, kind=JobKind.LONG, audio_key=sound.commit(), container="wav")
+    sound = jobs.connections.audio.writer()
+    task_id = jobs.service.accept(REQUEST, kind=JobKind.LONG, audio_key=sound.commit(), container="wav")
     claim = jobs.claim(task_id, Stage.TRANSCRIBE, "w")
     assert claim is not None
-    jobs.cancel(task_id)
-    pcm = jobs.audio.writer()
+    jobs.service.cancel(task_id)
+    pcm = jobs.connections.audio.writer()
 
     with pytest.raises(StaleAttempt):
-        jobs.store_parts(claim, audio_key=pcm.commit(), audio_s=9.0, bounds_s=[(0, 9)], warnings=())
+        jobs.lifecycle.store_parts(claim, audio_key=pcm.commit(), audio_s=9.0, spans=[TimeSpan(0, 9)], warnings=())
     # And words that come too late, of the summary too
-    jobs.publish(claim, Snapshot(JobState.TRANSCRIBING, transcription="secret"))
-    jobs.notes(task_id).put("key", "a note", (0, 1))
+    jobs.lifecycle.publish(claim, Snapshot(JobState.TRANSCRIBING, transcription="secret"))
+    jobs.lifecycle.notes(task_id).put("key", "a note", TimeSpan(0, 1))
     with pytest.raises(StaleAttempt):
-        jobs.store_transcript(claim, {"language": "en", "segments": []}, audio_s=9.0, warnings=())
+        jobs.lifecycle.store_transcript(claim, Transcript((), "en"), audio_s=9.0, warnings=())
 
     assert nothing_is_left_of(fresh, task_id)
 
@@ -292,16 +296,16 @@ def test_samples_that_come_too_late_are_deleted(jobs: Jobs, fresh: Stack) -> Non
 def test_notes_are_no_longer_written_ahead_of_a_cancelled_recording(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summary_work, "CANCEL_LOOK_S", 0.0)
-    sound = jobs.audio.writer()
-    task_id = jobs.accept(REQUEST, kind=JobKind.LONG, audio_key=sound.commit(), container="wav")
-    work = summary_work.SummaryWork(
-        jobs.settings, jobs, make_summarizer=lambda model: FakeSummarizer(), stopping=threading.Event()
+    monkeypatch.setattr(summarize_stage, "CANCEL_LOOK_S", 0.0)
+    sound = jobs.connections.audio.writer()
+    task_id = jobs.service.accept(REQUEST, kind=JobKind.LONG, audio_key=sound.commit(), container="wav")
+    work = summarize_stage.SummaryWork(
+        jobs.settings, jobs.lifecycle, make_summarizer=lambda model: FakeSummarizer(), stopping=threading.Event()
     )
     check = work._check_of(task_id)
     check()
 
-    jobs.cancel(task_id)
+    jobs.service.cancel(task_id)
 
     with pytest.raises(Interrupted):
         check()
@@ -309,16 +313,18 @@ def test_notes_are_no_longer_written_ahead_of_a_cancelled_recording(
 
 @pytest.mark.parametrize("ends_first", [True, False])
 def test_a_cancel_that_meets_the_jobs_end_does_one_thing_whole(jobs: Jobs, ends_first: bool) -> None:
-    task_id = jobs.accept(REQUEST, kind=JobKind.LIVE, audio_key=jobs.audio.writer().commit(), container="wav")
+    task_id = jobs.service.accept(
+        REQUEST, kind=JobKind.LIVE, audio_key=jobs.connections.audio.writer().commit(), container="wav"
+    )
     claim = jobs.claim(task_id, Stage.TRANSCRIBE, "w")
     assert claim is not None
     if ends_first:
-        jobs.fail(task_id, InternalError(), claim)
-        jobs.cancel(task_id)
+        jobs.lifecycle.fail(task_id, InternalError(), claim)
+        jobs.service.cancel(task_id)
         with pytest.raises(JobExpired):
-            jobs.status(task_id)
+            jobs.service.status(task_id)
     else:
-        jobs.cancel(task_id)
+        jobs.service.cancel(task_id)
         with pytest.raises(StaleAttempt):
-            jobs.fail(task_id, InternalError(), claim)
-        assert is_cancelled(jobs.status(task_id).body())
+            jobs.lifecycle.fail(task_id, InternalError(), claim)
+        assert is_cancelled(jobs.service.status(task_id).body())

@@ -12,22 +12,39 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from sqlalchemy import func, select
 
+from streametrics.database.backlog import Waiting
+from streametrics.database.checkpoints import Checkpoints
+from streametrics.database.claims import Claims
+from streametrics.database.engine import Database
+from streametrics.database.jobs import JobRecords
+from streametrics.database.leases import Leases, held_row
+from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, QueueName, Stage
+from streametrics.domain.status import JobResult
+from streametrics.domain.transcript import Segment, TimeSpan, Transcript, merge_transcripts
 from streametrics.errors import InternalError, StaleAttempt, WorkerLost
-from streametrics.job import Claim, JobKind, JobRequest, JobState, QueueName, Stage
-from streametrics.store.checkpoints import Checkpoints
-from streametrics.store.claims import Claims
-from streametrics.store.database import Database
-from streametrics.store.records import JobRecords
-from streametrics.store.waiting import Waiting
-from streametrics.transcripts import merge_transcripts
 from tests.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
-WORDS = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}
+WORDS = Transcript((Segment(0.0, 1.0, "word"),), "en")
 ALL = merge_transcripts
 #: Claims of one stage, or of one part, that end in neither a checkpoint nor a give-back.
 MOST_RUNS = 3
+
+
+def holds(database: Database, claim: Claim) -> bool:
+    """Whether the claim is still this worker's."""
+    table, held = held_row(claim)
+    with database.read() as connection:
+        return connection.execute(select(func.count()).select_from(table).where(*held)).scalar_one() == 1
+
+
+def free_all(database: Database) -> None:
+    """What the keeper does with leases of no length: all of them are out at once."""
+    leases = Leases(database, lease_s=0.0)
+    for expired in leases.expired():
+        assert leases.free(expired)
 
 
 class Life(RuleBasedStateMachine):
@@ -43,6 +60,7 @@ class Life(RuleBasedStateMachine):
         self.records = JobRecords(self.database)
         # A lease of no length: every claim looks dead to the keeper at once.
         self.store = Claims(self.database, lease_s=0.0, deadline_s=600.0)
+        self.leases = Leases(self.database, lease_s=0.0)
         self.checkpoints = Checkpoints(self.database)
         self.final: Any = None
         self.transcripts_stored = 0
@@ -72,23 +90,23 @@ class Life(RuleBasedStateMachine):
 
     @rule(claim=claims)
     def renew(self, claim: Claim) -> None:
-        assert self.store.renew(claim) == self.store.holds(claim)
+        assert self.leases.renew(claim) == holds(self.database, claim)
 
     @rule(claim=claims)
     def give_back(self, claim: Claim) -> None:
-        held = self.store.holds(claim)
-        assert self.store.give_back(claim) == held
-        assert not self.store.holds(claim)
+        held = holds(self.database, claim)
+        assert self.leases.release(claim) == held
+        assert not holds(self.database, claim)
 
     @rule()
     def rescue(self) -> None:
         """The keeper frees what a dead worker held, and fails what has run often enough."""
-        for expired in self.store.expired_leases():
+        for expired in self.leases.expired():
             if expired.tries < MOST_RUNS:
-                assert self.store.free(expired)
+                assert self.leases.free(expired)
             else:
                 assert self.checkpoints.fail_expired(expired, WorkerLost()) is not None
-            assert not self.store.free(expired), "a second keeper finds nothing to do"
+            assert not self.leases.free(expired), "a second keeper finds nothing to do"
             assert self.checkpoints.fail_expired(expired, WorkerLost()) is None
 
     @rule(claim=claims)
@@ -104,9 +122,9 @@ class Life(RuleBasedStateMachine):
         if claim.stage is not Stage.TRANSCRIBE or claim.part_index is not None:
             return
         with self._refused_unless_held(claim):
-            bounds = [(60.0 * index, 60.0 * (index + 1)) for index in range(count)]
+            spans = [TimeSpan(60.0 * index, 60.0 * (index + 1)) for index in range(count)]
             wake_ups = self.checkpoints.store_parts(
-                claim, audio_key="pcm", audio_s=60.0 * count, bounds_s=bounds, warnings=()
+                claim, audio_key="pcm", audio_s=60.0 * count, spans=spans, warnings=()
             )
             assert len(wake_ups) == count
 
@@ -125,7 +143,7 @@ class Life(RuleBasedStateMachine):
         if claim.stage is not Stage.SUMMARIZE:
             return
         with self._refused_unless_held(claim):
-            self.checkpoints.finish(claim, {"text": "word"}, ())
+            self.checkpoints.finish(claim, JobResult(WORDS, "a summary", "fake"))
 
     @rule(claim=claims)
     def fail(self, claim: Claim) -> None:
@@ -159,7 +177,7 @@ class Life(RuleBasedStateMachine):
         return record.state
 
     def _refused_unless_held(self, claim: Claim) -> Any:
-        if self.store.holds(claim):
+        if holds(self.database, claim):
             return contextlib.nullcontext()
         return pytest.raises(StaleAttempt)
 
@@ -192,7 +210,7 @@ def test_a_job_that_is_given_back_for_later_cannot_be_claimed_before(tmp_path: P
         claim = store.claim("a", Stage.TRANSCRIBE, "one")
         assert claim is not None
 
-        store.give_back(claim, after_s=60.0)
+        Leases(opened, lease_s=10.0).release(claim, after_s=60.0)
 
         assert store.claim("a", Stage.TRANSCRIBE, "two") is None
         assert Waiting(opened).overdue(QueueName.LIVE, 0.0, 10) == []
@@ -208,7 +226,7 @@ def test_a_stopping_worker_gives_back_its_own_and_no_others(tmp_path: Path) -> N
             records.insert(task_id, REQUEST, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
             assert store.claim(task_id, Stage.TRANSCRIBE, worker)
 
-        given = store.give_back_all("one")
+        given = Leases(opened, lease_s=10.0).release_all("one")
 
         assert [wake_up.task_id for wake_up in given] == ["a", "c"], "its own and its children's"
         assert store.claim("a", Stage.TRANSCRIBE, "two") is not None
@@ -242,7 +260,7 @@ def test_a_live_chunk_brings_those_along_that_have_waited_longest(opened: Databa
     # Expect the one that was asked for, then the oldest, each with what is its own
     assert taken(claims) == ["c", "a", "b"]
     assert [claim.audio_key for claim in claims] == ["key of c", "key of a", "key of b"]
-    assert all(store.holds(claim) and claim.attempt == 1 and not claim.tried for claim in claims)
+    assert all(holds(opened, claim) and claim.attempt == 1 and not claim.tried for claim in claims)
     # And nothing for their own messages to do, while the others wait
     assert store.claim_together("a", Stage.TRANSCRIBE, "two", most=3) == []
     assert taken(store.claim_together("e", Stage.TRANSCRIBE, "two", most=3)) == ["e", "d"]
@@ -270,8 +288,7 @@ def test_a_chunk_that_was_tried_before_goes_alone(opened: Database) -> None:
     store = Claims(opened, lease_s=0.0, deadline_s=600.0)
     # Given two that a dead worker held
     store.claim_together("a", Stage.TRANSCRIBE, "dead", most=2)
-    for expired in store.expired_leases():
-        assert store.free(expired)
+    free_all(opened)
 
     # Expect them to join nobody, and nobody to join them
     assert taken(store.claim_together("c", Stage.TRANSCRIBE, "one", most=8)) == ["c"]
@@ -284,8 +301,7 @@ def test_a_chunk_that_was_tried_before_is_not_taken_to_those_in_work(opened: Dat
     accepted(opened, "a")
     store = Claims(opened, lease_s=0.0, deadline_s=600.0)
     store.claim("a", Stage.TRANSCRIBE, "dead")
-    for expired in store.expired_leases():
-        assert store.free(expired)
+    free_all(opened)
 
     assert store.claim_chunks(Stage.TRANSCRIBE, "one", most=8) == []
 
@@ -294,8 +310,8 @@ def cut(opened: Database, task_id: str, parts: int) -> None:
     """A recording is accepted, decoded and cut into parts of a minute."""
     claim = accepted(opened, task_id, kind=JobKind.LONG).claim(task_id, Stage.TRANSCRIBE, "cutter")
     assert claim is not None
-    bounds = [(60.0 * index, 60.0 * (index + 1)) for index in range(parts)]
-    Checkpoints(opened).store_parts(claim, audio_key="pcm", audio_s=60.0 * parts, bounds_s=bounds, warnings=())
+    spans = [TimeSpan(60.0 * index, 60.0 * (index + 1)) for index in range(parts)]
+    Checkpoints(opened).store_parts(claim, audio_key="pcm", audio_s=60.0 * parts, spans=spans, warnings=())
 
 
 def test_further_parts_of_a_recording_can_be_taken_to_the_one_in_work(opened: Database) -> None:
@@ -308,7 +324,7 @@ def test_further_parts_of_a_recording_can_be_taken_to_the_one_in_work(opened: Da
     taken = [store.claim_next_part("one", "w") for _ in range(3)]
 
     assert [claim and (claim.part_index, claim.start_s) for claim in taken] == [(1, 60.0), (2, 120.0), None]
-    assert all(store.holds(claim) for claim in taken if claim is not None)
+    assert all(holds(opened, claim) for claim in taken if claim is not None)
 
 
 @pytest.mark.parametrize("tried", [False, True], ids=["new", "tried before"])
@@ -318,8 +334,7 @@ def test_no_further_part_is_taken_while_a_chunk_waits(opened: Database, tried: b
     store = Claims(opened, lease_s=0.0, deadline_s=600.0)
     if tried:
         store.claim("chunk", Stage.TRANSCRIBE, "dead")
-        for expired in store.expired_leases():
-            assert store.free(expired)
+        free_all(opened)
 
     assert store.claim_next_part("recording", "w") is None
     store.claim("chunk", Stage.TRANSCRIBE, "another")
@@ -331,12 +346,11 @@ def test_a_part_that_was_tried_before_goes_alone(opened: Database) -> None:
     accepted(opened, "chunk")
     store = Claims(opened, lease_s=0.0, deadline_s=600.0)
     store.claim("recording", Stage.TRANSCRIBE, "dead")
-    for expired in store.expired_leases():
-        assert store.free(expired)
+    free_all(opened)
 
     alone = store.claim_together("recording", Stage.TRANSCRIBE, "w", most=8)
     assert [(claim.part_index, claim.may_have_company) for claim in alone] == [(0, False)]
-    store.give_back(alone[0])
+    Leases(opened, lease_s=10.0).release(alone[0])
     assert store.claim("chunk", Stage.TRANSCRIBE, "w")
     untried = store.claim_next_part("recording", "w")
     assert untried is not None and untried.part_index == 1
@@ -353,7 +367,7 @@ def test_a_chunk_that_was_given_back_counts_as_untried(opened: Database) -> None
     store = accepted(opened, "a", "b")
     store.claim_together("a", Stage.TRANSCRIBE, "one", most=8)
 
-    assert len(store.give_back_all("one")) == 2
+    assert len(Leases(opened, lease_s=10.0).release_all("one")) == 2
 
     assert taken(store.claim_together("b", Stage.TRANSCRIBE, "two", most=8)) == ["b", "a"]
 
@@ -362,7 +376,7 @@ def test_a_chunk_whose_time_has_not_come_is_not_brought_along(opened: Database) 
     store = accepted(opened, "a", "b")
     later = store.claim("a", Stage.TRANSCRIBE, "one")
     assert later is not None
-    store.give_back(later, after_s=60.0)
+    Leases(opened, lease_s=10.0).release(later, after_s=60.0)
 
     assert taken(store.claim_together("b", Stage.TRANSCRIBE, "two", most=8)) == ["b"]
 

@@ -5,12 +5,7 @@ import re
 import pytest
 import requests
 
-from streametrics.job import (
-    MESSAGE_SUMMARIZING,
-    MESSAGE_TRANSCRIBED,
-    MESSAGE_TRANSCRIBING,
-    MESSAGE_WAITING,
-)
+from streametrics.domain.status import MESSAGE_SUMMARIZING, MESSAGE_TRANSCRIBED, MESSAGE_TRANSCRIBING, MESSAGE_WAITING
 from tests.media import KINDS, encode, plain_wav, tone
 from tests.stack import FIELDS, Stack
 

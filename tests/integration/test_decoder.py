@@ -17,9 +17,10 @@ import billiard
 import numpy as np
 import pytest
 
-from streametrics.audio.containers import HEAD_BYTES, sniff
-from streametrics.audio.decode import open_container
-from streametrics.audio.decoder import Decoder, to_float32
+from streametrics.audio.decoder import Decoder
+from streametrics.audio.pcm import to_float32
+from streametrics.audio.pyav import open_container
+from streametrics.audio.sniffing import HEAD_BYTES, sniff
 from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, TimedOut
 from tests.media import KINDS, encode, encode_blocks, mutated, plain_wav, tone
 

@@ -10,9 +10,10 @@ import pytest
 import redis
 
 from streametrics.errors import QueueUnavailable, UnsafeSettings
+from streametrics.preflight import broker
+from streametrics.preflight.broker import QueueFacts
 from streametrics.settings import Settings
-from streametrics.start import embedded_queue
-from streametrics.start.embedded_queue import EmbeddedQueue, QueueFacts
+from streametrics.supervisor.embedded_valkey import EmbeddedQueue
 from tests.stack import free_port, until
 
 
@@ -24,7 +25,7 @@ def queue_in(folder: Path, port: int | None = None) -> EmbeddedQueue:
 def running(queue: EmbeddedQueue, *more: str) -> Iterator["subprocess.Popen[bytes]"]:
     process = subprocess.Popen([*queue.prepare(), *more], stdout=subprocess.DEVNULL)
     try:
-        until(lambda: embedded_queue.answers_now(queue.url), within_s=20, what="the queue answers")
+        until(lambda: broker.answers_now(queue.url), within_s=20, what="the queue answers")
         yield process
     finally:
         process.kill()
@@ -59,9 +60,9 @@ def test_what_was_queued_survives(end: signal.Signals, tmp_path: Path) -> None:
 def test_it_is_safe_and_for_this_machine_only(tmp_path: Path) -> None:
     queue = queue_in(tmp_path)
     with running(queue), redis.Redis.from_url(queue.url) as client:
-        assert embedded_queue.require_safe(queue.url) == []
+        assert broker.require_safe(queue.url) == []
         assert client.config_get("bind")["bind"] == "127.0.0.1"
-        facts = embedded_queue.facts(queue.url)
+        facts = broker.facts(queue.url)
         assert facts.software == "Valkey"
         assert facts.maxmemory_policy == "noeviction"
         assert facts.keeps_on_disk
@@ -71,13 +72,13 @@ def test_it_is_safe_and_for_this_machine_only(tmp_path: Path) -> None:
 def test_a_queue_that_drops_jobs_is_refused_by_name(policy: str, tmp_path: Path) -> None:
     queue = queue_in(tmp_path)
     with running(queue, "--maxmemory-policy", policy), pytest.raises(UnsafeSettings, match=f"{policy}.*noeviction"):
-        embedded_queue.require_safe(queue.url)
+        broker.require_safe(queue.url)
 
 
 def test_a_queue_that_may_forget_is_warned_of(tmp_path: Path) -> None:
     queue = queue_in(tmp_path)
     with running(queue, "--maxmemory-policy", "volatile-lru", "--appendonly", "no"):
-        warnings = embedded_queue.require_safe(queue.url)
+        warnings = broker.require_safe(queue.url)
     assert len(warnings) == 2
     assert "volatile-lru" in warnings[0]
     assert "nothing on disk" in warnings[1]
@@ -89,7 +90,7 @@ def test_a_server_that_forbids_config_is_taken_as_it_is(tmp_path: Path) -> None:
     with running(queue, "--appendonly", "no"), redis.Redis.from_url(queue.url) as admin:
         admin.execute_command("ACL", "SETUSER", "guest", "on", ">pw", "~*", "+@all", "-config")
         url = queue.url.replace("redis://", "redis://guest:pw@")
-        assert embedded_queue.require_safe(url) == []
+        assert broker.require_safe(url) == []
 
 
 def test_an_old_redis_is_refused() -> None:
@@ -103,12 +104,12 @@ def test_a_password_is_asked_for_and_never_shown(tmp_path: Path) -> None:
     process = subprocess.Popen([*queue.prepare(), "--requirepass", "sesame"], stdout=subprocess.DEVNULL)
     try:
         with_password = queue.url.replace("redis://", "redis://:sesame@")
-        until(lambda: embedded_queue.answers_now(with_password), within_s=20, what="the queue answers")
-        with pytest.raises(embedded_queue.QueueWantsPassword, match="REDIS_URL"):
-            embedded_queue.answers(queue.url)
+        until(lambda: broker.answers_now(with_password), within_s=20, what="the queue answers")
+        with pytest.raises(broker.QueueWantsPassword, match="REDIS_URL"):
+            broker.answers(queue.url)
         wrong = queue.url.replace("redis://", "redis://:swordfish@")
-        with pytest.raises(embedded_queue.QueueWantsPassword) as refused:
-            embedded_queue.answers(wrong)
+        with pytest.raises(broker.QueueWantsPassword) as refused:
+            broker.answers(wrong)
         assert "swordfish" not in str(refused.value)
     finally:
         process.kill()
@@ -117,5 +118,5 @@ def test_a_password_is_asked_for_and_never_shown(tmp_path: Path) -> None:
 
 def test_no_answer_is_a_sentence_in_time() -> None:
     with pytest.raises(QueueUnavailable, match="did not answer for 1 s") as refused:
-        embedded_queue.wait_until_answers(f"redis://:secret@127.0.0.1:{free_port()}/0", within_s=1)
+        broker.wait_until_answers(f"redis://:secret@127.0.0.1:{free_port()}/0", within_s=1)
     assert "secret" not in str(refused.value)

@@ -12,16 +12,17 @@ import pytest
 import redis
 from sqlalchemy import text
 
-from streametrics import holders
+from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Stage
+from streametrics.domain.transcript import Segment, TimeSpan, Transcript
 from streametrics.errors import StaleAttempt, WorkerLost
-from streametrics.job import Claim, JobKind, JobRequest, JobState, Stage
-from streametrics.jobs import Jobs
-from streametrics.keeper import Keeper
+from streametrics.jobs import lease_holder
+from streametrics.jobs.maintenance import Keeper
 from streametrics.settings import Settings
+from tests.jobs import Jobs
 from tests.stack import Stack, until
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
-WORDS = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}
+WORDS = Transcript((Segment(0.0, 1.0, "word"),), "en")
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def client(fresh: Stack) -> Iterator["redis.Redis"]:
 
 
 def accept(jobs: Jobs, kind: JobKind = JobKind.LIVE) -> str:
-    return jobs.accept(REQUEST, kind=kind, audio_key=jobs.audio.writer().commit(), container="wav")
+    return jobs.service.accept(REQUEST, kind=kind, audio_key=jobs.connections.audio.writer().commit(), container="wav")
 
 
 def take(jobs: Jobs, task_id: str) -> Claim:
@@ -65,13 +66,13 @@ def run_out(jobs: Jobs, task_id: str, tries: int) -> Claim:
         claim = take(jobs, task_id)
         older(jobs, task_id, "lease_until", 45)
         if number < tries - 1:
-            (expired,) = [each for each in jobs.claims.expired_leases() if each.wake_up.task_id == task_id]
-            assert jobs.claims.free(expired)
+            (expired,) = [each for each in jobs.connections.leases.expired() if each.wake_up.task_id == task_id]
+            assert jobs.connections.leases.free(expired)
     return claim
 
 
 def older(jobs: Jobs, task_id: str, column: str, seconds: float) -> None:
-    with jobs.database.write() as connection:
+    with jobs.connections.database.write() as connection:
         for table in ("jobs", "parts"):
             change = f"UPDATE {table} SET {column} = {column} - {seconds} WHERE task_id = '{task_id}'"
             connection.execute(text(change))
@@ -85,27 +86,27 @@ def test_a_job_that_has_run_three_times_is_failed_in_one_write(jobs: Jobs, monke
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs, "_delete_audio", die)
+    monkeypatch.setattr(jobs.connections, "delete_audio", die)
     with pytest.raises(KeyboardInterrupt):
-        Keeper(jobs).quick_round()
+        Keeper(jobs.connections).recovery.round()
 
     # Expect the job to have ended: nobody runs it a fourth time, and its last worker writes no more
-    assert jobs.status(task_id).error_code == "worker_lost"
+    assert jobs.service.status(task_id).error_code == "worker_lost"
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "w") is None
     with pytest.raises(StaleAttempt):
-        jobs.store_transcript(last, WORDS, audio_s=1.0, warnings=())
+        jobs.lifecycle.store_transcript(last, WORDS, audio_s=1.0, warnings=())
 
 
 def test_a_worker_that_comes_back_in_time_is_not_failed(settings: Settings) -> None:
     with contextlib.closing(Jobs(settings.model_copy(update={"lease_s": 30.0}))) as jobs:
         task_id = accept(jobs)
         claim = run_out(jobs, task_id, 3)
-        (expired,) = jobs.claims.expired_leases()
-        assert jobs.claims.renew(claim)
+        (expired,) = jobs.connections.leases.expired()
+        assert jobs.connections.leases.renew(claim)
 
-        assert not jobs.fail_expired(expired, WorkerLost())
+        assert not jobs.lifecycle.fail_expired(expired, WorkerLost())
 
-        assert jobs.status(task_id).state is JobState.TRANSCRIBING
+        assert jobs.service.status(task_id).state is JobState.TRANSCRIBING
 
 
 def test_a_lease_never_reaches_past_its_deadline(settings: Settings) -> None:
@@ -113,13 +114,13 @@ def test_a_lease_never_reaches_past_its_deadline(settings: Settings) -> None:
         task_id = accept(jobs)
         claim = take(jobs, task_id)
         older(jobs, task_id, "deadline_at", 59.5)
-        jobs.claims.renew(claim)
+        jobs.connections.leases.renew(claim)
         # Expect it to run out with the deadline, and not half a minute later
-        until(jobs.claims.expired_leases, within_s=5, what="the lease has run out")
+        until(jobs.connections.leases.expired, within_s=5, what="the lease has run out")
 
-        Keeper(jobs).quick_round()
+        Keeper(jobs.connections).recovery.round()
 
-        assert jobs.status(task_id).error_code == "timed_out"
+        assert jobs.service.status(task_id).error_code == "timed_out"
 
 
 def test_a_job_whose_worker_died_runs_again_however_late_the_keeper_comes(jobs: Jobs) -> None:
@@ -129,9 +130,9 @@ def test_a_job_whose_worker_died_runs_again_however_late_the_keeper_comes(jobs: 
     for column in ("lease_until", "deadline_at"):
         older(jobs, task_id, column, 30_000)
 
-    Keeper(jobs).quick_round()
+    Keeper(jobs.connections).recovery.round()
 
-    assert jobs.status(task_id).error_code is None
+    assert jobs.service.status(task_id).error_code is None
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "w") is not None
 
 
@@ -156,14 +157,14 @@ def test_a_stuck_process_keeps_its_job_until_the_deadline_and_takes_no_other_wit
     jobs: Jobs, process: "subprocess.Popen[bytes]"
 ) -> None:
     task_id = held_by(jobs, process)
-    keeper = Keeper(jobs)
-    keeper.quick_round()
+    keeper = Keeper(jobs.connections)
+    keeper.recovery.round()
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "other") is None
 
     older(jobs, task_id, "deadline_at", 61)
-    keeper.quick_round()
+    keeper.recovery.round()
 
-    assert jobs.status(task_id).error_code == "timed_out"
+    assert jobs.service.status(task_id).error_code == "timed_out"
 
 
 @pytest.mark.parametrize(("left_s", "code"), [(3, "timed_out"), (30, None)])
@@ -171,15 +172,15 @@ def test_a_stuck_process_that_was_ended_at_its_limit_is_not_sent_again(
     jobs: Jobs, process: "subprocess.Popen[bytes]", left_s: float, code: str | None
 ) -> None:
     task_id = held_by(jobs, process)
-    keeper = Keeper(jobs)
-    keeper.quick_round()
+    keeper = Keeper(jobs.connections)
+    keeper.recovery.round()
     # When it is ended, by Celery's limit or long before it by somebody else
     older(jobs, task_id, "deadline_at", 60 - left_s)
     process.kill()
     process.wait()
-    keeper.quick_round()
+    keeper.recovery.round()
 
-    assert jobs.status(task_id).error_code == code
+    assert jobs.service.status(task_id).error_code == code
     assert (jobs.claim(task_id, Stage.TRANSCRIBE, "other") is None) == (code is not None)
 
 
@@ -190,9 +191,11 @@ def test_a_process_that_is_killed_or_stopped_loses_its_job_at_once(
     task_id = held_by(jobs, process)
     # Given a process that nobody has buried yet, or one that a signal has stopped
     process.send_signal(end)
-    until(lambda: not holders.runs_here(f"w@{socket.gethostname()}/{process.pid}"), within_s=5, what="it has ended")
+    until(
+        lambda: not lease_holder.runs_here(f"w@{socket.gethostname()}/{process.pid}"), within_s=5, what="it has ended"
+    )
 
-    Keeper(jobs).quick_round()
+    Keeper(jobs.connections).recovery.round()
 
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "other") is not None
 
@@ -204,9 +207,9 @@ def test_a_lost_message_is_sent_again_whatever_dead_workers_had_taken(jobs: Jobs
     client.hset("unacked", mapping={f"tag-{number}": "[]" for number in range(5)})
     older(jobs, task_id, "sent_at", 60)
 
-    keeper = Keeper(jobs)
+    keeper = Keeper(jobs.connections)
     for _ in range(3):
-        keeper.quick_round()
+        keeper.recovery.round()
 
     assert client.llen("live") == 1, "sent once, for it is there now"
 
@@ -221,7 +224,7 @@ def test_other_work_that_waits_does_not_hide_a_lost_message(jobs: Jobs, client: 
     for _ in range(3):
         accept(jobs)
 
-    Keeper(jobs).quick_round()
+    Keeper(jobs.connections).recovery.round()
 
     assert client.llen("long") == 3
     assert client.llen("live") == 4
@@ -232,7 +235,7 @@ def test_nothing_is_sent_again_while_every_message_is_there(jobs: Jobs, client: 
     for _ in range(3):
         older(jobs, accept(jobs), "sent_at", 60)
 
-    Keeper(jobs).quick_round()
+    Keeper(jobs.connections).recovery.round()
 
     assert client.llen("live") == 3
 
@@ -242,21 +245,21 @@ def test_a_job_that_nobody_takes_ends_at_last(settings: Settings, fresh: Stack) 
     with contextlib.closing(Jobs(patient)) as jobs:
         waiting, taken, cut = accept(jobs), accept(jobs), accept(jobs, JobKind.LONG)
         take(jobs, taken)
-        bounds = [(0.0, 1.0), (1.0, 2.0)]
-        pcm = jobs.audio.writer().commit()
-        jobs.store_parts(take(jobs, cut), audio_key=pcm, audio_s=2.0, bounds_s=bounds, warnings=())
-        keeper = Keeper(jobs)
-        keeper.slow_round()
-        assert [jobs.status(each).error_code for each in (waiting, taken, cut)] == [None] * 3
+        spans = [TimeSpan(0.0, 1.0), TimeSpan(1.0, 2.0)]
+        pcm = jobs.connections.audio.writer().commit()
+        jobs.lifecycle.store_parts(take(jobs, cut), audio_key=pcm, audio_s=2.0, spans=spans, warnings=())
+        keeper = Keeper(jobs.connections)
+        keeper.retention.round()
+        assert [jobs.service.status(each).error_code for each in (waiting, taken, cut)] == [None] * 3
 
         for task_id in (waiting, taken, cut):
             older(jobs, task_id, "sent_at", 3601)
         young = accept(jobs)
-        keeper.slow_round()
+        keeper.retention.round()
 
-        assert [jobs.status(each).error_code for each in (waiting, cut)] == ["timed_out"] * 2
-        assert "No worker took this job for 1 hour" in str(jobs.status(waiting).error)
-        assert [jobs.status(each).error_code for each in (taken, young)] == [None] * 2
+        assert [jobs.service.status(each).error_code for each in (waiting, cut)] == ["timed_out"] * 2
+        assert "No worker took this job for 1 hour" in str(jobs.service.status(waiting).error)
+        assert [jobs.service.status(each).error_code for each in (taken, young)] == [None] * 2
         assert len(fresh.audio_files) == 2, "of those that go on"
 
 
@@ -274,10 +277,10 @@ def test_two_keepers_at_once_do_what_one_would(settings: Settings, client: "redi
         start = threading.Barrier(2)
 
         def keep(mine: Jobs) -> None:
-            keeper = Keeper(mine)
+            keeper = Keeper(mine.connections)
             start.wait()
             for _ in range(5):
-                keeper.quick_round()
+                keeper.recovery.round()
 
         threads = [threading.Thread(target=keep, args=(mine,)) for mine in both]
         for thread in threads:
@@ -285,8 +288,8 @@ def test_two_keepers_at_once_do_what_one_would(settings: Settings, client: "redi
         for thread in threads:
             thread.join()
 
-        assert [jobs.status(task_id).error_code for task_id in poisoned] == ["worker_lost"] * 4
-        assert [jobs.status(task_id).error_code for task_id in lost] == [None] * 4
+        assert [jobs.service.status(task_id).error_code for task_id in poisoned] == ["worker_lost"] * 4
+        assert [jobs.service.status(task_id).error_code for task_id in lost] == [None] * 4
         assert client.llen("live") == 4, "each was freed once, and sent once"
         assert all(jobs.claim(task_id, Stage.TRANSCRIBE, "w") for task_id in lost)
 
@@ -298,11 +301,11 @@ def test_a_workers_keeper_leaves_to_other_hosts_what_is_theirs(jobs: Jobs, proce
     process.kill()
     process.wait()
 
-    Keeper(jobs, in_worker=True).quick_round()
+    Keeper(jobs.connections, in_worker=True).recovery.round()
 
     assert jobs.claim(ours, Stage.TRANSCRIBE, "w") is not None
     assert jobs.claim(theirs, Stage.TRANSCRIBE, "w") is None
-    Keeper(jobs).quick_round()
+    Keeper(jobs.connections).recovery.round()
     assert jobs.claim(theirs, Stage.TRANSCRIBE, "w") is not None
 
 
@@ -312,9 +315,9 @@ def test_a_workers_keeper_does_nothing_while_the_api_writes_to_another_database(
     task_id = held_by(jobs, process)
     process.kill()
     process.wait()
-    jobs.live.announce_database("another")
+    jobs.connections.registry.announce_database("another")
 
-    Keeper(jobs, in_worker=True).quick_round()
+    Keeper(jobs.connections, in_worker=True).recovery.round()
 
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "w") is None
-    assert jobs.live.announced_database() == "another"
+    assert jobs.connections.registry.announced_database() == "another"

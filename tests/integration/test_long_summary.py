@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
-from streametrics.chat_model import Message
-from streametrics.job import JobKind, JobRequest, JobState, Stage
-from streametrics.jobs import Jobs
-from streametrics.models.fake import FakeModel
+from streametrics.domain.job import JobKind, JobRequest, JobState, Stage
+from streametrics.domain.transcript import Segment, Transcript
+from streametrics.llm.base import Message
+from streametrics.llm.fake import FakeModel
 from streametrics.settings import Settings
-from streametrics.summarizer import Summarizer
-from streametrics.summarizers.by_model import ModelSummarizer
-from streametrics.summarizers.chain import FallbackSummarizer
-from streametrics.summarizers.extractive import ExtractiveSummarizer
-from streametrics.worker import Worker
+from streametrics.summarization.base import Summarizer
+from streametrics.summarization.extractive import ExtractiveSummarizer
+from streametrics.summarization.fallback import FallbackSummarizer
+from streametrics.summarization.llm_summarizer import ModelSummarizer
+from streametrics.worker.runner import Worker
+from tests.jobs import Jobs
 from tests.stack import Stack
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
@@ -58,21 +59,24 @@ def jobs(fresh: Stack) -> Iterator[Jobs]:
 
 def transcribed(jobs: Jobs, minutes: int) -> str:
     """A recording that is heard, with twelve words every five seconds."""
-    task_id = jobs.accept(REQUEST, kind=JobKind.LONG, audio_key=jobs.audio.writer().commit(), container="wav")
+    task_id = jobs.service.accept(
+        REQUEST, kind=JobKind.LONG, audio_key=jobs.connections.audio.writer().commit(), container="wav"
+    )
     claim = jobs.claim(task_id, Stage.TRANSCRIBE, "w")
     assert claim is not None
-    segments = [
-        {"start": index * 5.0, "end": index * 5.0 + 5, "text": " ".join(f"word{index}{x}" for x in "abcdefghijkl")}
+    segments = tuple(
+        Segment(index * 5.0, index * 5.0 + 5, " ".join(f"word{index}{x}" for x in "abcdefghijkl"))
         for index in range(minutes * 12)
-    ]
-    transcript = {"language": "en", "segments": segments}
-    jobs.store_transcript(claim, transcript, audio_s=minutes * 60.0, warnings=())
+    )
+    jobs.lifecycle.store_transcript(claim, Transcript(segments, "en"), audio_s=minutes * 60.0, warnings=())
     return task_id
 
 
 def worker(jobs: Jobs, model: FakeModel, clock: Hands) -> Worker:
     writer: Summarizer = FallbackSummarizer(ModelSummarizer(model, jobs.settings), ExtractiveSummarizer())
-    return Worker(jobs.settings, jobs, make_summarizer=lambda _: writer, transcriber=None, decoder=None, clock=clock)
+    return Worker(
+        jobs.settings, jobs.lifecycle, make_summarizer=lambda _: writer, transcriber=None, decoder=None, clock=clock
+    )
 
 
 def test_a_summary_that_takes_longer_than_a_task_goes_on_in_the_next_one(jobs: Jobs) -> None:
@@ -82,17 +86,17 @@ def test_a_summary_that_takes_longer_than_a_task_goes_on_in_the_next_one(jobs: J
     slow = worker(jobs, model, clock)
 
     turns, progress = 0, [0]
-    while jobs.status(task_id).state is not JobState.DONE:
+    while jobs.service.status(task_id).state is not JobState.DONE:
         begun = clock.now
         slow.summarise(task_id, "w")
         turns += 1
         assert clock.now - begun <= SOFT_LIMIT_S + 180, "a turn ends with the call that it is in"
-        status = jobs.status(task_id)
+        status = jobs.service.status(task_id)
         assert status.state in (JobState.SUMMARIZING, JobState.DONE), status.error
         progress.append(100 if status.state is JobState.DONE else status.progress)
         assert turns < 20
 
-    result = jobs.status(task_id).result
+    result = jobs.service.status(task_id).result
     assert result is not None
     assert (result["summary"], result["summary_source"], result["warnings"]) == (ENGLISH, "fake", [])
     assert turns > 2
@@ -113,7 +117,7 @@ def test_a_model_that_writes_nothing_in_a_whole_turn_is_given_up(jobs: Jobs) -> 
     task_id = transcribed(jobs, minutes=60)
     worker(jobs, Silent(clock), clock).summarise(task_id, "w")
 
-    result = jobs.status(task_id).result
+    result = jobs.service.status(task_id).result
     assert result is not None
     assert result["summary_source"] == "extractive"
     (warning,) = result["warnings"]

@@ -7,7 +7,7 @@ import pytest
 import requests
 from sqlalchemy import text
 
-from streametrics.store.database import open_engine
+from streametrics.database.engine import open_engine
 from tests import ollama_server
 from tests.contract.test_summarizers import ENDINGS
 from tests.media import plain_wav, tone

@@ -12,18 +12,20 @@ import pytest
 import redis
 import requests
 
+from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage
+from streametrics.domain.status import JobResult
+from streametrics.domain.transcript import Segment, TimeSpan, Transcript
 from streametrics.errors import InternalError
-from streametrics.job import JobKind, JobRequest, JobResult, JobState, Snapshot, Stage
-from streametrics.jobs import Jobs
 from streametrics.settings import Settings
+from tests.jobs import Jobs
 from tests.stack import RedisServer, Stack, until
 
 REQUEST = JobRequest(streamer="s", language="fr", game="", time="0", title="")
-RESULT = JobResult("words", "a summary", "fake", None, "en")
+RESULT = JobResult(Transcript((Segment(1.0, 2.0, "words"),), "en"), "a summary", "fake")
 
 
-def part(text: str) -> dict[str, Any]:
-    return {"language": "en", "segments": [{"start": 1.0, "end": 2.0, "text": text}]}
+def part(text: str) -> Transcript:
+    return Transcript((Segment(1.0, 2.0, text),), "en")
 
 
 class Two:
@@ -43,15 +45,15 @@ class Two:
         self._session = requests.Session()
 
     def accept(self, kind: JobKind) -> str:
-        key = self.jobs.audio.writer().commit()
-        return self.jobs.accept(REQUEST, kind=kind, audio_key=key, container="wav")
+        key = self.jobs.connections.audio.writer().commit()
+        return self.jobs.service.accept(REQUEST, kind=kind, audio_key=key, container="wav")
 
     def ask(self, api: Stack, task_id: str, **query: float) -> requests.Response:
         return self._session.get(f"{api.url}/summarize/status/{task_id}", params=query, timeout=60)
 
     def both_tell(self, task_id: str) -> dict[str, Any]:
         """What both tell, asked twice each; it is what the row and the snapshot say."""
-        truth = self.jobs.status(task_id).body()
+        truth = self.jobs.service.status(task_id).body()
         for api in self.apis * 2:
             assert self.ask(api, task_id).json() == truth
         return truth
@@ -90,17 +92,19 @@ def test_every_step_of_a_live_job_is_told_at_once_by_both(apis: Two) -> None:
     assert claim is not None
     assert apis.both_tell(task_id)["current_step"] == "transcribing"
     for progress in range(0, 50, 7):
-        apis.jobs.publish(claim, Snapshot(JobState.TRANSCRIBING, progress=progress, transcription=f"to {progress}"))
+        apis.jobs.lifecycle.publish(
+            claim, Snapshot(JobState.TRANSCRIBING, progress=progress, transcription=f"to {progress}")
+        )
         assert apis.both_tell(task_id)["transcription"] == f"to {progress}"
-    apis.jobs.store_transcript(claim, part("words"), audio_s=2.0, warnings=())
+    apis.jobs.lifecycle.store_transcript(claim, part("words"), audio_s=2.0, warnings=())
     assert apis.both_tell(task_id)["current_step"] == "transcription_complete"
     claim = apis.jobs.claim(task_id, Stage.SUMMARIZE, "w")
     assert claim is not None
-    apis.jobs.publish(claim, Snapshot(JobState.SUMMARIZING, progress=70, partial_summary="a sum"))
+    apis.jobs.lifecycle.publish(claim, Snapshot(JobState.SUMMARIZING, progress=70, partial_summary="a sum"))
     assert apis.both_tell(task_id)["partial_summary"] == "a sum"
-    apis.jobs.finish(claim, RESULT)
+    apis.jobs.lifecycle.finish(claim, RESULT)
     assert apis.both_tell(task_id)["result"]["summary"] == "a summary"
-    apis.jobs.cancel(task_id)
+    apis.jobs.service.cancel(task_id)
     assert [apis.ask(api, task_id).status_code for api in apis.apis * 2] == [410] * 4
 
 
@@ -109,11 +113,11 @@ def test_what_is_shown_of_a_recording_never_shrinks_whichever_part_tells_last(ap
     claim = apis.jobs.claim(task_id, Stage.TRANSCRIBE, "w")
     assert claim is not None
     for told, shown in (("one two", "one two"), (None, "one two"), ("one", "one two"), ("one two three",) * 2):
-        apis.jobs.publish(claim, Snapshot(JobState.TRANSCRIBING, progress=10, transcription=told))
+        apis.jobs.lifecycle.publish(claim, Snapshot(JobState.TRANSCRIBING, progress=10, transcription=told))
         assert apis.both_tell(task_id)["transcription"] == shown
     # Expect another attempt to begin anew
     again = replace(claim, job_attempt=claim.job_attempt + 1)
-    apis.jobs.publish(again, Snapshot(JobState.TRANSCRIBING, progress=10, transcription="one"))
+    apis.jobs.lifecycle.publish(again, Snapshot(JobState.TRANSCRIBING, progress=10, transcription="one"))
     assert apis.both_tell(task_id)["transcription"] == "one"
 
 
@@ -121,21 +125,21 @@ def test_a_recording_and_its_notes_are_told_at_once_by_both(apis: Two) -> None:
     task_id = apis.accept(JobKind.LONG)
     whole = apis.jobs.claim(task_id, Stage.TRANSCRIBE, "w")
     assert whole is not None
-    bounds = [(0.0, 60.0), (60.0, 120.0)]
-    apis.jobs.store_parts(
-        whole, audio_key=apis.jobs.audio.writer().commit(), audio_s=120.0, bounds_s=bounds, warnings=()
+    spans = [TimeSpan(0.0, 60.0), TimeSpan(60.0, 120.0)]
+    apis.jobs.lifecycle.store_parts(
+        whole, audio_key=apis.jobs.connections.audio.writer().commit(), audio_s=120.0, spans=spans, warnings=()
     )
     apis.both_tell(task_id)
-    claims = [apis.jobs.claim(task_id, Stage.TRANSCRIBE, "w") for _ in bounds]
+    claims = [apis.jobs.claim(task_id, Stage.TRANSCRIBE, "w") for _ in spans]
     assert claims[0] is not None and claims[1] is not None
-    apis.jobs.store_part(claims[0], part("first"))
-    apis.jobs.notes(task_id).put("key", "a note", (0.0, 2.0))
+    apis.jobs.lifecycle.store_part(claims[0], part("first"))
+    apis.jobs.lifecycle.notes(task_id).put("key", "a note", TimeSpan(0.0, 2.0))
     assert apis.both_tell(task_id)["notes"] == [{"start": 0.0, "end": 2.0, "text": "a note"}]
-    apis.jobs.store_part(claims[1], part("second"))
+    apis.jobs.lifecycle.store_part(claims[1], part("second"))
     assert apis.both_tell(task_id)["transcription"] == "first second"
     claim = apis.jobs.claim(task_id, Stage.SUMMARIZE, "w")
     assert claim is not None
-    apis.jobs.fail(task_id, InternalError(), claim)
+    apis.jobs.lifecycle.fail(task_id, InternalError(), claim)
     assert apis.both_tell(task_id)["code"] == "internal_error"
 
 
@@ -176,7 +180,7 @@ def test_a_result_expires_on_time_in_both(fresh: Stack, tmp_path: Path) -> None:
         task_id = apis.accept(JobKind.LIVE)
         claim = apis.jobs.claim(task_id, Stage.TRANSCRIBE, "w")
         assert claim is not None
-        apis.jobs.fail(task_id, InternalError(), claim)
+        apis.jobs.lifecycle.fail(task_id, InternalError(), claim)
         ended = time.monotonic()
         seen: dict[int, float] = {}
 
@@ -218,6 +222,6 @@ def test_the_queue_goes_away_and_comes_back_and_nobody_is_told_what_was(fresh: S
         client.flushall()
         client.close()
         apis.both_tell(task_id)
-        apis.jobs.fail(task_id, InternalError(), claim)
+        apis.jobs.lifecycle.fail(task_id, InternalError(), claim)
         assert apis.both_tell(task_id)["status"] == "error"
     server.stop()

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from streametrics.live import Live, WorkerPresence
-from streametrics.presence import EXPIRES_S, withdraw_the_dead
+from streametrics.redis.client import RedisClient
+from streametrics.redis.worker_registry import EXPIRES_S, WorkerPresence, WorkerRegistry, withdraw_the_dead
 from tests.stack import Stack, redis_server, until
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
+def registry(tmp_path: Path) -> Iterator[WorkerRegistry]:
     with redis_server(tmp_path) as url:
-        opened = Live(url)
-        yield opened
-        opened.close()
+        client = RedisClient(url)
+        yield WorkerRegistry(client)
+        client.close()
 
 
 def dead_pid() -> int:
@@ -31,14 +31,14 @@ def dead_pid() -> int:
     return process.pid
 
 
-def test_a_start_withdraws_the_dead_of_its_host_and_nobody_else(live: Live) -> None:
+def test_a_start_withdraws_the_dead_of_its_host_and_nobody_else(registry: WorkerRegistry) -> None:
     here = socket.gethostname()
     # Given a process that was killed, one that lives, and one on another host of which nothing is known here
     names = [f"transcribe@{here}:{dead_pid()}", f"transcribe@{here}:{os.getpid()}", f"transcribe@other:{dead_pid()}"]
     for name in names:
-        live.announce(WorkerPresence(name, "transcribe", True, {}), expires_s=EXPIRES_S)
-    withdraw_the_dead(live)
-    assert {worker.name for worker in live.workers()} == set(names[1:])
+        registry.announce(WorkerPresence(name, "transcribe", True, {}), expires_s=EXPIRES_S)
+    withdraw_the_dead(registry)
+    assert {worker.name for worker in registry.workers()} == set(names[1:])
 
 
 @pytest.mark.parametrize("pool", ["prefork", "solo"])
@@ -49,6 +49,6 @@ def test_a_worker_that_is_stopped_is_gone_at_once(fresh: Stack, pool: str) -> No
     worker.send_signal(signal.SIGTERM)
     worker.wait(timeout=30)
     # Expect its word to be withdrawn, not to run out
-    live = Live(fresh.redis_url)
-    assert live.workers() == []
-    live.close()
+    client = RedisClient(fresh.redis_url)
+    assert WorkerRegistry(client).workers() == []
+    client.close()

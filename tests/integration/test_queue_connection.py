@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streametrics.queue import create_celery
+from streametrics.jobs.broker import create_celery
 from streametrics.settings import Settings
 from tests.stack import redis_server
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.weights
 SAID = sounds.clip("en/quick_brown_fox")
 
 
-@pytest.fixture(scope="module", params=["faster-whisper", "openai-whisper", "openai-whisper-int8"])
+@pytest.fixture(scope="module", params=["faster-whisper", "openai-whisper", "openai-whisper-fast"])
 def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("real")
     settings = {"SUMMARIZER": "extractive", "KEEPER_INTERVAL_S": "0.2", "PART_TARGET_S": "20"}
@@ -108,10 +108,15 @@ def test_a_recording_whose_parts_are_heard_together_comes_back_whole(real: Stack
 
 def _child(real: Stack) -> int:
     """The process that holds the model, by the name that it announces."""
-    from streametrics.live import Live
+    from streametrics.redis.client import RedisClient
+    from streametrics.redis.worker_registry import WorkerRegistry
 
-    live = Live(real.redis_url)
+    client = RedisClient(real.redis_url)
     try:
-        return next(int(worker.name.rsplit(":", 1)[1]) for worker in live.workers() if worker.stage == "transcribe")
+        return next(
+            int(worker.name.rsplit(":", 1)[1])
+            for worker in WorkerRegistry(client).workers()
+            if worker.stage == "transcribe"
+        )
     finally:
-        live.close()
+        client.close()

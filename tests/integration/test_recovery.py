@@ -12,9 +12,9 @@ import pytest
 import redis
 import requests
 
-from streametrics.job import JobState
-from streametrics.jobs import Jobs
+from streametrics.domain.job import JobState
 from streametrics.settings import Settings
+from tests.jobs import Jobs
 from tests.media import plain_wav, tone
 from tests.stack import RedisServer, Stack, database, until
 
@@ -322,4 +322,4 @@ def test_what_a_dead_child_held_is_freed_though_no_api_lives(fresh: Stack) -> No
     )
     with contextlib.closing(Jobs(settings)) as jobs:
         heard = JobState.TRANSCRIBED
-        until(lambda: jobs.status(task_id).state is heard, within_s=60, what="another child has heard it")
+        until(lambda: jobs.service.status(task_id).state is heard, within_s=60, what="another child has heard it")

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from streametrics.live import Live, WorkerPresence
-from streametrics.start.processes import SIGQUIT, WORKER_LADDER
-from streametrics.store.database import open_engine
-from streametrics.store.models import jobs
+from streametrics.database.engine import open_engine
+from streametrics.database.tables import jobs
+from streametrics.redis.client import RedisClient
+from streametrics.redis.worker_registry import WorkerPresence, WorkerRegistry
+from streametrics.supervisor.commands import SIGQUIT, WORKER_LADDER
 from tests.media import plain_wav, tone
 from tests.stack import Stack, until
 
@@ -61,9 +62,9 @@ def held(stack: Stack) -> int:
 
 def announced(stack: Stack) -> list[WorkerPresence]:
     """Every worker process that is said to be there."""
-    live = Live(stack.redis_url)
-    workers = live.workers()
-    live.close()
+    client = RedisClient(stack.redis_url)
+    workers = WorkerRegistry(client).workers()
+    client.close()
     return workers
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from streametrics.start.child_process import Ladder, ProcessSpec
-from streametrics.start.console import Console
-from streametrics.start.supervisor import Supervisor
+from streametrics.supervisor.child_process import Ladder, ProcessSpec
+from streametrics.supervisor.console import Console
+from streametrics.supervisor.supervisor import Supervisor
 from tests.stack import until
 
 GENTLE: Ladder = ((signal.SIGTERM, 5.0),)
@@ -162,9 +162,9 @@ def test_a_killed_supervisor_leaves_nothing(end: signal.Signals, tmp_path: Path)
     program = f"""
         import signal, sys, time
         from pathlib import Path
-        from streametrics.start.child_process import ProcessSpec
-        from streametrics.start.console import Console
-        from streametrics.start.supervisor import Supervisor
+        from streametrics.supervisor.child_process import ProcessSpec
+        from streametrics.supervisor.console import Console
+        from streametrics.supervisor.supervisor import Supervisor
         supervisor = Supervisor(Console(Path({str(tmp_path / "log")!r})))
         ladder = ((signal.SIGTERM, 5.0),)
         child = supervisor.start(ProcessSpec("a", (sys.executable, "-c", {WITH_GRANDCHILD!r}), ladder))

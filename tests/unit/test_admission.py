@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streametrics.admission import VALID_S, Admission
-from streametrics.disk_floor import DiskFloor, Reservation
+from streametrics.database.backlog import Backlog
+from streametrics.domain.job import QueueName
 from streametrics.errors import StorageFull, TooBusy
-from streametrics.job import QueueName
 from streametrics.settings import Settings
-from streametrics.store.waiting import Backlog
+from streametrics.uploads.admission import VALID_S, Admission
+from streametrics.uploads.disk_space import DiskFloor, Reservation
 
 MB = 1_000_000
 

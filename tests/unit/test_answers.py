@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streametrics import prompts
-from streametrics.prompts import Defect
-from streametrics.summarizer import SummaryRequest
-from streametrics.summarizers import answers, written_language
-from streametrics.summarizers.answers import Moment, Overview
-from streametrics.summarizers.pieces import Timeline
+from streametrics.summarization import language_check, output_validation, prompts
+from streametrics.summarization.base import SummaryRequest
+from streametrics.summarization.chunking import Timeline
+from streametrics.summarization.output_validation import Moment, Overview
+from streametrics.summarization.prompts import Defect
 
 TIMELINE = Timeline((0.0, 60.0, 754.2, 3600.0), 3700.0)
 INSTRUCTION = prompts.instruction(prompts.summary(SummaryRequest("We beat the dragon.", "en", "Ada")))
@@ -59,24 +58,24 @@ NEAR = [{"nb", "da"}, {"nb", "sv"}, {"zh-Hans", "zh-Hant"}, {"cs", "sk"}, {"es",
 
 @pytest.mark.parametrize("tag", sorted(WRITTEN))
 def test_a_text_in_the_language_asked_for_is_never_another(tag: str) -> None:
-    assert not written_language.is_other(WRITTEN[tag], tag)
-    assert not written_language.is_other(WRITTEN[tag], tag.partition("-")[0])
+    assert not language_check.is_other(WRITTEN[tag], tag)
+    assert not language_check.is_other(WRITTEN[tag], tag.partition("-")[0])
 
 
 @pytest.mark.parametrize("tag", sorted(WRITTEN.keys() - {"sr"}))  # in both of whose scripts much is left unjudged
 def test_most_other_languages_are_noticed_and_a_relative_is_not_accused(tag: str) -> None:
     far = [other for other in WRITTEN if other != tag and not any({tag, other} <= group for group in NEAR)]
-    noticed = [other for other in far if written_language.is_other(WRITTEN[other], tag)]
+    noticed = [other for other in far if language_check.is_other(WRITTEN[other], tag)]
     assert len(noticed) >= len(far) * 0.8
     for group in (group for group in NEAR if tag in group):
         for other in group & WRITTEN.keys():
-            assert not written_language.is_other(WRITTEN[other], tag), other
+            assert not language_check.is_other(WRITTEN[other], tag), other
 
 
 @pytest.mark.parametrize("tag", ["fr", "de", "es", "ja", "ru", "th", "pl", "tr"])
 def test_english_instead_of_another_language_is_noticed(tag: str) -> None:
-    assert written_language.is_other(WRITTEN["en"], tag)
-    assert written_language.is_other(WRITTEN[tag], "en")
+    assert language_check.is_other(WRITTEN["en"], tag)
+    assert language_check.is_other(WRITTEN[tag], "en")
 
 
 @pytest.mark.parametrize(
@@ -94,11 +93,11 @@ def test_english_instead_of_another_language_is_noticed(tag: str) -> None:
     ],
 )
 def test_short_mixed_and_unknown_texts_are_not_judged(text: str, tag: str) -> None:
-    assert not written_language.is_other(text, tag)
+    assert not language_check.is_other(text, tag)
 
 
 def test_the_warning_names_the_language() -> None:
-    assert "French (français)" in written_language.warning("fr")
+    assert "French (français)" in language_check.warning("fr")
 
 
 # Our own words
@@ -116,31 +115,33 @@ def test_the_warning_names_the_language() -> None:
     ],
 )
 def test_our_own_words_and_none_at_all_are_unusable(text: str) -> None:
-    assert answers.defect(text, INSTRUCTION, "en") is Defect.UNUSABLE
+    assert output_validation.defect(text, INSTRUCTION, "en") is Defect.UNUSABLE
 
 
 @pytest.mark.parametrize("text", [WRITTEN["en"], "Ada wins.", "A summary of what happened: Ada beats the dragon."])
 def test_a_summary_is_no_repetition(text: str) -> None:
-    assert answers.defect(text, INSTRUCTION, "en") is None
+    assert output_validation.defect(text, INSTRUCTION, "en") is None
 
 
 def test_sentences_of_ours_are_taken_out_of_a_summary() -> None:
     mark = prompts.marker("We beat the dragon.")
     text = "The transcript was made by speech recognition, so names may be misspelt. Ada wins. She sells the sword."
-    assert answers.without_our_words(text, INSTRUCTION) == "Ada wins. She sells the sword."
-    assert answers.without_our_words("Add nothing else.", INSTRUCTION) == "Add nothing else."
-    assert answers.prose(f"The transcript stands between the two lines marked {mark}: Ada wins.") == "Ada wins."
+    assert output_validation.without_our_words(text, INSTRUCTION) == "Ada wins. She sells the sword."
+    assert output_validation.without_our_words("Add nothing else.", INSTRUCTION) == "Add nothing else."
+    assert (
+        output_validation.prose(f"The transcript stands between the two lines marked {mark}: Ada wins.") == "Ada wins."
+    )
 
 
 def test_an_instruction_without_spaces_is_recognised_too() -> None:
     told = "この配信を二、三文で要約してください。ほかには何も書かないでください。"
-    assert answers.repeats(told, f"Rules. {told}")
-    assert not answers.repeats(WRITTEN["ja"], f"Rules. {told}")
+    assert output_validation.repeats(told, f"Rules. {told}")
+    assert not output_validation.repeats(WRITTEN["ja"], f"Rules. {told}")
 
 
 def test_another_language_is_a_defect_only_where_one_is_wanted() -> None:
-    assert answers.defect(WRITTEN["en"], INSTRUCTION, "fr") is Defect.OTHER_LANGUAGE
-    assert answers.defect(WRITTEN["en"], INSTRUCTION, None) is None
+    assert output_validation.defect(WRITTEN["en"], INSTRUCTION, "fr") is Defect.OTHER_LANGUAGE
+    assert output_validation.defect(WRITTEN["en"], INSTRUCTION, None) is None
 
 
 # Prose
@@ -149,7 +150,7 @@ def test_another_language_is_a_defect_only_where_one_is_wanted() -> None:
 def test_the_fence_does_not_leak() -> None:
     mark = prompts.marker("We beat the dragon.")
     leaking = f"<<<transcript {mark}>>> Ada wins.\n<<<end of transcript {mark}>>> She left. Transcript {mark}"
-    assert answers.prose(leaking) == "Ada wins. She left."
+    assert output_validation.prose(leaking) == "Ada wins. She left."
 
 
 def test_what_is_shown_of_a_growing_answer_holds_none_of_our_words_and_marks() -> None:
@@ -158,7 +159,7 @@ def test_what_is_shown_of_a_growing_answer_holds_none_of_our_words_and_marks() -
     ours = "The transcript was made by speech recognition, so names may be misspelt."
     fence = f"The transcript stood between the two lines marked {mark}: end of transcript {mark}"
     answer = f"{ours} Ada wins the fight. {fence}"
-    shown = [answers.so_far(answer[:end], instruction) for end in range(len(answer) + 1)]
+    shown = [output_validation.so_far(answer[:end], instruction) for end in range(len(answer) + 1)]
     # Expect her fight, as it grows, and nothing else
     assert shown[-1] == "Ada wins the fight."
     assert [text for text in shown if not "Ada wins the fight.".startswith(text)] == []
@@ -170,14 +171,14 @@ def test_what_is_shown_of_a_growing_answer_holds_none_of_our_words_and_marks() -
 
 def test_what_a_model_says_twice_is_kept_once() -> None:
     said = "Ada wins the fight. She sells the sword. ada wins the fight. She sells the sword."
-    assert answers.without_our_words(said, "Nothing of it.") == "Ada wins the fight. She sells the sword."
+    assert output_validation.without_our_words(said, "Nothing of it.") == "Ada wins the fight. She sells the sword."
 
 
 def test_a_cut_answer_ends_at_its_last_whole_sentence() -> None:
-    assert answers.prose("Ada wins. She sells the", was_cut=True) == "Ada wins."
-    assert answers.prose("Ada wins and", was_cut=True) == "Ada wins and…"
-    assert answers.prose("Ada wins. She left") == "Ada wins. She left"
-    assert answers.prose("", was_cut=True) == ""
+    assert output_validation.prose("Ada wins. She sells the", was_cut=True) == "Ada wins."
+    assert output_validation.prose("Ada wins and", was_cut=True) == "Ada wins and…"
+    assert output_validation.prose("Ada wins. She left") == "Ada wins. She left"
+    assert output_validation.prose("", was_cut=True) == ""
 
 
 # Overviews
@@ -188,7 +189,9 @@ def written(*moments: tuple[str, str], overview: str = "Ada wins.") -> str:
 
 
 def test_moments_get_the_times_of_their_segments_in_order() -> None:
-    found = answers.parse_overview(written(("0:12:40", "The dragon falls."), ("0:01:10", "It begins.")), TIMELINE)
+    found = output_validation.parse_overview(
+        written(("0:12:40", "The dragon falls."), ("0:01:10", "It begins.")), TIMELINE
+    )
     assert found == Overview("Ada wins.", (Moment(60.0, "It begins."), Moment(754.2, "The dragon falls.")))
     assert found is not None
     assert found.rendered() == "Ada wins.\n\n0:01:00 It begins.\n0:12:34 The dragon falls."
@@ -197,7 +200,7 @@ def test_moments_get_the_times_of_their_segments_in_order() -> None:
 
 @pytest.mark.parametrize("time", ["9:00:00", "1:01:41", "later", "", "-5", "0:61"])
 def test_times_outside_the_recording_are_left_out(time: str) -> None:
-    found = answers.parse_overview(written((time, "Never happened."), ("1:00:00", "The end.")), TIMELINE)
+    found = output_validation.parse_overview(written((time, "Never happened."), ("1:00:00", "The end.")), TIMELINE)
     assert found is not None
     assert all(moment.at_s in TIMELINE.starts_s for moment in found.moments)
     assert "The end." in [moment.what for moment in found.moments]
@@ -206,24 +209,24 @@ def test_times_outside_the_recording_are_left_out(time: str) -> None:
 def test_two_moments_of_one_segment_become_one_and_there_are_at_most_eight() -> None:
     many = Timeline(tuple(float(second) for second in range(0, 2000, 10)), 2000.0)
     text = written(*((f"0:{minute:02}:0{minute % 2}", f"Moment {minute}.") for minute in range(30)))
-    found = answers.parse_overview(text, many)
+    found = output_validation.parse_overview(text, many)
     assert found is not None
     assert len(found.moments) == prompts.MOST_MOMENTS
-    twice = answers.parse_overview(written(("0:00:10", "One."), ("0:00:11", "Two.")), many)
+    twice = output_validation.parse_overview(written(("0:00:10", "One."), ("0:00:11", "Two.")), many)
     assert twice is not None
     assert [moment.what for moment in twice.moments] == ["One."]
 
 
 @pytest.mark.parametrize("around", ["Here is the JSON:\n{}", "```json\n{}\n```", "  {}  \n"])
 def test_words_around_the_json_do_no_harm(around: str) -> None:
-    found = answers.parse_overview(around.replace("{}", written(("0:01:00", "It begins."))), TIMELINE)
+    found = output_validation.parse_overview(around.replace("{}", written(("0:01:00", "It begins."))), TIMELINE)
     assert found == Overview("Ada wins.", (Moment(60.0, "It begins."),))
 
 
 @given(st.integers(0, 200))
 def test_json_that_was_cut_is_read_as_far_as_it_goes(end: int) -> None:
     whole = written(("0:01:00", "It begins."), ("0:12:35", 'He says "no" 🐉.'), overview="Ada wins. She left.")
-    found = answers.parse_overview(whole[:end], TIMELINE)
+    found = output_validation.parse_overview(whole[:end], TIMELINE)
     if found is not None:
         assert "Ada wins. She left.".startswith(found.text.rstrip("…"))
         assert len(found.moments) <= 2
@@ -234,28 +237,28 @@ def test_json_that_was_cut_is_read_as_far_as_it_goes(end: int) -> None:
     "text", ["", "Ada wins.", "{", "[]", '{"overview": 3}', '{"summary": "x"}', '{"overview": "  "}', "{" * 5000]
 )
 def test_what_holds_no_overview_is_none(text: str) -> None:
-    assert answers.parse_overview(text, TIMELINE) is None
+    assert output_validation.parse_overview(text, TIMELINE) is None
 
 
 @pytest.mark.parametrize(
     "moments", ["null", "3", '"0:01:00"', "[1, null]", '[{"time": 60, "what": "x"}]', '[{"what": "x"}]']
 )
 def test_odd_moments_are_left_out_and_the_overview_stays(moments: str) -> None:
-    found = answers.parse_overview(f'{{"overview": "Ada wins.", "moments": {moments}}}', TIMELINE)
+    found = output_validation.parse_overview(f'{{"overview": "Ada wins.", "moments": {moments}}}', TIMELINE)
     assert found == Overview("Ada wins.")
 
 
 @given(st.text(max_size=200))
 def test_no_answer_breaks_the_reading(text: str) -> None:
     for answer in (text, f'{{"overview": "{text}', f'{{"overview": "a", "moments": [{text}]}}'):
-        found = answers.parse_overview(answer, TIMELINE)
-        answers.overview_so_far(answer, INSTRUCTION)
+        found = output_validation.parse_overview(answer, TIMELINE)
+        output_validation.overview_so_far(answer, INSTRUCTION)
         assert found is None or found.text
 
 
 def test_the_overview_grows_while_the_json_is_written() -> None:
     whole = written(("0:01:00", "It begins."), overview='Ada "wins"\nat last. 🐉')
-    grown = [answers.overview_so_far(whole[:end], INSTRUCTION) for end in range(len(whole) + 1)]
+    grown = [output_validation.overview_so_far(whole[:end], INSTRUCTION) for end in range(len(whole) + 1)]
     assert grown[0] == ""
     assert grown[-1] == 'Ada "wins" at last. 🐉'
     lengths = [len(text) for text in grown if "\ufffd" not in text]

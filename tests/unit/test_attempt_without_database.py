@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import pytest
 
-from streametrics import attempt
-from streametrics.attempt import Attempt
+from streametrics.domain.job import Claim, JobKind, JobRequest, Stage
 from streametrics.errors import DatabaseUnavailable
-from streametrics.job import Claim, JobKind, JobRequest, Stage
-from streametrics.jobs import Jobs
+from streametrics.jobs.lifecycle import JobLifecycle
+from streametrics.worker import attempt
+from streametrics.worker.attempt import Attempt
 from tests.stack import until
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
@@ -30,7 +30,7 @@ def test_a_job_that_could_not_be_written_is_given_back_once_the_database_is_ther
 
     jobs = SimpleNamespace(give_back=give_back)
     # Given an attempt whose words cannot be stored, in a process that lives on
-    Attempt(cast(Jobs, jobs), CLAIM, stopping=threading.Event()).end(DatabaseUnavailable())
+    Attempt(cast(JobLifecycle, jobs), CLAIM, stopping=threading.Event()).end(DatabaseUnavailable())
     # Expect it to be given back, for a keeper leaves alone what a living process holds; and only once
     until(lambda: len(calls) == 3, within_s=10, what="it is given back")
     until(

@@ -10,15 +10,16 @@ from typing import Any, cast
 
 import pytest
 
-from streametrics.attempt import Attempt, begun
 from streametrics.audio.decoder import Decoder
+from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
+from streametrics.domain.transcript import Transcript
 from streametrics.errors import DatabaseUnavailable, JobFailed, StaleAttempt
-from streametrics.hearing_work import TURN, HearingWork
-from streametrics.job import Claim, JobKind, JobRequest, Snapshot, Stage
-from streametrics.jobs import Jobs
+from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.settings import Settings
-from streametrics.transcriber import Outcome, Sound
-from streametrics.transcribers.fake import FakeTranscriber
+from streametrics.transcription.base import Outcome, Sound
+from streametrics.transcription.engines.fake import FakeTranscriber
+from streametrics.worker.attempt import Attempt, begun
+from streametrics.worker.transcribe_stage import TURN, HearingWork
 from tests.media import tone
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
@@ -32,7 +33,7 @@ class Ledger:
     """Stands for a job's door: notes how each attempt ended. Its sound is two seconds of a tone."""
 
     def __init__(self, folder: Path) -> None:
-        self.settings = SimpleNamespace(lease_s=10.0)
+        self.lease_s = 10.0
         self.audio = self
         self.metrics = SimpleNamespace(observe=lambda *_: None)
         self.ends: dict[str, str] = {}
@@ -56,12 +57,12 @@ class Ledger:
     def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[Any]:
         return []
 
-    def store_part(self, claim: Claim, transcript: dict[str, Any]) -> None:
+    def store_part(self, claim: Claim, transcript: Transcript) -> None:
         if claim.audio_key == "stale":
             raise StaleAttempt
         if claim.audio_key == "no database":
             raise DatabaseUnavailable
-        self.ends[claim.task_id] = " ".join(segment["text"] for segment in transcript["segments"])
+        self.ends[claim.task_id] = transcript.text
 
     def give_back(self, claim: Claim) -> None:
         self.ends[claim.task_id] = "given back"
@@ -85,7 +86,7 @@ def hear(
     engine: type[FakeTranscriber] = FakeTranscriber,
 ) -> list[Attempt]:
     """Hear a sound for each key of the audio store, and then those that come later; job N has the N-th of them all."""
-    jobs = cast(Jobs, ledger)
+    jobs = cast(JobLifecycle, ledger)
     every = [
         Attempt(
             jobs,

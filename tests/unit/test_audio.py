@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streametrics import transcriber
-from streametrics.audio import decode, decoder, decoder_process
-from streametrics.audio.decoder import PcmWriter, read_pcm, to_float32
-from streametrics.audio.parts import LATEST, SHORTEST, Part, PartCutter, cut_points
+from streametrics.audio import decoder, pcm, pyav, sandbox
+from streametrics.audio.pcm import PcmWriter, read_pcm, to_float32
+from streametrics.audio.silence_splitter import LATEST, SHORTEST, Part, PartCutter, cut_points
 
-RATE = transcriber.SAMPLE_RATE_HZ
+RATE = pcm.SAMPLE_RATE_HZ
 
 
 def noise(duration_s: float, seed: int = 0) -> np.ndarray:
@@ -127,5 +126,5 @@ def test_samples_become_floats_between_minus_one_and_one() -> None:
 
 
 def test_both_sides_of_the_pipe_agree() -> None:
-    assert decode.SAMPLE_RATE_HZ == transcriber.SAMPLE_RATE_HZ
-    assert decoder_process.RECORD_HEADER.format == decoder.RECORD_HEADER.format
+    assert pyav.SAMPLE_RATE_HZ == pcm.SAMPLE_RATE_HZ
+    assert sandbox.RECORD_HEADER.format == decoder.RECORD_HEADER.format

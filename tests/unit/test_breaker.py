@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streametrics.chat_model import Condition, ModelHealth
+from streametrics.domain.transcript import TimeSpan
 from streametrics.errors import (
     ModelMissing,
     ModelServerResting,
@@ -19,11 +19,12 @@ from streametrics.errors import (
     SummarizerUnavailable,
     TranscriptTooLong,
 )
-from streametrics.summarizer import Notes, OnText, Span, Summary, SummaryRequest
-from streametrics.summarizers.breaker import ALIVE_FOR_S, Breaker
-from streametrics.summarizers.chain import FallbackSummarizer
-from streametrics.summarizers.extractive import ExtractiveSummarizer
-from streametrics.summarizers.fake import FakeSummarizer
+from streametrics.llm.base import Condition, ModelHealth
+from streametrics.summarization.base import Notes, OnText, Summary, SummaryRequest
+from streametrics.summarization.circuit_breaker import ALIVE_FOR_S, Breaker
+from streametrics.summarization.extractive import ExtractiveSummarizer
+from streametrics.summarization.fake import FakeSummarizer
+from streametrics.summarization.fallback import FallbackSummarizer
 
 REQUEST = SummaryRequest("We meet a dragon. The dragon burns the bridge. We win and sell the sword.", "en", "Ada")
 LIVE = replace(REQUEST, time_limit_s=0.0)
@@ -53,7 +54,7 @@ class Memory:
     def get(self, key: str) -> str | None:
         return self.kept.get(key)
 
-    def put(self, key: str, text: str, span: Span | None = None) -> None:
+    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
         self.kept[key] = text
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streametrics.errors import TranscriptTooLong
-from streametrics.summarizers.budget import (
+from streametrics.summarization.token_budget import (
     LARGEST_FACTOR,
     LEAST_FACTOR,
     LEAST_ROOM_TOKENS,

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from streametrics.chat_model import Condition, Message, ModelHealth
+from streametrics.domain.transcript import Segment, TimeSpan
 from streametrics.errors import SummarizerBusy, SummarizerError, SummaryUnusable, TranscriptTooLong
-from streametrics.models.fake import FakeModel
-from streametrics.prompts import PROMPT_VERSION
+from streametrics.llm.base import Condition, Message, ModelHealth
+from streametrics.llm.fake import FakeModel
 from streametrics.settings import Settings
-from streametrics.summarizer import Span, Summary, SummaryRequest, TimedText
-from streametrics.summarizers.by_model import ModelSummarizer
+from streametrics.summarization.base import Summary, SummaryRequest
+from streametrics.summarization.llm_summarizer import ModelSummarizer
+from streametrics.summarization.prompts import PROMPT_VERSION
 
 ENGLISH = "Ada beats the dragon on the third try and thanks the chat. Then she sells the sword at the market."
 FRENCH = "Ada bat le dragon au troisième essai et remercie le chat. Ensuite, elle vend l'épée au marché."
@@ -27,9 +28,9 @@ class Kept(dict[str, str]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.spans: list[Span] = []
+        self.spans: list[TimeSpan] = []
 
-    def put(self, key: str, text: str, span: Span | None = None) -> None:
+    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
         self[key] = text
         self.spans += [span] if span else []
 
@@ -42,7 +43,7 @@ def recording(minutes: float, *, segment_s: float = 5.0) -> SummaryRequest:
     """Somebody speaks twelve numbered words every five seconds."""
     count = int(minutes * 60 / segment_s)
     segments = tuple(
-        TimedText(
+        Segment(
             index * segment_s,
             (index + 1) * segment_s,
             " ".join(f"word{index}{letter}" for letter in "abcdefghijkl") + ".",
@@ -177,7 +178,7 @@ def test_notes_are_written_ahead_once_and_found_again() -> None:
     assert written == len(kept) == len(model.calls)
     assert written > 3
     # Each about the stretch that follows the one before
-    assert [start for start, _ in kept.spans] == [0.0, *(end for _, end in kept.spans[:-1])]
+    assert [span.start_s for span in kept.spans] == [0.0, *(span.end_s for span in kept.spans[:-1])]
     # When the recording is over, in another process
     again = FakeModel(good)
     writer(again).summarize(whole, notes=kept)

@@ -7,19 +7,21 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from streametrics.database.checkpoints import Checkpoints
+from streametrics.database.claims import Claims
+from streametrics.database.engine import Database
+from streametrics.database.jobs import JobRecords
+from streametrics.database.leases import Leases
+from streametrics.database.migrate import migrate
+from streametrics.database.notes import JobNotes
+from streametrics.database.tables import facts, jobs
+from streametrics.domain.job import JobKind, JobRequest, Stage
+from streametrics.domain.status import JobResult
+from streametrics.domain.transcript import Segment, TimeSpan, Transcript, merge_transcripts
 from streametrics.errors import InternalError, StaleAttempt
-from streametrics.job import JobKind, JobRequest, Stage
-from streametrics.store.checkpoints import Checkpoints
-from streametrics.store.claims import Claims
-from streametrics.store.database import Database
-from streametrics.store.models import facts, jobs
-from streametrics.store.notes import JobNotes
-from streametrics.store.records import JobRecords
-from streametrics.store.schema import migrate
-from streametrics.transcripts import merge_transcripts
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
-WORDS = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}
+WORDS = Transcript((Segment(0.0, 1.0, "word"),), "en")
 
 
 class Store:
@@ -32,6 +34,7 @@ class Store:
         self.database = Database(url, on_change=self.told.append)
         self.records = JobRecords(self.database)
         self.claims = Claims(self.database, lease_s=10.0, deadline_s=600.0)
+        self.leases = Leases(self.database, lease_s=10.0)
         self.checkpoints = Checkpoints(self.database)
 
     def job(self, task_id: str, kind: JobKind = JobKind.LIVE) -> None:
@@ -68,7 +71,7 @@ def test_each_step_of_a_live_job_is_told(store: Store) -> None:
     assert store.since() == ONE
     claim = store.claims.claim("one", Stage.SUMMARIZE, "w")
     assert claim is not None and store.since() == ONE
-    store.checkpoints.finish(claim, {"text": "word"}, ())
+    store.checkpoints.finish(claim, JobResult(WORDS, "a summary", "fake"))
     assert store.since() == ONE
 
 
@@ -80,7 +83,9 @@ def test_each_step_of_a_recording_in_parts_is_told(store: Store) -> None:
     assert store.since() == ONE * 2
     whole = store.claims.claim("one", Stage.TRANSCRIBE, "w")
     assert whole is not None
-    store.checkpoints.store_parts(whole, audio_key="k", audio_s=2.0, bounds_s=[(0, 1), (1, 2)], warnings=())
+    store.checkpoints.store_parts(
+        whole, audio_key="k", audio_s=2.0, spans=[TimeSpan(0, 1), TimeSpan(1, 2)], warnings=()
+    )
     assert store.since() == ONE * 2
     claims = [store.claims.claim("one", Stage.TRANSCRIBE, "w") for _ in range(2)]
     assert store.since() == [], "who holds a part until when is told to nobody"
@@ -88,7 +93,7 @@ def test_each_step_of_a_recording_in_parts_is_told(store: Store) -> None:
         assert claim is not None
         store.checkpoints.store_part(claim, WORDS, merge_transcripts)
         assert store.since() == ONE
-    JobNotes(store.database, "one").put("key", "a note", (0.0, 1.0))
+    JobNotes(store.database, "one").put("key", "a note", TimeSpan(0.0, 1.0))
     assert store.since() == ONE
 
 
@@ -97,11 +102,11 @@ def test_leases_are_told_to_nobody(store: Store) -> None:
     claim = store.claims.claim("one", Stage.TRANSCRIBE, "w")
     assert claim is not None
     store.since()
-    assert store.claims.renew(claim)
-    assert store.claims.give_back(claim)
+    assert store.leases.renew(claim)
+    assert store.leases.release(claim)
     store.claims.claim("one", Stage.TRANSCRIBE, "w")
     store.since()
-    assert len(store.claims.give_back_all("w")) == 1
+    assert len(store.leases.release_all("w")) == 1
     assert store.since() == []
 
 

@@ -147,13 +147,17 @@ def test_slices_add_up() -> None:
 
 def test_the_database_keeps_its_own_journal(tmp_path: Path) -> None:
     """Given a migrated database with triggers, when a job lives, then each effect is noted once, and a touch is."""
-    from streametrics.job import JobKind, JobRequest, Stage
-    from streametrics.store.checkpoints import Checkpoints
-    from streametrics.store.claims import Claims
-    from streametrics.store.database import Database
-    from streametrics.store.records import JobRecords
-    from streametrics.store.schema import migrate
+    from streametrics.database.checkpoints import Checkpoints
+    from streametrics.database.claims import Claims
+    from streametrics.database.engine import Database
+    from streametrics.database.jobs import JobRecords
+    from streametrics.database.leases import Leases
+    from streametrics.database.migrate import migrate
+    from streametrics.domain.job import JobKind, JobRequest, Stage
+    from streametrics.domain.status import JobResult
+    from streametrics.domain.transcript import Transcript
 
+    silence = Transcript((), "en")
     path = tmp_path / "jobs.db"
     migrate(f"sqlite:///{path}")
     journal.install(path)
@@ -161,18 +165,19 @@ def test_the_database_keeps_its_own_journal(tmp_path: Path) -> None:
     request = JobRequest(streamer="s", language="en", game="", time="", title="")
     JobRecords(database).insert("a", request, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
     claims, checkpoints = Claims(database, lease_s=0.0, deadline_s=60.0), Checkpoints(database)
+    leases = Leases(database, lease_s=0.0)
     assert claims.claim("a", Stage.TRANSCRIBE, "one@host")
     assert journal.held_by(path, "one") == [("a", None, 1)]
     assert journal.held_by(path, "two") == []
-    (expired,) = claims.expired_leases()
-    assert claims.free(expired)
+    (expired,) = leases.expired()
+    assert leases.free(expired)
     again = claims.claim("a", Stage.TRANSCRIBE, "two@host")
     assert again is not None
-    checkpoints.store_transcript(again, {"language": "en", "segments": []}, audio_s=1.0, warnings=())
+    checkpoints.store_transcript(again, silence, audio_s=1.0, warnings=())
     assert journal.unfinished(path) == ["a"]
     writing = claims.claim("a", Stage.SUMMARIZE, "two@host")
     assert writing is not None
-    checkpoints.finish(writing, {"text": "word"}, ())
+    checkpoints.finish(writing, JobResult(silence, "a summary", "fake"))
     database.close()
 
     events = [entry.event for entry in journal.read(path)]

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from streametrics import cli, doctor, transcribe_file
+from streametrics.cli import doctor
+from streametrics.cli import main as cli
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import UnsafeSettings
+from streametrics.preflight import checks, ports, settings_errors
 from streametrics.settings import PUBLISHED_KEY, Settings
-from streametrics.start import greeting, readiness, safety
-from streametrics.start.readiness import Readiness
-from streametrics.transcriber import Segment, Transcript
+from streametrics.supervisor import banner, readiness_probe
+from streametrics.supervisor.readiness_probe import Readiness
+from streametrics.text import subtitles
 from tests.media import KINDS, encode, plain_wav, tone
 
 
@@ -44,7 +47,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 
 def test_the_help_imports_neither_engine_nor_framework() -> None:
     # Expect an answer at once: nothing large behind `--help`
-    program = "import sys, streametrics.cli; print(*sys.modules)"
+    program = "import sys, streametrics.cli.main; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert not {"torch", "celery", "fastapi", "sqlalchemy", "numpy"} & set(modules.split())
 
@@ -59,7 +62,7 @@ def test_the_help_imports_neither_engine_nor_framework() -> None:
         (
             "WHISPER_ENGINE",
             "vosk",
-            "one of 'auto', 'openai-whisper', 'openai-whisper-int8', 'faster-whisper' or 'fake' is",
+            "one of 'auto', 'openai-whisper', 'openai-whisper-fast', 'faster-whisper' or 'fake' is",
         ),
     ],
 )
@@ -74,8 +77,8 @@ def test_a_bad_setting_is_a_sentence(
 def test_every_bad_setting_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "abc")
     monkeypatch.setenv("MAX_UPLOAD_MB", "-1")
-    with pytest.raises(safety.InvalidSettings) as refused:
-        safety.load_settings()
+    with pytest.raises(settings_errors.InvalidSettings) as refused:
+        settings_errors.load_settings()
     assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == ["PORT", "MAX_UPLOAD_MB"]
 
 
@@ -94,18 +97,18 @@ def test_an_open_bind_without_a_long_key_does_not_start(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
 def test_loopback_needs_no_key(host: str) -> None:
-    safety.refuse_open_bind(Settings(_env_file=None, host=host))
+    checks.refuse_open_bind(Settings(_env_file=None, host=host))
 
 
 def test_an_open_bind_with_a_long_key_is_allowed() -> None:
-    safety.refuse_open_bind(Settings(_env_file=None, host="0.0.0.0", internal_api_key="k" * 16))
+    checks.refuse_open_bind(Settings(_env_file=None, host="0.0.0.0", internal_api_key="k" * 16))
     with pytest.raises(UnsafeSettings, match="too short"):
-        safety.refuse_open_bind(Settings(_env_file=None, host="0.0.0.0", internal_api_key="k" * 15))
+        checks.refuse_open_bind(Settings(_env_file=None, host="0.0.0.0", internal_api_key="k" * 15))
 
 
 def test_the_published_key_and_a_misspelt_name_are_warned_of(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"INTERNAL_API_KEY={PUBLISHED_KEY}\nWHISPER_MODLE=tiny\nOTHER_PROGRAM=1\n")
-    warnings = safety.settings_warnings()
+    warnings = checks.settings_warnings()
     assert len(warnings) == 2
     assert "counts as not set" in warnings[0]
     assert "WHISPER_MODLE" in warnings[1]
@@ -177,17 +180,17 @@ TRANSCRIPT = Transcript((Segment(0.0, 1.5, "Hello there."), Segment(3661.25, 366
 
 
 def test_a_transcript_as_text_and_json() -> None:
-    assert transcribe_file.render(TRANSCRIPT, "text") == "Hello there. Ça va ?"
-    body = json.loads(transcribe_file.render(TRANSCRIPT, "json"))
+    assert subtitles.render(TRANSCRIPT, "text") == "Hello there. Ça va ?"
+    body = json.loads(subtitles.render(TRANSCRIPT, "json"))
     assert body["speech_language"] == "en"
     assert body["segments"][1] == {"start": 3661.25, "end": 3663.0, "text": "Ça va ?"}
 
 
 def test_a_transcript_as_subtitles() -> None:
-    assert transcribe_file.render(TRANSCRIPT, "srt") == (
+    assert subtitles.render(TRANSCRIPT, "srt") == (
         "1\n00:00:00,000 --> 00:00:01,500\nHello there.\n\n2\n01:01:01,250 --> 01:01:03,000\nÇa va ?\n"
     )
-    assert transcribe_file.render(TRANSCRIPT, "vtt").startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.500\n")
+    assert subtitles.render(TRANSCRIPT, "vtt").startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.500\n")
 
 
 def test_the_start_report_has_a_line_to_copy_with_all_six_fields(tmp_path: Path) -> None:
@@ -196,7 +199,7 @@ def test_the_start_report_has_a_line_to_copy_with_all_six_fields(tmp_path: Path)
         "transcribe_worker": {"ok": True, "engine": "faster-whisper", "model": "base", "precision": "int8 on cpu"},
         "model_server": {"ok": False, "detail": "Ollama does not answer."},
     }
-    text = greeting.text(
+    text = banner.text(
         settings, Readiness("ready", checks), started_in_s=3, queue_is_embedded=True, log_file=tmp_path / "log"
     )
     for field in ("audio=@", "streamer=", "language=", "game=", "time=", "title="):
@@ -223,8 +226,8 @@ def test_the_doctor_finds_a_fresh_folder_well(
     # Given a folder in which nothing has run, and free ports
     monkeypatch.setenv("WHISPER_ENGINE", "fake")
     monkeypatch.setenv("SUMMARIZER", "extractive")
-    monkeypatch.setenv("PORT", str(safety.free_port("127.0.0.1")))
-    monkeypatch.setenv("QUEUE_PORT", str(safety.free_port("127.0.0.1")))
+    monkeypatch.setenv("PORT", str(ports.free_port("127.0.0.1")))
+    monkeypatch.setenv("QUEUE_PORT", str(ports.free_port("127.0.0.1")))
     # When the doctor looks
     code = cli.main(["doctor"])
     # Expect each part in the table, and nothing that fails
@@ -240,18 +243,18 @@ def test_the_doctor_does_not_promise_a_model_that_cannot_be_had(
 ) -> None:
     monkeypatch.setenv("MODEL_DIR", str(tmp_path))
     monkeypatch.setenv("WHISPER_MODEL", model)
-    check = doctor.guarded("weights", lambda: doctor.weights_here(safety.load_settings()))
+    check = doctor.guarded("weights", lambda: doctor.weights_here(settings_errors.load_settings()))
     assert check.verdict is doctor.Verdict.FAIL
     assert words in check.detail
-    assert doctor.engine(safety.load_settings()).verdict is doctor.Verdict.WARN
+    assert doctor.engine(settings_errors.load_settings()).verdict is doctor.Verdict.WARN
 
 
 def test_the_doctor_says_what_a_service_that_is_not_ready_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a service that is well but for the model server, which SUMMARY_FALLBACK=error needs
     answer = Readiness("not_ready", {"queue": {"ok": True}, "model_server": {"ok": False, "detail": "Start Ollama."}})
-    monkeypatch.setattr(safety, "port_is_free", lambda *_: False)
-    monkeypatch.setattr(readiness, "fetch", lambda *_: answer)
-    check = doctor.port(safety.load_settings())
+    monkeypatch.setattr(ports, "port_is_free", lambda *_: False)
+    monkeypatch.setattr(readiness_probe, "fetch", lambda *_: answer)
+    check = doctor.port(settings_errors.load_settings())
     assert check.verdict is doctor.Verdict.WARN
     assert check.mend == "model server: Start Ollama."
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streametrics.audio.containers import DEMUXERS, HEAD_BYTES, guess_is_long, sniff, wav_duration_s
+from streametrics.audio.sniffing import DEMUXERS, HEAD_BYTES, guess_is_long, sniff, wav_duration_s
 from tests.media import KINDS, encode, plain_wav, tone
 
 NOT_SOUND = {
@@ -149,7 +149,7 @@ def test_the_extensions_chunk_is_live_and_a_recording_is_long() -> None:
 
 def test_importing_it_loads_nothing_heavy() -> None:
     code = (
-        "import sys, streametrics.audio.containers; print([m for m in ('av', 'numpy', 'pydantic') if m in sys.modules])"
+        "import sys, streametrics.audio.sniffing; print([m for m in ('av', 'numpy', 'pydantic') if m in sys.modules])"
     )
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert seen.strip() == "[]"

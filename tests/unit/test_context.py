@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from streametrics.transcriber import Evidence
-from streametrics.transcribers.context import frames_to_encode, needs_all_silence
-from streametrics.transcribers.faster_whisper import _frames_of_sound
+from streametrics.domain.transcript import Evidence
+from streametrics.transcription.audio_context import frames_to_encode, needs_all_silence
+from streametrics.transcription.engines.faster_whisper import _frames_of_sound
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-from streametrics.audio import detection
-from streametrics.audio.detection import Span, find_voice
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.transcription import vad
+from streametrics.transcription.vad import Span, find_voice
 from tests import sounds
 
 
@@ -17,12 +17,12 @@ def test_stretches_are_the_librarys_own(noise: float) -> None:
     samples: Samples = np.concatenate([sounds.silence(1), fox, sounds.silence(2), numbers, sounds.silence(0.5), fox])
     samples += sounds.noise(len(samples) / SAMPLE_RATE_HZ, noise)[: len(samples)] if noise else np.float32(0)
     options = VadOptions(
-        threshold=detection.THRESHOLD,
-        neg_threshold=detection.GOES_ON,
-        min_silence_duration_ms=int(detection.PAUSE_S * 1000),
+        threshold=vad.THRESHOLD,
+        neg_threshold=vad.GOES_ON,
+        min_silence_duration_ms=int(vad.PAUSE_S * 1000),
         speech_pad_ms=0,
     )
-    expected = get_speech_timestamps(detection._levelled(samples), options)
+    expected = get_speech_timestamps(vad._levelled(samples), options)
 
     found = find_voice(samples)
 

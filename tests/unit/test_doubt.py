@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streametrics.audio.detection import HOP, Span, Voice
-from streametrics.audio.doubt import Judge, count, cut_loop, voice_needed
-from streametrics.transcriber import SAMPLE_RATE_HZ, Evidence, LeftOut, Segment
+from streametrics.audio.pcm import SAMPLE_RATE_HZ
+from streametrics.domain.transcript import Evidence, LeftOut, Segment
+from streametrics.transcription.hallucination_filter import Judge, count, cut_loop, voice_needed
+from streametrics.transcription.vad import HOP, Span, Voice
 
 SURE = Evidence(average_logprob=-0.2, no_speech=0.05, compression_ratio=1.2, temperature=0.0, ended=True)
 GUESSED = Evidence(average_logprob=-1.2, no_speech=0.8, compression_ratio=1.0, temperature=1.0, ended=True)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streametrics import sentences
-from streametrics.summarizers.extractive import central_sentences
+from streametrics.summarization.extractive import central_sentences
+from streametrics.text import sentences
 
 CHUNK = (
     "Hey everyone, welcome back. Oh my God. Today we try to beat the water temple without dying. Okay. "

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from streametrics.guard import EXTENSION_ORIGIN, Guard
-from streametrics.key_guard import KeyGuard
-from streametrics.keyring import Keyring
+from streametrics.api.middleware.authentication import KeyGuard
+from streametrics.api.middleware.trusted_origin import EXTENSION_ORIGIN, Guard
+from streametrics.auth.api_keys import Keyring
 from streametrics.settings import Settings
 
 KEY = "k" * 32

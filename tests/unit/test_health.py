@@ -5,15 +5,15 @@ from typing import Any, cast
 
 import pytest
 
-from streametrics import doctor
-from streametrics.chat_model import Condition, ModelHealth
-from streametrics.health import Health
-from streametrics.job import QueueName, Stage
-from streametrics.jobs import Jobs
-from streametrics.live import WorkerPresence
+from streametrics.api.readiness import Health
+from streametrics.cli import doctor
+from streametrics.database.backlog import Backlog
+from streametrics.domain.job import QueueName, Stage
+from streametrics.jobs.connections import Connections
+from streametrics.llm.base import Condition, ModelHealth
+from streametrics.redis.worker_registry import WorkerPresence
 from streametrics.settings import Settings
-from streametrics.store.waiting import Backlog
-from streametrics.summarizers.fake import FakeSummarizer
+from streametrics.summarization.fake import FakeSummarizer
 from tests.model_server import ModelServer, closed_port, states
 
 NOTHING = dict.fromkeys(QueueName, Backlog())
@@ -36,13 +36,14 @@ def ready(
             for number, each in enumerate(known)
         ),
     ]
-    jobs = SimpleNamespace(
+    held = SimpleNamespace(
         settings=Settings(_env_file=None, summary_fallback=fallback),
-        live=SimpleNamespace(workers=lambda: workers, answers=lambda: True),
+        registry=SimpleNamespace(workers=lambda: workers),
+        redis=SimpleNamespace(answers=lambda: True),
         waiting=SimpleNamespace(by_queue=lambda: waiting, in_work=lambda: in_work),
     )
     writer = FakeSummarizer(report=ModelHealth(seen, "It is seen."))
-    _, body = Health(cast(Jobs, jobs), writer).ready()
+    _, body = Health(cast(Connections, held), writer).ready()
     return body
 
 
@@ -88,14 +89,14 @@ def test_a_worker_that_is_there_and_takes_nothing_is_not_ready() -> None:
 
 def test_one_that_is_between_two_jobs_at_the_first_look_is_ready() -> None:
     looks = iter([IDLE, IDLE | {Stage.TRANSCRIBE: 1}])
-    jobs = SimpleNamespace(
+    held = SimpleNamespace(
         settings=Settings(_env_file=None),
         waiting=SimpleNamespace(
             by_queue=lambda: NOTHING | {QueueName.LONG: Backlog(5, 900.0)}, in_work=lambda: next(looks)
         ),
     )
     there = [WorkerPresence("t", "transcribe", True, {})]
-    assert Health(cast(Jobs, jobs), FakeSummarizer())._worker(there, Stage.TRANSCRIBE)["ok"]
+    assert Health(cast(Connections, held), FakeSummarizer())._worker(there, Stage.TRANSCRIBE)["ok"]
 
 
 def look(url: str, **more: Any) -> doctor.Check:

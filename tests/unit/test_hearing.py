@@ -5,10 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pytest
 
-from streametrics.audio import hearing, voice
-from streametrics.audio.detection import find_voice
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcriber import SAMPLE_RATE_HZ, Outcome, Samples, Segment, Sound, Transcript
+from streametrics.transcription import windowing
+from streametrics.transcription.base import Outcome, Sound
+from streametrics.transcription.batching import scheduler
+from streametrics.transcription.engine import Engine, Lane, SpeechWindow
+from streametrics.transcription.vad import find_voice
 from tests import sounds
 
 
@@ -23,12 +27,12 @@ class Scripted:
         self.windows_at_once = windows_at_once
         self.heard: list[str] = []
         self.batches: list[int] = []
-        self.lanes: list[voice.Lane] = [self]
+        self.lanes: list[Lane] = [self]
 
-    def detect_languages(self, heard: Sequence[voice.SpeechWindow]) -> list[tuple[str, float]]:
+    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         return [self.languages.pop(0) for _ in heard]
 
-    def decode(self, heard: Sequence[voice.SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
+    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
         self.batches.append(len(heard))
         for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
             assert 0 < window.voiced_until_s <= len(window.samples) / SAMPLE_RATE_HZ
@@ -48,7 +52,7 @@ def test_a_long_and_sure_window_changes_the_language(three_windows: Samples) -> 
     # The second is long and sure, the third is sure but too short to be believed.
     engine = Scripted([("en", 0.3), ("fr", 0.9), ("cy", 0.99)])
 
-    transcript = hearing.transcribe_speech(engine, three_windows, speech_language=None, on_segment=None)
+    transcript = scheduler.transcribe_speech(engine, three_windows, speech_language=None, on_segment=None)
 
     assert engine.heard == ["en", "fr", "fr"]
     assert transcript.language == "fr"
@@ -60,17 +64,17 @@ def test_windows_heard_together_are_like_windows_heard_alone(
 ) -> None:
     engine = Scripted([("en", 0.3), ("fr", 0.9), ("cy", 0.99)], at_once)
 
-    together = hearing.transcribe_speech(engine, three_windows, speech_language=None, on_segment=None)
+    together = scheduler.transcribe_speech(engine, three_windows, speech_language=None, on_segment=None)
 
     alone = Scripted([("en", 0.3), ("fr", 0.9), ("cy", 0.99)])
-    assert together == hearing.transcribe_speech(alone, three_windows, speech_language=None, on_segment=None)
+    assert together == scheduler.transcribe_speech(alone, three_windows, speech_language=None, on_segment=None)
     assert engine.batches == batches
 
 
 def test_an_unsure_window_keeps_the_language(three_windows: Samples) -> None:
     engine = Scripted([("en", 0.9), ("fr", 0.4), ("fr", 0.9)])
 
-    hearing.transcribe_speech(engine, three_windows, speech_language=None, on_segment=None)
+    scheduler.transcribe_speech(engine, three_windows, speech_language=None, on_segment=None)
 
     assert engine.heard == ["en", "en", "en"]
 
@@ -78,21 +82,21 @@ def test_an_unsure_window_keeps_the_language(three_windows: Samples) -> None:
 def test_times_are_drawn_to_the_voice(three_windows: Samples) -> None:
     engine = Scripted([])
 
-    transcript = hearing.transcribe_speech(engine, three_windows, speech_language="en", on_segment=None)
+    transcript = scheduler.transcribe_speech(engine, three_windows, speech_language="en", on_segment=None)
 
     assert [segment.text for segment in transcript.segments] == ["in en"] * 3
     spans = find_voice(three_windows).spans
     for segment in transcript.segments:
         start, end = segment.start * SAMPLE_RATE_HZ, segment.end * SAMPLE_RATE_HZ
-        assert any(abs(span.start - start) <= voice.EDGE_S * SAMPLE_RATE_HZ + 16 for span in spans)
-        assert any(abs(span.end - end) <= voice.EDGE_S * SAMPLE_RATE_HZ + 16 for span in spans)
+        assert any(abs(span.start - start) <= windowing.EDGE_S * SAMPLE_RATE_HZ + 16 for span in spans)
+        assert any(abs(span.end - end) <= windowing.EDGE_S * SAMPLE_RATE_HZ + 16 for span in spans)
 
 
 def test_nothing_of_a_later_window_is_decoded_before_it_is_wanted(three_windows: Samples) -> None:
     engine = Scripted([])
 
     with pytest.raises(Stopped):
-        hearing.transcribe_speech(engine, three_windows, speech_language="en", on_segment=stop)
+        scheduler.transcribe_speech(engine, three_windows, speech_language="en", on_segment=stop)
 
     assert engine.heard == ["en"]
 
@@ -104,7 +108,7 @@ def test_an_engine_that_gains_by_it_hears_halves_of_a_window_in_one_pass() -> No
     halved.gains_by_halves = True
 
     for engine in (whole, halved):
-        transcript = hearing.transcribe_speech(engine, chunk, speech_language="en", on_segment=None)
+        transcript = scheduler.transcribe_speech(engine, chunk, speech_language="en", on_segment=None)
         assert [segment.text for segment in transcript.segments] == ["in en"] * engine.batches[0]
 
     assert (whole.batches, halved.batches) == ([1], [2])
@@ -128,12 +132,10 @@ class Marking(Scripted):
         super().__init__([], windows_at_once)
         self._fails, self._late = fails, late
 
-    def detect_languages(self, heard: Sequence[voice.SpeechWindow]) -> list[tuple[str, float]]:
+    def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         return [("fr" if np.max(np.abs(window.samples)) < 0.01 else "en", 0.9) for window in heard]
 
-    def decode(
-        self, heard: Sequence[voice.SpeechWindow], languages: Sequence[str]
-    ) -> Iterator[tuple[int, Segment | None]]:
+    def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:
         self.batches.append(len(heard))
         failing = len(self.batches) - 1 in self._fails
         if failing and not self._late:
@@ -152,9 +154,9 @@ def clips() -> list[Samples]:
     return [sounds.clip(name).samples() * np.float32(0.005 if index == 2 else 1) for index, name in enumerate(names)]
 
 
-def together(engine: voice.Engine, asked: list[Sound]) -> list[Outcome]:
+def together(engine: Engine, asked: list[Sound]) -> list[Outcome]:
     """What became of each sound, in the order asked."""
-    found = dict(hearing.transcribe_together(engine, asked))
+    found = dict(scheduler.transcribe_together(engine, asked))
     return [found[number] for number in range(len(asked))]
 
 
@@ -165,7 +167,9 @@ def test_sounds_heard_together_are_like_sounds_heard_alone(clips: list[Samples],
 
     outcomes = together(engine, [Sound(samples, None, told[number].append) for number, samples in enumerate(asked)])
 
-    alone = [hearing.transcribe_speech(Marking(4), samples, speech_language=None, on_segment=None) for samples in asked]
+    alone = [
+        scheduler.transcribe_speech(Marking(4), samples, speech_language=None, on_segment=None) for samples in asked
+    ]
     assert outcomes == alone
     assert [each.language for each in alone] == ["en", "en", "fr", "en", None, "en"]
     # Expect full passes, and each listener to hear of its own sound, in the order of time
@@ -181,7 +185,7 @@ def test_a_sound_is_asked_for_when_there_is_room_for_it(clips: list[Samples]) ->
             asked.append(number)
             yield Sound(samples)
 
-    outcomes = hearing.transcribe_together(Marking(2), coming())
+    outcomes = scheduler.transcribe_together(Marking(2), coming())
     next(outcomes)
 
     assert asked == [0, 1]
@@ -195,7 +199,7 @@ def test_what_is_in_the_background_comes_last_in_shorter_passes_of_its_own(
     # Given chunks that come while others, in the background, wait to be heard
     asked = [Sound(three_windows, background=True), Sound(clips[0]), Sound(clips[1], background=True), Sound(clips[2])]
 
-    found = list(hearing.transcribe_together(engine, asked))
+    found = list(scheduler.transcribe_together(engine, asked))
 
     ends = [number for number, _ in found]
     assert sorted(ends[:2]) == [1, 3]
@@ -250,4 +254,4 @@ def test_where_nobody_speaks_nothing_is_decoded() -> None:
 
 
 def test_nothing_to_hear_is_nothing() -> None:
-    assert list(hearing.transcribe_together(Marking(4), [])) == []
+    assert list(scheduler.transcribe_together(Marking(4), [])) == []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streametrics import cli
+from streametrics.cli import main as cli
 
 
 @pytest.fixture(autouse=True)

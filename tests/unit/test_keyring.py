@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from streametrics.caller import LOCAL, Caller, Scope, may_see, wanted_scope
+from streametrics.api.middleware.authentication import wanted_scope
+from streametrics.auth.api_keys import VALID_S, Keyring, digest_of, new_key
+from streametrics.auth.principal import LOCAL, Caller, KeyRecord, Scope, may_see
 from streametrics.errors import DatabaseUnavailable, Unauthorized
-from streametrics.keyring import VALID_S, Keyring, digest_of, new_key
-from streametrics.store.keys import KeyRecord
 
 KEY = "sm_one"
 

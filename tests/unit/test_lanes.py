@@ -6,18 +6,21 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from streametrics.audio import hearing, voice
+from streametrics.audio.pcm import Samples
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcriber import Outcome, Samples, Segment, Sound, Transcript
+from streametrics.transcription.base import Outcome, Sound
+from streametrics.transcription.batching import scheduler
+from streametrics.transcription.engine import SpeechWindow
 from tests import sounds
 
 #: A test that waits for longer has found two that wait for each other, in seconds.
 PATIENCE_S = 30.0
 
-Heard = Sequence[voice.SpeechWindow]
+Heard = Sequence[SpeechWindow]
 
 
-def is_quiet(window: voice.SpeechWindow) -> bool:
+def is_quiet(window: SpeechWindow) -> bool:
     return bool(np.max(np.abs(window.samples)) < 0.01)
 
 
@@ -68,7 +71,7 @@ def three_windows(clips: list[Samples]) -> Samples:
 
 def outcomes(engine: Engine, asked: Sequence[Sound]) -> list[Outcome]:
     """What became of each sound, in the order asked."""
-    found = dict(hearing.transcribe_together(engine, asked))
+    found = dict(scheduler.transcribe_together(engine, asked))
     return [found[number] for number in range(len(asked))]
 
 
@@ -113,9 +116,9 @@ def test_a_later_window_waits_for_the_language_of_an_earlier_one(three_windows: 
                 later_is_known.set()
             assert later_is_known.wait(PATIENCE_S)
 
-    found = hearing.transcribe_speech(SlowAtFirst(2), three_windows, speech_language=None, on_segment=None)
+    found = scheduler.transcribe_speech(SlowAtFirst(2), three_windows, speech_language=None, on_segment=None)
 
-    assert found == hearing.transcribe_speech(Engine(1), three_windows, speech_language=None, on_segment=None)
+    assert found == scheduler.transcribe_speech(Engine(1), three_windows, speech_language=None, on_segment=None)
     assert [segment.text.split()[-1] for segment in found.segments] == ["en", "fr", "fr"]
 
 
@@ -150,7 +153,7 @@ def test_whoever_stops_reading_leaves_no_lane_at_work(clips: list[Samples]) -> N
         def before_decoding(self, heard: Heard) -> None:
             at_work.append(threading.get_ident())
 
-    reading = hearing.transcribe_together(Noted(2), (Sound(samples) for samples in clips))
+    reading = scheduler.transcribe_together(Noted(2), (Sound(samples) for samples in clips))
     next(reading)
 
     reading.close()
@@ -174,7 +177,7 @@ def test_a_sound_that_comes_while_others_are_at_work_is_heard_with_them(clips: l
         yield Sound(clips[1], "en")
         yield from iter(lambda: None, ...)
 
-    found = dict(hearing.transcribe_together(Meeting(2, 4), coming()))
+    found = dict(scheduler.transcribe_together(Meeting(2, 4), coming()))
 
     assert [found[number] for number in range(2)] == outcomes(Engine(1), [Sound(each, "en") for each in clips[:2]])
 
@@ -219,13 +222,13 @@ def test_a_sound_is_asked_whether_it_is_wanted_until_it_is_at_work(clips: list[S
         assert at_work.wait(PATIENCE_S)
         yield Sound(clips[1], "en", lambda _: is_heard.set())
 
-    found = dict(hearing.transcribe_together(First(2), coming()))
+    found = dict(scheduler.transcribe_together(First(2), coming()))
 
     assert all(isinstance(each, Transcript) for each in found.values())
 
 
 def test_where_none_waits_and_none_is_at_work_is_the_end() -> None:
-    assert list(hearing.transcribe_together(Engine(2), iter([None, Sound(sounds.silence(1))]))) == []
+    assert list(scheduler.transcribe_together(Engine(2), iter([None, Sound(sounds.silence(1))]))) == []
 
 
 def test_a_source_that_fails_ends_what_waits_for_a_language(three_windows: Samples) -> None:
@@ -242,4 +245,4 @@ def test_a_source_that_fails_ends_what_waits_for_a_language(three_windows: Sampl
         raise OSError("disk")
 
     with pytest.raises(OSError, match="disk"):
-        list(hearing.transcribe_together(Slow(2, 2), coming()))
+        list(scheduler.transcribe_together(Slow(2, 2), coming()))

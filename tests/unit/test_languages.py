@@ -8,9 +8,9 @@ from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streametrics import languages
 from streametrics.errors import InvalidRequest
-from streametrics.language_tables import NO_SPEECH, OWN_NAMES, WHISPER_CODES
+from streametrics.text import languages
+from streametrics.text.language_tables import NO_SPEECH, OWN_NAMES, WHISPER_CODES
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_silence_is_told_in_many_languages_and_in_english_else() -> None:
 def test_reading_a_name_loads_the_english_locale_only() -> None:
     # Given a fresh process that reads what an upload may hold
     program = (
-        "from babel import localedata; from streametrics import languages\n"
+        "from babel import localedata; from streametrics.text import languages\n"
         "[languages.parse(text) for text in ('fr', 'pt-BR', '日本語', 'Klingon', 'zh-Hant')]\n"
         "languages.no_speech_sentence('ja')\n"
         "print(*sorted(localedata._cache))"

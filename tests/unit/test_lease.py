@@ -7,10 +7,11 @@ from typing import Any, cast
 
 import pytest
 
+from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
+from streametrics.domain.transcript import Segment, Transcript, TranscriptPart
 from streametrics.errors import DatabaseUnavailable, StaleAttempt
-from streametrics.job import Claim, JobKind, JobRequest, Snapshot, Stage
-from streametrics.jobs import Jobs
-from streametrics.lease import Lease
+from streametrics.jobs.lifecycle import JobLifecycle
+from streametrics.worker.lease import Lease
 from tests.stack import until
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
@@ -22,7 +23,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.published: list[Snapshot] = []
-        self.settings = SimpleNamespace(lease_s=10.0)
+        self.lease_s = 10.0
         self.cancelled = False
 
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
@@ -33,12 +34,12 @@ class Heard:
 
 
 def lease(jobs: Any, claim: Claim = CLAIM) -> Lease:
-    return Lease(cast(Jobs, jobs), claim, stopping=threading.Event())
+    return Lease(cast(JobLifecycle, jobs), claim, stopping=threading.Event())
 
 
 def test_the_first_words_of_a_summary_are_shown_at_once() -> None:
     heard = Heard()
-    reporter = lease(heard)
+    reporter = lease(heard).reporter
     reporter.begin()
     # Given a share that is told, and words that follow within the second in which nothing more is told
     reporter.written(0.1, "")
@@ -50,10 +51,10 @@ def test_the_first_words_of_a_summary_are_shown_at_once() -> None:
 
 def test_the_time_left_is_not_guessed_from_the_first_token() -> None:
     heard = Heard()
-    reporter = lease(heard)
+    reporter = lease(heard).reporter
     reporter.written(0.01, "Ada")
     assert heard.published[-1].eta_s is None
-    later = lease(heard)
+    later = lease(heard).reporter
     later.written(0.5, "Ada beats")
     assert heard.published[-1].eta_s is not None
 
@@ -104,11 +105,11 @@ class Recording(Heard):
         self.done: dict[int, str] = {}
         self.is_away = False
 
-    def finished_parts(self, task_id: str, *, from_s: float) -> list[tuple[float, float, dict[str, Any]]]:
+    def finished_parts(self, task_id: str, *, from_s: float) -> list[TranscriptPart]:
         if self.is_away:
             raise DatabaseUnavailable
         return [
-            (60.0 * index, 60.0 * (index + 1), {"segments": [{"text": text}]})
+            TranscriptPart(60.0 * index, 60.0 * (index + 1), Transcript((Segment(0.0, 1.0, text),), "en"))
             for index, text in sorted(self.done.items())
             if 60.0 * index >= from_s
         ]
@@ -121,10 +122,10 @@ class Recording(Heard):
 def test_words_of_a_part_are_shown_once_all_before_it_are_there() -> None:
     recording = Recording()
     # Given a part that is heard while the one before it is
-    recording.lease(1).heard(30, 60, "second")
+    recording.lease(1).reporter.heard(30, 60, "second")
     assert recording.published[-1].transcription is None
 
-    second = recording.lease(1)
+    second = recording.lease(1).reporter
     recording.done = {0: "first"}
     second.heard(30, 60, "second")
 
@@ -136,7 +137,7 @@ def test_parts_behind_a_gap_count_and_are_not_shown() -> None:
     recording = Recording()
     recording.done = {0: "first", 2: "third"}
 
-    recording.lease(1).begin()
+    recording.lease(1).reporter.begin()
 
     shown = recording.published[-1]
     assert (shown.transcription, shown.progress) == ("first", 49 * 120 // 180)
@@ -145,7 +146,7 @@ def test_parts_behind_a_gap_count_and_are_not_shown() -> None:
 def test_a_database_that_is_away_ends_no_part() -> None:
     recording = Recording()
     recording.done = {0: "first"}
-    second = recording.lease(1)
+    second = recording.lease(1).reporter
     recording.is_away = True
 
     second.heard(30, 60, "second")
@@ -155,9 +156,9 @@ def test_a_database_that_is_away_ends_no_part() -> None:
 
 def test_the_time_left_of_a_recording_is_told_by_all_that_is_heard_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [0.0]
-    monkeypatch.setattr("streametrics.lease.time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    monkeypatch.setattr("streametrics.worker.progress_reporter.time", SimpleNamespace(monotonic=lambda: now_s[0]))
     recording = Recording()
-    second = recording.lease(1)
+    second = recording.lease(1).reporter
     # Given half of this part, and all of another, heard in 30 s
     recording.done = {0: "first"}
     now_s[0] = 30.0

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from streametrics import metrics, metrics_page
-from streametrics.job import QueueName
-from streametrics.live import WorkerPresence
-from streametrics.metrics import Metrics
-from streametrics.store.waiting import Backlog
+from streametrics.api import prometheus
+from streametrics.database.backlog import Backlog
+from streametrics.domain.job import QueueName
+from streametrics.observability import metrics
+from streametrics.observability.metrics import Metrics
+from streametrics.redis.worker_registry import WorkerPresence
 from tests.stack import until
 
 
@@ -33,7 +34,7 @@ def read(
     sums: Sums, waiting: dict[QueueName, Backlog] | None = None, workers: tuple[WorkerPresence, ...] = ()
 ) -> dict[str, float]:
     """Each sample of the page, by its name with its labels."""
-    page = metrics_page.render(sums.amounts, waiting or {}, workers).decode()
+    page = prometheus.render(sums.amounts, waiting or {}, workers).decode()
     found: dict[str, float] = {}
     for family in text_string_to_metric_families(page):
         assert family.name.startswith("streametrics_")

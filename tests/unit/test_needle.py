@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from streametrics.models.fake import FakeModel
+from streametrics.domain.transcript import Segment
+from streametrics.llm.fake import FakeModel
 from streametrics.settings import Settings
-from streametrics.summarizer import SummaryRequest, TimedText
-from streametrics.summarizers.by_model import ModelSummarizer
+from streametrics.summarization.base import SummaryRequest
+from streametrics.summarization.llm_summarizer import ModelSummarizer
 
 NEEDLES = {
     "start": "NEEDLE-START: the code of the chest is 4711.",
@@ -28,7 +29,7 @@ def transcript() -> SummaryRequest:
         text = " ".join(f"chatter{index % 97}" for _ in range(12)) + "."
         if index in places:
             text = f"{text} {NEEDLES[places[index]]}"
-        segments.append(TimedText(index * 4.8, index * 4.8 + 4.8, text))
+        segments.append(Segment(index * 4.8, index * 4.8 + 4.8, text))
     return SummaryRequest(" ".join(each.text for each in segments), "en", segments=tuple(segments))
 
 

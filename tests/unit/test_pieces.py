@@ -8,13 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streametrics.models.fake import FakeModel
+from streametrics.domain.transcript import Segment
+from streametrics.llm.fake import FakeModel
 from streametrics.settings import Settings
-from streametrics.summarizer import SummaryRequest, TimedText
-from streametrics.summarizers import budget, pieces
-from streametrics.summarizers.budget import Budget, TokenEstimator, price
-from streametrics.summarizers.by_model import ModelSummarizer
-from streametrics.summarizers.pieces import Line, Timeline
+from streametrics.summarization import chunking, token_budget
+from streametrics.summarization.base import SummaryRequest
+from streametrics.summarization.chunking import Line, Timeline
+from streametrics.summarization.llm_summarizer import ModelSummarizer
+from streametrics.summarization.token_budget import Budget, TokenEstimator, price
 
 ALPHABETS = {
     "Latin": "abcdefghijklmnopqrstuvwxyz",
@@ -30,12 +31,12 @@ ALPHABETS = {
 ANSWER = "Ada beats the dragon and thanks the chat. Then she sells the sword."
 
 
-def spoken(words: int, alphabet: str, letters: int, per_segment: int) -> tuple[TimedText, ...]:
+def spoken(words: int, alphabet: str, letters: int, per_segment: int) -> tuple[Segment, ...]:
     """A transcript of so many words, all different, two and a half a second."""
     signs = ALPHABETS[alphabet]
     texts = [_word(index, signs, letters) for index in range(words)]
     return tuple(
-        TimedText(start / 2.5, (start + per_segment) / 2.5, " ".join(texts[start : start + per_segment]) + ".")
+        Segment(start / 2.5, (start + per_segment) / 2.5, " ".join(texts[start : start + per_segment]) + ".")
         for start in range(0, words, per_segment)
     )
 
@@ -48,7 +49,7 @@ def _word(index: int, signs: str, letters: int) -> str:
     return found
 
 
-def lines_of(segments: tuple[TimedText, ...]) -> list[Line]:
+def lines_of(segments: tuple[Segment, ...]) -> list[Line]:
     return [Line(each.text, each.start, each.end) for each in segments]
 
 
@@ -62,9 +63,9 @@ transcripts = st.builds(
 
 
 @given(segments=transcripts, room=st.floats(64, 4000))
-def test_every_piece_fits_and_every_word_is_in_one(segments: tuple[TimedText, ...], room: float) -> None:
+def test_every_piece_fits_and_every_word_is_in_one(segments: tuple[Segment, ...], room: float) -> None:
     lines = lines_of(segments)
-    cut = pieces.cut(lines, room, price)
+    cut = chunking.cut(lines, room, price)
     assert all(price(piece.text) <= room for piece in cut)
     # Expect the own lines of all pieces to be the transcript again, in its order and nothing twice
     own = [line for piece in cut for line in piece.lines[piece.repeated :]]
@@ -74,33 +75,33 @@ def test_every_piece_fits_and_every_word_is_in_one(segments: tuple[TimedText, ..
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(segments=transcripts, room=st.floats(64, 2000), data=st.data())
 def test_the_pieces_of_a_growing_transcript_stay(
-    segments: tuple[TimedText, ...], room: float, data: st.DataObject
+    segments: tuple[Segment, ...], room: float, data: st.DataObject
 ) -> None:
     lines = lines_of(segments)
     until = data.draw(st.integers(1, len(lines)))
-    certain = pieces.cut(lines[:until], room, price)[:-1]
-    assert certain == pieces.cut(lines, room, price)[: len(certain)]
+    certain = chunking.cut(lines[:until], room, price)[:-1]
+    assert certain == chunking.cut(lines, room, price)[: len(certain)]
 
 
 @given(segments=transcripts, room=st.floats(200, 2000))
-def test_a_piece_begins_with_the_end_of_the_one_before(segments: tuple[TimedText, ...], room: float) -> None:
-    cut = pieces.cut(lines_of(segments), room, price)
+def test_a_piece_begins_with_the_end_of_the_one_before(segments: tuple[Segment, ...], room: float) -> None:
+    cut = chunking.cut(lines_of(segments), room, price)
     for one, other in itertools.pairwise(cut):
-        assert 0 <= other.repeated <= pieces.OVERLAP_LINES
+        assert 0 <= other.repeated <= chunking.OVERLAP_LINES
         assert other.lines[: other.repeated] == one.lines[len(one.lines) - other.repeated :]
         assert len(other.lines) > other.repeated
 
 
 def test_short_lines_are_repeated_and_long_ones_are_not() -> None:
     short = [Line(f"Sentence number {index}.") for index in range(100)]
-    assert {piece.repeated for piece in pieces.cut(short, 400, price)} == {0, 2}
+    assert {piece.repeated for piece in chunking.cut(short, 400, price)} == {0, 2}
     long = [Line("word " * 40 + f"{index}.") for index in range(20)]
-    assert {piece.repeated for piece in pieces.cut(long, 400, price)} == {0}
+    assert {piece.repeated for piece in chunking.cut(long, 400, price)} == {0}
 
 
 @pytest.mark.parametrize("text", ["word " * 500, "x" * 4000, "漢" * 700, "One. Two! " * 200])
 def test_a_line_larger_than_a_piece_is_split_with_its_time(text: str) -> None:
-    cut = pieces.cut([Line(text.strip(), 100.0, 200.0)], 300, price)
+    cut = chunking.cut([Line(text.strip(), 100.0, 200.0)], 300, price)
     own = [line for piece in cut for line in piece.lines[piece.repeated :]]
     assert all(price(piece.text) <= 300 for piece in cut)
     assert "".join("".join(line.text.split()) for line in own) == "".join(text.split())
@@ -112,10 +113,10 @@ def test_a_line_larger_than_a_piece_is_split_with_its_time(text: str) -> None:
 
 def test_times_are_shown_about_every_half_minute() -> None:
     lines = [Line(f"Line {index}.", index * 10.0, index * 10.0 + 9) for index in range(370)]
-    shown = pieces.written(lines).splitlines()
+    shown = chunking.written(lines).splitlines()
     assert shown[0] == "[0:00:00] Line 0. Line 1. Line 2."
     assert shown[-1].startswith("[1:01:30] ")
-    assert pieces.written([Line("No"), Line("times.")]) == "No times."
+    assert chunking.written([Line("No"), Line("times.")]) == "No times."
 
 
 def test_a_moment_belongs_to_the_segment_it_lies_in() -> None:
@@ -132,12 +133,12 @@ def test_a_moment_belongs_to_the_segment_it_lies_in() -> None:
     ("text", "seconds"), [("1:02:03", 3723.0), ("[0:12:34]", 754.0), ("02:03", 123.0), ("soon", None), ("", None)]
 )
 def test_times_are_read_as_they_are_written(text: str, seconds: float | None) -> None:
-    assert pieces.seconds_of(text) == seconds
+    assert chunking.seconds_of(text) == seconds
 
 
 def test_times_that_a_model_invents_are_taken_out_and_true_ones_stay() -> None:
     said = "[0:05:00] Ada wins. [2:37:58] She left at 2:37:58. [9:59] The chat sings. [12:00]"
-    assert pieces.without_false_times(said, 300.4, 600.0) == (
+    assert chunking.without_false_times(said, 300.4, 600.0) == (
         "[0:05:00] Ada wins. She left at 2:37:58. [9:59] The chat sings."
     )
 
@@ -145,7 +146,7 @@ def test_times_that_a_model_invents_are_taken_out_and_true_ones_stay() -> None:
 # Every prompt of a whole summary, at every level
 
 
-def ask(segments: tuple[TimedText, ...], context_tokens: int, *, timed: bool = True) -> FakeModel:
+def ask(segments: tuple[Segment, ...], context_tokens: int, *, timed: bool = True) -> FakeModel:
     """Have a model summarise that writes as much as it may."""
 
     def respond(messages: object, max_tokens: int, schema: object) -> str:
@@ -159,10 +160,10 @@ def ask(segments: tuple[TimedText, ...], context_tokens: int, *, timed: bool = T
 
 
 def assert_nothing_lost_and_nothing_too_long(
-    model: FakeModel, segments: tuple[TimedText, ...], estimator: TokenEstimator
+    model: FakeModel, segments: tuple[Segment, ...], estimator: TokenEstimator
 ) -> None:
     for call in model.calls:
-        prompt = budget.content(list(call.messages))
+        prompt = token_budget.content(list(call.messages))
         assert estimator.tokens(prompt) <= Budget(model.context_tokens).prompt_tokens(call.max_tokens)
         assert call.max_tokens > 0
     said = Counter(word for call in model.calls for message in call.messages for word in message["content"].split())

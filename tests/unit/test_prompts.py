@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streametrics import prompts
-from streametrics.chat_model import Message
-from streametrics.prompts import Defect
-from streametrics.summarizer import SummaryRequest
+from streametrics.llm.base import Message
+from streametrics.summarization import prompts
+from streametrics.summarization.base import SummaryRequest
+from streametrics.summarization.prompts import Defect
 
 REQUEST = SummaryRequest("We beat the dragon.", "fr", streamer="Ada", game="Dragon Quest", title="Ice 🐉 tonight")
 

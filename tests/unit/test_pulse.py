@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 
-BEGIN = "import ctypes, time; from streametrics.pulse import pulse; hold = ctypes.PyDLL(None).usleep\n"
+BEGIN = "import ctypes, time; from streametrics.worker.watchdog import pulse; hold = ctypes.PyDLL(None).usleep\n"
 
 
 def run(program: str) -> "subprocess.CompletedProcess[str]":

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from streametrics import cli
+from streametrics.cli import main as cli
+from streametrics.preflight import checks
 from streametrics.settings import Settings
-from streametrics.start import self_check
 
 
 def names(**settings: object) -> dict[str, bool]:
     """What is found by name, and whether it is refused."""
     made = Settings(_env_file=None, queue_port=1, **settings)  # type: ignore[arg-type]
-    return {finding.name: finding.refused for finding in self_check.examine(made)}
+    return {finding.name: finding.refused for finding in checks.examine(made)}
 
 
 def test_the_defaults_are_safe(tmp_path: Path) -> None:
@@ -57,10 +57,10 @@ def test_the_file_system_of_a_folder_is_that_of_its_deepest_mount(folder: str, k
     mounts.write_text(
         "rootfs / rootfs rw 0 0\n/dev/sda / ext4 rw 0 0\nhost:/x /data nfs4 rw 0 0\n//y /with\\040space cifs rw 0 0\n"
     )
-    assert self_check._file_system(Path(folder), mounts) == kind
+    assert checks._file_system(Path(folder), mounts) == kind
 
 
 def test_a_network_file_system_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_check, "_file_system", lambda folder: "nfs4")
+    monkeypatch.setattr(checks, "_file_system", lambda folder: "nfs4")
     assert names(data_dir=tmp_path / "data") == {"network_file_system": False}
     assert names(data_dir=tmp_path / "data", database_url="postgresql://x/y") == {}

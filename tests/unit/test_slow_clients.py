@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from streametrics.start.bounded_http import BoundedHttp, bounded_http
-from streametrics.start.slow_clients import Pace, SlowClients, SlowLimits
+from streametrics.api.server.http_protocol import BoundedHttp, bounded_http
+from streametrics.api.server.slow_clients import Pace, SlowClients, SlowLimits
 
 LIMITS = SlowLimits()
 

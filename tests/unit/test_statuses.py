@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streametrics import board, statuses
-from streametrics.answer_cache import Answer, AnswerCache
-from streametrics.board import BoardSilent
-from streametrics.caller import LOCAL, Caller, Scope, may_see
+from streametrics.auth.principal import LOCAL, Caller, Scope, may_see
+from streametrics.database.jobs import JobRecord
+from streametrics.domain.job import JobKind, JobRequest, JobState
+from streametrics.domain.status import JobStatus
 from streametrics.errors import JobExpired, JobUnknown
-from streametrics.job import JobKind, JobRequest, JobState, JobStatus
-from streametrics.settings import Settings
-from streametrics.statuses import FINAL_KEPT_S, KEPT_S, Statuses
-from streametrics.store.records import JobRecord
+from streametrics.redis import job_versions
+from streametrics.redis.job_versions import BoardSilent
+from streametrics.status import reader
+from streametrics.status.reader import FINAL_KEPT_S, KEPT_S, Statuses
+from streametrics.status.response_cache import Answer, AnswerCache
 
 TTL_S = 3600
 
@@ -40,10 +41,10 @@ class Row:
 
 @dataclass
 class FakeJobs:
-    """The row behind `Jobs.look`."""
+    """The row behind `JobService.look`."""
 
     row: Row
-    settings: Settings = field(default_factory=lambda: Settings(result_ttl_s=TTL_S, _env_file=None))
+    result_ttl_s: float = TTL_S
     asked_queue: list[bool] = field(default_factory=list)
 
     def look(self, task_id: str, caller: Caller = LOCAL, *, queue_answers: bool = True) -> tuple[JobRecord, JobStatus]:
@@ -279,7 +280,7 @@ def test_who_waits_in_vain_gets_the_status_as_it_is(monkeypatch: pytest.MonkeyPa
         while desk.row.reads == 0:
             await asyncio.sleep(0.01)
         # More than the most is the most
-        desk.now = statuses.MAX_WAIT_S + 0.1
+        desk.now = reader.MAX_WAIT_S + 0.1
         desk.row.stamp = "nothing new"
         assert version_of(await asyncio.wait_for(waiting, 20)) == 0
 
@@ -287,7 +288,7 @@ def test_who_waits_in_vain_gets_the_status_as_it_is(monkeypatch: pytest.MonkeyPa
 
 
 def test_who_waits_hears_of_changes_from_the_row_while_the_queue_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streametrics.changes.REST_S", 0.05)
+    monkeypatch.setattr("streametrics.status.long_poll.REST_S", 0.05)
     desk = Desk()
     desk.board.speaks = False
 
@@ -330,7 +331,7 @@ def test_no_answer_is_older_than_the_last_change_told_before_the_poll(actions: l
         polls: list[tuple[int, asyncio.Task[int]]] = []
         told = 0
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(statuses.to_thread, "run_sync", steps.run_sync)
+            patch.setattr(reader.to_thread, "run_sync", steps.run_sync)
             for action in [*actions, "touch", "poll"]:
                 match action:
                     case "write":
@@ -410,14 +411,14 @@ class FakeRedis:
 
 def test_polls_that_come_while_stamps_are_read_share_the_next_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     async def polls() -> None:
-        made = board.Board("redis://127.0.0.1:1/0")
+        made = job_versions.Board("redis://127.0.0.1:1/0")
         await made._redis.aclose()
-        fake = FakeRedis(**{board.stamp_key("a"): "1"})
+        fake = FakeRedis(**{job_versions.stamp_key("a"): "1"})
         made._redis = fake  # type: ignore[assignment]
         first = [asyncio.create_task(made.stamp(name)) for name in "aab"]
         await asyncio.sleep(0.001)
         # Given a change while the first reading is under way
-        fake.values[board.stamp_key("a")] = "2"
+        fake.values[job_versions.stamp_key("a")] = "2"
         later = [asyncio.create_task(made.stamp(name)) for name in "abcd"]
         assert await asyncio.gather(*first) == ["None/1", "None/1", None]
         # Expect those who came after it to see it
@@ -429,7 +430,7 @@ def test_polls_that_come_while_stamps_are_read_share_the_next_reading(monkeypatc
 
 def test_a_board_that_is_silent_is_left_alone_for_a_moment() -> None:
     async def polls() -> None:
-        made = board.Board("redis://127.0.0.1:1/0")
+        made = job_versions.Board("redis://127.0.0.1:1/0")
         for _ in range(2):
             with pytest.raises(BoardSilent):
                 await made.stamp("a")

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from streametrics.models.turns import Turns
+from streametrics.llm.concurrency import Turns
 
 PATIENCE_S = 5
 

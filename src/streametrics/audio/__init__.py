@@ -1,1 +1,1 @@
-"""Sound on its way to Whisper: told by its first bytes, decoded apart, cut into parts, searched for voices."""
+"""Untrusted bytes to samples: sniffing, decoding in a sandbox, splitting."""

@@ -14,19 +14,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 import streametrics
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Pcm
 from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, StreametricsError, TimedOut
-from streametrics.transcriber import SAMPLE_RATE_HZ, Samples
 
 logger = logging.getLogger(__name__)
 
-#: Mono sound at `SAMPLE_RATE_HZ`, shape (samples,), int16.
-Pcm = NDArray[np.int16]
 
 #: What the child may know of this process's environment: enough to start Python, no key and no address.
 _ENVIRONMENT = (
@@ -39,15 +36,10 @@ _ENVIRONMENT = (
     "LC_ALL",
     "PYTHONHOME",
 )
-#: Of the child's records: see `decoder_process`, which this module does not import because that loads FFmpeg.
+#: Of the child's records: see `sandbox`, which this module does not import because that loads FFmpeg.
 RECORD_HEADER = struct.Struct(">cI")
 _MAX_RECORD_BYTES = 1 << 20
 _DOES_NOT_START = "The sound decoder does not start: run 'python -m streametrics doctor'."
-
-
-def to_float32(block: Pcm) -> Samples:
-    """Samples as Whisper wants them, in -1…1."""
-    return block.astype(np.float32) / np.float32(32_768)
 
 
 class Decoder:
@@ -84,7 +76,7 @@ class Decoder:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
         # -P: a file named av.py in the working folder must not be imported.
         self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "streametrics.audio.decoder_process"],
+            [sys.executable, "-P", "-m", "streametrics.audio.sandbox"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -102,7 +94,7 @@ class Decoder:
     def decode(self, path: Path, demuxer: str, *, max_audio_s: float, timeout_s: float) -> "Decoding":
         """Begin to decode the file at `path`; an earlier decoding that has not ended is stopped.
 
-        demuxer: what `containers.sniff` said. max_audio_s: more sound than this is refused while decoding.
+        demuxer: what `sniffing.sniff` said. max_audio_s: more sound than this is refused while decoding.
         timeout_s: wall-clock limit from now until the last block has been taken.
         Errors come out of the iteration.
         """
@@ -251,37 +243,3 @@ def _read_record(child: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
 def _too_long(max_audio_s: float) -> str:
     limit = f"{max_audio_s / 3600:g} hours" if max_audio_s >= 3600 else f"{max_audio_s:g} seconds"
     return f"The recording is longer than the limit of {limit}: cut it, or raise MAX_AUDIO_HOURS."
-
-
-class PcmWriter:
-    """Writes blocks as raw s16le samples, mono, `SAMPLE_RATE_HZ`: a range can be read without the rest."""
-
-    def __init__(self, path: Path) -> None:
-        #: Samples written so far.
-        self.samples = 0
-        self._file = path.open("wb")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def write(self, block: Pcm) -> None:
-        self._file.write(block.astype("<i2", copy=False).tobytes())
-        self.samples += block.size
-
-
-def read_pcm(source: Path | BinaryIO, start_s: float = 0.0, end_s: float | None = None) -> Samples:
-    """The samples between two times of what `PcmWriter` wrote; what lies outside of the file is left out.
-
-    source: a path, or an open seekable file, which stays open. end_s: None for the end of the file.
-    """
-    if isinstance(source, Path):
-        with source.open("rb") as file:
-            return read_pcm(file, start_s, end_s)
-    start = max(0, round(start_s * SAMPLE_RATE_HZ))
-    count = -1 if end_s is None else max(0, round(end_s * SAMPLE_RATE_HZ) - start)
-    source.seek(2 * start)
-    data = source.read(2 * count if count >= 0 else -1)
-    return to_float32(np.frombuffer(data[: len(data) // 2 * 2], "<i2"))

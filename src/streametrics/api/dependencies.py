@@ -1,0 +1,44 @@
+"""What the routes share, made once by `app`."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from streametrics.api.readiness import Health
+from streametrics.auth.principal import Caller
+from streametrics.jobs.connections import Connections
+from streametrics.jobs.service import JobService
+from streametrics.status.reader import Statuses
+from streametrics.uploads.admission import Admission
+from streametrics.uploads.receiver import UploadReceiver
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The services behind the routes."""
+
+    connections: Connections
+    jobs: JobService
+    statuses: Statuses
+    uploads: UploadReceiver
+    admission: Admission
+    health: Health
+
+
+# `async`, though nothing is waited for: the framework runs a plain function in a thread, for each request.
+async def _state(request: Request) -> State:
+    return cast(State, request.app.state.streametrics)
+
+
+StateOf = Annotated[State, Depends(_state)]
+
+
+async def _caller(request: Request) -> Caller:
+    caller = request.state.caller
+    assert isinstance(caller, Caller)
+    return caller
+
+
+#: Whose key came with the request; the key guard has put it there.
+CallerOf = Annotated[Caller, Depends(_caller)]

@@ -1,0 +1,24 @@
+"""Errors as HTTP answers: one body for all of them, which old clients can read."""
+
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from streametrics.domain.status import error_body
+from streametrics.errors import StreametricsError
+
+#: "Policy violation" in the websocket protocol; before the handshake the server makes it a 403.
+_CLOSED_BY_POLICY = 1008
+
+
+def error_response(error: StreametricsError) -> JSONResponse:
+    """The answer to a request that failed."""
+    return JSONResponse(error_body(str(error), error.code), status_code=error.status, headers=error.headers)
+
+
+async def refuse(error: StreametricsError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request that may not reach the routes."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": _CLOSED_BY_POLICY})
+    else:
+        await error_response(error)(scope, receive, send)

@@ -1,0 +1,62 @@
+"""Which key is sent, and whether it is enough. Stands behind the answers to preflights, which carry no key."""
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as RequestScope
+
+from streametrics.api.error_responses import refuse
+from streametrics.auth.api_keys import Keyring
+from streametrics.auth.principal import Scope
+from streametrics.errors import ScopeTooSmall, StreametricsError, Unauthorized
+
+#: Open without a key: nothing of anybody's job is told there.
+OPEN_PATHS = ("/", "/health/live", "/health/ready")
+
+
+class KeyGuard:
+    """Puts the caller into the request's state, or refuses: 401 without a known key, 403 for a smaller scope."""
+
+    def __init__(self, app: ASGIApp, keyring: Keyring) -> None:
+        self._app = app
+        self._keyring = keyring
+
+    async def __call__(self, scope: RequestScope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        # A websocket's scope has no method: it is a GET.
+        wanted = wanted_scope(scope.get("method", "GET"), scope["path"])
+        if wanted is not None:
+            try:
+                caller = await self._keyring.caller(_given_key(Headers(scope=scope)))
+                if not caller.scope.allows(wanted):
+                    raise ScopeTooSmall(f"This key has the scope '{caller.scope}'; this request wants '{wanted}'.")
+            except StreametricsError as error:
+                await refuse(error, scope, receive, send)
+                return
+            scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
+
+
+def _given_key(headers: Headers) -> bytes | None:
+    """The key as it was sent, in bytes. Raises Unauthorized where there are several."""
+    given = [value.encode("latin-1") for value in headers.getlist("x-api-key")]
+    for value in headers.getlist("authorization"):
+        scheme, _, token = value.partition(" ")
+        if scheme.lower() == "bearer":
+            given.append(token.strip().encode("latin-1"))
+    if len(set(given)) > 1:
+        raise Unauthorized("Several keys were sent: send one.")
+    return given[0] if given else None
+
+
+def wanted_scope(method: str, path: str) -> Scope | None:
+    """What a request wants once there are keys; None where it is open to all.
+
+    Whatever is not named here wants `admin`, so a route that is new is closed until somebody says otherwise.
+    """
+    if path in OPEN_PATHS:
+        return None
+    if path == "/summarize" or path.startswith("/summarize/"):
+        return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
+    return Scope.ADMIN

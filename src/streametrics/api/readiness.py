@@ -1,0 +1,142 @@
+"""Whether the service can do its work, told apart by what is missing and what to do about it."""
+
+import threading
+import time
+from typing import Any
+
+from streametrics.domain.job import QueueName, Stage
+from streametrics.errors import DatabaseUnavailable
+from streametrics.jobs.connections import Connections
+from streametrics.llm.base import Condition, ModelHealth
+from streametrics.redis.worker_registry import WorkerPresence
+from streametrics.summarization.base import Summarizer
+
+#: A look at the model server counts for so long, in seconds: many may ask for readiness.
+MODEL_SERVER_VALID_S = 5.0
+#: A live job that waits longer than this shows that the workers do not keep up, whatever they say of themselves.
+STALLED_AFTER_S = 60.0
+#: Between two looks at a queue that seems to stand still: a worker may be between two jobs at the first, in seconds.
+SECOND_LOOK_S = 0.3
+
+#: The queues that a stage's workers empty.
+_QUEUES = {
+    Stage.TRANSCRIBE: (QueueName.LIVE, QueueName.LONG),
+    Stage.SUMMARIZE: (QueueName.SUMMARISE,),
+}
+
+
+class Health:
+    """Looks at every part. Thread-safe."""
+
+    def __init__(self, connections: Connections, summarizer: Summarizer) -> None:
+        self._held = connections
+        self._summarizer = summarizer
+        self._lock = threading.Lock()
+        self._model_server: tuple[float, ModelHealth | None] = (0.0, None)
+
+    def ready(self) -> tuple[bool, dict[str, Any]]:
+        """Whether jobs are taken and finished, and the body of `GET /health/ready`."""
+        workers = self._held.registry.workers()
+        checks = {
+            "database": self._database(),
+            "queue": self._queue(),
+            "transcribe_worker": self._worker(workers, Stage.TRANSCRIBE),
+            "summarise_worker": self._worker(workers, Stage.SUMMARIZE),
+            "model_server": self._model_server_check(workers),
+        }
+        needed = [check for name, check in checks.items() if name != "model_server" or self._model_is_a_must()]
+        ok = all(check["ok"] for check in needed)
+        warming = any(check.get("warming") for check in (checks["model_server"], *needed))
+        status = "warming" if warming else "ready" if ok else "not_ready"
+        return ok, {"status": status, "checks": checks}
+
+    def _model_is_a_must(self) -> bool:
+        return self._held.settings.summary_fallback == "error"
+
+    def _database(self) -> dict[str, Any]:
+        try:
+            waited_s = self._held.waiting.by_queue()[QueueName.LIVE].oldest_s
+        except DatabaseUnavailable as error:
+            return {"ok": False, "detail": str(error)}
+        if waited_s > STALLED_AFTER_S:
+            detail = f"A live job has waited for {waited_s:.0f} s: the workers do not keep up, or do not consume."
+            return {"ok": False, "detail": detail}
+        return {"ok": True, "detail": "answers"}
+
+    def _worker(self, workers: list[WorkerPresence], stage: Stage) -> dict[str, Any]:
+        """What its workers say of themselves, unless the rows show that none of them takes anything."""
+        said = _worker(workers, stage)
+        if not said["ok"]:
+            return said
+        try:
+            waited_s = self._waits_in_vain_s(stage)
+            if waited_s > 0:
+                time.sleep(SECOND_LOOK_S)
+                waited_s = self._waits_in_vain_s(stage)
+        except DatabaseUnavailable:
+            return said  # the database's own check tells it
+        if waited_s == 0:
+            return said
+        detail = f"A worker is there, but work waits for {waited_s:.0f} s and nobody takes it: start the worker again."
+        return said | {"ok": False, "detail": detail}
+
+    def _waits_in_vain_s(self, stage: Stage) -> float:
+        """How long something has waited while nothing of this stage is worked on; 0 where that is soon or not so.
+
+        A lost message is sent again after RESEND_AFTER_S; six times that is soon, on a busy machine too.
+        """
+        backlogs = self._held.waiting.by_queue()
+        waited_s = max(backlogs[queue].oldest_s for queue in _QUEUES[stage])
+        if waited_s <= 6 * self._held.settings.resend_after_s or self._held.waiting.in_work()[stage] > 0:
+            return 0.0
+        return waited_s
+
+    def _queue(self) -> dict[str, Any]:
+        if self._held.redis.answers():
+            return {"ok": True, "detail": "answers"}
+        return {"ok": False, "detail": "The queue does not answer: start Redis or Valkey, or correct REDIS_URL."}
+
+    def _model_server_check(self, workers: list[WorkerPresence]) -> dict[str, Any]:
+        """What this process sees from outside, and what the workers learnt from their calls."""
+        with self._lock:
+            seen_at, health = self._model_server
+            if health is None or time.monotonic() - seen_at > MODEL_SERVER_VALID_S:
+                health = self._summarizer.health()
+                self._model_server = (time.monotonic(), health)
+        condition, detail = _with_what_workers_know(health, workers)
+        check = {
+            "ok": health.has_model and condition is not Condition.FAILING,
+            "condition": condition,
+            "detail": detail,
+        }
+        return check | ({"warming": True} if condition is Condition.WARMING else {})
+
+
+def _with_what_workers_know(health: ModelHealth, workers: list[WorkerPresence]) -> tuple[Condition, str]:
+    """Lists are answered while generation hangs: only who loads and calls can know whether that works."""
+    theirs = {
+        worker.facts["model_server"]: worker.facts["model_server_detail"]
+        for worker in workers
+        if "model_server" in worker.facts
+    }
+    news = {
+        Condition.COLD: (Condition.FAILING, Condition.WARMING),
+        Condition.WARM: (Condition.FAILING, Condition.WARMING, Condition.WORKING),
+    }
+    for condition in news.get(health.condition, ()):
+        if condition in theirs:
+            return condition, theirs[condition]
+    return health.condition, health.detail
+
+
+def _worker(workers: list[WorkerPresence], stage: Stage) -> dict[str, Any]:
+    mine = [worker for worker in workers if worker.stage == stage]
+    for worker in mine:
+        if worker.ready:
+            return {"ok": True, "detail": f"{len(mine)} at work", **worker.facts}
+    for worker in mine:
+        if "error" in worker.facts:
+            return {"ok": False, "detail": worker.facts["error"]}
+    if mine:
+        return {"ok": False, "warming": True, "detail": "The model is being loaded."}
+    return {"ok": False, "detail": "No worker has been seen: start one with 'python -m streametrics worker'."}

@@ -1,0 +1,66 @@
+"""The request for another summary of a transcript: another language, another model, a word on what matters."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from streametrics.errors import InvalidRequest
+from streametrics.text import languages
+
+#: Longest value of each field, in characters; all are optional.
+REDO_FIELDS = {"language": 64, "model": 100, "prompt": 500}
+
+_MODEL = re.compile(r"[\w.:/@-]+")
+_MAX_BODY_BYTES = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class RedoRequest:
+    """What should be different; None or empty leaves it as it was."""
+
+    language: str | None = None
+    model: str | None = None
+    extra_instruction: str = ""
+
+
+async def redo_request(content_type: str, body: AsyncIterator[bytes]) -> RedoRequest:
+    """Read and check the fields, sent as JSON or as a plain form. Raises InvalidRequest."""
+    data = bytearray()
+    async for chunk in body:
+        data += chunk
+        if len(data) > _MAX_BODY_BYTES:
+            raise InvalidRequest("The request is too long.")
+    fields = _fields(content_type.partition(";")[0].strip().lower(), bytes(data))
+    for name, value in fields.items():
+        if name not in REDO_FIELDS:
+            raise InvalidRequest(f"There is no field {name[:40]!r}: {', '.join(REDO_FIELDS)} can be given.")
+        if len(value) > REDO_FIELDS[name]:
+            raise InvalidRequest(f"The field '{name}' is longer than {REDO_FIELDS[name]} characters.")
+    model = fields.get("model", "").strip()
+    if model and not _MODEL.fullmatch(model):
+        raise InvalidRequest("The field 'model' is no model's name, such as 'mistral' or 'llama3.2:3b'.")
+    language = fields.get("language", "").strip()
+    return RedoRequest(
+        language=languages.parse(language) if language else None,
+        model=model or None,
+        extra_instruction=fields.get("prompt", "").strip(),
+    )
+
+
+def _fields(content_type: str, data: bytes) -> dict[str, str]:
+    if not data:
+        return {}
+    try:
+        text = data.decode("utf-8")
+        if content_type == "application/json":
+            found = json.loads(text)
+            if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+                raise InvalidRequest("The JSON must be an object whose values are texts.")
+            return found
+        if content_type == "application/x-www-form-urlencoded":
+            return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=10))
+    except ValueError as error:
+        raise InvalidRequest("The request's body is damaged: send JSON or a plain form, in UTF-8.") from error
+    raise InvalidRequest("Send the fields as JSON or as a plain form: curl -d language=fr …")

@@ -1,0 +1,32 @@
+"""Whether the service lives, and whether it can work. Open without a key."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from streametrics.api.dependencies import StateOf
+from streametrics.api.openapi import answered, refusals
+
+router = APIRouter()
+
+
+@router.get("/", summary="A greeting", responses=refusals(403))
+def welcome() -> dict[str, str]:
+    return {"message": "Welcome to StreaMetrics's API"}
+
+
+@router.get("/health/live", summary="Whether the API process answers", responses=refusals(403))
+def live() -> dict[str, str]:
+    return {"status": "live"}
+
+
+@router.get(
+    "/health/ready",
+    summary="Whether jobs are taken and finished; 503 and the reason when not",
+    responses=answered(503, "Not ready: `checks` says why.") | refusals(403),
+)
+def ready(state: StateOf) -> JSONResponse:
+    ok, body = state.health.ready()
+    answer: dict[str, Any] = body
+    return JSONResponse(answer, status_code=200 if ok else 503)

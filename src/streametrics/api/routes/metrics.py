@@ -1,0 +1,22 @@
+"""What Prometheus reads."""
+
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+
+from streametrics.api import prometheus
+from streametrics.api.dependencies import StateOf
+from streametrics.api.openapi import refusals
+
+router = APIRouter()
+
+
+@router.get(
+    "/metrics",
+    summary="Counters and gauges of the whole service, in Prometheus' text format",
+    response_class=PlainTextResponse,
+    responses=refusals(401, 403, 503),
+)
+def metrics(state: StateOf) -> Response:
+    held = state.connections
+    page = prometheus.render(held.counters.sums(), held.waiting.by_queue(), held.registry.workers())
+    return Response(page, media_type=prometheus.CONTENT_TYPE)

@@ -1,0 +1,56 @@
+"""Polls: where a job stands, and its result."""
+
+import math
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.datastructures import QueryParams
+
+from streametrics.api.dependencies import CallerOf, State, StateOf
+from streametrics.api.openapi import Status, answered, refusals
+from streametrics.auth.principal import Caller
+from streametrics.errors import InvalidRequest
+from streametrics.status.reader import MAX_WAIT_S
+from streametrics.status.response_cache import Answer
+
+PREFIX = "/summarize/status/"
+
+router = APIRouter()
+
+
+def _wait_parameter() -> dict[str, Any]:
+    """Read by hand, so that a wrong value is refused in the words of this service; so it is described by hand too."""
+    schema = {"type": "number", "minimum": 0, "default": 0}
+    text = f"Answer as soon as the status changes, or after so many seconds (at most {MAX_WAIT_S:.0f})."
+    return {"parameters": [{"name": "wait", "in": "query", "required": False, "schema": schema, "description": text}]}
+
+
+@router.get(
+    PREFIX + "{task_id}",
+    summary="Where a job stands, and its result",
+    operation_id="status",
+    openapi_extra=_wait_parameter(),
+    responses=answered(200, "Where it stands.", Status) | refusals(401, 403, 404, 410, 422, 503),
+)
+async def status(task_id: str, request: Request, state: StateOf, caller: CallerOf) -> Response:
+    answer = await answer_poll(state, caller, task_id, request.scope["query_string"])
+    return Response(answer.body, headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+
+async def answer_poll(state: State, caller: Caller, task_id: str, query: bytes) -> Answer:
+    wait_s = _wait_s(query) if query else 0.0
+    if wait_s > 0:
+        return await state.statuses.answer_after_change(task_id, wait_s, caller)
+    return await state.statuses.answer(task_id, caller)
+
+
+def _wait_s(query: bytes) -> float:
+    """The seconds that the client wants to wait at most. Raises InvalidRequest."""
+    text = QueryParams(query).get("wait", "0")
+    try:
+        wait_s = float(text)
+    except ValueError:
+        wait_s = math.nan
+    if not 0 <= wait_s < math.inf:
+        raise InvalidRequest(f"'wait' is a number of seconds, from 0 to {MAX_WAIT_S:.0f}.")
+    return wait_s

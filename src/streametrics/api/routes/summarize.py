@@ -1,0 +1,140 @@
+"""The main job: sound in, a task's id out; its progress and its result by that id."""
+
+import logging
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+
+from streametrics.api.dependencies import CallerOf, StateOf
+from streametrics.api.error_responses import error_response
+from streametrics.api.openapi import Status, answered, linked, refusals
+from streametrics.api.resummarize_request import REDO_FIELDS, redo_request
+from streametrics.domain.status import error_body
+from streametrics.errors import InvalidRequest, JobExpired
+from streametrics.observability.logging import about_job
+from streametrics.uploads.fields import FIELD_LIMITS, FILE_FIELD, MAY_BE_EMPTY, OPTIONAL_FIELDS
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter(prefix="/summarize")
+
+#: Of these a code or a name is taken, which no pattern tells.
+LANGUAGE_FIELDS = {"language": "language", "speech_language": "speech-language"}
+
+
+def _form_schema() -> dict[str, Any]:
+    """The form is read as it streams in, so the framework cannot derive its description from a signature."""
+    texts = {name: _text(name, limit) for name, limit in (FIELD_LIMITS | OPTIONAL_FIELDS).items()}
+    schema = {
+        "type": "object",
+        "required": [FILE_FIELD, *FIELD_LIMITS],
+        "properties": {FILE_FIELD: {"type": "string", "format": "binary"}, **texts},
+    }
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+def _text(name: str, limit: int) -> dict[str, Any]:
+    """A text field: no null character, and not blank where it may not be empty."""
+    if name in LANGUAGE_FIELDS:
+        return {"type": "string", "maxLength": limit, "format": LANGUAGE_FIELDS[name]}
+    pattern = r"^[^\x00]*$" if name in MAY_BE_EMPTY else r"^[^\x00]*[^\s\x00][^\x00]*$"
+    return {"type": "string", "maxLength": limit, "pattern": pattern}
+
+
+def _redo_schema() -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": {
+            "language": {"type": "string", "maxLength": REDO_FIELDS["language"], "format": "language"},
+            "model": {"type": "string", "maxLength": REDO_FIELDS["model"], "pattern": r"^[\w.:/@-]+$"},
+            "prompt": {"type": "string", "maxLength": REDO_FIELDS["prompt"]},
+        },
+        "additionalProperties": False,
+    }
+    kinds = ("application/x-www-form-urlencoded", "application/json")
+    return {"requestBody": {"required": False, "content": {kind: {"schema": schema} for kind in kinds}}}
+
+
+# Both spellings are one route: a redirect would make a client send its upload twice.
+@router.post("", include_in_schema=False)
+@router.post(
+    "/",
+    summary="Send sound to be transcribed and summarised",
+    operation_id="submit",
+    openapi_extra=_form_schema(),
+    responses=linked("status", "resummarize", "cancel") | refusals(401, 403, 413, 415, 422, 429, 503),
+)
+async def submit(request: Request, state: StateOf, caller: CallerOf) -> JSONResponse:
+    length = request.headers.get("content-length", "")
+    try:
+        upload = await state.uploads.receive(
+            request.headers.get("content-type", ""),
+            int(length) if length.isdigit() else None,
+            request.stream(),
+            waits=request.headers.get("expect", "").lower() == "100-continue",
+        )
+    except ClientDisconnect:
+        # Nobody is left to read this; nothing was kept.
+        return error_response(InvalidRequest("The upload ended before its form did: send it again."))
+
+    def accept() -> str:
+        return state.jobs.accept(
+            upload.request,
+            kind=upload.kind,
+            audio_key=upload.audio_key,
+            container=upload.container,
+            owner=caller.owner,
+        )
+
+    task_id = await to_thread.run_sync(accept)
+    with about_job(task_id):
+        logger.info("event=accepted kind=%s container=%s", upload.kind, upload.container)
+    return JSONResponse({"task_id": task_id})
+
+
+@router.post(
+    "/{task_id}/resummarize",
+    summary="Summarise a finished job's transcript anew, as a job of its own",
+    operation_id="resummarize",
+    openapi_extra=_redo_schema(),
+    responses=linked("status", "resummarize", "cancel") | refusals(401, 403, 404, 409, 410, 422, 429, 503),
+)
+async def resummarize(task_id: str, request: Request, state: StateOf, caller: CallerOf) -> JSONResponse:
+    await state.admission.check_waiting()
+    asked = await redo_request(request.headers.get("content-type", ""), request.stream())
+
+    def redo() -> str:
+        return state.jobs.redo(
+            task_id,
+            language=asked.language,
+            model=asked.model,
+            extra_instruction=asked.extra_instruction,
+            caller=caller,
+        )
+
+    redone_id = await to_thread.run_sync(redo)
+    with about_job(redone_id):
+        logger.info("event=accepted_redo parent=%s", task_id)
+    return JSONResponse({"task_id": redone_id})
+
+
+@router.delete("/{task_id}/", include_in_schema=False)
+@router.delete(
+    "/{task_id}",
+    status_code=202,
+    summary="Stop a job, or erase the data of one that has ended",
+    operation_id="cancel",
+    responses=answered(202, "What a poll answers from now on.", Status) | refusals(401, 403, 404, 410, 422, 503),
+)
+def cancel(task_id: str, state: StateOf, caller: CallerOf) -> JSONResponse:
+    """Answers what a poll of its status answers from then on."""
+    with about_job(task_id):
+        state.jobs.cancel(task_id, caller)
+    try:
+        body = state.jobs.status(task_id, caller).body()
+    except JobExpired as expired:
+        body = error_body(str(expired), expired.code)
+    return JSONResponse(body, status_code=202)

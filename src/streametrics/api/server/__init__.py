@@ -1,0 +1,1 @@
+"""Runs the HTTP server: its protocol, its limits on slow clients, its start."""

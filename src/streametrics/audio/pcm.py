@@ -1,0 +1,62 @@
+"""Samples: their types, their rate, and their raw form on disk."""
+
+from pathlib import Path
+from typing import BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: What every Whisper model hears.
+SAMPLE_RATE_HZ = 16_000
+
+#: Mono sound at `SAMPLE_RATE_HZ`, shape (samples,), float32 in -1…1.
+Samples = NDArray[np.float32]
+#: Mono sound at `SAMPLE_RATE_HZ`, shape (samples,), int16.
+Pcm = NDArray[np.int16]
+
+
+def to_float32(block: Pcm) -> Samples:
+    """Samples as Whisper wants them, in -1…1."""
+    return block.astype(np.float32) / np.float32(32_768)
+
+
+class PcmWriter:
+    """Writes blocks as raw s16le samples, mono, `SAMPLE_RATE_HZ`: a range can be read without the rest."""
+
+    def __init__(self, path: Path) -> None:
+        #: Samples written so far.
+        self.samples = 0
+        self._file = path.open("wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, block: Pcm) -> None:
+        self._file.write(block.astype("<i2", copy=False).tobytes())
+        self.samples += block.size
+
+
+def read_pcm(source: Path | BinaryIO, start_s: float = 0.0, end_s: float | None = None) -> Samples:
+    """The samples between two times of what `PcmWriter` wrote; what lies outside of the file is left out.
+
+    source: a path, or an open seekable file, which stays open. end_s: None for the end of the file.
+    """
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return read_pcm(file, start_s, end_s)
+    start = max(0, round(start_s * SAMPLE_RATE_HZ))
+    count = -1 if end_s is None else max(0, round(end_s * SAMPLE_RATE_HZ) - start)
+    source.seek(2 * start)
+    data = source.read(2 * count if count >= 0 else -1)
+    return to_float32(np.frombuffer(data[: len(data) // 2 * 2], "<i2"))
+
+
+def playable(samples: Samples) -> Samples:
+    """Finite samples: float WAV files may hold NaN and infinity, which would turn a whole window into nothing."""
+    samples = np.ascontiguousarray(samples, dtype=np.float32)
+    if not np.isfinite(samples).all():
+        samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
+    return samples

@@ -1,0 +1,152 @@
+"""`python -m streametrics.audio.sandbox`: the child that decodes untrusted files, apart from the worker.
+
+FFmpeg's parsers meet bytes that anybody may have sent, so they run here, under limits that the process sets
+on itself and cannot lift: memory, no file written, no core, and, while FFmpeg runs, no further file or socket
+opened. macOS does not enforce the limit of memory, and Windows has none of these limits; there only the
+parent's time limit holds.
+
+The protocol. One JSON line in: {"path", "demuxer", "max_audio_s", "timeout_s"}. Records out, each a kind (1
+byte) and a length (4 bytes, big-endian): `R` ready (once, at the start), `P` s16le samples of 16 kHz mono,
+then one `E` with JSON: {"duration_s", "truncated"} or {"error": "audio_unreadable" | "audio_too_long",
+"detail"}.
+"""
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import pkgutil
+import queue
+import signal
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+
+from streametrics.audio.pyav import SAMPLE_RATE_HZ, Decode, Unreadable
+from streametrics.audio.sniffing import DEMUXERS
+
+if sys.platform != "win32":
+    import resource
+    import select
+
+RECORD_HEADER = struct.Struct(">cI")
+
+#: Beyond what the process holds when it is ready. An index of 12 h of video takes about 200 MB.
+_MEMORY_BYTES = 768 << 20
+_MAX_OPEN_FILES = 32
+
+#: Of PyAV: its program, and what asks for further libraries.
+_NEVER_LOADED = ("av.__main__", "av.datasets")
+
+
+class TooLong(Exception):
+    """The file holds more sound than was allowed."""
+
+    code = "audio_too_long"
+
+
+def answer(request: dict[str, Any], out: BinaryIO) -> None:
+    """Decode one file into records on `out`."""
+    samples, limit = 0, round(request["max_audio_s"] * SAMPLE_RATE_HZ)
+    try:
+        if request["demuxer"] not in DEMUXERS:
+            raise Unreadable(f"the demuxer {request['demuxer']} is not accepted")
+        with Path(request["path"]).open("rb") as file, _nothing_opens():
+            decode = Decode(file, request["demuxer"])
+            for block in decode.blocks():
+                samples += len(block) // 2
+                if samples > limit:
+                    raise TooLong
+                for start in range(0, len(block), 2 * SAMPLE_RATE_HZ):
+                    _send(out, b"P", block[start : start + 2 * SAMPLE_RATE_HZ])
+        end: dict[str, Any] = {"duration_s": samples / SAMPLE_RATE_HZ, "truncated": decode.truncated}
+    except (Unreadable, TooLong) as error:
+        end = {"error": error.code, "detail": str(error)}
+    except OSError as error:
+        end = {"error": Unreadable.code, "detail": f"{type(error).__name__}: {error}"}
+    _send(out, b"E", json.dumps(end).encode())
+
+
+def _send(out: BinaryIO, kind: bytes, body: bytes) -> None:
+    out.write(RECORD_HEADER.pack(kind, len(body)) + body)
+    out.flush()
+
+
+@contextlib.contextmanager
+def _nothing_opens() -> Iterator[None]:
+    """While FFmpeg runs, the system gives this process no new file descriptor: no file, no socket."""
+    if sys.platform == "win32":
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, _MAX_OPEN_FILES))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_OPEN_FILES, _MAX_OPEN_FILES))
+
+
+def _limit_this_process() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    if sys.platform == "win32":
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_OPEN_FILES, _MAX_OPEN_FILES))
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        memory_bytes = int(statm.read_text().split()[0]) * resource.getpagesize() + _MEMORY_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+
+
+def _read_requests(requests: queue.SimpleQueue[bytes], parent: int) -> None:
+    """Runs in a thread, so that the process ends at once with its parent, also in the middle of a file."""
+    while True:
+        if sys.platform != "win32" and not select.select([0], [], [], 2)[0]:
+            if os.getppid() != parent:
+                os._exit(0)
+            continue
+        line = sys.stdin.buffer.readline()
+        if not line:
+            os._exit(0)
+        requests.put(line)
+
+
+def _load_everything() -> None:
+    """PyAV imports on first use, and no file can be opened then; decoding a moment of silence does the rest."""
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        if not module.name.startswith(_NEVER_LOADED):
+            importlib.import_module(module.name)
+    head = struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", 0, b"WAVEfmt ", 16, 1, 1, 8000, 16_000, 2, 16, b"data", 0)
+    for _ in Decode(io.BytesIO(head + bytes(1600)), "wav").blocks():
+        pass
+
+
+def main() -> None:
+    """Answer requests until the parent goes away."""
+    av.logging.set_level(None)
+    _load_everything()
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not get between the records
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read_requests, args=(requests, os.getppid()), daemon=True).start()
+    _limit_this_process()
+    _send(out, b"R", b"")
+    while True:
+        request = json.loads(requests.get())
+        if sys.platform != "win32":
+            # If code in C hangs and the parent is gone: the system ends this process, no handler needed.
+            signal.alarm(int(request["timeout_s"]) + 5)
+        answer(request, out)
+        if sys.platform != "win32":
+            signal.alarm(0)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        main()

@@ -1,0 +1,1 @@
+"""Who calls: principals, scopes and API keys."""

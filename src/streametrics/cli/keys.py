@@ -1,0 +1,89 @@
+"""`python -m streametrics keys`: add a key, list them, remove one. A key is shown once, when it is made."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from streametrics.auth.api_keys import VALID_S, checked_name, digest_of, new_key
+from streametrics.auth.principal import KeyRecord, Scope
+from streametrics.database.api_keys import KeyRecords
+from streametrics.database.engine import Database
+from streametrics.database.migrate import migrate
+from streametrics.settings import Settings
+
+
+@contextmanager
+def _records(settings: Settings) -> Iterator[KeyRecords]:
+    # Before the first start too: a service on an open address wants a key to start with.
+    migrate(settings.effective_database_url)
+    database = Database(settings.effective_database_url)
+    try:
+        yield KeyRecords(database)
+    finally:
+        database.close()
+
+
+def add(settings: Settings, name: str, scope: Scope, reads_for: str | None) -> int:
+    """Print a new key. Raises BadKeyName, KeyNameTaken, KeyUnknown."""
+    key = new_key()
+    with _records(settings) as records:
+        is_first = not records.all() and not settings.internal_api_key
+        records.add(checked_name(name), scope, digest_of(key.encode()), reads_for=reads_for)
+    _tell(f"The key '{name}' may {_rights(scope)}. It is shown this once; only its digest is kept:")
+    print(key)
+    if is_first:
+        _tell(f"It is the first key: within {VALID_S:.0f} s every call needs one (X-API-Key: …).")
+    if scope is Scope.READ and reads_for is None:
+        _tell("It has no jobs of its own to read: remove it and add it again with --for NAME, a key that sends them.")
+    return 0
+
+
+def show(settings: Settings, tell: Callable[[str], None] = print) -> int:
+    """Print the names, never a key."""
+    with _records(settings) as records:
+        found = records.all()
+    names = {record.key_id: record.name for record in found}
+    if settings.internal_api_key:
+        tell(f"{'(INTERNAL_API_KEY)':<24} {Scope.ADMIN:<8} in the settings")
+    for record in found:
+        tell(f"{record.name:<24} {record.scope:<8} {_whose(record, names)}{_day(record.created_at)}")
+    if not found and not settings.internal_api_key:
+        tell("There are no keys: calls are open on this machine, and closed to others.")
+    return 0
+
+
+def remove(settings: Settings, name: str) -> int:
+    """Forget a key. Raises KeyUnknown."""
+    with _records(settings) as records:
+        records.remove(name)
+        is_last = not records.all() and not settings.internal_api_key
+    _tell(f"The key '{name}' is refused within {VALID_S:.0f} s. Jobs that it alone could see are an administrator's.")
+    if is_last:
+        _tell("It was the last one: calls are open on this machine now.")
+    return 0
+
+
+def _rights(scope: Scope) -> str:
+    match scope:
+        case Scope.READ:
+            return "read jobs"
+        case Scope.SUBMIT:
+            return "send jobs and read its own"
+        case Scope.ADMIN:
+            return "do everything, and see every job, the metrics and the documentation"
+
+
+def _whose(record: KeyRecord, names: dict[str, str]) -> str:
+    if record.owner == record.key_id:
+        return ""
+    return f"for {names.get(record.owner, 'a key that was removed')}, "
+
+
+def _day(created_at: float) -> str:
+    return f"since {datetime.fromtimestamp(created_at, UTC):%Y-%m-%d}"
+
+
+def _tell(text: str) -> None:
+    """Beside the key, so that `keys add … > file` keeps the key alone."""
+    print(text, file=sys.stderr)

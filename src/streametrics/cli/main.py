@@ -1,0 +1,226 @@
+"""`python -m streametrics up | api | worker | keys | doctor | weights | transcribe`: each imports what it needs."""
+
+import argparse
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from streametrics import __version__
+from streametrics.errors import StreametricsError, UnsafeSettings
+from streametrics.preflight import ports, settings_errors
+from streametrics.preflight.settings_errors import InvalidSettings
+from streametrics.settings import Settings
+
+#: Exit codes, beside 0: something failed, the settings are at fault, Ctrl-C.
+FAILED, BAD_SETTINGS, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. Every error ends as one sentence on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except (InvalidSettings, UnsafeSettings) as error:
+        print(error, file=sys.stderr)
+        return BAD_SETTINGS
+    except StreametricsError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return INTERRUPTED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m streametrics",
+        description="Turns a live stream's sound into text and a summary. Settings: the environment and .env.",
+    )
+    parser.add_argument("--version", action="version", version=f"StreaMetrics API {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_up(commands)
+    _add_api(commands)
+    _add_worker(commands)
+    _add_keys(commands)
+    _add_doctor(commands)
+    _add_weights(commands)
+    _add_transcribe(commands)
+    return parser
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add_up(commands: Commands) -> None:
+    parser = commands.add_parser("up", help="everything on this machine, until Ctrl-C (./start.sh)")
+    parser.add_argument("--host", help="where the API listens (HOST, default 127.0.0.1)")
+    parser.add_argument("--port", help="the API's port, 0 for any free one (PORT, default 5000)")
+    parser.add_argument("--no-transcribe", action="store_true", help="no Whisper worker here")
+    parser.add_argument("--no-summarise", action="store_true", help="no worker for the model server here")
+    parser.add_argument("--no-api", action="store_true", help="workers only; the API stands elsewhere")
+    parser.set_defaults(run=_up)
+
+
+def _add_api(commands: Commands) -> None:
+    parser = commands.add_parser("api", help="the web service alone (start_api.bat)")
+    parser.add_argument("--host", help="where it listens (HOST, default 127.0.0.1)")
+    parser.add_argument("--port", help="its port (PORT, default 5000)")
+    parser.set_defaults(run=_api)
+
+
+def _add_worker(commands: Commands) -> None:
+    parser = commands.add_parser("worker", help="a Celery worker alone")
+    parser.add_argument(
+        "kind",
+        nargs="?",
+        choices=("transcribe", "summarise", "all"),
+        default="all",
+        help="transcribe: Whisper; summarise: the model server; all: both in one process (default)",
+    )
+    parser.set_defaults(run=_worker)
+
+
+def _add_keys(commands: Commands) -> None:
+    parser = commands.add_parser("keys", help="who may call: add a key, list them, remove one")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    add = actions.add_parser("add", help="make a key and print it, once")
+    add.add_argument("name", help="for you to tell it by")
+    add.add_argument(
+        "--scope",
+        choices=("submit", "read", "admin"),
+        required=True,
+        help="submit: send jobs and read its own; read: read the jobs of another key (--for); admin: everything",
+    )
+    add.add_argument("--for", dest="reads_for", metavar="NAME", help="see this key's jobs instead of its own")
+    add.set_defaults(action="add")
+    actions.add_parser("list", help="their names and scopes").set_defaults(action="list")
+    remove = actions.add_parser("remove", help="refuse a key from now on")
+    remove.add_argument("name", help="the key's name")
+    remove.set_defaults(action="remove")
+    parser.set_defaults(run=_keys)
+
+
+def _add_doctor(commands: Commands) -> None:
+    parser = commands.add_parser("doctor", help="look at everything, and say how to mend it")
+    parser.add_argument("--json", action="store_true", help="the checks as JSON, for programs")
+    parser.set_defaults(run=_doctor)
+
+
+def _add_weights(commands: Commands) -> None:
+    parser = commands.add_parser("weights", help="list the Whisper models, or fetch one")
+    parser.add_argument(
+        "action", nargs="?", choices=("list", "fetch"), default="list", help="list them (default), or fetch one"
+    )
+    parser.add_argument("name", nargs="?", help="the model to fetch (WHISPER_MODEL, default base)")
+    parser.add_argument(
+        "--format",
+        choices=("ctranslate2", "openai"),
+        help="ctranslate2: for faster-whisper; openai: for openai-whisper (default: what WHISPER_ENGINE wants)",
+    )
+    parser.set_defaults(run=_weights)
+
+
+def _add_transcribe(commands: Commands) -> None:
+    parser = commands.add_parser("transcribe", help="the text of a recording, without any server")
+    parser.add_argument("file", type=Path, help="any sound or video file")
+    parser.add_argument("--language", help="what is spoken, such as en or French; detected when not given")
+    parser.add_argument(
+        "--format", choices=("text", "json", "srt", "vtt"), default="text", help="of what is printed (default: text)"
+    )
+    parser.set_defaults(run=_transcribe)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """The settings, where `--host` and `--port` are stronger than HOST and PORT."""
+    for name in ("host", "port"):
+        if getattr(options, name, None) is not None:
+            os.environ[name.upper()] = getattr(options, name)
+    return settings_errors.load_settings()
+
+
+def _up(options: argparse.Namespace) -> int:
+    if sys.platform == "win32":
+        print("On Windows, run start_api.bat and start_celery.bat instead.", file=sys.stderr)
+        return FAILED
+    from streametrics.supervisor.up import Parts, up
+
+    parts = Parts(transcribe=not options.no_transcribe, summarise=not options.no_summarise, api=not options.no_api)
+    return up(_settings(options), parts)
+
+
+def _api(options: argparse.Namespace) -> int:
+    from streametrics.api.server.run import run
+    from streametrics.observability import logging as logs
+    from streametrics.preflight import checks
+
+    settings = _settings(options)
+    warnings = checks.require_safe(settings)
+    ports.require_free_port(settings)
+    logs.configure(settings.log_level, "api")
+    for warning in warnings:
+        logging.getLogger(__name__).warning(warning)
+    run(settings)
+    return 0
+
+
+def _worker(options: argparse.Namespace) -> int:
+    from streametrics.supervisor.commands import worker_command
+
+    # Celery's process looks whether it may start: it can be started without us too.
+    command = worker_command(options.kind, _settings(options))
+    if sys.platform != "win32":
+        os.execv(command[0], command)  # noqa: S606 - so that signals reach Celery itself
+    return subprocess.call(command)
+
+
+def _keys(options: argparse.Namespace) -> int:
+    from streametrics.auth.principal import Scope
+    from streametrics.cli import keys
+
+    settings = _settings(options)
+    if options.action == "add":
+        return keys.add(settings, options.name, Scope(options.scope), options.reads_for)
+    if options.action == "remove":
+        return keys.remove(settings, options.name)
+    return keys.show(settings)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from streametrics.cli import doctor
+
+    return doctor.main(as_json=options.json)
+
+
+def _weights(options: argparse.Namespace) -> int:
+    from streametrics.transcription import factory as transcriber_factory
+    from streametrics.weights import cache as weights_cache
+
+    settings = _settings(options)
+    if options.action == "fetch":
+        wanted = options.format or transcriber_factory.weights_format(transcriber_factory.resolve_engine(settings))
+        path = weights_cache.ensure(
+            options.name or settings.whisper_model, wanted or "ctranslate2", settings.model_dir, progress=True
+        )
+        print(path)
+        return 0
+    print(f"{'model':<18} {'format':<12} {'size':>9}  here")
+    for row in weights_cache.listing(settings.model_dir):
+        size = f"{row.size_bytes / 1e6:,.0f} MB" if row.size_bytes else ""
+        here = ("yes, verified" if row.verified else "yes") if row.present else "no"
+        print(f"{row.name:<18} {row.format:<12} {size:>9}  {here}")
+    return 0
+
+
+def _transcribe(options: argparse.Namespace) -> int:
+    from streametrics.cli import transcribe
+
+    def warn(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    print(transcribe.run(_settings(options), options.file, options.language, options.format, warn=warn))
+    return 0

@@ -1,0 +1,100 @@
+"""`python -m streametrics transcribe FILE`: the job without any server."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from streametrics.audio import sniffing
+from streametrics.audio.decoder import Decoder
+from streametrics.audio.pcm import PcmWriter, read_pcm
+from streametrics.audio.silence_splitter import Part, PartCutter
+from streametrics.domain.transcript import LeftOut, Segment, Transcript
+from streametrics.domain.warnings import words_filtered
+from streametrics.errors import AudioUnreadable, EmptyAudio, UnsupportedAudio
+from streametrics.pipeline.transcribe import WARN_TRUNCATED
+from streametrics.settings import Settings
+from streametrics.text import languages
+from streametrics.text.subtitles import OutputFormat, render
+from streametrics.transcription import factory as transcriber_factory
+from streametrics.transcription.base import Transcriber
+
+#: A recording is decoded many times faster than it plays; this stops what hangs.
+DECODE_TIMEOUT_S = 3600.0
+
+
+def run(
+    settings: Settings, file: Path, language: str | None, output: OutputFormat, *, warn: Callable[[str], None]
+) -> str:
+    """The transcript of `file` in the format asked for; `language` is what is spoken, as a code or a name.
+
+    warn: hears what a reader should know beside the text. Raises StreametricsError with one sentence.
+    """
+    code = languages.parse_speech(language) if language else None
+    demuxer = _demuxer(file)
+    with tempfile.TemporaryDirectory(prefix="streametrics-") as folder:
+        pcm = Path(folder) / "sound.pcm"
+        parts, truncated = _decode(file, demuxer, pcm, settings)
+        transcriber = transcriber_factory.create(settings, progress=True)
+        transcript = _transcribe(transcriber, pcm, parts, code)
+    if truncated:
+        warn(WARN_TRUNCATED.message)
+    for warning in words_filtered(transcript.left_out):
+        warn(warning.message)
+    if not transcript.text:
+        warn(languages.no_speech_sentence("en"))
+    return render(transcript, output)
+
+
+def _demuxer(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(sniffing.HEAD_BYTES)
+    except OSError as error:
+        raise AudioUnreadable(f"{file} cannot be read: {error.strerror or error}.") from error
+    if not head:
+        raise EmptyAudio
+    demuxer = sniffing.sniff(head)
+    if demuxer is None:
+        raise UnsupportedAudio
+    return demuxer
+
+
+def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[list[Part], bool]:
+    """Write the samples to `pcm` and cut them at silences, so that hours of sound need no hours of memory.
+
+    Returns the parts, and whether the file is cut off.
+    """
+    cutter = PartCutter(settings.part_target_s)
+    parts: list[Part] = []
+    with Decoder() as decoder, PcmWriter(pcm) as writer:
+        decoding = decoder.decode(file, demuxer, max_audio_s=settings.max_audio_s, timeout_s=DECODE_TIMEOUT_S)
+        with decoding:
+            for block in decoding:
+                writer.write(block)
+                parts += cutter.feed(block)
+    return parts + cutter.finish(), decoding.truncated
+
+
+def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[Part], language: str | None) -> Transcript:
+    segments: list[Segment] = []
+    left_out: Counter[LeftOut] = Counter()
+    total_s = parts[-1].end_s if parts else 0.0
+    with tqdm(total=round(total_s, 1), unit="s", desc="Transcribing", disable=None) as bar:
+        for part in parts:
+            start_s = part.start_s
+
+            def on_segment(segment: Segment, start_s: float = start_s) -> None:
+                bar.update(max(0.0, round(min(start_s + segment.end, total_s), 1) - bar.n))
+
+            heard = transcriber.transcribe(
+                read_pcm(pcm, part.start_s, part.end_s), speech_language=language, on_segment=on_segment
+            )
+            # What the first words were spoken in holds for the rest, as it does for a stream.
+            language = language or heard.language
+            left_out += Counter(heard.left_out)
+            segments += [Segment(s.start + start_s, s.end + start_s, s.text) for s in heard.segments]
+            bar.update(max(0.0, round(part.end_s, 1) - bar.n))
+    return Transcript(tuple(segments), language, left_out)

@@ -1,0 +1,101 @@
+"""What waits for a worker, queue by queue: from the rows, which know it even when the queue has lost its messages."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, literal, select, union, union_all
+
+from streametrics.database.engine import Database, now
+from streametrics.database.jobs import DECODED, stage_of
+from streametrics.database.tables import jobs, parts
+from streametrics.domain.job import JobKind, JobState, QueueName, Stage, WakeUp
+
+_FOR_SOUND = jobs.c.state.in_((JobState.QUEUED, JobState.TRANSCRIBING))
+_FOR_A_SUMMARY = jobs.c.state.in_((JobState.TRANSCRIBED, JobState.SUMMARIZING))
+_QUEUE: ColumnElement[str] = case(
+    (_FOR_SOUND & (jobs.c.kind == JobKind.LIVE), QueueName.LIVE),
+    (_FOR_SOUND, QueueName.LONG),
+    else_=QueueName.SUMMARISE,
+)
+_A_JOB_WAITS = (
+    jobs.c.lease_until.is_(None)
+    & (_FOR_SOUND | _FOR_A_SUMMARY)
+    # A recording in parts waits by its parts.
+    & ((jobs.c.state != JobState.TRANSCRIBING) | jobs.c.container.is_distinct_from(DECODED))
+    & (jobs.c.not_before <= now())
+)
+_A_PART_WAITS = parts.c.lease_until.is_(None) & parts.c.transcript.is_(None) & (parts.c.not_before <= now())
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The work of one queue that could be done now and that nobody has taken.
+
+    A waiting job counts once, a recording in parts once for each of its parts. oldest_s: the age of the one that has
+    waited longest, in seconds, 0 where nothing waits: of an upload since its last byte, of all else since it was sent.
+    """
+
+    count: int = 0
+    oldest_s: float = 0.0
+
+
+class Waiting:
+    """Counts what waits. Thread-safe; raises DatabaseUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def by_queue(self) -> dict[QueueName, Backlog]:
+        """Every queue's backlog, empty ones included."""
+        found = dict.fromkeys(QueueName, Backlog())
+        since: ColumnElement[float] = case((_FOR_SOUND, jobs.c.received_at), else_=jobs.c.sent_at)
+        whole = select(_QUEUE.label("queue"), since.label("since")).where(_A_JOB_WAITS)
+        pieces = select(literal(QueueName.LONG.value).label("queue"), parts.c.sent_at.label("since"))
+        waiting = union_all(whole, pieces.where(_A_PART_WAITS)).subquery()
+        query = select(waiting.c.queue, func.count().label("jobs"), (now() - func.min(waiting.c.since)).label("age"))
+        with self._database.read() as connection:
+            for row in connection.execute(query.group_by(waiting.c.queue)):
+                found[QueueName(row.queue)] = Backlog(row.jobs, max(0.0, row.age))
+        return found
+
+    def overdue(self, queue: QueueName, after_s: float, limit: int) -> list[WakeUp]:
+        """What waits for this queue and was sent to it more than `after_s` seconds ago, the oldest first."""
+        whole = select(jobs).where(_A_JOB_WAITS, _QUEUE.in_([queue]), jobs.c.sent_at < now() - after_s)
+        pieces = select(parts).where(_A_PART_WAITS, parts.c.sent_at < now() - after_s)
+        with self._database.read() as connection:
+            job_rows = connection.execute(whole.order_by(jobs.c.received_at).limit(limit)).all()
+            part_rows = (
+                connection.execute(pieces.order_by(parts.c.sent_at, parts.c.part_index).limit(limit)).all()
+                if queue is QueueName.LONG
+                else []
+            )
+        found = [WakeUp(row.task_id, stage_of(row.state), JobKind(row.kind), row.attempt) for row in job_rows]
+        found += [
+            WakeUp(row.task_id, Stage.TRANSCRIBE, JobKind.LONG, row.part_index * 1000 + row.attempt)
+            for row in part_rows
+        ]
+        return found[:limit]
+
+    def in_work(self) -> dict[Stage, int]:
+        """How many jobs, and parts of recordings, somebody works on, by stage."""
+        found = dict.fromkeys(Stage, 0)
+        whole = select(jobs.c.state).where(jobs.c.lease_until > now())
+        pieces = select(literal(JobState.TRANSCRIBING.value).label("state")).where(parts.c.lease_until > now())
+        held = union_all(whole, pieces).subquery()
+        with self._database.read() as connection:
+            for row in connection.execute(select(held.c.state, func.count().label("jobs")).group_by(held.c.state)):
+                found[stage_of(row.state)] += row.jobs
+        return found
+
+    def longer_than(self, limit_s: float) -> list[str]:
+        """Jobs that have waited for more than `limit_s` seconds, some part of them at least."""
+        with self._database.read() as connection:
+            return list(connection.execute(waiting_longer_than(limit_s)).scalars())
+
+
+def waiting_longer_than(limit_s: float) -> Select[Any, Any]:
+    """Their task ids."""
+    whole = select(jobs.c.task_id).where(_A_JOB_WAITS, jobs.c.sent_at < now() - limit_s)
+    pieces = select(parts.c.task_id).where(_A_PART_WAITS, parts.c.sent_at < now() - limit_s)
+    found = union(whole, pieces).subquery()
+    return select(found.c.task_id)

@@ -1,0 +1,217 @@
+"""Checkpoints: what a worker's attempt leaves behind for good.
+
+Each write names the attempt that it was made under, so that a worker that was thought dead cannot overwrite
+its successor; such a write raises StaleAttempt and changes nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from streametrics.database.backlog import waiting_longer_than
+from streametrics.database.engine import Database, now
+from streametrics.database.jobs import DECODED, FINAL_STATES
+from streametrics.database.leases import ExpiredLease, expired_row, held_row, released
+from streametrics.database.tables import jobs, notes, parts
+from streametrics.domain.job import Claim, JobKind, JobState, Stage, WakeUp, Warn, WarnJson
+from streametrics.domain.status import JobResult
+from streametrics.domain.transcript import TimeSpan, Transcript, TranscriptPart
+from streametrics.domain.warnings import words_filtered
+from streametrics.errors import JobFailed, StaleAttempt
+
+#: Joins the parts' transcripts, given in the order of the recording.
+Merge = Callable[[Sequence[TranscriptPart]], Transcript]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job that this write has ended. audio_key: of sound that nobody needs any more."""
+
+    audio_key: str | None
+
+
+class Checkpoints:
+    """The writes of those who hold a claim. Lengths are in seconds of sound."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def reroute(self, claim: Claim, kind: JobKind) -> None:
+        """The sound turned out to be of the other kind: back to that queue, without counting a try."""
+        self._write(
+            claim,
+            state=JobState.QUEUED,
+            kind=kind,
+            sent_at=now(),
+            **released(tries=jobs.c.tries - 1),
+        )
+
+    def store_parts(
+        self,
+        claim: Claim,
+        *,
+        audio_key: str,
+        audio_s: float,
+        spans: Sequence[TimeSpan],
+        warnings: tuple[Warn, ...],
+    ) -> list[WakeUp]:
+        """The recording is decoded and cut: its parts can be claimed from here on."""
+        with self._database.write() as connection:
+            self._update(
+                connection,
+                claim,
+                audio_key=audio_key,
+                container=DECODED,
+                kind=JobKind.LONG,
+                audio_s=audio_s,
+                warnings=_as_json(warnings),
+                **released(),
+            )
+            connection.execute(
+                insert(parts),
+                [
+                    {
+                        "task_id": claim.task_id,
+                        "part_index": index,
+                        "start_s": span.start_s,
+                        "end_s": span.end_s,
+                        "attempt": 0,
+                        "tries": 0,
+                        "not_before": 0.0,
+                    }
+                    for index, span in enumerate(spans)
+                ],
+            )
+            connection.execute(update(parts).where(parts.c.task_id == claim.task_id).values(sent_at=now()))
+        return [WakeUp(claim.task_id, Stage.TRANSCRIBE, JobKind.LONG, index + 1) for index in range(len(spans))]
+
+    def store_part(self, claim: Claim, transcript: Transcript, merge: Merge) -> Transcript | None:
+        """Keep one part's transcript. With the last one the whole is merged and returned, else None."""
+        with self._database.write() as connection:
+            # The job's row first, in every writer of parts: two last parts must not each miss the other.
+            job = select(jobs.c.warnings).where(jobs.c.task_id == claim.task_id).with_for_update()
+            warnings = connection.execute(job).scalar_one_or_none() or []
+            self._update(connection, claim, transcript=transcript.to_json(), **released())
+            rows = connection.execute(
+                select(parts).where(parts.c.task_id == claim.task_id).order_by(parts.c.part_index)
+            ).all()
+            if any(row.transcript is None for row in rows):
+                return None
+            merged = merge(
+                [TranscriptPart(row.start_s, row.end_s, Transcript.from_json(row.transcript)) for row in rows]
+            )
+            connection.execute(
+                update(jobs)
+                .where(jobs.c.task_id == claim.task_id)
+                .values(
+                    state=JobState.TRANSCRIBED,
+                    transcript=merged.to_json(),
+                    warnings=[*warnings, *_as_json(words_filtered(merged.left_out))],
+                    audio_key=None,
+                    sent_at=now(),
+                    **released(tries=0),
+                )
+            )
+            connection.execute(delete(parts).where(parts.c.task_id == claim.task_id))
+            return merged
+
+    def store_transcript(
+        self, claim: Claim, transcript: Transcript, *, audio_s: float, warnings: tuple[Warn, ...]
+    ) -> None:
+        """The sound is heard and is never transcribed again."""
+        self._write(
+            claim,
+            state=JobState.TRANSCRIBED,
+            transcript=transcript.to_json(),
+            audio_s=audio_s,
+            audio_key=None,
+            warnings=_as_json((*warnings, *words_filtered(transcript.left_out))),
+            sent_at=now(),
+            **released(tries=0),
+        )
+
+    def finish(self, claim: Claim, result: JobResult) -> None:
+        """The job is done, for good."""
+        body = result.to_json(claim.request)
+        with self._database.write() as connection:
+            self._update(
+                connection,
+                claim,
+                state=JobState.DONE,
+                result=body,
+                warnings=_as_json(result.warnings),
+                transcript=None,
+                finished_at=now(),
+                **released(tries=0),
+            )
+            connection.execute(delete(notes).where(notes.c.task_id == claim.task_id))
+
+    def fail(self, task_id: str, error: JobFailed, claim: Claim) -> Ended | None:
+        """The job failed, for good; a part's failure ends the whole. None where it had ended already."""
+        with self._database.write() as connection:
+            job = _locked(connection, task_id)
+            self._update(connection, claim, sent_at=now())
+            return _end(connection, job, error)
+
+    def fail_expired(self, expired: ExpiredLease, error: JobFailed) -> Ended | None:
+        """The job failed, for good, because of a lease that ran out. None where somebody has dealt with that lease.
+
+        One write: between freeing the lease and failing the job a worker could claim it, or the keeper could die.
+        """
+        with self._database.write() as connection:
+            job = _locked(connection, expired.wake_up.task_id)
+            table, still_expired = expired_row(expired)
+            query = select(table.c.attempt).where(*still_expired).with_for_update()
+            if connection.execute(query).one_or_none() is None:
+                return None
+            return _end(connection, job, error)
+
+    def fail_waiting(self, task_id: str, error: JobFailed, limit_s: float) -> Ended | None:
+        """The job failed, for good, because it waits for longer than `limit_s`. None where it does not."""
+        with self._database.write() as connection:
+            job = _locked(connection, task_id)
+            too_long = waiting_longer_than(limit_s).subquery()
+            query = select(too_long.c.task_id).where(too_long.c.task_id == task_id).limit(1)
+            if connection.execute(query).one_or_none() is None:
+                return None
+            return _end(connection, job, error)
+
+    def _write(self, claim: Claim, **values: object) -> None:
+        with self._database.write() as connection:
+            self._update(connection, claim, **values)
+
+    def _update(self, connection: Connection, claim: Claim, **values: object) -> None:
+        table, held = held_row(claim)
+        if connection.execute(update(table).where(*held).values(**values)).rowcount != 1:
+            raise StaleAttempt
+
+
+def _locked(connection: Connection, task_id: str) -> Row[Any] | None:
+    return connection.execute(select(jobs).where(jobs.c.task_id == task_id).with_for_update()).one_or_none()
+
+
+def _end(connection: Connection, job: Row[Any] | None, error: JobFailed) -> Ended | None:
+    """Fail a job whose row is locked, unless it has ended."""
+    if job is None or job.state in FINAL_STATES:
+        return None
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.task_id == job.task_id)
+        .values(
+            state=JobState.FAILED,
+            error=str(error),
+            error_code=error.code,
+            audio_key=None,
+            finished_at=now(),
+            **released(),
+        )
+    )
+    connection.execute(delete(parts).where(parts.c.task_id == job.task_id))
+    connection.execute(delete(notes).where(notes.c.task_id == job.task_id))
+    return Ended(job.audio_key)
+
+
+def _as_json(warnings: tuple[Warn, ...]) -> list[WarnJson]:
+    return [warning.to_json() for warning in warnings]

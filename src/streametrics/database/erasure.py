@@ -1,0 +1,58 @@
+"""A job that nobody wants any more: stopped while it is in work, emptied when it has ended.
+
+One transaction decides which of the two it is, so that a cancel that meets the job's own end does one of them whole.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, update
+
+from streametrics.database.engine import Database, now
+from streametrics.database.jobs import BLANK, FINAL_STATES
+from streametrics.database.leases import released
+from streametrics.database.tables import jobs, notes, parts
+from streametrics.domain.job import JobState
+from streametrics.errors import JobCancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What a call has changed. audio_key: of sound that nobody needs any more."""
+
+    was_stopped: bool = False
+    was_erased: bool = False
+    audio_key: str | None = None
+
+
+class Erasure:
+    """Ends and empties jobs at their client's word. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def erase(self, task_id: str) -> Erased:
+        """End an unfinished job as cancelled, for good; empty a finished one.
+
+        Whoever works on it finds its claim gone: each later write raises StaleAttempt. A second call changes nothing.
+        """
+        with self._database.write() as connection:
+            job = connection.execute(select(jobs).where(jobs.c.task_id == task_id).with_for_update()).one_or_none()
+            if job is None or job.erased_at is not None or job.error_code == JobCancelled.code:
+                return Erased()
+            this = update(jobs).where(jobs.c.task_id == task_id)
+            if job.state in FINAL_STATES:
+                connection.execute(this.values(erased_at=now(), **BLANK))
+                return Erased(was_erased=True)
+            ending = {
+                **BLANK,
+                **released(attempt=jobs.c.attempt + 1),
+                "state": JobState.FAILED,
+                "error": str(JobCancelled()),
+                "error_code": JobCancelled.code,
+                "audio_key": None,
+                "finished_at": now(),
+            }
+            connection.execute(this.values(ending))
+            connection.execute(delete(parts).where(parts.c.task_id == task_id))
+            connection.execute(delete(notes).where(notes.c.task_id == task_id))
+            return Erased(was_stopped=True, audio_key=job.audio_key)

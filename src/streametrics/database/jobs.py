@@ -1,0 +1,214 @@
+"""A job's rows as its client and its API see them: put in, read, expired, erased."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+
+from streametrics.database.engine import Database, now
+from streametrics.database.tables import facts, jobs, parts
+from streametrics.domain.job import JobKind, JobRequest, JobState, Stage, Warn
+from streametrics.domain.status import ResultJson, result_from_json
+from streametrics.domain.transcript import Transcript, TranscriptPart
+
+#: The container of a recording that is decoded and cut into parts: raw 16-bit mono samples at 16 kHz.
+DECODED = "s16le"
+
+#: Jobs that one statement of the keeper erases at most; the next round goes on.
+_AT_ONCE = 1000
+
+FINAL_STATES = (JobState.DONE, JobState.FAILED)
+
+#: An emptied row: nothing in it tells who streamed what, or what was said.
+BLANK: dict[str, object] = {
+    "streamer": "",
+    "game": "",
+    "time_raw": "",
+    "title": "",
+    "extra_instruction": "",
+    "transcript": None,
+    "result": None,
+    "error": None,
+    "warnings": [],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """One row, as it was at one moment. `age_s` counts from the final state, None before it."""
+
+    task_id: str
+    owner: str
+    kind: JobKind
+    state: JobState
+    transcript: Transcript | None
+    warnings: tuple[Warn, ...]
+    result: ResultJson | None
+    error: str | None
+    error_code: str | None
+    age_s: float | None
+    erased: bool
+    request: JobRequest
+    model_server_missing: bool
+    #: None until the sound is decoded and cut, and again once it is transcribed.
+    container: str | None = None
+
+
+def request_of(row: Row[Any]) -> JobRequest:
+    return JobRequest(
+        streamer=row.streamer,
+        language=row.language,
+        game=row.game,
+        time=row.time_raw,
+        title=row.title,
+        speech_language=row.speech_language,
+        parent_task_id=row.parent_task_id,
+        summary_model=row.summary_model,
+        extra_instruction=row.extra_instruction,
+    )
+
+
+def warnings_of(row: Row[Any]) -> tuple[Warn, ...]:
+    return tuple(map(Warn.from_json, row.warnings))
+
+
+def transcript_of(row: Row[Any]) -> Transcript | None:
+    return None if row.transcript is None else Transcript.from_json(row.transcript)
+
+
+def _columns(request: JobRequest) -> dict[str, object]:
+    return {
+        "streamer": request.streamer,
+        "language": request.language,
+        "game": request.game,
+        "time_raw": request.time,
+        "title": request.title,
+        "speech_language": request.speech_language,
+        "parent_task_id": request.parent_task_id,
+        "summary_model": request.summary_model,
+        "extra_instruction": request.extra_instruction,
+    }
+
+
+class JobRecords:
+    """Reads and writes that need no claim."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def insert(
+        self, task_id: str, request: JobRequest, *, owner: str, kind: JobKind, audio_key: str, container: str
+    ) -> None:
+        """Write the row of an accepted upload, before anybody is told of it."""
+        with self._database.write() as connection:
+            connection.execute(
+                insert(jobs).values(
+                    task_id=task_id,
+                    owner=owner,
+                    kind=kind,
+                    state=JobState.QUEUED,
+                    received_at=now(),
+                    sent_at=now(),
+                    audio_key=audio_key,
+                    container=container,
+                    **_columns(request),
+                )
+            )
+
+    def insert_redo(
+        self, task_id: str, request: JobRequest, *, owner: str, transcript: Transcript, warnings: tuple[Warn, ...]
+    ) -> None:
+        """Write the row of a job that begins with a transcript."""
+        with self._database.write() as connection:
+            connection.execute(
+                insert(jobs).values(
+                    task_id=task_id,
+                    owner=owner,
+                    kind=JobKind.LONG,
+                    state=JobState.TRANSCRIBED,
+                    transcript=transcript.to_json(),
+                    warnings=[warning.to_json() for warning in warnings],
+                    received_at=now(),
+                    sent_at=now(),
+                    **_columns(request),
+                )
+            )
+
+    def delete(self, task_id: str) -> None:
+        """Forget a job that could not be queued."""
+        with self._database.write() as connection:
+            connection.execute(delete(jobs).where(jobs.c.task_id == task_id))
+
+    def get(self, task_id: str) -> JobRecord | None:
+        """The row as it stands, or None for an id that was never given out."""
+        query = select(jobs, (now() - jobs.c.finished_at).label("age_s")).where(jobs.c.task_id == task_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return JobRecord(
+            task_id=row.task_id,
+            owner=row.owner,
+            kind=JobKind(row.kind),
+            state=JobState(row.state),
+            transcript=transcript_of(row),
+            warnings=warnings_of(row),
+            result=result_from_json(row.result),
+            error=row.error,
+            error_code=row.error_code,
+            age_s=row.age_s,
+            erased=row.erased_at is not None,
+            request=request_of(row),
+            model_server_missing=row.model_server_missing,
+            container=row.container,
+        )
+
+    def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[TranscriptPart]:
+        """Each transcribed part from `from_s` on, in the order of the recording."""
+        query = (
+            select(parts.c.start_s, parts.c.end_s, parts.c.transcript)
+            .where(parts.c.task_id == task_id, parts.c.transcript.is_not(None), parts.c.start_s >= from_s)
+            .order_by(parts.c.part_index)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [TranscriptPart(row.start_s, row.end_s, Transcript.from_json(row.transcript)) for row in rows]
+
+    def database_id(self) -> str:
+        """Tells one database from another. Raises DatabaseUnavailable."""
+        query = select(facts.c.value).where(facts.c.name == "database_id")
+        with self._database.read() as connection:
+            return str(connection.execute(query).scalar_one())
+
+    def keys_in_use(self) -> set[str]:
+        """Keys of the audio store that an unfinished job still needs."""
+        query = select(jobs.c.audio_key).where(jobs.c.audio_key.is_not(None))
+        with self._database.read() as connection:
+            return set(connection.execute(query).scalars())
+
+    def erase_expired(self, ttl_s: float) -> int:
+        """Empty the rows whose result is older than `ttl_s`; they go on answering 'expired'."""
+        expired = [jobs.c.erased_at.is_(None), jobs.c.finished_at < now() - ttl_s]
+        with self._database.write() as connection:
+            return connection.execute(
+                update(jobs)
+                .where(jobs.c.task_id.in_(_some(connection, expired)), *expired)
+                .values(erased_at=now(), **BLANK)
+            ).rowcount
+
+    def delete_tombstones(self, age_s: float) -> int:
+        """Remove rows that were erased more than `age_s` ago; their ids are unknown from then on."""
+        old = [jobs.c.erased_at < now() - age_s]
+        with self._database.write() as connection:
+            return connection.execute(delete(jobs).where(jobs.c.task_id.in_(_some(connection, old)), *old)).rowcount
+
+
+def _some(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[str]:
+    """The jobs that meet the conditions, by name: a write that names no job makes every kept answer old."""
+    return list(connection.execute(select(jobs.c.task_id).where(*conditions).limit(_AT_ONCE)).scalars())
+
+
+def stage_of(state: str) -> Stage:
+    """The stage that a waiting job in this state waits for."""
+    waits_for_summary = state in (JobState.TRANSCRIBED, JobState.SUMMARIZING)
+    return Stage.SUMMARIZE if waits_for_summary else Stage.TRANSCRIBE

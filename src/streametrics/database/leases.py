@@ -1,0 +1,156 @@
+"""Leases: how long a claim holds, and what becomes of it when it is given up or runs out.
+
+Each write names the attempt it was made under, so that a worker that was thought dead cannot overwrite its successor.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Table, case, select, update
+
+from streametrics.database.engine import Database, now
+from streametrics.database.jobs import stage_of
+from streametrics.database.tables import jobs, parts
+from streametrics.domain.job import Claim, JobKind, Stage, WakeUp
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredLease:
+    """A lease that ran out.
+
+    overdue: it was renewed up to its deadline, so its worker lived and did not get the work done. One that died before
+    is not judged by when somebody looks: its job may have waited for the whole service to come back. held_by: the
+    process, see `lease_holder`. time_left_s: to the deadline, negative when that has passed.
+    """
+
+    wake_up: WakeUp
+    part_index: int | None
+    attempt: int
+    tries: int
+    overdue: bool
+    held_by: str | None = None
+    time_left_s: float = 0.0
+
+
+class Leases:
+    """Renews, releases and frees what is claimed. The length of a lease is in seconds."""
+
+    def __init__(self, database: Database, *, lease_s: float) -> None:
+        self._database = database
+        self._lease_s = lease_s
+
+    def renew(self, claim: Claim) -> bool:
+        """Move the lease's end forward, never past the deadline; False when the claim is no longer ours."""
+        table, held = held_row(claim)
+        until = now() + self._lease_s
+        bounded = case((table.c.deadline_at < until, table.c.deadline_at), else_=until)
+        with self._database.write() as connection:
+            return (
+                connection.execute(
+                    update(table).where(*held, table.c.deadline_at > now()).values(lease_until=bounded)
+                ).rowcount
+                == 1
+            )
+
+    def release(self, claim: Claim, *, after_s: float = 0.0) -> bool:
+        """Let somebody else do it, not before `after_s`, without counting a try; False if it is not ours."""
+        table, held = held_row(claim)
+        with self._database.write() as connection:
+            return (
+                connection.execute(
+                    update(table)
+                    .where(*held)
+                    .values(
+                        lease_until=None,
+                        claimed_by=None,
+                        tries=table.c.tries - 1,
+                        not_before=now() + after_s,
+                        sent_at=now() + after_s,
+                    )
+                ).rowcount
+                == 1
+            )
+
+    def release_all(self, worker: str) -> list[WakeUp]:
+        """Let go of all that a stopping worker holds, without counting a try; what is to be sent again."""
+        wake_ups: list[WakeUp] = []
+        with self._database.write() as connection:
+            for table in (jobs, parts):
+                its_processes = table.c.claimed_by.startswith(f"{worker}/", autoescape=True)
+                held = [(table.c.claimed_by == worker) | its_processes, table.c.lease_until.is_not(None)]
+                rows = connection.execute(select(table).where(*held)).all()
+                wake_ups.extend(_wake_up(table, row) for row in rows)
+                connection.execute(
+                    update(table)
+                    .where(*held)
+                    .values(lease_until=None, claimed_by=None, tries=table.c.tries - 1, sent_at=now())
+                )
+        return wake_ups
+
+    def expired(self) -> list[ExpiredLease]:
+        """Every claim whose lease is out: its worker is dead, stuck, or cut off from the database."""
+        found: list[ExpiredLease] = []
+        with self._database.read() as connection:
+            for table in (jobs, parts):
+                # PostgreSQL's clock goes on within a statement.
+                reached = (table.c.lease_until > table.c.deadline_at - 0.1).label("overdue")
+                time_left_s = (table.c.deadline_at - now()).label("time_left_s")
+                query = select(table, reached, time_left_s).where(table.c.lease_until < now())
+                found.extend(
+                    ExpiredLease(
+                        wake_up=_wake_up(table, row),
+                        part_index=row.part_index if table is parts else None,
+                        attempt=row.attempt,
+                        tries=row.tries,
+                        overdue=bool(row.overdue),
+                        held_by=row.claimed_by,
+                        time_left_s=row.time_left_s,
+                    )
+                    for row in connection.execute(query).all()
+                )
+        return found
+
+    def free(self, expired: ExpiredLease) -> bool:
+        """Make an expired claim claimable again; False when another keeper did, or its worker renewed it."""
+        table, still_expired = expired_row(expired)
+        with self._database.write() as connection:
+            return (
+                connection.execute(
+                    update(table).where(*still_expired).values(lease_until=None, claimed_by=None, sent_at=now())
+                ).rowcount
+                == 1
+            )
+
+
+def whole_row(task_id: str) -> list[Any]:
+    return [jobs.c.task_id == task_id]
+
+
+def part_row(task_id: str, part_index: int) -> list[Any]:
+    return [parts.c.task_id == task_id, parts.c.part_index == part_index]
+
+
+def held_row(claim: Claim) -> tuple[Table, list[Any]]:
+    """The claimed row, on condition that the claim still holds."""
+    table, key = jobs, whole_row(claim.task_id)
+    if claim.part_index is not None:
+        table, key = parts, part_row(claim.task_id, claim.part_index)
+    return table, [*key, table.c.attempt == claim.attempt, table.c.lease_until.is_not(None)]
+
+
+def expired_row(expired: ExpiredLease) -> tuple[Table, list[Any]]:
+    """The row of a lease that ran out, on condition that nobody has dealt with it since."""
+    table, key = jobs, whole_row(expired.wake_up.task_id)
+    if expired.part_index is not None:
+        table, key = parts, part_row(expired.wake_up.task_id, expired.part_index)
+    return table, [*key, table.c.attempt == expired.attempt, table.c.lease_until < now()]
+
+
+def released(**values: object) -> dict[str, object]:
+    return {"lease_until": None, "deadline_at": None, "claimed_by": None, **values}
+
+
+def _wake_up(table: Table, row: Row[Any]) -> WakeUp:
+    if table is parts:
+        return WakeUp(row.task_id, Stage.TRANSCRIBE, JobKind.LONG, row.part_index * 1000 + row.attempt)
+    return WakeUp(row.task_id, stage_of(row.state), JobKind(row.kind), row.attempt)

@@ -1,0 +1,155 @@
+"""The words of a job: what was asked, where it stands, what came out. No I/O."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self, TypedDict
+
+from streametrics.domain.transcript import Transcript
+
+#: The bands of `progress`, per cent.
+TRANSCRIBING_END = 49
+TRANSCRIBED_AT = 50
+SUMMARIZING_FROM = 60
+SUMMARIZING_END = 99
+
+
+class JobState(StrEnum):
+    """Where a job stands; each value is written to the database."""
+
+    QUEUED = "queued"  #: accepted, nobody works on it
+    TRANSCRIBING = "transcribing"  #: claimed, or waiting for its parts
+    TRANSCRIBED = "transcribed"  #: the transcript is stored and is never made again
+    SUMMARIZING = "summarizing"  #: claimed by a summary's writer
+    DONE = "done"  #: never changes again, until it is erased
+    FAILED = "failed"  #: never changes again, until it is erased
+
+    @property
+    def is_final(self) -> bool:
+        return self in (JobState.DONE, JobState.FAILED)
+
+
+class JobKind(StrEnum):
+    """Which queue a job's sound waits in."""
+
+    LIVE = "live"  #: a chunk that somebody waits for
+    LONG = "long"  #: a recording, worked on in parts
+
+
+class QueueName(StrEnum):
+    """Where work waits for a worker."""
+
+    LIVE = "live"
+    LONG = "long"
+    SUMMARISE = "summarise"
+
+
+class WarnJson(TypedDict):
+    """A warning as the database and the status JSON have it."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Something a reader of the result should know; `code` is for programs, `message` for people."""
+
+    code: str
+    message: str
+
+    def to_json(self) -> WarnJson:
+        return {"code": self.code, "message": self.message}
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Read a stored warning. Raises ValueError."""
+        match value:
+            case {"code": str() as code, "message": str() as message}:
+                return cls(code, message)
+        raise ValueError("a stored warning has no 'code' and 'message'")
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """The fields of an upload, checked. `time` and `streamer` come back unchanged."""
+
+    streamer: str
+    language: str
+    game: str
+    time: str
+    title: str
+    speech_language: str | None = None
+    #: Of a summary that is made anew: the job it comes from, another model, words added to the instruction.
+    parent_task_id: str | None = None
+    summary_model: str | None = None
+    extra_instruction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a job in work last said of itself; lives in Redis only, and is refined by the row.
+
+    progress: per cent, 0…99. eta_s: estimated seconds until the end, None while unknown.
+    """
+
+    state: JobState
+    progress: int = 0
+    transcription: str | None = None
+    partial_summary: str | None = None
+    eta_s: float | None = None
+
+
+class Stage(StrEnum):
+    """What a claim is for, and with it the time it may take and where its wake-up waits."""
+
+    TRANSCRIBE = "transcribe"
+    SUMMARIZE = "summarize"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on a job, or on one part of it, until the lease or the deadline is out.
+
+    Every write carries `attempt`; one that is no longer the row's is refused. Times are in seconds of
+    sound; `time_left_s` counts from the moment of the claim to its deadline.
+    """
+
+    task_id: str
+    stage: Stage
+    #: The row's fencing token; `job_attempt` is the job's own where the claim is for a part.
+    attempt: int
+    job_attempt: int
+    worker: str
+    request: JobRequest
+    kind: JobKind
+    time_left_s: float
+    #: Seconds from the last byte of the upload to the claim.
+    waited_s: float = 0.0
+    audio_key: str | None = None
+    container: str | None = None
+    audio_s: float | None = None
+    part_index: int | None = None
+    start_s: float = 0.0
+    end_s: float = 0.0
+    transcript: Transcript | None = None
+    warnings: tuple[Warn, ...] = ()
+    #: Whether an earlier attempt at this stage ended in nothing.
+    tried: bool = False
+
+    @property
+    def may_have_company(self) -> bool:
+        """A chunk, or a part of a recording, that nobody has tried yet.
+
+        One that was tried goes alone: if it has killed its process, it takes no neighbours with it again.
+        """
+        return not self.tried and (self.kind is JobKind.LIVE or self.part_index is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """A message to be sent: some worker should look at this job. `number` makes Celery's id unique."""
+
+    task_id: str
+    stage: Stage
+    kind: JobKind
+    number: int

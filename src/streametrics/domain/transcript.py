@@ -1,0 +1,172 @@
+"""Transcripts: segments with times, how those of a recording's parts become one, and their form in the database.
+
+A stored transcript is read by workers of the version before and after: keys stay, and unknown ones are passed over.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NotRequired, Self, TypedDict
+
+
+class TimedTextJson(TypedDict):
+    """A segment or a note as the database and the status JSON have it: times in seconds."""
+
+    start: float
+    end: float
+    text: str
+
+
+class TranscriptJson(TypedDict):
+    """A transcript as the database has it; `left_out` only where words were left out."""
+
+    language: str | None
+    segments: list[TimedTextJson]
+    left_out: NotRequired[dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """A stretch of a recording, in seconds from its beginning."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How sure an engine was: figures of the whole pass that a segment comes from.
+
+    average_logprob: mean natural logarithm of the tokens' probabilities. no_speech: probability (0…1) that nobody
+    speaks. compression_ratio: of the pass's text; a loop compresses well. ended: whether the model said by itself that
+    all was said; None where the engine does not tell.
+    """
+
+    average_logprob: float
+    no_speech: float
+    compression_ratio: float
+    temperature: float
+    ended: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech: start and end in seconds, from the beginning of what was transcribed; text stripped.
+
+    evidence: what an engine says of its own answer; it is not stored.
+    """
+
+    start: float
+    end: float
+    text: str
+    evidence: Evidence | None = field(default=None, compare=False, repr=False)
+
+    def to_json(self) -> TimedTextJson:
+        return {"start": round(self.start, 3), "end": round(self.end, 3), "text": self.text}
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Read a stored segment. Raises ValueError, which does not repeat what was said."""
+        match value:
+            case {"start": float() | int() as start, "end": float() | int() as end, "text": str() as text}:
+                return cls(start, end, text)
+        raise ValueError("a stored segment has no 'start', 'end' and 'text'")
+
+
+class LeftOut(StrEnum):
+    """Why words of an engine are not in a transcript."""
+
+    NOBODY = "nobody"  #: the voice detector found nobody where they are said
+    GUESS = "guess"  #: the engine was not sure of them, and there is hardly a voice
+    LOOP = "loop"  #: the engine repeated itself without end
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said. `language` is a Whisper code such as `en`, or None where nothing was heard.
+
+    left_out: how many words of the engine's are not in it, by reason.
+    """
+
+    segments: tuple[Segment, ...]
+    language: str | None
+    left_out: Mapping[LeftOut, int] = field(default_factory=dict, compare=False)
+
+    @property
+    def text(self) -> str:
+        """All segments in one line; empty for silence."""
+        return " ".join(segment.text for segment in self.segments if segment.text)
+
+    def to_json(self) -> TranscriptJson:
+        stored = TranscriptJson(language=self.language, segments=[segment.to_json() for segment in self.segments])
+        if self.left_out:
+            stored["left_out"] = {reason.value: words for reason, words in self.left_out.items()}
+        return stored
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Read a stored transcript. Raises ValueError, which does not repeat what was said."""
+        match value:
+            case {"segments": list() as segments, "language": str() | None as language, **others}:
+                left_out = _left_out(others.get("left_out", {}))
+                return cls(tuple(map(Segment.from_json, segments)), language, left_out)
+        raise ValueError("a stored transcript has no 'language' and 'segments'")
+
+
+def _left_out(value: object) -> dict[LeftOut, int]:
+    if not isinstance(value, dict) or not all(isinstance(words, int) for words in value.values()):
+        raise ValueError("a stored transcript's 'left_out' is no object of numbers")
+    known = {reason.value: reason for reason in LeftOut}
+    return {known[reason]: words for reason, words in value.items() if reason in known}
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptPart:
+    """A part of a recording, in seconds of it, and its transcript, whose times count from the part's start."""
+
+    start_s: float
+    end_s: float
+    transcript: Transcript
+
+
+def merge_transcripts(parts: Iterable[TranscriptPart]) -> Transcript:
+    """Join the transcripts of a recording's parts, given in its order, on the recording's own clock.
+
+    The language is the one in which most of the time is spoken.
+    """
+    segments: list[Segment] = []
+    seconds_by_language: dict[str, float] = {}
+    left_out: Counter[LeftOut] = Counter()
+    for part in parts:
+        language = part.transcript.language
+        for segment in part.transcript.segments:
+            start, end = round(segment.start + part.start_s, 3), round(segment.end + part.start_s, 3)
+            segments.append(Segment(start, end, segment.text))
+            if language:
+                spoken_s = segment.end - segment.start
+                seconds_by_language[language] = seconds_by_language.get(language, 0.0) + spoken_s
+        left_out.update(part.transcript.left_out)
+    language = max(seconds_by_language, key=lambda code: seconds_by_language[code], default=None)
+    return Transcript(tuple(segments), language, dict(+left_out))
+
+
+def up_to_a_gap(finished: Iterable[TranscriptPart], *, from_s: float = 0.0) -> Iterator[TranscriptPart]:
+    """Yield those of a recording's finished parts that follow each other from `from_s` on."""
+    reached_s = from_s
+    for part in finished:
+        if part.start_s != reached_s:
+            return
+        yield part
+        reached_s = part.end_s
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is written about a stretch of a long recording, before its summary is."""
+
+    span: TimeSpan
+    text: str
+
+    def to_json(self) -> TimedTextJson:
+        return {"start": self.span.start_s, "end": self.span.end_s, "text": self.text}

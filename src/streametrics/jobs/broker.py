@@ -1,0 +1,139 @@
+"""Celery: every option with its reason, and how a wake-up is sent by name."""
+
+import logging
+from typing import Any
+
+from celery import Celery
+from kombu.entity import Exchange
+from kombu.entity import Queue as KombuQueue
+from kombu.exceptions import OperationalError
+from kombu.transport import redis as redis_transport
+
+from streametrics.domain.job import JobKind, QueueName, Stage, WakeUp
+from streametrics.errors import QueueUnavailable
+from streametrics.settings import VISIBILITY_TIMEOUT_S, Settings
+
+LIVE, LONG, SUMMARISE = (name.value for name in QueueName)
+QUEUES = (LIVE, LONG, SUMMARISE)
+WRITE_AHEAD = "streametrics.write_ahead"
+TASKS = {Stage.TRANSCRIBE: "streametrics.transcribe", Stage.SUMMARIZE: "streametrics.summarise"}
+
+logger = logging.getLogger(__name__)
+
+
+class _Channel(redis_transport.Channel):
+    """Where Celery has given up a connection, kombu's channel still asks it for the server's address: of None. That
+    ends a worker which is in the middle of a task when the queue goes away (5.7.0). A connection's error does not.
+    """
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        if self.connection is None or self.connection.client is None:
+            raise ConnectionError("the connection to the queue was given up")
+        parameters: dict[str, Any] = super()._connparams(asynchronous=asynchronous)  # type: ignore[no-untyped-call]
+        return parameters
+
+
+class Transport(redis_transport.Transport):
+    """Kombu's way to Redis, with our channel."""
+
+    Channel = _Channel
+
+
+def create_celery(settings: Settings) -> Celery:
+    """One Celery application, for those who send as for those who work."""
+    celery = Celery(
+        "streametrics",
+        broker=settings.effective_redis_url,
+        broker_transport=f"{__name__}:{Transport.__name__}",
+        include=["streametrics.worker.signals", "streametrics.worker.tasks"],
+    )
+    celery.conf.update(
+        task_queues=[_own_queue(name) for name in QUEUES],
+        task_default_queue=LONG,
+        # Nobody reads Celery's results: a job's progress and end have one home, its row.
+        task_ignore_result=True,
+        task_track_started=True,
+        result_expires=settings.result_ttl_s,
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        # A message is acknowledged after its task, and each worker holds one at a time: a chunk must not
+        # wait behind another worker's long part.
+        task_acks_late=True,
+        worker_prefetch_multiplier=1,
+        # Reruns are decided by leases alone: rejecting on a lost worker made one poisonous job run 16 times
+        # in 12 s, and acknowledging on failure is safe because the row knows what is unfinished.
+        task_reject_on_worker_lost=False,
+        task_acks_on_failure_or_timeout=True,
+        # True loses the running job at every restart of Redis (3 of 3 trials).
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        # For ever: a worker that gives up after 100 tries needs a person to start it again.
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            # What a killed worker had taken comes back after this; leases are quicker, this is the net.
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            "unacked_restore_interval": 10,
+            # Above 1, restoring waits for that many rounds.
+            "unacked_restore_throttle": 1,
+            # `live` is emptied before `long`: queues are read in the order in which a worker names them.
+            "queue_order_strategy": "priority",
+            # Publishing waits for ever on a dead Redis otherwise; POST has 5 s to say 503.
+            "socket_connect_timeout": 2,
+            "socket_timeout": 3,
+        },
+        broker_connection_timeout=2,
+        # CTranslate2's and torch's threads do not survive a fork.
+        worker_pool_start_method="spawn",
+        # Loading a model takes a child longer than the 4 s after which Celery takes it for dead.
+        worker_proc_alive_timeout=300,
+        task_time_limit=settings.task_time_limit_s,
+        task_soft_time_limit=settings.task_soft_time_limit_s,
+        task_serializer="json",
+        accept_content=["json"],
+        # Logging is ours: one format, with the job's id on every line.
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        timezone="UTC",
+    )
+    return celery
+
+
+def _own_queue(name: str) -> KombuQueue:
+    """A queue with an exchange of its own: with the default one, each message would go to all queues."""
+    exchange = Exchange(name)  # type: ignore[no-untyped-call]
+    return KombuQueue(name, exchange, routing_key=name)  # type: ignore[no-untyped-call]
+
+
+class Queue:
+    """Sends wake-ups. Thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._celery = create_celery(settings)
+
+    def send(self, wake_up: WakeUp) -> None:
+        """Ask some worker to look at a job. Raises QueueUnavailable within 5 s."""
+        message_id = f"{wake_up.task_id}.{wake_up.stage}.{wake_up.number}"
+        self._send(TASKS[wake_up.stage], [wake_up.task_id], message_id, queue_of(wake_up))
+
+    def send_ahead(self, task_id: str) -> None:
+        """Ask some worker to write notes on what is transcribed of a long recording. Raises QueueUnavailable."""
+        self._send(WRITE_AHEAD, [task_id], f"{task_id}.ahead", SUMMARISE)
+
+    def _send(self, task: str, arguments: list[str], message_id: str, queue: str) -> None:
+        try:
+            self._celery.send_task(
+                task, args=arguments, task_id=message_id, queue=queue, retry=False, ignore_result=True
+            )
+        except (OperationalError, OSError) as error:
+            logger.warning("queue unavailable: %s", error)
+            raise QueueUnavailable from error
+
+    def close(self) -> None:
+        self._celery.close()
+
+
+def queue_of(wake_up: WakeUp) -> str:
+    """Where a wake-up waits."""
+    if wake_up.stage is Stage.SUMMARIZE:
+        return SUMMARISE
+    return LIVE if wake_up.kind is JobKind.LIVE else LONG

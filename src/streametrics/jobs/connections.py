@@ -1,0 +1,64 @@
+"""What one process holds open for jobs: their rows, Redis, the queue and the audio."""
+
+import logging
+
+from streametrics.database.backlog import Waiting
+from streametrics.database.checkpoints import Checkpoints
+from streametrics.database.claims import Claims
+from streametrics.database.engine import Database
+from streametrics.database.erasure import Erasure
+from streametrics.database.jobs import JobRecords
+from streametrics.database.leases import Leases
+from streametrics.database.notes import JobNotes
+from streametrics.jobs.broker import Queue
+from streametrics.observability.metrics import Metrics
+from streametrics.redis.client import RedisClient
+from streametrics.redis.counters import Counters
+from streametrics.redis.job_versions import JobVersions
+from streametrics.redis.progress import JobProgress
+from streametrics.redis.worker_registry import WorkerRegistry
+from streametrics.settings import Settings
+from streametrics.storage.local import AudioStore
+
+logger = logging.getLogger(__name__)
+
+
+class Connections:
+    """Made once in a process, and handed to whoever works on jobs there. Thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.redis = RedisClient(settings.effective_redis_url)
+        self.progress = JobProgress(self.redis)
+        self.registry = WorkerRegistry(self.redis)
+        self.counters = Counters(self.redis)
+        self.metrics = Metrics(self.counters.add)
+        self.database = Database(settings.effective_database_url, on_change=JobVersions(self.redis).touch)
+        self.records = JobRecords(self.database)
+        self.waiting = Waiting(self.database)
+        self.claims = Claims(self.database, lease_s=settings.lease_s, deadline_s=settings.task_time_limit_s)
+        self.leases = Leases(self.database, lease_s=settings.lease_s)
+        self.checkpoints = Checkpoints(self.database)
+        self.erasure = Erasure(self.database)
+        self.audio = AudioStore(settings.data_dir / "audio")
+        self.queue = Queue(settings)
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.queue.close()
+        self.metrics.close()
+        self.redis.close()
+        self.database.close()
+
+    def notes(self, task_id: str) -> JobNotes:
+        """Where notes on this job's transcript are kept."""
+        return JobNotes(self.database, task_id)
+
+    def delete_audio(self, key: str | None) -> None:
+        """Delete audio that no job needs any more; where that fails, the keeper does it later."""
+        if key is None:
+            return
+        try:
+            self.audio.delete(key)
+        except OSError as error:
+            logger.warning("audio not deleted; the keeper will: %s", error)

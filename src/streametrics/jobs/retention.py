@@ -1,0 +1,53 @@
+"""Erases expired results, ends jobs that nobody takes, deletes audio that no job needs."""
+
+import logging
+
+from streametrics.errors import TimedOut
+from streametrics.jobs.connections import Connections
+from streametrics.jobs.lifecycle import JobLifecycle
+from streametrics.observability.logging import about_job
+
+#: Audio that no unfinished job needs is deleted at this age, in seconds.
+ORPHAN_AGE_S = 900.0
+
+logger = logging.getLogger(__name__)
+
+
+class Retention:
+    """One round after another."""
+
+    def __init__(self, connections: Connections, lifecycle: JobLifecycle) -> None:
+        self._held = connections
+        self._jobs = lifecycle
+        self._settings = connections.settings
+
+    def round(self) -> None:
+        """Erase what has expired, end what waits for ever, delete what nobody needs."""
+        erased = self._held.records.erase_expired(self._settings.result_ttl_s)
+        forgotten = self._held.records.delete_tombstones(self._settings.tombstone_days * 86_400)
+        if erased or forgotten:
+            logger.info("event=expired erased=%d forgotten=%d", erased, forgotten)
+        self._end_what_nobody_takes()
+        self._delete_orphans()
+
+    def _end_what_nobody_takes(self) -> None:
+        limit_s = self._settings.wait_limit_s
+        for task_id in self._held.waiting.longer_than(limit_s):
+            error = TimedOut(
+                f"No worker took this job for {limit_s / 3600:.3g} hour(s): start one "
+                "('python -m streametrics worker'), then send the audio again."
+            )
+            with about_job(task_id):
+                if self._jobs.fail_waiting(task_id, error):
+                    logger.error("event=failed code=%s waited_s=%.0f", error.code, limit_s)
+
+    def _delete_orphans(self) -> None:
+        # The folder first: a key that a job takes afterwards is too young to be listed.
+        old = list(self._jobs.audio.keys_older_than(ORPHAN_AGE_S))
+        if not old:
+            return
+        needed = self._held.records.keys_in_use()
+        for key in old:
+            if key not in needed:
+                logger.info("event=orphan_deleted")
+                self._jobs.audio.delete(key)

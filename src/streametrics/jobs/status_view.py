@@ -1,0 +1,42 @@
+"""What a job's row means to those who ask for it."""
+
+from dataclasses import replace
+
+from streametrics.database.jobs import JobRecord
+from streametrics.domain.job import SUMMARIZING_FROM, TRANSCRIBED_AT, JobState, Snapshot
+from streametrics.domain.status import JobStatus, transcript_in
+from streametrics.domain.transcript import Transcript
+
+#: What a poller sees after Redis has lost its memory.
+_PROGRESS_BY_CHECKPOINT = {JobState.TRANSCRIBED: TRANSCRIBED_AT, JobState.SUMMARIZING: SUMMARIZING_FROM}
+
+
+def status_of(record: JobRecord, snapshot: Snapshot | None) -> JobStatus:
+    """The row decides the state; a snapshot of the same state says the rest."""
+    transcription = record.transcript.text if record.transcript is not None else None
+    status = JobStatus(
+        state=record.state,
+        progress=_PROGRESS_BY_CHECKPOINT.get(record.state, 0),
+        transcription=transcription,
+        warnings=record.warnings,
+        result=record.result,
+        error=record.error,
+        error_code=record.error_code,
+        model_server_missing=record.model_server_missing,
+    )
+    if snapshot is None or snapshot.state is not record.state:
+        return status
+    return replace(
+        status,
+        progress=snapshot.progress,
+        transcription=transcription if transcription is not None else snapshot.transcription,
+        partial_summary=snapshot.partial_summary,
+        eta_s=snapshot.eta_s,
+    )
+
+
+def stored_transcript(record: JobRecord) -> Transcript | None:
+    """The words of a job that has ended, wherever they are kept; None where there are none."""
+    if record.result is not None:
+        return transcript_in(record.result)
+    return record.transcript if record.state.is_final else None

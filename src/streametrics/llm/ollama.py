@@ -1,0 +1,256 @@
+"""A model on Ollama by its native API: only it takes `num_ctx`, `truncate` and `shift` (the `/v1` routes do not).
+
+A call is: wait for a turn, have the model loaded if the server has not (its own limit), stream the answer.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from streametrics.errors import (
+    ModelMissing,
+    SummarizerBusy,
+    SummarizerError,
+    SummarizerRefused,
+    SummarizerTimeout,
+    SummaryUnusable,
+    TranscriptTooLong,
+)
+from streametrics.llm import concurrency, http, parsing, timeouts
+from streametrics.llm.base import Answer, Condition, Message, ModelHealth, OnAnswer
+from streametrics.llm.call_history import Record
+from streametrics.llm.retries import Progress, Tries
+from streametrics.llm.warmup import Loading, LoadTimeout
+from streametrics.net import urls
+from streametrics.settings import Settings
+
+#: How long the server keeps the model in memory after a call.
+KEEP_ALIVE = "30m"
+#: Loading 4 GB from a slow disk; giving up earlier makes the server throw the half-loaded model away.
+LOAD_TIMEOUT_S = 300.0
+HEALTH_TIMEOUT_S = 1.0
+#: `/api/ps` only reads a list; a server that needs longer for it is in trouble.
+_LIST_TIMEOUT_S = 5.0
+_TEMPERATURE = 0.2
+
+_HINTS = http.Hints(
+    unavailable="The model server does not answer: start it with 'ollama serve'.",
+    no_address="OLLAMA_URL is not an address: it looks like http://localhost:11434.",
+)
+
+
+class OllamaModel:
+    """MISTRAL_MODEL at OLLAMA_URL; thread-safe. At most SUMMARIZER_CONCURRENCY calls a server run in this process."""
+
+    source = "ollama"
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        wait: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        load_timeout_s: float = LOAD_TIMEOUT_S,
+    ) -> None:
+        """wait, clock: for tests. Between tries `wait` is called in steps of at most `http.BEAT_S` seconds."""
+        self.model = settings.mistral_model
+        #: Always the same: another `num_ctx` makes the server load the model again.
+        self.context_tokens = settings.mistral_num_ctx
+        self._settings = settings
+        self._url = urls.with_scheme(settings.ollama_url)
+        # A proxy that HTTP_PROXY names knows nothing of our loopback.
+        self._trust_env = not urls.is_loopback(self._url)
+        self._turns = concurrency.at(self._url, settings.summarizer_concurrency)
+        self._wait = wait
+        self._clock = clock
+        self._load_timeout_s = load_timeout_s
+        self._loading = Loading(self._load)
+        self._record = Record(settings.breaker_failures)
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        schema: dict[str, Any] | None = None,
+        on_answer: OnAnswer | None = None,
+        urgent: bool = False,
+    ) -> Answer:
+        """As the contract says. `on_answer` is also called, with what it was told last, about four times a second
+        while nothing comes: in the queue for a turn, while the model loads, and between two tries."""
+        if parsing.words_in(messages) > self.context_tokens:  # no megabytes are sent to learn it
+            raise self._too_long()
+        progress = Progress(on_answer)
+        tries = Tries(self._settings, progress, wait=self._wait, clock=self._clock)
+        body = self._chat_body(messages, max_tokens, schema)
+
+        def one_try() -> Answer:
+            with self._turns.one(progress.beat, urgent=urgent):
+                with tries.timed() as limit_s:
+                    is_loaded = self._is_loaded(min(limit_s, _LIST_TIMEOUT_S), progress)
+                if not is_loaded:
+                    self._loading.wait(progress.beat)
+                with tries.timed() as limit_s:
+                    return self._streamed(messages, body, limit_s, progress)
+
+        with self._record.of(progress):
+            return tries.run(one_try)
+
+    def warm_up(self) -> None:
+        if self.health().condition is Condition.COLD:
+            self._loading.begin()
+
+    def health(self) -> ModelHealth:
+        shown = urls.without_credentials(self._url)
+        ends_at = self._clock() + HEALTH_TIMEOUT_S
+        try:
+            listed = self._models("/api/tags", HEALTH_TIMEOUT_S, _nothing)
+        except SummarizerError:
+            detail = f"Ollama does not answer at {shown}: start it with 'ollama serve'."
+            return ModelHealth(Condition.UNREACHABLE, detail)
+        if listed is None:
+            return ModelHealth(Condition.UNREACHABLE, f"What answers at {shown} is no Ollama: check OLLAMA_URL.")
+        if _tagged(self.model) not in listed:
+            return ModelHealth(Condition.MODEL_MISSING, _missing(self.model))
+        if failed := self._record.failing():
+            detail = f"Ollama answers at {shown}, but {failed}: see its log, or start it again."
+            return ModelHealth(Condition.FAILING, detail)
+        has_it = f"Ollama answers at {shown} and has the model '{self.model}'"
+        try:
+            loaded = self._models("/api/ps", max(0.1, ends_at - self._clock()), _nothing)
+        except SummarizerError:
+            loaded = None  # the calls will show what is wrong with it
+        if self._loading.runs:
+            return ModelHealth(Condition.WARMING, f"{has_it}, which is being loaded: summaries wait for it.")
+        if loaded is not None and _tagged(self.model) not in loaded:
+            detail = f"{has_it}; it is not in memory, so the first summary waits until it is loaded."
+            return ModelHealth(Condition.COLD, detail)
+        if self._record.answered():
+            return ModelHealth(Condition.WORKING, f"{has_it}, and answered the last call.")
+        return ModelHealth(Condition.WARM, f"{has_it}, in memory.")
+
+    def _is_loaded(self, limit_s: float, progress: Progress) -> bool:
+        """Whether a call can be answered at once: the clock of a call does not run while the server loads."""
+        loaded = self._models("/api/ps", limit_s, progress.beat)
+        if loaded is None:
+            return True  # a server that does not tell
+        # Loaded by somebody with another context, it would be loaded again within the call's time. If it only looks
+        # so (a model may have less context than is asked for), the answer to our load comes at once.
+        return loaded.get(_tagged(self.model), 0) in (None, self.context_tokens)
+
+    def _load(self) -> None:
+        call = self._call("/api/generate", {"stream": False, "options": {"num_ctx": self.context_tokens}})
+        try:
+            answer = http.whole(call, limit_s=self._load_timeout_s, clock=self._clock, beat=_nothing)
+        except SummarizerTimeout as error:
+            raise LoadTimeout from error
+        if answer.status != 200:
+            raise self._refusal(answer.status, answer.data if isinstance(answer.data, dict) else None)
+
+    def _streamed(
+        self, messages: Sequence[Message], body: dict[str, Any], limit_s: float, progress: Progress
+    ) -> Answer:
+        max_tokens: int = body["options"]["num_predict"]
+        call = self._call("/api/chat", body, longest_bytes=http.longest_answer_bytes(max_tokens))
+        limits = timeouts.for_chat(self._clock, limit_s, parsing.bytes_in(messages), self.context_tokens)
+        with http.opened(call, limits, beat=progress.beat) as reply:
+            if reply.status != 200:
+                raise self._refusal(reply.status, parsing.json_object(next(reply.lines, b"")))
+            if "html" in reply.content_type:
+                raise _no_ollama()
+            text = ""
+            for tokens, line in enumerate(reply.lines, start=1):
+                part = parsing.json_object(line)
+                if part is None:
+                    break
+                if "error" in part:
+                    raise self._refusal(500, part)
+                limits.heard()
+                text += str((part.get("message") or {}).get("content") or "")
+                progress.grow(parsing.answer_of(text), tokens / max_tokens)
+                if part.get("done"):
+                    return self._finished(text, part, messages)
+                if tokens > 2 * max_tokens:
+                    raise SummaryUnusable("The model server wrote on past the bound that it was given.")
+        raise SummarizerBusy("The model server broke off its answer.")
+
+    def _chat_body(self, messages: Sequence[Message], max_tokens: int, schema: dict[str, Any] | None) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "messages": list(messages),
+            "stream": True,
+            "think": False,
+            "truncate": False,  # refuse what is too long; else its front half, the instruction, is dropped silently
+            "shift": False,
+            "options": {
+                "num_ctx": self.context_tokens,
+                "num_predict": max_tokens,  # without a bound some answers never end
+                "temperature": _TEMPERATURE,
+            },
+        }
+        return body if schema is None else body | {"format": schema}
+
+    def _finished(self, text: str, last: dict[str, Any], messages: Sequence[Message]) -> Answer:
+        count = last.get("prompt_eval_count")
+        prompt_tokens = count if isinstance(count, int) and count > 0 else None
+        if prompt_tokens is not None and prompt_tokens < parsing.words_in(messages):
+            raise TranscriptTooLong(
+                "The model server dropped a part of the transcript: raise MISTRAL_NUM_CTX or update Ollama."
+            )
+        answer = parsing.answer_of(text)
+        if not answer:
+            raise SummaryUnusable("The model's answer was empty.")
+        return Answer(answer, last.get("done_reason") == "length", prompt_tokens)
+
+    def _models(self, path: str, limit_s: float, beat: Callable[[], None]) -> dict[str, int | None] | None:
+        """The models of `/api/tags` or `/api/ps`, each with its tag and the context that it was loaded with (None
+        where the server does not say); None where the answer is not Ollama's."""
+        answer = http.whole(self._call(path), limit_s=limit_s, clock=self._clock, beat=beat)
+        models = answer.data.get("models") if answer.status == 200 and isinstance(answer.data, dict) else None
+        if not isinstance(models, list):
+            return None
+        found = [model for model in models if isinstance(model, dict)]
+        return {_tagged(str(model.get("name"))): model.get("context_length") or None for model in found}
+
+    def _call(
+        self,
+        path: str,
+        body: dict[str, Any] | None = None,
+        longest_bytes: int = http.LONGEST_ANSWER_BYTES,
+    ) -> http.Call:
+        if body is not None:
+            body = {"model": self.model, "keep_alive": KEEP_ALIVE} | body
+        return http.Call(self._url + path, _HINTS, body, trust_env=self._trust_env, longest_answer_bytes=longest_bytes)
+
+    def _refusal(self, status: int, data: dict[str, Any] | None) -> SummarizerError:
+        """What an answer other than 200 means (or an error line in a stream, as 500)."""
+        said = data.get("error") if data else None
+        reason = parsing.one_line(said)
+        if parsing.says_too_long(reason):
+            return self._too_long()
+        if status == 404 and said:
+            return ModelMissing(_missing(self.model))
+        if status in (408, 429) or status >= 500:
+            return SummarizerBusy(f"The model server failed for the moment ({reason or f'HTTP {status}'}).")
+        if not said:
+            return _no_ollama()
+        return SummarizerRefused(f"The model server refused the request ({reason}).")
+
+    @staticmethod
+    def _too_long() -> TranscriptTooLong:
+        return TranscriptTooLong(f"{TranscriptTooLong.__doc__} Raise MISTRAL_NUM_CTX to give it more.")
+
+
+def _tagged(model: str) -> str:
+    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
+
+
+def _missing(model: str) -> str:
+    return f"Ollama does not have the model '{model}': fetch it with 'ollama pull {model}'."
+
+
+def _no_ollama() -> SummarizerRefused:
+    return SummarizerRefused("What answers at OLLAMA_URL is no Ollama: check the address.")
+
+
+def _nothing() -> None:
+    """Nobody to wake."""

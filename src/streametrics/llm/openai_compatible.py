@@ -1,0 +1,268 @@
+"""A model on any server of `/v1/chat/completions`: vLLM, llama.cpp, LM Studio, a hosted service.
+
+Limits and retries are those of MISTRAL_TIMEOUT and MISTRAL_MAX_RETRIES. These servers load their models themselves.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from streametrics.errors import (
+    ModelMissing,
+    SummarizerBusy,
+    SummarizerError,
+    SummarizerRefused,
+    SummaryUnusable,
+    TranscriptTooLong,
+)
+from streametrics.llm import concurrency, http, parsing, timeouts
+from streametrics.llm.base import Answer, Condition, Message, ModelHealth, OnAnswer
+from streametrics.llm.call_history import Record
+from streametrics.llm.parsing import Completion
+from streametrics.llm.retries import Progress, Tries
+from streametrics.llm.server_capabilities import Dialect
+from streametrics.net import urls
+from streametrics.settings import Settings
+
+HEALTH_TIMEOUT_S = 1.0
+#: What comes after an answer (counts of tokens, a last mark) is waited for no longer than this.
+_AFTERMATH_S = 2.0
+#: Models that a sentence names.
+_NAMED_MODELS = 5
+
+_HINTS = http.Hints(
+    unavailable="The model server does not answer: start it, or correct OPENAI_BASE_URL.",
+    no_address="OPENAI_BASE_URL is not an address: it looks like http://localhost:8000/v1.",
+)
+_BAD_KEY = "The model server does not accept the key: check OPENAI_API_KEY."
+_NO_SUCH_SERVER = "What answers at OPENAI_BASE_URL has no chat completions: check the address, it usually ends in /v1."
+_NO_MODEL = "OPENAI_MODEL is empty: set it to the name of a model of this server."
+
+
+class OpenAICompatibleModel:
+    """OPENAI_MODEL at OPENAI_BASE_URL; thread-safe. At most SUMMARIZER_CONCURRENCY calls run in this process."""
+
+    source = "openai_compatible"
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        wait: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """wait, clock: for tests. Between tries `wait` is called in steps of at most `http.BEAT_S` seconds."""
+        self.model = settings.openai_model
+        self.context_tokens = settings.openai_context_tokens
+        self._settings = settings
+        self._url = _base(settings.openai_base_url)
+        self._key = settings.openai_api_key.get_secret_value().strip()
+        self._trust_env = not urls.is_loopback(self._url)
+        self._turns = concurrency.at(self._url, settings.summarizer_concurrency)
+        self._wait = wait
+        self._clock = clock
+        self._dialect = Dialect()
+        self._record = Record(settings.breaker_failures)
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        schema: dict[str, Any] | None = None,
+        on_answer: OnAnswer | None = None,
+        urgent: bool = False,
+    ) -> Answer:
+        """As the contract says. `on_answer` is also called, with what it was told last, about four times a second
+        while nothing comes: in the queue for a turn, and between two tries. A server that refuses schemas answers
+        without one."""
+        if not self.model:
+            raise ModelMissing(_NO_MODEL)
+        if not _is_sendable(self._key):
+            raise SummarizerRefused(_BAD_KEY)
+        if parsing.words_in(messages) > self.context_tokens:  # no megabytes are sent to learn it
+            raise self._too_long()
+        progress = Progress(on_answer)
+        tries = Tries(self._settings, progress, wait=self._wait, clock=self._clock)
+
+        def one_try() -> Answer:
+            with self._turns.one(progress.beat, urgent=urgent), tries.timed() as limit_s:
+                return self._understood(messages, max_tokens, schema, limit_s, tries, progress)
+
+        with self._record.of(progress):
+            return tries.run(one_try)
+
+    def warm_up(self) -> None:
+        """These servers load their models themselves."""
+
+    def health(self) -> ModelHealth:
+        shown = urls.without_credentials(self._url)
+        if not _is_sendable(self._key):
+            return ModelHealth(Condition.FAILING, _BAD_KEY)
+        try:
+            answer = http.whole(self._call("/models"), limit_s=HEALTH_TIMEOUT_S, clock=self._clock, beat=_nothing)
+        except SummarizerError:
+            detail = f"The model server does not answer at {shown}: start it, or correct OPENAI_BASE_URL."
+            return ModelHealth(Condition.UNREACHABLE, detail)
+        if answer.status in (401, 403):
+            return ModelHealth(Condition.FAILING, _BAD_KEY)
+        if not isinstance(answer.data, dict) or answer.status in (301, 302, 307, 308):
+            return ModelHealth(Condition.UNREACHABLE, _NO_SUCH_SERVER)
+        if not self.model:
+            return ModelHealth(Condition.MODEL_MISSING, _NO_MODEL + _offer(answer.data))
+        if answer.status == 200 and not _lists(answer.data, self.model):
+            detail = f"The model server at {shown} does not have the model '{self.model}'.{_offer(answer.data)}"
+            return ModelHealth(Condition.MODEL_MISSING, detail)
+        if failed := self._record.failing():
+            return ModelHealth(Condition.FAILING, f"The model server at {shown} answers, but {failed}: see its log.")
+        if self._record.answered():
+            return ModelHealth(Condition.WORKING, f"The model server at {shown} answered the last call.")
+        if answer.status != 200:  # some servers have no such list
+            return ModelHealth(Condition.WARM, f"A server answers at {shown}; it does not say which models it has.")
+        return ModelHealth(Condition.WARM, f"The model server at {shown} answers and has the model '{self.model}'.")
+
+    def _understood(
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        schema: dict[str, Any] | None,
+        limit_s: float,
+        tries: Tries,
+        progress: Progress,
+    ) -> Answer:
+        """One try; a server that does not know a field of ours is asked again without it, within the same time."""
+        limits = timeouts.for_chat(self._clock, limit_s, parsing.bytes_in(messages), self.context_tokens)
+        while True:
+            body = self._dialect.body(self.model, messages, max_tokens, schema)
+            call = self._call("/chat/completions", body, http.longest_answer_bytes(max_tokens))
+            with http.opened(call, limits, beat=progress.beat) as reply:
+                if reply.status == 200:
+                    return self._streamed(reply, messages, max_tokens, limits, progress)
+                said = parsing.json_object(b"\n".join(reply.lines))
+                status, retry_after_s = reply.status, reply.retry_after_s
+            reason = _reason(said) if status in (400, 422) else ""
+            if not parsing.says_too_long(reason) and self._dialect.learned_from(reason, body):
+                continue
+            tries.retry_after(retry_after_s)
+            raise self._refusal(status, said)
+
+    def _streamed(
+        self,
+        reply: http.Reply,
+        messages: Sequence[Message],
+        max_tokens: int,
+        limits: timeouts.Patience,
+        progress: Progress,
+    ) -> Answer:
+        if "html" in reply.content_type:
+            raise SummarizerRefused(_NO_SUCH_SERVER)
+        lines = reply.lines
+        if "json" in reply.content_type:  # a server that does not stream: one object, on as many lines as it likes
+            lines = iter([b"\n".join(reply.lines)])
+        completion = Completion()
+        try:
+            for line in lines:
+                parts = completion.parts
+                completion.take(line)
+                if completion.error is not None:
+                    raise self._refusal(500, {"error": completion.error})
+                if completion.parts > parts:
+                    limits.heard()
+                    progress.grow(parsing.answer_of(completion.text), completion.parts / max_tokens)
+                if completion.is_over:
+                    break
+                if completion.finish_reason is not None:
+                    limits.hurry(_AFTERMATH_S)
+                if completion.parts > 2 * max_tokens:
+                    raise SummaryUnusable("The model server wrote on past the bound that it was given.")
+        except SummarizerError as error:
+            # The answer is whole; what is missing is only what comes after it.
+            if completion.finish_reason is None or error is progress.stopped_by or completion.error is not None:
+                raise
+        return self._finished(completion, messages)
+
+    def _finished(self, completion: Completion, messages: Sequence[Message]) -> Answer:
+        if completion.finish_reason is None and not completion.is_over:
+            raise SummarizerBusy("The model server broke off its answer.")
+        if completion.finish_reason == "content_filter":
+            raise SummarizerRefused("The model server's filter withheld the answer.")
+        tokens = completion.prompt_tokens
+        if tokens is not None and tokens < parsing.words_in(messages):
+            raise TranscriptTooLong(
+                "The model server dropped a part of the transcript: lower OPENAI_CONTEXT_TOKENS to what it really has."
+            )
+        answer = parsing.answer_of(completion.text)
+        if not answer:
+            raise SummaryUnusable("The model's answer was empty.")
+        return Answer(answer, completion.finish_reason == "length", tokens)
+
+    def _call(
+        self,
+        path: str,
+        body: dict[str, Any] | None = None,
+        longest_bytes: int = http.LONGEST_ANSWER_BYTES,
+    ) -> http.Call:
+        return http.Call(self._url + path, _HINTS, body, self._trust_env, self._key, longest_bytes)
+
+    def _refusal(self, status: int, said: dict[str, Any] | None) -> SummarizerError:
+        """What an answer other than 200 means (or an error in a stream, as 500)."""
+        reason = _reason(said)
+        if self._key:
+            reason = reason.replace(self._key, "…")  # some servers repeat what they refuse
+        if status == 413 or parsing.says_too_long(reason):
+            return self._too_long()
+        if status in (401, 403):
+            return SummarizerRefused(_BAD_KEY)
+        if "insufficient_quota" in reason:
+            return SummarizerRefused("The model server says that the key's quota is used up: look into its account.")
+        if "model_not_found" in reason or (status == 404 and "model" in reason.lower()):
+            return ModelMissing(f"The model server does not have the model '{self.model}': correct OPENAI_MODEL.")
+        if status in (408, 429) or status >= 500:
+            return SummarizerBusy(f"The model server failed for the moment ({reason or f'HTTP {status}'}).")
+        if status in (404, 405) or not reason:
+            return SummarizerRefused(_NO_SUCH_SERVER)
+        return SummarizerRefused(f"The model server refused the request ({reason}).")
+
+    @staticmethod
+    def _too_long() -> TranscriptTooLong:
+        return TranscriptTooLong(f"{TranscriptTooLong.__doc__} Correct OPENAI_CONTEXT_TOKENS to what the server has.")
+
+
+def _base(url: str) -> str:
+    """A bare `http://host:port` means the usual `/v1` on it."""
+    base = urls.with_scheme(url)
+    return base if urls.parts(base).path else f"{base}/v1"
+
+
+def _is_sendable(key: str) -> bool:
+    """Whether a header can carry it; the error of one that cannot would print it."""
+    return key.isascii() and (key.isprintable() or not key)
+
+
+def _reason(said: dict[str, Any] | None) -> str:
+    """What the server gave as a reason, with its code; servers nest it differently."""
+    if not said:
+        return ""
+    error = said.get("error") or said.get("detail") or said.get("message")
+    if isinstance(error, dict):
+        error = " ".join(str(error.get(name)) for name in ("message", "code", "type") if error.get(name))
+    return parsing.one_line(error)
+
+
+def _names(data: dict[str, Any]) -> list[str]:
+    listed = data.get("data")
+    return [str(each.get("id")) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def _lists(data: dict[str, Any], model: str) -> bool:
+    """Ollama's `/v1` lists `mistral:latest`, and has it as `mistral` too."""
+    return bool({model, f"{model}:latest"} & set(_names(data)))
+
+
+def _offer(data: dict[str, Any]) -> str:
+    names = _names(data)
+    return f" It has: {', '.join(names[:_NAMED_MODELS])}." if names else ""
+
+
+def _nothing() -> None:
+    """Nobody to wake."""

@@ -1,0 +1,1 @@
+"""Addresses, and an HTTP client that reaches public ones only."""

@@ -1,0 +1,1 @@
+"""The two stages of a job, transcription and summary, without a framework."""

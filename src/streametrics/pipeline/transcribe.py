@@ -1,0 +1,149 @@
+"""The first stage of a job: an upload becomes samples and parts, and a transcriber's words are reported.
+
+decode()      an upload becomes samples; those of a long one are stored and cut into parts
+sound()       samples, and who is told of the words in them: what a transcriber hears
+part()        the same of one part of a long recording
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streametrics.audio.decoder import Decoder
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples, read_pcm, to_float32
+from streametrics.audio.silence_splitter import Part, PartCutter
+from streametrics.domain.job import JobKind, JobRequest, Warn
+from streametrics.domain.transcript import Segment, TimeSpan
+from streametrics.errors import AudioUnreadable
+from streametrics.pipeline.reporter import JobReporter
+from streametrics.settings import Settings
+from streametrics.transcription.base import Sound
+
+#: A chunk may be this much over the limit of a live one: encoders pad their last frame. Seconds.
+LIVE_TOLERANCE_S = 0.5
+
+WARN_TRUNCATED = Warn("audio_truncated", "The file is cut off or damaged; what could be heard of it was transcribed.")
+
+PcmBlock = NDArray[np.int16]
+
+
+class SampleSink(Protocol):
+    """Where the samples of a long recording go."""
+
+    def write(self, data: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A whole upload, to be heard at once."""
+
+    samples: Samples
+    warnings: tuple[Warn, ...]
+
+    @property
+    def audio_s(self) -> float:
+        """Its length."""
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A long recording was decoded and cut into parts."""
+
+    audio_s: float
+    spans: list[TimeSpan]
+    warnings: tuple[Warn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BelongsElsewhere:
+    """The sound is longer than a live job may be: others would wait too long behind it."""
+
+    kind: JobKind
+
+
+def decode(
+    path: Path,
+    container: str,
+    *,
+    kind: JobKind,
+    settings: Settings,
+    decoder: Decoder,
+    open_sink: Callable[[], SampleSink],
+    reporter: JobReporter,
+) -> Decoded | Cut | BelongsElsewhere:
+    """Decode an upload; when it is long, store its samples and cut them.
+
+    `open_sink` is called once, and only for a long recording. Raises AudioUnreadable, AudioTooLong,
+    TimedOut, and what the reporter raises.
+    """
+    limit = int((settings.live_max_s + LIVE_TOLERANCE_S) * SAMPLE_RATE_HZ)
+    blocks: list[PcmBlock] = []
+    with decoder.decode(
+        path, container, max_audio_s=settings.max_audio_s, timeout_s=settings.task_soft_time_limit_s
+    ) as decoding:
+        for block in decoding:
+            reporter.check()
+            blocks.append(block)
+            if sum(len(each) for each in blocks) > limit:
+                if kind is JobKind.LIVE:
+                    return BelongsElsewhere(JobKind.LONG)
+                spans = _store_and_cut(blocks, iter(decoding), open_sink(), settings, reporter)
+                return Cut(spans[-1].end_s, spans, _warnings(decoding.truncated))
+    if not blocks:
+        raise AudioUnreadable
+    return Decoded(to_float32(np.concatenate(blocks)), _warnings(decoding.truncated))
+
+
+def _store_and_cut(
+    first: list[PcmBlock],
+    rest: Iterator[PcmBlock],
+    sink: SampleSink,
+    settings: Settings,
+    reporter: JobReporter,
+) -> list[TimeSpan]:
+    """Write all samples as they come, never holding more than a part of them in memory."""
+    cutter = PartCutter(settings.part_target_s)
+    parts: list[Part] = []
+
+    def take(block: PcmBlock) -> None:
+        sink.write(block.astype("<i2", copy=False).tobytes())
+        parts.extend(cutter.feed(block))
+
+    for block in first:
+        take(block)
+    first.clear()
+    for block in rest:
+        reporter.check()
+        take(block)
+    parts.extend(cutter.finish())
+    return [TimeSpan(part.start_s, part.end_s) for part in parts]
+
+
+def part(path: Path, start_s: float, end_s: float, request: JobRequest, *, reporter: JobReporter) -> Sound:
+    """One part of the stored samples; its times count from the part's start. Chunks have their turn before it."""
+    return sound(read_pcm(path, start_s, end_s), request, reporter=reporter, background=True)
+
+
+def sound(samples: Samples, request: JobRequest, *, reporter: JobReporter, background: bool = False) -> Sound:
+    """Samples whose words the reporter is told of. Where it raises, the transcriber drops this sound.
+
+    background: see `Sound`.
+    """
+    length_s = len(samples) / SAMPLE_RATE_HZ
+    texts: list[str] = []
+
+    def on_segment(segment: Segment) -> None:
+        reporter.check()
+        texts.append(segment.text)
+        reporter.heard(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
+
+    return Sound(samples, request.speech_language, on_segment, background=background)
+
+
+def _warnings(truncated: bool) -> tuple[Warn, ...]:
+    return (WARN_TRUNCATED,) if truncated else ()

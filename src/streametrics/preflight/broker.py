@@ -1,0 +1,154 @@
+"""Looks at the Redis of REDIS_URL before a start: does it answer, and would it lose jobs?"""
+
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
+
+from streametrics.errors import QueueUnavailable, StreametricsError, UnsafeSettings
+
+ANSWER_WITHIN_S = 10.0
+PROBE_S = 1.0
+#: Below it, redis-py cannot talk to the server.
+OLDEST_REDIS = 6
+
+
+class QueueWantsPassword(StreametricsError):
+    """The queue wants a password."""
+
+    code = "queue_password"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """What a server says of itself. `maxmemory_bytes` is 0 where there is no limit."""
+
+    software: str
+    version: str
+    maxmemory_policy: str
+    maxmemory_bytes: int
+    keeps_on_disk: bool
+
+    @property
+    def unsafe(self) -> str | None:
+        """Why jobs would be lost with this server, and what to set; None where they would not."""
+        if self.maxmemory_policy.startswith("allkeys"):
+            return (
+                f"The queue's maxmemory-policy is {self.maxmemory_policy}, which drops jobs when memory is "
+                "short: set 'maxmemory-policy noeviction' in its configuration."
+            )
+        if self.software == "Redis" and int(self.version.split(".")[0]) < OLDEST_REDIS:
+            return f"Redis {self.version} is too old: {OLDEST_REDIS}.0 or Valkey is wanted."
+        return None
+
+    @property
+    def warnings(self) -> list[str]:
+        found = []
+        if self.maxmemory_policy.startswith("volatile"):
+            found.append(
+                f"The queue's maxmemory-policy is {self.maxmemory_policy}: progress may vanish when memory "
+                "is short. 'noeviction' is better."
+            )
+        if not self.keeps_on_disk:
+            found.append(
+                "The queue keeps nothing on disk; after its restart, waiting jobs are sent again from the "
+                "database. Set 'appendonly yes' in its configuration to spare that."
+            )
+        return found
+
+
+def without_password(url: str) -> str:
+    """The address as it may be shown and logged."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
+
+
+def _client(url: str, timeout_s: float) -> "redis.Redis":
+    return redis.Redis.from_url(
+        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=None, retry_on_timeout=False
+    )
+
+
+def answers(url: str, timeout_s: float = PROBE_S) -> bool:
+    """Whether a server answers PING there. Raises QueueWantsPassword, and BusyLoadingError while it loads."""
+    try:
+        with _client(url, timeout_s) as client:
+            return bool(client.ping())
+    except BusyLoadingError:
+        raise
+    except (AuthenticationError, ResponseError) as error:
+        raise QueueWantsPassword(
+            f"The queue at {without_password(url)} refuses us ({error}): put its password into "
+            "REDIS_URL=redis://:PASSWORD@HOST:PORT/0 in .env."
+        ) from error
+    except (RedisError, OSError):
+        return False
+
+
+def answers_now(url: str) -> bool:
+    """Whether a server answers PING there and has read its data."""
+    try:
+        return answers(url)
+    except BusyLoadingError:
+        return False
+
+
+def is_there(url: str) -> bool:
+    """Whether a server listens there, even if it is still reading its data."""
+    try:
+        return answers(url)
+    except BusyLoadingError:
+        return True
+
+
+def wait_until_answers(url: str, within_s: float = ANSWER_WITHIN_S) -> None:
+    """Raises QueueUnavailable when nothing answers in time; a server that is loading is waited for."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            if answers(url):
+                return
+        except BusyLoadingError:
+            deadline = max(deadline, time.monotonic() + PROBE_S)
+        time.sleep(0.1)
+    raise QueueUnavailable(
+        f"The queue at {without_password(url)} (REDIS_URL) did not answer for {within_s:.0f} s: start it, "
+        "correct REDIS_URL, or remove REDIS_URL to use the embedded queue."
+    )
+
+
+def facts(url: str) -> QueueFacts:
+    """What the server says of itself, by INFO since hosted servers forbid CONFIG. Raises QueueUnavailable."""
+    try:
+        with _client(url, ANSWER_WITHIN_S) as client:
+            info = client.info("everything")
+            keeps_on_disk = bool(info.get("aof_enabled")) or _takes_snapshots(client)
+    except (RedisError, OSError) as error:
+        raise QueueUnavailable(f"The queue at {without_password(url)} does not answer: {error}") from error
+    valkey = info.get("server_name") == "valkey"
+    return QueueFacts(
+        software="Valkey" if valkey else "Redis",
+        version=str(info["valkey_version"] if valkey else info["redis_version"]),
+        maxmemory_policy=str(info.get("maxmemory_policy", "noeviction")),
+        maxmemory_bytes=int(info.get("maxmemory", 0)),
+        keeps_on_disk=keeps_on_disk,
+    )
+
+
+def _takes_snapshots(client: "redis.Redis") -> bool:
+    try:
+        return bool(client.config_get("save").get("save"))
+    except ResponseError:  # CONFIG is forbidden, so somebody else looks after this server
+        return True
+
+
+def require_safe(url: str) -> list[str]:
+    """Raises UnsafeSettings where this server would lose jobs; returns what else should be known."""
+    found = facts(url)
+    if found.unsafe:
+        raise UnsafeSettings(found.unsafe)
+    return found.warnings

@@ -1,0 +1,1 @@
+"""Shared state in Redis that may vanish: progress, job versions, the worker registry, counters."""

@@ -1,0 +1,142 @@
+"""What a job says of itself while it runs: a bounded stream of events and a snapshot for polls."""
+
+import json
+import logging
+
+import redis
+
+from streametrics.domain.job import JobState, Snapshot
+from streametrics.redis.client import EXPIRES_S, RedisClient, job_key
+from streametrics.redis.job_versions import new_stamp, stamp_key
+
+#: Events kept of one job; a reader that is further behind takes the snapshot.
+MAX_EVENTS = 500
+
+#: Order of the states within one job; a snapshot never goes back.
+_RANK = {state: rank for rank, state in enumerate(JobState)}
+
+#: Writes event, snapshot and stamp together, and only if they are news: an older attempt is refused, and within a state
+#: neither per cent nor the transcript ever shrinks, whichever of a recording's parts reports last. Of a cancelled job
+#: nothing is kept, for its worker may still be talking. Event ids are `<attempt>-<sequence>`.
+_PUBLISH = """
+if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
+local old = redis.call('HMGET', KEYS[2], 'attempt', 'rank', 'progress', 'seq', 'transcription')
+local attempt, rank, progress, transcription = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[9]
+local seq = 1
+if old[1] then
+  local old_attempt, old_rank = tonumber(old[1]), tonumber(old[2])
+  if attempt < old_attempt or rank < old_rank then return 0 end
+  if attempt == old_attempt then seq = tonumber(old[4]) + 1 end
+  if tonumber(old[3]) > progress then progress = tonumber(old[3]) end
+  if attempt == old_attempt and rank == old_rank and #(old[5] or '') > #transcription then transcription = old[5] end
+end
+redis.call('HSET', KEYS[2], 'attempt', attempt, 'rank', rank, 'progress', progress, 'seq', seq, 'body', ARGV[4],
+           'transcription', transcription)
+redis.call('EXPIRE', KEYS[2], ARGV[5])
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[6], attempt .. '-' .. seq,
+           'state', ARGV[7], 'progress', progress)
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('SET', KEYS[3], ARGV[8], 'EX', ARGV[5])
+return seq
+"""
+
+logger = logging.getLogger(__name__)
+
+
+class JobProgress:
+    """Publishes and reads how far jobs are, and tells workers of cancelled ones. Thread-safe."""
+
+    def __init__(self, client: RedisClient) -> None:
+        self._client = client
+        self._script = client.commands.register_script(_PUBLISH)
+
+    def publish(self, task_id: str, attempt: int, snapshot: Snapshot) -> None:
+        """Tell pollers and readers where the job stands, in one round trip."""
+        body = json.dumps(
+            {
+                "state": snapshot.state,
+                "partial_summary": snapshot.partial_summary,
+                "eta_s": snapshot.eta_s,
+            }
+        )
+        try:
+            self._script(
+                keys=[_events_key(task_id), _snapshot_key(task_id), stamp_key(task_id), _cancelled_key(task_id)],
+                args=[
+                    attempt,
+                    _RANK[snapshot.state],
+                    snapshot.progress,
+                    body,
+                    EXPIRES_S,
+                    MAX_EVENTS,
+                    snapshot.state,
+                    new_stamp(),
+                    snapshot.transcription or "",
+                ],
+            )
+        except redis.RedisError as error:
+            logger.warning("progress not published: %s", error)
+
+    def snapshot(self, task_id: str) -> Snapshot | None:
+        """The last word of a job in work; None where there is none, or Redis does not answer."""
+        try:
+            progress, body, transcription = self._client.commands.hmget(
+                _snapshot_key(task_id), "progress", "body", "transcription"
+            )
+        except redis.RedisError as error:
+            logger.warning("no snapshot: %s", error)
+            return None
+        if progress is None or body is None:
+            return None
+        return _read(str(progress), str(body), str(transcription or ""))
+
+    def forget(self, task_id: str) -> None:
+        """Drop what is known of a job, once it has ended for good."""
+        try:
+            self._client.commands.delete(_events_key(task_id), _snapshot_key(task_id))
+        except redis.RedisError as error:
+            logger.warning("snapshot not dropped, it expires by itself: %s", error)
+
+    def cancel(self, task_id: str) -> None:
+        """Tell whoever works on this job to stop, and drop what is known of it.
+
+        Only a hint: without Redis they learn it from the row, when they renew their lease.
+        """
+        try:
+            pipeline = self._client.commands.pipeline()
+            pipeline.set(_cancelled_key(task_id), 1, ex=EXPIRES_S)
+            pipeline.delete(_events_key(task_id), _snapshot_key(task_id))
+            pipeline.execute()
+        except redis.RedisError as error:
+            logger.warning("workers not told of the cancelled job, they look at its row: %s", error)
+
+    def is_cancelled(self, task_id: str) -> bool:
+        """Whether `cancel` was called; False where Redis does not know."""
+        try:
+            return bool(self._client.commands.exists(_cancelled_key(task_id)))
+        except redis.RedisError:
+            return False
+
+
+def _read(progress: str, body: str, transcription: str) -> Snapshot:
+    """Read a snapshot's fields. Raises ValueError."""
+    match json.loads(body):
+        case {
+            "state": str() as state,
+            "partial_summary": str() | None as summary,
+            "eta_s": float() | int() | None as eta_s,
+        }:
+            return Snapshot(JobState(state), int(progress), transcription or None, summary, eta_s)
+    raise ValueError("a stored snapshot has no 'state', 'partial_summary' and 'eta_s'")
+
+
+def _snapshot_key(task_id: str) -> str:
+    return job_key(task_id, "now")
+
+
+def _cancelled_key(task_id: str) -> str:
+    return job_key(task_id, "cancelled")
+
+
+def _events_key(task_id: str) -> str:
+    return job_key(task_id, "events")

@@ -1,1 +1,0 @@
-"""The HTTP side, one file a resource; each has `router`."""

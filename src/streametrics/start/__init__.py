@@ -1,1 +1,0 @@
-"""From one command to a running service: checks, processes, their supervisor, and what a person is told."""

@@ -1,0 +1,1 @@
+"""Stores audio by key."""

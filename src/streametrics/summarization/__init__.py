@@ -1,0 +1,1 @@
+"""Summaries, written by a chat model or taken out of the transcript."""

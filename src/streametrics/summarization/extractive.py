@@ -1,0 +1,186 @@
+"""A summary in the transcript's own words: its most central sentences, in their order. Needs no model and no network.
+
+A sentence is central when it holds words that come back, but not everywhere: a word's weight is
+log(1 + sentences that hold it) x log(1 + sentences / sentences that hold it), times its length up to eight letters,
+which keeps articles and fillers down in any language without lists of them. Scripts without spaces (Chinese, Japanese,
+Thai, Khmer, Lao, Burmese) are counted in pairs of letters. After Nenkova and Vanderwende, "The impact of frequency on
+summarization" (2005): what a chosen sentence has said weighs less in the next choice.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from streametrics.llm.base import Condition, ModelHealth
+from streametrics.summarization.base import Notes, OnText, Summary, SummaryRequest, is_silent, silent_summary
+from streametrics.text import sentences
+
+#: Scripts that put no spaces between words.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+_CLAUSE_END = re.compile(r"(?<=[,;:،؛])\s+|(?<=[、，；：])\s*|(?<=\s[-–—])\s+")
+_EDGES = "\"'“”‘’«»„()[]{}<>*_-–—.,;:!?…。、，！？؟،।"
+
+#: A sentence longer than this is taken apart: Whisper can write minutes without a full stop.
+_LONGEST_WORDS, _LONGEST_LETTERS = 30, 180
+#: Letters of a script without spaces that are shown as one piece.
+_PIECE_LETTERS = 60
+_REPEATED_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """How much a summary may hold."""
+
+    sentences: int
+    words: int
+    letters: int
+
+
+_SHORT = _Size(sentences=3, words=60, letters=300)
+_LONG = _Size(sentences=5, words=110, letters=600)
+#: From this many words a recording is long: some ten minutes of speech.
+_LONG_FROM_WORDS = 1500
+
+
+class ExtractiveSummarizer:
+    """Picks sentences; always there. The summary is in the language that was spoken, whatever was asked for."""
+
+    source = "extractive"
+
+    def summarize(
+        self, request: SummaryRequest, *, on_text: OnText | None = None, notes: Notes | None = None
+    ) -> Summary:
+        if is_silent(request.transcript):
+            return silent_summary(request)
+        text = central_sentences(request.transcript)
+        if on_text is not None:
+            on_text(text, 1.0)
+        return Summary(text, self.source)
+
+    def write_ahead(self, request: SummaryRequest, notes: Notes, *, check: Callable[[], None]) -> int:
+        return 0
+
+    def warm_up(self) -> None:
+        """There is nothing to load."""
+
+    def health(self) -> ModelHealth:
+        return ModelHealth(Condition.WORKING, "Picks sentences; needs no model server.")
+
+
+def central_sentences(transcript: str) -> str:
+    """At most about 60 words of a chunk, 110 of a long recording; never empty for a transcript that is not."""
+    size = _LONG if transcript.count(" ") >= _LONG_FROM_WORDS or len(transcript) > 10_000 else _SHORT
+    units = _units(transcript)
+    if len(units) <= size.sentences:
+        ranked: Iterable[int] = range(len(units))
+    else:
+        ranked = _rank(units, size.sentences)
+    return _join(units, _fitting(units, ranked, size))
+
+
+def _units(transcript: str) -> list[str]:
+    """Sentences that hold a word; overlong ones in pieces. One that is said again counts once."""
+    units: dict[str, None] = {}
+    for sentence in sentences.split(" ".join(transcript.split())):
+        for piece in _pieces(sentence):
+            if not is_silent(piece):
+                units.setdefault(piece)
+    return list(units)
+
+
+def _pieces(sentence: str) -> list[str]:
+    if _fits(sentence):
+        return [sentence]
+    pieces: list[str] = []
+    for clause in _CLAUSE_END.split(sentence):
+        if pieces and _fits(f"{pieces[-1]} {clause}"):
+            pieces[-1] = f"{pieces[-1]} {clause}"
+        else:
+            pieces.extend(_windows(clause))
+    return pieces
+
+
+def _fits(text: str) -> bool:
+    return len(text) <= _LONGEST_LETTERS and text.count(" ") < _LONGEST_WORDS
+
+
+def _windows(clause: str) -> list[str]:
+    """A clause without any mark, cut between words, or between letters in a script that has no spaces."""
+    if _fits(clause):
+        return [clause]
+    windows = [""]
+    for word in clause.split():
+        for start in range(0, len(word), _PIECE_LETTERS):
+            part = word[start : start + _PIECE_LETTERS]
+            joined = f"{windows[-1]} {part}".strip()
+            if _fits(joined) and not (start or _UNSPACED.search(part)):
+                windows[-1] = joined
+            else:
+                windows.append(part)
+    return [window for window in windows if window]
+
+
+def _tokens(unit: str) -> list[str]:
+    found: list[str] = []
+    unspaced = _UNSPACED.search(unit) is not None
+    for word in unit.casefold().split():
+        bare = word.strip(_EDGES)
+        if unspaced and len(bare) > 2 and _UNSPACED.search(bare):
+            found.extend(bare[index : index + 2] for index in range(len(bare) - 1))
+        elif bare:
+            found.append(bare)
+    return found
+
+
+def _rank(units: Sequence[str], count: int) -> list[int]:
+    """Positions of the best units, best first: one from each stretch of a long text, so that all of it is told."""
+    tokens = [set(_tokens(unit)) for unit in units]
+    held_by = Counter(token for unit in tokens for token in unit)
+    weights = {
+        token: math.log1p(held) * math.log1p(len(units) / held) * min(len(token), 8) for token, held in held_by.items()
+    }
+    stretches = [range(len(units))] * count
+    if len(units) > 6 * count:
+        edges = [round(len(units) * part / count) for part in range(count + 1)]
+        stretches = [range(edges[part], edges[part + 1]) for part in range(count)]
+    chosen: list[int] = []
+    for stretch in stretches:
+        rest = (position for position in stretch if position not in chosen)
+        best = max(rest, key=lambda position: _score(tokens[position], weights))
+        chosen.append(best)
+        for token in tokens[best]:
+            weights[token] *= _REPEATED_SHARE
+    return sorted(chosen, key=lambda position: -sum(held_by[token] for token in tokens[position]))
+
+
+def _score(tokens: set[str], weights: dict[str, float]) -> float:
+    """Weight by length, with a handicap that keeps "Yes." and "Oh my God!" from winning."""
+    return sum(weights[token] for token in tokens) / (len(tokens) + 4)
+
+
+def _fitting(units: Sequence[str], ranked: Iterable[int], size: _Size) -> list[int]:
+    """Positions of the units that fit into the size, best first, in the order in which they were said."""
+    kept: list[int] = []
+    words = letters = 0
+    for position in ranked:
+        words += units[position].count(" ") + 1
+        letters += len(units[position]) + 1
+        if kept and (words > size.words or letters > size.letters):
+            break
+        kept.append(position)
+    return sorted(kept)
+
+
+def _join(units: Sequence[str], positions: Sequence[int]) -> str:
+    """One line. A piece that was cut out of a longer sentence ends in an ellipsis, unless the next piece follows."""
+    text = ""
+    for index, position in enumerate(positions):
+        unit = units[position]
+        unspaced = _UNSPACED.match(unit) is not None
+        text += unit if not text or (unspaced and not text.endswith(" ")) else f" {unit}"
+        followed = index + 1 < len(positions) and positions[index + 1] == position + 1
+        if not sentences.ends(unit) and not followed:
+            text = f"{text.rstrip(_EDGES)}…" + (" " if unspaced else "")
+    return text.strip()

@@ -1,0 +1,178 @@
+"""Checking what a model wrote, and saving what can be saved of it."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from streametrics.summarization import chunking, language_check, prompts
+from streametrics.summarization.chunking import Timeline
+from streametrics.summarization.prompts import Defect
+from streametrics.text import sentences
+
+#: An answer with this share of its word sequences out of the instruction is the instruction repeated.
+_REPEATED_SHARE = 0.5
+_SEQUENCE_WORDS = 5
+_SEQUENCE_LETTERS = 10
+#: Letters of what one key moment may say.
+_LONGEST_MOMENT = 200
+
+#: What leads to our fence, and its lines; small models copy them.
+_FENCE_LINE = re.compile(
+    r"the (?:transcript|notes|answer) (?:stands?|stood) between the two lines marked[ :]*(?:\b[0-9a-f]{16}\b)?[ :]*"
+    r"|(?:end of )?(?:transcript|notes|answer)?[ :]*\b[0-9a-f]{16}\b",
+    re.IGNORECASE,
+)
+#: The beginning of one of these, at the end of a text that grows.
+_FENCE_BEGINS = re.compile(
+    r"(?:\bthe (?:transcript|notes|answer) (?:s|st|sta|sto|stan|stoo|stands?|stood)\b[^.!?]*"
+    r"|\bend(?: o| of(?: [^.!?]*)?)?|\b(?=[a-f]*\d+[a-f])[0-9a-f]+)[ :]*$",
+    re.IGNORECASE,
+)
+_OVERVIEW_SO_FAR = re.compile(r'"overview"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
+_OBJECT = re.compile(r"\{.*\}", re.DOTALL)
+_MOMENT = re.compile(r'\{\s*"time"\s*:\s*"([^"\\]*)"\s*,\s*"what"\s*:\s*"((?:[^"\\]|\\.)*)"\s*\}', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What happened, and when: seconds from the beginning of the recording."""
+
+    at_s: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A long recording in a few sentences, and its key moments in their order."""
+
+    text: str
+    moments: tuple[Moment, ...] = ()
+
+    def rendered(self) -> str:
+        """The sentences, an empty line, and a line for each moment: `1:02:03 Ada beats the dragon.`"""
+        lines = [f"{chunking.clock(moment.at_s)} {moment.what}" for moment in self.moments]
+        return "\n".join([self.text, "", *lines]) if lines else self.text
+
+
+def prose(text: str, *, was_cut: bool = False) -> str:
+    """An answer as one line without our marks; one that was cut ends at its last whole sentence."""
+    line = prompts.one_line(_FENCE_LINE.sub(" ", text))
+    return sentences.cut_after_last_end(line) if was_cut and line else line
+
+
+def defect(text: str, instruction: str, tag: str | None) -> Defect | None:
+    """What is wrong with an answer (as `prose` returns it); tag: the language wanted, None for any."""
+    if not any(letter.isalnum() for letter in text) or repeats(text, instruction):
+        return Defect.UNUSABLE
+    if tag is not None and language_check.is_other(text, tag):
+        return Defect.OTHER_LANGUAGE
+    return None
+
+
+def without_our_words(text: str, instruction: str) -> str:
+    """A text without those of its sentences that only repeat the instruction, or an earlier one; as it is where nothing
+    would be left."""
+    return " ".join(_own(text, instruction)) or text
+
+
+def so_far(text: str, instruction: str) -> str:
+    """What can be shown of an answer that is still being written: none of our words, and no mark that has begun."""
+    own = _own(prose(_FENCE_BEGINS.sub("", prompts.one_line(text))), instruction)
+    if own and not sentences.ends(own[-1]) and own[-1].casefold() in instruction.casefold():
+        own.pop()  # it may become a sentence of ours
+    return " ".join(own)
+
+
+def _own(text: str, instruction: str) -> list[str]:
+    kept: dict[str, str] = {}
+    for sentence in sentences.split(text):
+        if not repeats(sentence, instruction):
+            kept.setdefault(sentence.casefold(), sentence)
+    return list(kept.values())
+
+
+def repeats(text: str, instruction: str) -> bool:
+    """Whether at least half of what a text says, in sequences of five words, the instruction says too."""
+    said = _sequences(text)
+    if not said:
+        return False
+    known = _sequences(instruction, like=text)
+    return sum(sequence in known for sequence in said) >= len(said) * _REPEATED_SHARE
+
+
+def _sequences(text: str, like: str | None = None) -> set[tuple[str, ...]]:
+    """Sequences of words, of letters where a text has no spaces; `like`: as long as that text's would be."""
+    measure = (text if like is None else like).split()
+    if len(measure) < 3 and len("".join(measure)) > _SEQUENCE_LETTERS:
+        atoms, length = list("".join(text.split()).casefold()), _SEQUENCE_LETTERS
+    else:
+        atoms, length = re.findall(r"\w+", text.casefold()), min(_SEQUENCE_WORDS, len(measure))
+    if length < 3:
+        return set()
+    return {tuple(atoms[start : start + length]) for start in range(len(atoms) - length + 1)}
+
+
+def overview_so_far(text: str, instruction: str) -> str:
+    """The overview in JSON that is still being written, as `so_far`; empty until there is some of it."""
+    match = _OVERVIEW_SO_FAR.search(text)
+    return so_far(_unescaped(match[1]), instruction) if match else ""
+
+
+def parse_overview(text: str, timeline: Timeline) -> Overview | None:
+    """The overview out of a model's JSON, whole or cut off; None where it holds none.
+
+    A moment's time is that of the segment it lies in; one that lies outside the recording is left out.
+    """
+    data = _object(text)
+    said = data.get("overview") if data else None
+    if not isinstance(said, str):
+        match = _OVERVIEW_SO_FAR.search(text)
+        if match is None:
+            return None
+        is_whole = text[match.end() : match.end() + 1] == '"'
+        said = prose(_unescaped(match[1]), was_cut=not is_whole)
+        found: Any = [{"time": at, "what": _unescaped(what)} for at, what in _MOMENT.findall(text)]
+    else:
+        found = data.get("moments") if data else None
+    line = chunking.without_false_times(prose(said), 0.0, timeline.end_s)
+    if not line:
+        return None
+    return Overview(line, _moments(found if isinstance(found, list) else [], timeline))
+
+
+def _moments(found: list[Any], timeline: Timeline) -> tuple[Moment, ...]:
+    moments: dict[float, Moment] = {}
+    for each in found:
+        time, what = (each.get("time"), each.get("what")) if isinstance(each, dict) else (None, None)
+        if not isinstance(time, str) or not isinstance(what, str):
+            continue
+        seconds, said = chunking.seconds_of(time), _short(prose(what))
+        at_s = None if seconds is None else timeline.start_of(seconds)
+        if at_s is not None and said:
+            moments.setdefault(at_s, Moment(at_s, said))
+    return tuple(sorted(moments.values(), key=lambda moment: moment.at_s)[: prompts.MOST_MOMENTS])
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= _LONGEST_MOMENT else line[: _LONGEST_MOMENT - 1].rstrip() + "…"
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """The JSON object in an answer; some models write a word before it, or a fence of their own around it."""
+    match = _OBJECT.search(text)
+    try:
+        found = json.loads(match[0], strict=False) if match else None
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _unescaped(inside: str) -> str:
+    """What stands between the quotes of a JSON string, which may have been cut within an escape."""
+    for end in range(len(inside), max(len(inside) - 6, -1), -1):
+        try:
+            return str(json.loads(f'"{inside[:end]}"', strict=False))
+        except ValueError:
+            continue
+    return ""

@@ -1,0 +1,72 @@
+"""The commands of the service's processes: what `up` supervises, and what `worker` and the .bat files run alone."""
+
+import signal
+import sys
+from dataclasses import dataclass
+from signal import SIGTERM
+from typing import Literal
+
+from streametrics.settings import Settings
+from streametrics.supervisor.child_process import Ladder, ProcessSpec
+from streametrics.supervisor.embedded_valkey import EmbeddedQueue
+
+WorkerKind = Literal["transcribe", "summarise", "all"]
+
+#: Windows has none, and no supervisor.
+SIGQUIT = getattr(signal, "SIGQUIT", SIGTERM)
+
+#: Celery finishes its task on SIGTERM and drops it on SIGQUIT; a dropped job goes back to the queue.
+WORKER_LADDER: Ladder = ((SIGTERM, 8.0), (SIGQUIT, 3.0))
+API_LADDER: Ladder = ((SIGTERM, 6.0),)
+#: On SIGTERM, Valkey writes the rest of its append-only file.
+QUEUE_LADDER: Ladder = ((SIGTERM, 10.0),)
+
+#: The summarising worker's threads. They wait for the model server, whose calls have their own limit
+#: (SUMMARIZER_CONCURRENCY): with few, some long recordings would leave none for a live chunk, whose summary is due.
+SUMMARISE_THREADS = 16
+#: Celery's five lines about root are about messages that run code; ours are JSON, and in a container all are root.
+WORKER_ENVIRONMENT = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    queues: str
+    pool: tuple[str, ...]
+
+
+_WORKERS: dict[WorkerKind, _Worker] = {
+    # Prefork: its child holds the model, is killed at the hard time limit, and is replaced.
+    "transcribe": _Worker("live,long", ("--pool=prefork", "--concurrency=1")),
+    "summarise": _Worker("summarise", ("--pool=threads", f"--concurrency={SUMMARISE_THREADS}")),
+    "all": _Worker("live,long,summarise", ("--pool=solo",)),
+}
+
+
+def worker_command(kind: WorkerKind, settings: Settings) -> tuple[str, ...]:
+    """Celery's own command line; `all` is the one process that also runs on Windows."""
+    worker = _WORKERS[kind]
+    return (
+        sys.executable,
+        *("-m", "celery", "--app", "streametrics.celery_app", "--quiet", "worker"),
+        *("--hostname", f"{kind}@%h", "--queues", worker.queues, *worker.pool),
+        # Gossip and mingle are workers talking to each other; after a reconnect they have hung.
+        *("--task-events", "--without-gossip", "--without-mingle", "--loglevel", settings.log_level),
+    )
+
+
+def specs(settings: Settings, *, transcribe: bool, summarise: bool, api: bool) -> list[ProcessSpec]:
+    """The processes that stand on the queue, in the order of their start."""
+    found = []
+    if transcribe:
+        command = worker_command("transcribe", settings)
+        found.append(ProcessSpec("transcribe", command, WORKER_LADDER, WORKER_ENVIRONMENT))
+    if summarise:
+        command = worker_command("summarise", settings)
+        found.append(ProcessSpec("summarise", command, WORKER_LADDER, WORKER_ENVIRONMENT))
+    if api:
+        found.append(ProcessSpec("api", (sys.executable, "-m", "streametrics", "api"), API_LADDER))
+    return found
+
+
+def queue_spec(queue: EmbeddedQueue) -> ProcessSpec:
+    return ProcessSpec("queue", tuple(queue.prepare()), QUEUE_LADDER)

@@ -1,0 +1,282 @@
+"""`python -m streametrics up`: everything, in order, under one supervisor, until Ctrl-C."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from streametrics.errors import QueueUnavailable, StreametricsError
+from streametrics.preflight import broker, checks, ports, settings_errors
+from streametrics.settings import Settings
+from streametrics.supervisor import banner, commands, readiness_probe
+from streametrics.supervisor.console import Console
+from streametrics.supervisor.embedded_valkey import EmbeddedQueue
+from streametrics.supervisor.supervisor import Supervisor
+
+TICK_S = 0.1
+#: A queue that reads a large append-only file answers late.
+QUEUE_START_S = 60.0
+#: How often the start says what it is still waiting for, in seconds, where there is no terminal.
+STILL_WAITING_S = 15.0
+#: A start that takes longer tells why, in seconds.
+SLOW_START_S = 60.0
+#: How long a killed supervisor's guardian may need to clear up, in seconds.
+GUARDIAN_CLEARS_S = 15.0
+
+
+class AlreadyRunning(StreametricsError):
+    """StreaMetrics is already running on this data folder."""
+
+    code = "already_running"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Which processes this host runs; all of them, unless a part stands elsewhere."""
+
+    transcribe: bool = True
+    summarise: bool = True
+    api: bool = True
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The checks of `/health/ready` that this start waits for."""
+        workers = (("transcribe_worker", self.transcribe), ("summarise_worker", self.summarise))
+        return ("database", "queue", *(name for name, here in workers if here))
+
+
+def up(settings: Settings, parts: Parts) -> int:
+    """Run until a signal; returns the exit code. Raises StreametricsError where it cannot start."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    warnings = [*checks.settings_warnings(), *checks.require_safe(settings)]
+    with only_one(settings) as lock:
+        console = Console(settings.data_dir / "logs" / "streametrics.log")
+        try:
+            if settings.port == 0:
+                settings = settings.model_copy(update={"port": ports.free_port(settings.host)})
+            if parts.api:
+                ports.require_free_port(settings)
+            return Start(settings, parts, console, warnings).run(lock)
+        finally:
+            console.close()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[int]:
+    """Hold the data folder for this process; yields the lock's file descriptor. Raises AlreadyRunning."""
+    import fcntl  # not on Windows, where `up` is not offered
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    path = settings.data_dir / "streametrics.lock"
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + GUARDIAN_CLEARS_S
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                # The guardian of a killed supervisor holds the lock on until it has cleared up.
+                if _holder_is_alive(path) or time.monotonic() > deadline:
+                    raise AlreadyRunning(_already_running(path, settings)) from None
+                time.sleep(TICK_S)
+        os.ftruncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _holder_is_alive(path: Path) -> bool:
+    try:
+        os.kill(int(path.read_text()), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _already_running(path: Path, settings: Settings) -> str:
+    holder = path.read_text().strip() or "unknown"
+    return (
+        f"StreaMetrics is already running on {settings_errors.display(settings.data_dir)} (process {holder}): stop "
+        "it with Ctrl-C there, or start this one with another DATA_DIR, PORT and QUEUE_PORT."
+    )
+
+
+class Start:
+    """One life of the service."""
+
+    def __init__(self, settings: Settings, parts: Parts, console: Console, warnings: list[str]) -> None:
+        self._settings, self._parts, self._console = settings, parts, console
+        self._warnings = warnings
+        self._signals = 0
+        self._started_at = time.monotonic()
+        self._queue_is_embedded = False
+        self._ready: readiness_probe.Readiness | None = None
+
+    def run(self, lock: int) -> int:
+        for warning in self._warnings:
+            self._console.warn(warning)
+        self._prepare()
+        supervisor = Supervisor(self._console, keep_open=(lock,))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda _signal, _frame: self._on_signal(supervisor))
+        try:
+            self._start_queue(supervisor)
+            if not self._signals:
+                os.environ.update(self._shared_settings())
+                self._clear_the_board()
+                for spec in commands.specs(
+                    self._settings,
+                    transcribe=self._parts.transcribe,
+                    summarise=self._parts.summarise,
+                    api=self._parts.api,
+                ):
+                    supervisor.start(spec)
+                self._watch(supervisor)
+                self._console.say("Stopping. Jobs that are not finished go on after the next start.")
+        finally:
+            supervisor.stop([["transcribe", "summarise"], ["api"], ["queue"]])
+        self._console.say("Everything has stopped.")
+        return 0
+
+    def _prepare(self) -> None:
+        from streametrics.database.migrate import migrate
+
+        migrate(self._settings.effective_database_url)
+        if self._parts.transcribe:
+            fetch_weights(self._settings, self._console)
+            measure_engines(self._settings, self._console)
+
+    def _clear_the_board(self) -> None:
+        """Before a worker looks: a queue that was used before may name an older database, and dead workers."""
+        from streametrics.database.engine import Database
+        from streametrics.database.jobs import JobRecords
+        from streametrics.redis.client import RedisClient
+        from streametrics.redis.worker_registry import WorkerRegistry, withdraw_the_dead
+
+        client = RedisClient(self._settings.effective_redis_url)
+        registry = WorkerRegistry(client)
+        withdraw_the_dead(registry)
+        if self._parts.api:
+            database = Database(self._settings.effective_database_url)
+            registry.announce_database(JobRecords(database).database_id())
+            database.close()
+        client.close()
+
+    def _start_queue(self, supervisor: Supervisor) -> None:
+        url = self._settings.effective_redis_url
+        if self._settings.redis_url or broker.is_there(url):
+            broker.wait_until_answers(url)
+        else:
+            self._start_embedded_queue(supervisor)
+        if not self._signals:
+            for warning in broker.require_safe(url):
+                if warning not in self._warnings:  # the self-check may have met the queue already
+                    self._console.warn(warning)
+
+    def _start_embedded_queue(self, supervisor: Supervisor) -> None:
+        port = self._settings.queue_port
+        if not ports.port_is_free("127.0.0.1", port):
+            raise QueueUnavailable(
+                f"Port {port} is used by something that is no Redis: stop it, or set QUEUE_PORT or REDIS_URL."
+            )
+        self._queue_is_embedded = True
+        child = supervisor.start(commands.queue_spec(EmbeddedQueue(self._settings)))
+        deadline = time.monotonic() + QUEUE_START_S
+        while not self._signals and not broker.answers_now(self._settings.effective_redis_url):
+            if not child.is_running or time.monotonic() > deadline:
+                raise QueueUnavailable(f"The embedded queue does not start: {child.end_in_words()}")
+            time.sleep(0.05)
+
+    def _shared_settings(self) -> dict[str, str]:
+        """What was decided here, so that every process decides the same."""
+        settings = self._settings
+        return {
+            "HOST": settings.host,
+            "PORT": str(settings.port),
+            "DATA_DIR": str(settings.data_dir),
+            "MODEL_DIR": str(settings.model_dir),
+            "REDIS_URL": settings.effective_redis_url,
+        }
+
+    def _watch(self, supervisor: Supervisor) -> None:
+        waiting = self._parts.api
+        if waiting:
+            threading.Thread(target=self._await_readiness, daemon=True).start()
+        else:
+            self._console.say("The workers are started. Ctrl-C stops them.")
+        while not self._signals:
+            supervisor.tick()
+            if waiting and self._ready is not None:
+                waiting = False
+                self._console.say(
+                    banner.text(
+                        self._settings,
+                        self._ready,
+                        started_in_s=time.monotonic() - self._started_at,
+                        queue_is_embedded=self._queue_is_embedded,
+                        log_file=self._console.log_file,
+                    )
+                )
+            time.sleep(TICK_S)
+
+    def _await_readiness(self) -> None:
+        url, told_at = ports.local_url(self._settings), time.monotonic()
+        while not self._signals:
+            answer = readiness_probe.fetch(url)
+            if answer is not None and answer.is_ready(self._parts.needed):
+                self._ready = answer
+                return
+            waited_s = time.monotonic() - self._started_at
+            text = "waiting for the " + (answer.missing(self._parts.needed) if answer else "API")
+            if answer and waited_s > SLOW_START_S:
+                text = answer.waiting_for(self._parts.needed)  # by now the reasons are worth a reading
+            self._console.status(f"Warming up, {waited_s:.0f} s: {text}"[:120])
+            if time.monotonic() - told_at > STILL_WAITING_S:
+                told_at = time.monotonic()
+                self._console.say(f"Still warming up: {text}")
+            time.sleep(0.3)
+
+    def _on_signal(self, supervisor: Supervisor) -> None:
+        self._signals += 1
+        if self._signals > 1:
+            supervisor.hurry()
+
+
+def fetch_weights(settings: Settings, console: Console | None = None) -> None:
+    """The model's weights, with a progress bar where they are missing."""
+    from streametrics.transcription import factory as transcriber_factory
+    from streametrics.weights import cache as weights_cache
+
+    wanted = transcriber_factory.weights_format(transcriber_factory.resolve_engine(settings))
+    if wanted is None or weights_cache.is_present(settings.whisper_model, wanted, settings.model_dir):
+        return
+    if console is not None:
+        console.say(f"Fetching the weights of the Whisper model '{settings.whisper_model}'")
+    weights_cache.ensure(settings.whisper_model, wanted, settings.model_dir, progress=True)
+
+
+def measure_engines(settings: Settings, console: Console) -> None:
+    """Once on each machine: which engine is the fastest here?"""
+    from streametrics.transcription import engine_benchmark
+
+    if not engine_benchmark.is_due(settings):
+        return
+    console.say("Measuring which Whisper engine is the fastest on this machine (once, about 10 s)")
+    seconds = engine_benchmark.measure(settings)
+    for engine, taken_s in sorted(seconds.items(), key=lambda entry: entry[1]):
+        console.say(f"  {engine}: {taken_s:.1f} s for 26 s of speech")
+    fetch_weights(settings, console)

@@ -1,0 +1,1 @@
+"""Schedules the windows of several requests into one batch."""

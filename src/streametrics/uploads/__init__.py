@@ -1,0 +1,1 @@
+"""Receives an upload: admission, the form, its fields."""

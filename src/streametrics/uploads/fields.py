@@ -1,0 +1,43 @@
+"""The text fields of an upload, and their limits."""
+
+from streametrics.domain.job import JobRequest
+from streametrics.errors import InvalidRequest
+from streametrics.text import languages
+
+FILE_FIELD = "audio"
+#: Longest value of each text field, in characters. All but `speech_language` are required.
+FIELD_LIMITS = {"streamer": 200, "language": 64, "game": 1_000, "time": 64, "title": 1_000}
+OPTIONAL_FIELDS = {"speech_language": 64}
+#: These may be sent without a value.
+MAY_BE_EMPTY = ("game", "title", *OPTIONAL_FIELDS)
+
+
+def job_request(fields: dict[str, str]) -> JobRequest:
+    """The text fields of an upload, checked. Raises InvalidRequest with the field's name and what it may be."""
+    for name, limit in (FIELD_LIMITS | OPTIONAL_FIELDS).items():
+        if name not in fields:
+            if name in OPTIONAL_FIELDS:
+                continue
+            raise InvalidRequest(
+                f"The field '{name}' is missing: {', '.join([FILE_FIELD, *FIELD_LIMITS])} are required "
+                "('game' and 'title' may be empty)."
+            )
+        if len(fields[name]) > limit:
+            raise InvalidRequest(f"The field '{name}' is longer than {limit} characters.")
+        if not fields[name].strip() and name not in MAY_BE_EMPTY:
+            raise InvalidRequest(f"The field '{name}' is empty.")
+        if "\x00" in fields[name]:
+            raise InvalidRequest(f"The field '{name}' holds a null character.")
+    speech_language = fields.get("speech_language", "").strip()
+    return JobRequest(
+        streamer=fields["streamer"],
+        language=languages.parse(fields["language"]),
+        game=fields["game"],
+        time=fields["time"],
+        title=fields["title"],
+        speech_language=languages.parse_speech(speech_language) if speech_language else None,
+    )
+
+
+def shown(name: str) -> str:
+    return repr(name[:40])

@@ -1,0 +1,179 @@
+"""An upload on its way into the audio store: read as it comes, refused as early as it can be.
+
+The form is parsed here and not by the framework, which would spool the whole file to disk before its size
+or its first bytes could be looked at, and would then copy it.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from anyio import to_thread
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from streametrics.audio.sniffing import HEAD_BYTES, guess_is_long, sniff
+from streametrics.domain.job import JobKind, JobRequest
+from streametrics.errors import EmptyAudio, InvalidRequest, StreametricsError, UnsupportedAudio, UploadTooLarge
+from streametrics.settings import Settings
+from streametrics.storage.local import AudioStore, AudioWriter
+from streametrics.uploads.admission import Admission
+from streametrics.uploads.disk_space import Reservation
+from streametrics.uploads.fields import job_request
+from streametrics.uploads.multipart import Form, feed
+
+#: What a form adds to its file: boundaries, headers and the text fields.
+_FORM_OVERHEAD_BYTES = 200_000
+#: Sound goes to disk in pieces of this size, in bytes.
+_WRITE_BYTES = 1 << 20
+#: After a refusal the rest is read and thrown away for so long, in seconds: most clients send everything
+#: before they read, and would see a broken connection instead of the sentence.
+_DRAIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A stored upload: who owns the key has to delete it."""
+
+    request: JobRequest
+    audio_key: str
+    container: str
+    kind: JobKind
+
+
+class UploadReceiver:
+    """Receives one upload. Memory stays at a few pieces, whatever the file's size."""
+
+    def __init__(self, settings: Settings, store: AudioStore, admission: Admission) -> None:
+        self._settings = settings
+        self._store = store
+        self._admission = admission
+
+    async def receive(
+        self, content_type: str, content_length: int | None, body: AsyncIterator[bytes], *, waits: bool
+    ) -> Upload:
+        """Store the audio of a multipart body and check its fields.
+
+        waits: the client asked for leave to send ('Expect: 100-continue'), so a refusal needs no draining.
+        Raises InvalidRequest, EmptyAudio, UnsupportedAudio, UploadTooLarge, TooBusy, StorageFull,
+        DatabaseUnavailable; nothing is left then.
+        """
+        try:
+            parser, form = self._parser(content_type)
+            if content_length is not None and content_length > self._settings.max_upload_bytes + _FORM_OVERHEAD_BYTES:
+                raise self._too_large()
+            await self._admission.check_upload()
+            with self._admission.upload(content_length) as space:
+                waits = False  # it has leave to send now
+                return await self._store_upload(parser, form, body, space)
+        except StreametricsError:
+            if not waits:
+                await _drain(body)
+            raise
+
+    async def _store_upload(
+        self, parser: MultipartParser, form: Form, body: AsyncIterator[bytes], space: Reservation
+    ) -> Upload:
+        writer = await to_thread.run_sync(self._store.writer)
+        try:
+            file = _IncomingFile(writer, space, self._settings.max_upload_bytes, self._too_large)
+            async for chunk in body:
+                feed(parser, chunk)
+                await file.take(form.file_bytes)
+            return await self._finish(form, file, writer)
+        finally:
+            # Harmless once the file is committed; also when the client has gone away.
+            writer.discard()
+
+    def _parser(self, content_type: str) -> tuple[MultipartParser, Form]:
+        kind, options = parse_options_header(content_type)
+        boundary = options.get(b"boundary")
+        if kind != b"multipart/form-data" or not boundary:
+            raise InvalidRequest("Send the audio as a multipart form: curl -X POST -F audio=@recording.wav …")
+        form = Form()
+        try:
+            return MultipartParser(boundary, form.callbacks()), form
+        except FormParserError as error:
+            raise InvalidRequest("The form's boundary is not valid.") from error
+
+    async def _finish(self, form: Form, file: "_IncomingFile", writer: AudioWriter) -> Upload:
+        if not form.ended:
+            raise InvalidRequest("The upload ended before its form did: send it again.")
+        if not form.has_file:
+            raise InvalidRequest("The field 'audio' is missing: send the sound as '-F audio=@recording.wav'.")
+        request = job_request(form.fields)
+        await file.flush()
+        if file.size_bytes == 0:
+            raise EmptyAudio
+        container = file.container()
+        long = guess_is_long(file.head, file.size_bytes, self._settings.live_max_s)
+        key = await to_thread.run_sync(writer.commit)
+        return Upload(request, key, container, JobKind.LONG if long else JobKind.LIVE)
+
+    def _too_large(self) -> UploadTooLarge:
+        return UploadTooLarge(
+            f"The audio is larger than the limit of {self._settings.max_upload_mb} MB (MAX_UPLOAD_MB). Send the sound "
+            "alone, for example: ffmpeg -i video.mp4 -vn -ac 1 -b:a 48k sound.opus"
+        )
+
+
+class _IncomingFile:
+    """The file's bytes on their way to the store, judged as soon as enough of them are there."""
+
+    def __init__(
+        self,
+        writer: AudioWriter,
+        space: Reservation,
+        limit_bytes: int,
+        too_large: Callable[[], UploadTooLarge],
+    ) -> None:
+        self._writer = writer
+        self._space = space
+        self._limit_bytes = limit_bytes
+        self._too_large = too_large
+        self._pending = bytearray()
+        self._judged = False
+        self.head = b""
+        self.size_bytes = 0
+
+    async def take(self, data: bytearray) -> None:
+        """Move the bytes out of `data`. Raises UploadTooLarge, UnsupportedAudio, StorageFull."""
+        if not data:
+            return
+        self.size_bytes += len(data)
+        if self.size_bytes > self._limit_bytes:
+            raise self._too_large()
+        if len(self.head) < HEAD_BYTES:
+            self.head += bytes(data[: HEAD_BYTES - len(self.head)])
+        self._pending += data
+        data.clear()
+        if not self._judged and len(self.head) >= HEAD_BYTES:
+            self.container()
+            self._judged = True
+        if len(self._pending) >= _WRITE_BYTES:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what is pending."""
+        pending, self._pending = bytes(self._pending), bytearray()
+
+        def write() -> None:
+            with self._space.writing(len(pending)):
+                self._writer.write(pending)
+
+        await to_thread.run_sync(write)
+
+    def container(self) -> str:
+        """The name of FFmpeg's demuxer for this file, by its first bytes. Raises UnsupportedAudio."""
+        container = sniff(self.head)
+        if container is None:
+            raise UnsupportedAudio
+        return container
+
+
+async def _drain(body: AsyncIterator[bytes]) -> None:
+    """Read and forget what a refused client still sends, for a while."""
+    until = time.monotonic() + _DRAIN_S
+    async for _ in body:
+        if time.monotonic() > until:
+            return

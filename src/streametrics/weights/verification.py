@@ -1,0 +1,87 @@
+"""Checks weights on disk once, and notes it in a stamp beside them.
+
+A stamp tells the size, time and SHA-256 of every checked file, so that a start costs no second reading of the weights.
+"""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, Literal
+
+from streametrics.weights.catalog import KnownModel
+from streametrics.weights.download import file_hash
+
+log = logging.getLogger(__name__)
+
+Format = Literal["ctranslate2", "openai"]
+
+STAMP = "verified.json"
+#: What faster-whisper reads; without tokenizer.json it would go to the network for it.
+NEEDED = ("model.bin", "config.json", "tokenizer.json")
+VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
+WANTED = (*NEEDED, *VOCABULARIES, "preprocessor_config.json")
+
+
+def files_of(target: Path) -> list[Path]:
+    if target.is_dir():
+        return sorted(file for file in target.iterdir() if file.name in WANTED)
+    return [target] if target.is_file() else []
+
+
+def stamp_file(target: Path) -> Path:
+    return target / STAMP if target.is_dir() else target.with_name(f"{target.name}.{STAMP}")
+
+
+def stamp(target: Path, source: str) -> None:
+    """Note what was checked. Written under another name first: a torn stamp would count as a damaged file."""
+    files = {
+        file.name: {"size": file.stat().st_size, "mtime_ns": file.stat().st_mtime_ns, "sha256": file_hash(file)}
+        for file in files_of(target)
+    }
+    stamp = stamp_file(target)
+    partial = stamp.with_name(stamp.name + ".partial")
+    partial.write_text(json.dumps({"source": source, "files": files}, indent=2))
+    partial.replace(stamp)
+
+
+def _read_stamp(target: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(stamp_file(target).read_text())
+        return dict(content["files"])
+    except (OSError, ValueError, KeyError, TypeError):  # missing, torn or of another layout: as if it were not there
+        return {}
+
+
+def is_verified(target: Path) -> bool:
+    """By size and time of change: the weights are not read again on each start."""
+    noted = _read_stamp(target)
+    if not noted:
+        return False
+    folder = target if target.is_dir() else target.parent
+    for name, entry in noted.items():
+        try:
+            status = (folder / name).stat()
+        except OSError:
+            return False
+        if (status.st_size, status.st_mtime_ns) != (entry["size"], entry["mtime_ns"]):
+            return False
+    return True
+
+
+def verify_again(target: Path, known: KnownModel, format: Format) -> bool:
+    """Read files whose stamp is missing or does not fit (copied by hand, or damaged); True if they are right."""
+    if not target.exists():
+        return False
+    expected = {name: entry["sha256"] for name, entry in _read_stamp(target).items()}
+    expected |= known.ctranslate2_sha256 if format == "ctranslate2" else {}
+    if format == "openai" and not expected:
+        expected = {target.name: known.openai_sha256}
+    folder = target if target.is_dir() else target.parent
+    right = bool(expected) and all(
+        (folder / name).is_file() and file_hash(folder / name) == digest for name, digest in expected.items()
+    )
+    if right:
+        stamp(target, "checked again")
+    else:
+        log.warning("the Whisper weights in %s are damaged or unknown: fetching them again", target)
+    return right

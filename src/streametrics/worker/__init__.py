@@ -1,0 +1,1 @@
+"""The Celery side of a job: tasks, attempts, leases and progress."""

@@ -1,0 +1,166 @@
+"""One attempt at a claimed job: its lease, and every way in which it can end."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+
+from streametrics.domain.job import Claim
+from streametrics.errors import (
+    DatabaseUnavailable,
+    InternalError,
+    Interrupted,
+    JobFailed,
+    StaleAttempt,
+    TimedOut,
+)
+from streametrics.jobs.lifecycle import JobLifecycle
+from streametrics.observability import metrics
+from streametrics.observability.logging import about_job
+from streametrics.worker.lease import Lease
+from streametrics.worker.progress_reporter import ProgressReporter
+
+#: Between two tries to give a job back while the database is away, in seconds.
+GIVE_BACK_EVERY_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class Attempt:
+    """Several may be at work in one pass of a model: each ends by itself, and takes no other with it.
+
+    stopping: set when the process is asked to stop. exit_when_overdue: see `Lease`. time_limit_error: what the task
+    framework raises in the middle of work that takes too long; () where there is no such thing.
+    """
+
+    def __init__(
+        self,
+        jobs: JobLifecycle,
+        claim: Claim,
+        *,
+        stopping: threading.Event,
+        exit_when_overdue: bool = False,
+        time_limit_error: type[BaseException] | tuple[()] = (),
+    ) -> None:
+        self.claim = claim
+        self._jobs = jobs
+        self._stopping = stopping
+        self._exit_when_overdue = exit_when_overdue
+        self._time_limit_error = time_limit_error
+        self._started = time.monotonic()
+        self._lease: Lease | None = None
+        self._held = ExitStack()
+        self._ended = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is still something to do in it."""
+        return not self._ended
+
+    @property
+    def reporter(self) -> ProgressReporter:
+        """Hears how far the work is, and raises where it should stop; there is one once the attempt has begun."""
+        assert self._lease is not None
+        return self._lease.reporter
+
+    def begin(self) -> None:
+        """Hold the lease from here on, and tell those who ask that work has begun."""
+        with self.step():
+            self._lease = Lease(
+                self._jobs, self.claim, stopping=self._stopping, exit_when_overdue=self._exit_when_overdue
+            )
+            self._held.enter_context(self._lease)
+            self._lease.reporter.begin()
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """A step of the work: what it raises ends this attempt and no other.
+
+        The time limit of a task is the exception: it is raised wherever the task is, and concerns all that it does.
+        """
+        try:
+            with about_job(self.claim.task_id):
+                yield
+        except Exception as error:
+            self.end(error)
+            if isinstance(error, self._time_limit_error):
+                raise
+
+    def end(self, error: Exception | None = None) -> None:
+        """The work is done, or this error kept it from being done; an attempt that has ended stays as it is."""
+        if self._ended:
+            return
+        self._ended = True
+        self.release()
+        with about_job(self.claim.task_id):
+            outcome = "checkpoint" if error is None else self._settle(error)
+            elapsed_s = time.monotonic() - self._started
+            if error is None:
+                self._count(elapsed_s)
+            logger.info("event=%s stage=%s%s elapsed_s=%.2f", outcome, self.claim.stage, self._part, elapsed_s)
+
+    def release(self) -> None:
+        """Stop renewing the lease; what is written of the job stays as it is."""
+        self._held.close()
+
+    def _settle(self, error: Exception) -> str:
+        """Write what this error means for the job; returns the outcome's name for the log."""
+        try:
+            match error:
+                case StaleAttempt():
+                    return "stale"
+                case Interrupted():
+                    self._jobs.give_back(self.claim)
+                    return "given_back"
+                case JobFailed():
+                    return self._fail(error)
+                case DatabaseUnavailable():
+                    raise error
+        except DatabaseUnavailable:
+            # Nothing can be written now. A keeper leaves alone what a living process holds, so it is given back later.
+            logger.exception("the database does not answer")
+            threading.Thread(target=self._give_back_later, name="give-back", daemon=True).start()
+            return "abandoned"
+        # Whatever a library does, the job has to end in a state that its client can read.
+        if isinstance(error, self._time_limit_error):
+            return self._fail(TimedOut())
+        logger.error("unexpected error", exc_info=error)
+        return self._fail(InternalError())
+
+    def _give_back_later(self) -> None:
+        until = time.monotonic() + self.claim.time_left_s
+        while time.monotonic() < until and not self._stopping.wait(GIVE_BACK_EVERY_S):
+            with suppress(DatabaseUnavailable):
+                self._jobs.give_back(self.claim)
+                return
+
+    def _fail(self, error: JobFailed) -> str:
+        logger.warning("event=failed code=%s error=%s cause=%r", error.code, error, error.__cause__)
+        with suppress(StaleAttempt, DatabaseUnavailable):
+            self._jobs.fail(self.claim.task_id, error, self.claim)
+        return "failed"
+
+    def _count(self, elapsed_s: float) -> None:
+        self._jobs.metrics.observe(metrics.STAGE, elapsed_s, self.claim.stage)
+        if self.reporter.sound_s > 0:
+            self._jobs.metrics.observe(metrics.REAL_TIME_FACTOR, elapsed_s / self.reporter.sound_s)
+
+    @property
+    def _part(self) -> str:
+        return "" if self.claim.part_index is None else f" part={self.claim.part_index}"
+
+
+@contextmanager
+def begun(attempts: Sequence[Attempt]) -> Iterator[None]:
+    """Attempts are at work in this block; what comes out of it ends those that have not ended by themselves."""
+    try:
+        for attempt in attempts:
+            attempt.begin()
+        yield
+    except Exception as error:  # noqa: BLE001 - it is each attempt's to say what an error means for its job
+        for attempt in attempts:
+            attempt.end(error)
+    finally:
+        for attempt in attempts:
+            attempt.release()

@@ -1,0 +1,107 @@
+"""Holds a claim while somebody works on it: renews the lease, and says when to stop."""
+
+import logging
+import os
+import threading
+import time
+from types import TracebackType
+
+from streametrics.domain.job import Claim
+from streametrics.errors import Interrupted, StaleAttempt, StreametricsError, TimedOut
+from streametrics.jobs.lifecycle import JobLifecycle
+from streametrics.worker.progress_reporter import REPORT_INTERVAL_S, ProgressReporter
+from streametrics.worker.watchdog import GRACE_S, pulse
+
+#: How long after its deadline a process that does not listen ends itself, in seconds.
+OVERDUE_GRACE_S = 5.0
+#: The exit status of such a process (EX_SOFTWARE of sysexits.h).
+OVERDUE_EXIT = 70
+
+logger = logging.getLogger(__name__)
+
+
+class Lease:
+    """Holds a claim for as long as its `with` block runs; `reporter` tells how far its work is.
+
+    exit_when_overdue: end the whole process when the work does not stop at its deadline. Only for processes
+    that do one job at a time; it is what stops endless work in C where Celery's own limits do not reach.
+    """
+
+    def __init__(
+        self,
+        jobs: JobLifecycle,
+        claim: Claim,
+        *,
+        stopping: threading.Event,
+        exit_when_overdue: bool = False,
+    ) -> None:
+        self._jobs = jobs
+        self._claim = claim
+        self._stopping = stopping
+        self._exit_when_overdue = exit_when_overdue
+        self._deadline = time.monotonic() + claim.time_left_s
+        self._released = threading.Event()
+        self._lost = threading.Event()
+        self._pulse = pulse.watched(claim.time_left_s + GRACE_S)
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.task_id}", daemon=True)
+        self.reporter = ProgressReporter(jobs, claim, check=self.check)
+
+    def __enter__(self) -> ProgressReporter:
+        self._pulse.__enter__()
+        self._thread.start()
+        return self.reporter
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._released.set()
+        self._thread.join()
+        self._pulse.__exit__(None, None, None)
+
+    def check(self) -> None:
+        """Raise when this work should stop."""
+        if self._lost.is_set():
+            raise StaleAttempt
+        if self._stopping.is_set():
+            raise Interrupted
+        if time.monotonic() >= self._deadline:
+            raise TimedOut(f"The job took longer than {self._claim.time_left_s:.0f} s and was stopped.")
+
+    def _keep(self) -> None:
+        """Renew the lease until it is released, tell what waits, and notice that the job is cancelled."""
+        interval_s = self._jobs.lease_s * 0.3
+        renew_at = time.monotonic() + interval_s
+        while not self._released.wait(min(interval_s, REPORT_INTERVAL_S)):
+            now = time.monotonic()
+            if now >= self._deadline:
+                self._end_if_stuck()
+                return
+            if now >= renew_at:
+                renew_at = now + interval_s
+                if not self._renew():
+                    return
+            if self._jobs.is_cancelled(self._claim.task_id):
+                logger.info("event=told_to_stop")
+                self._lost.set()
+                return
+            self.reporter.tell_what_waits()
+
+    def _renew(self) -> bool:
+        """False when the claim is somebody else's by now."""
+        try:
+            if self._jobs.renew(self._claim):
+                return True
+        except StreametricsError as error:
+            logger.warning("lease not renewed, trying again: %s", error)
+            return True
+        logger.warning("lease lost: another attempt has the job, or it has ended")
+        self._lost.set()
+        return False
+
+    def _end_if_stuck(self) -> None:
+        """The deadline has passed. Work that still runs after the grace is stuck where no exception reaches."""
+        if not self._exit_when_overdue or self._released.wait(OVERDUE_GRACE_S):
+            return
+        logger.error("work is stuck past its deadline: ending this process")
+        logging.shutdown()
+        os._exit(OVERDUE_EXIT)

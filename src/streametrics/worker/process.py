@@ -1,0 +1,116 @@
+"""What one worker process holds: made when the process starts, so that the model is warm before a job.
+
+A process that transcribes can also summarise (`--pool=solo` with all queues); one that only summarises
+never loads Whisper.
+"""
+
+import functools
+import logging
+import threading
+from collections.abc import Callable
+
+from billiard.exceptions import SoftTimeLimitExceeded
+
+from streametrics.audio.decoder import Decoder
+from streametrics.domain.job import Stage
+from streametrics.errors import StreametricsError
+from streametrics.jobs.connections import Connections
+from streametrics.jobs.lifecycle import JobLifecycle
+from streametrics.redis.worker_registry import Presence
+from streametrics.settings import Settings
+from streametrics.summarization import factory as summarizer_factory
+from streametrics.transcription import factory as transcriber_factory
+from streametrics.transcription.base import warm
+from streametrics.worker import malloc_trim
+from streametrics.worker.runner import Worker, refuse_other_database
+
+logger = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+_workers: dict[Stage, Worker] = {}
+_presences: dict[Stage, Presence] = {}
+
+
+def transcribing_worker() -> Worker:
+    """This process's worker with a warm model. Raises what kept it from being made."""
+    return _worker(Stage.TRANSCRIBE)
+
+
+def summarising_worker() -> Worker:
+    """This process's worker for summaries."""
+    return _worker(Stage.SUMMARIZE)
+
+
+def _worker(stage: Stage) -> Worker:
+    with _lock:
+        if stage not in _workers:
+            _workers[stage] = _create(stage)
+        return _workers[stage]
+
+
+def _create(stage: Stage) -> Worker:
+    settings = Settings()
+    connections = Connections(settings)
+    if (failed := _presences.pop(stage, None)) is not None:
+        failed.stop()  # two threads would contradict each other
+    presence = _presences[stage] = Presence(connections.registry, stage)
+    presence.start()
+    try:
+        worker, facts = _load(stage, settings, connections)
+    except StreametricsError as error:
+        logger.error("this worker cannot work: %s", error)
+        presence.failed(str(error))
+        raise
+    presence.ready(facts)
+    return worker
+
+
+def _load(stage: Stage, settings: Settings, connections: Connections) -> tuple[Worker, Callable[[], dict[str, str]]]:
+    refuse_other_database(connections)
+    jobs = JobLifecycle(connections)
+    make_summarizer = functools.lru_cache(maxsize=4)(
+        lambda model: summarizer_factory.create(settings.with_model(model))
+    )
+    if stage is Stage.SUMMARIZE:
+        worker = Worker(settings, jobs, make_summarizer=make_summarizer, transcriber=None, decoder=None)
+        make_summarizer(None).warm_up()
+        source = make_summarizer(None).source
+
+        def seen() -> dict[str, str]:
+            health = worker.model_server()
+            return {"summarizer": source, "model_server": health.condition, "model_server_detail": health.detail}
+
+        return worker, seen
+    decoder = Decoder()
+    decoder.start()
+    transcriber = transcriber_factory.create(settings)
+    warm(transcriber)
+    malloc_trim.give_back()
+    worker = Worker(
+        settings,
+        jobs,
+        make_summarizer=make_summarizer,
+        transcriber=transcriber,
+        decoder=decoder,
+        time_limit_error=SoftTimeLimitExceeded,
+    )
+    facts = {
+        "engine": transcriber.engine,
+        "model": transcriber.model,
+        "precision": transcriber.precision,
+    }
+    logger.info(
+        "event=model_warm engine=%s model=%s precision=%s",
+        facts["engine"],
+        facts["model"],
+        facts["precision"],
+    )
+    return worker, lambda: facts
+
+
+def stop() -> None:
+    """Ask the work in this process to stop at the next segment, and say that it is gone."""
+    for worker in _workers.values():
+        worker.stopping.set()
+    for presence in _presences.values():
+        presence.stop()

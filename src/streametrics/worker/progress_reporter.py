@@ -1,0 +1,151 @@
+"""Publishes how far a job is, across the parts that are transcribed at the same time."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from streametrics.domain.job import (
+    SUMMARIZING_END,
+    SUMMARIZING_FROM,
+    TRANSCRIBING_END,
+    Claim,
+    JobState,
+    Snapshot,
+    Stage,
+)
+from streametrics.domain.transcript import up_to_a_gap
+from streametrics.errors import DatabaseUnavailable
+from streametrics.jobs.lifecycle import JobLifecycle
+
+#: Between two progress writes of one job, in seconds.
+REPORT_INTERVAL_S = 1.0
+#: Of a summary: with less, what is left cannot be told from how long reading the prompt took.
+LEAST_SHARE = 0.05
+
+
+class OtherParts:
+    """Read again whenever something is told, as other parts are heard at the same time; of an upload in one piece there
+    are none.
+
+    done_s: seconds of sound in the parts that are done. text: the words up to the first gap. fills_the_gap: whether the
+    words of this claim's part come right behind them.
+    """
+
+    def __init__(self, jobs: JobLifecycle, claim: Claim) -> None:
+        self._jobs, self._claim = jobs, claim
+        self._reached_s = 0.0
+        self.done_s, self.text = 0.0, ""
+
+    @property
+    def fills_the_gap(self) -> bool:
+        return self._claim.part_index is None or self._claim.start_s == self._reached_s
+
+    def look(self) -> None:
+        """Read what has been heard since. A database that does not answer leaves things as they are."""
+        if self._claim.part_index is None:
+            return
+        with suppress(DatabaseUnavailable):
+            finished = self._jobs.finished_parts(self._claim.task_id, from_s=self._reached_s)
+            following = list(up_to_a_gap(finished, from_s=self._reached_s))
+            for part in following:
+                self._reached_s = part.end_s
+                self.text = " ".join(filter(None, (self.text, part.transcript.text)))
+            self.done_s = self._reached_s + sum(part.end_s - part.start_s for part in finished[len(following) :])
+
+
+class ProgressReporter:
+    """The pipeline's reporter for one claim. check: raises when its work should stop."""
+
+    def __init__(self, jobs: JobLifecycle, claim: Claim, *, check: Callable[[], None]) -> None:
+        self._jobs = jobs
+        self._claim = claim
+        self._check = check
+        self._started = time.monotonic()
+        self._reported = 0.0
+        #: Length of the sound that was heard under this claim, 0 where none was, in seconds.
+        self.sound_s = 0.0
+        self._text_told = False
+        #: Words that came too soon after others; the lease's thread tells the last of them when it is time.
+        self._untold: Snapshot | None = None
+        self._telling = threading.Lock()
+        self._others = OtherParts(jobs, claim)
+        self._others.look()
+        self._done_before_s = self._others.done_s
+
+    def check(self) -> None:
+        """Raise when this work should stop."""
+        self._check()
+
+    def begin(self) -> None:
+        """Say that work on this stage has begun."""
+        if self._claim.stage is Stage.SUMMARIZE:
+            self._publish(Snapshot(JobState.SUMMARIZING, progress=SUMMARIZING_FROM))
+        else:
+            share = self._others.done_s / self._claim.audio_s if self._claim.audio_s else 0.0
+            progress = int(TRANSCRIBING_END * share)
+            self._publish(Snapshot(JobState.TRANSCRIBING, progress=progress, transcription=self._others.text or None))
+
+    def heard(self, position_s: float, length_s: float, text: str) -> None:
+        """The sound of this claim is transcribed up to `position_s` of its `length_s`."""
+        self.sound_s = length_s
+        if self._is_due():
+            self._others.look()
+        whole_s = self._claim.audio_s or length_s
+        done_s = min(self._others.done_s + position_s, whole_s)
+        shown = " ".join(filter(None, (self._others.text, text if self._others.fills_the_gap else "")))
+        # Of all who hear this recording: other parts are heard at the same time.
+        speed = (done_s - self._done_before_s) / max(time.monotonic() - self._started, 1e-3)
+        self._tell(
+            Snapshot(
+                JobState.TRANSCRIBING,
+                progress=int(TRANSCRIBING_END * done_s / whole_s),
+                transcription=shown or None,
+                eta_s=(whole_s - done_s) / speed if speed > 0 else None,
+            )
+        )
+
+    def written(self, share: float, text: str) -> None:
+        """A share (0…1) of the summary is written; its first words are told at once."""
+        is_first = bool(text) and not self._text_told
+        self._text_told = self._text_told or bool(text)
+        elapsed_s = time.monotonic() - self._started
+        progress = SUMMARIZING_FROM + int((SUMMARIZING_END - SUMMARIZING_FROM) * min(max(share, 0.0), 1.0))
+        self._tell(
+            Snapshot(
+                JobState.SUMMARIZING,
+                progress=progress,
+                partial_summary=text or None,
+                eta_s=elapsed_s / share - elapsed_s if LEAST_SHARE <= share <= 1 else None,
+            ),
+            at_once=is_first,
+        )
+
+    def tell_what_waits(self) -> None:
+        """Publish the last of what came too soon, once it is time."""
+        with self._telling:
+            if self._is_due():
+                self._tell_the_last()
+
+    def _tell(self, snapshot: Snapshot, *, at_once: bool = False) -> None:
+        """Publish, about once a second; what is said in between waits, and only the last of it is told.
+
+        Whisper tells a whole window's segments at once and is silent while it hears the next one, so a rule
+        that drops what comes too soon would show the window's first segment for all that time.
+        """
+        with self._telling:
+            self._untold = snapshot
+            if at_once or self._is_due():
+                self._tell_the_last()
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._reported >= REPORT_INTERVAL_S
+
+    def _tell_the_last(self) -> None:
+        if self._untold is not None:
+            self._reported = time.monotonic()
+            self._publish(self._untold)
+            self._untold = None
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self._jobs.publish(self._claim, snapshot)

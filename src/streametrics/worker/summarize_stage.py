@@ -1,0 +1,215 @@
+"""A worker's work on summaries: one that is due, notes ahead of one, and a look at the model server."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from streametrics.domain.job import Claim, JobKind
+from streametrics.domain.status import JobResult
+from streametrics.domain.transcript import TimeSpan
+from streametrics.errors import (
+    MODEL_FAILURE_CODES,
+    DatabaseUnavailable,
+    Interrupted,
+    SummarizerError,
+    SummarizerTimeout,
+)
+from streametrics.jobs.lifecycle import JobLifecycle
+from streametrics.llm.base import Condition, ModelHealth
+from streametrics.observability import metrics
+from streametrics.observability.logging import about_job
+from streametrics.pipeline import summarize
+from streametrics.pipeline.reporter import JobReporter
+from streametrics.settings import Settings
+from streametrics.summarization.base import Notes, Summarizer, Summary
+
+#: How long a look at the model server counts, in seconds.
+HEALTH_VALID_S = 10.0
+#: What is kept of LIVE_DEADLINE_S for what follows the model's time: noticing its end (a beat, a quarter of a second),
+#: hanging up, picking sentences and storing them, in seconds.
+DELIVERY_S = 0.75
+
+#: Between two looks at whether a job is cancelled, in seconds.
+CANCEL_LOOK_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class SummaryWork:
+    """What a worker does with transcripts. Thread-safe.
+
+    make_summarizer: the writer for a model, None for the settings' own; it keeps what it made. stopping: set when the
+    process is asked to stop. clock: for tests; seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        jobs: JobLifecycle,
+        *,
+        make_summarizer: Callable[[str | None], Summarizer],
+        stopping: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._jobs = jobs
+        self._make_summarizer = make_summarizer
+        self._stopping = stopping
+        self._clock = clock
+        self._ahead: set[str] = set()
+        self._ahead_lock = threading.Lock()
+        self._model_server_seen: tuple[float, ModelHealth | None] = (0.0, None)
+
+    def summarise(self, claim: Claim, reporter: JobReporter) -> None:
+        """Write a job's summary and finish the job; raises what `pipeline.summarize.write` raises."""
+        assert claim.transcript is not None
+        is_live = claim.kind is JobKind.LIVE
+        notes = _CountedNotes(self._jobs.notes(claim.task_id))
+        summary = self._written(
+            claim.transcript,
+            claim.request,
+            summarizer=self._make_summarizer(claim.request.summary_model),
+            reporter=reporter
+            if is_live
+            else _Turn(reporter, notes, self._settings.task_soft_time_limit_s, self._clock),
+            notes=notes,
+            time_limit_s=self._model_time_s(claim) if is_live else None,
+        )
+        result = JobResult(
+            transcript=claim.transcript,
+            summary=summary.text,
+            summary_source=summary.source,
+            model=summary.model,
+            prompt_version=summary.prompt_version,
+            warnings=(*claim.warnings, *summary.warnings),
+        )
+        self._jobs.finish(claim, result)
+
+    def _written(self, *request: Any, **how: Any) -> Summary:  # noqa: ANN401 - as `pipeline.summarize.write`
+        """As `summarize.write`; what the model server did wrong is counted, whether a fallback helped or not."""
+        try:
+            summary = summarize.write(*request, **how)
+        except SummarizerError as error:
+            self._jobs.metrics.count(metrics.MODEL_FAILURES, error.code)
+            raise
+        for warning in summary.warnings:
+            if warning.code in MODEL_FAILURE_CODES:
+                self._jobs.metrics.count(metrics.MODEL_FAILURES, warning.code)
+        return summary
+
+    def _model_time_s(self, claim: Claim) -> float:
+        """What is left for the model before a live chunk's summary comes too late."""
+        return max(0.0, self._settings.live_deadline_s - DELIVERY_S - claim.waited_s)
+
+    def write_ahead(self, task_id: str) -> None:
+        """Write notes on what is transcribed of a long recording, until it has caught up.
+
+        Nothing depends on it but time: it holds no claim, and what it does not get done the summary does.
+        """
+        with self._ahead_lock:
+            if task_id in self._ahead:
+                return
+            self._ahead.add(task_id)
+        try:
+            with about_job(task_id):
+                self._catch_up(task_id)
+        except Interrupted:
+            logger.info("event=write_ahead_stopped")
+        except (SummarizerError, DatabaseUnavailable) as error:
+            logger.warning("event=write_ahead_failed code=%s", error.code)
+        finally:
+            with self._ahead_lock:
+                self._ahead.discard(task_id)
+
+    def model_server(self, *, valid_s: float = HEALTH_VALID_S) -> ModelHealth:
+        """A cheap look, remembered for a while: every job in work asks for it."""
+        seen_at, health = self._model_server_seen
+        if health is None or time.monotonic() - seen_at >= valid_s:
+            health = self._make_summarizer(None).health()
+            self._model_server_seen = (time.monotonic(), health)
+        return health
+
+    def look_before_a_job(self) -> ModelHealth:
+        """The same look; a model that is not in memory begins to load, while the sound is transcribed."""
+        health = self.model_server()
+        if health.condition is Condition.COLD:
+            self._make_summarizer(None).warm_up()
+        return health
+
+    def _catch_up(self, task_id: str) -> None:
+        seen = -1
+        while (found := self._jobs.transcribed_so_far(task_id)) is not None:
+            request, transcript = found
+            if len(transcript.segments) == seen:
+                return
+            seen = len(transcript.segments)
+            written = summarize.write_ahead(
+                transcript,
+                request,
+                summarizer=self._make_summarizer(request.summary_model),
+                notes=self._jobs.notes(task_id),
+                check=self._check_of(task_id),
+            )
+            logger.info("event=written_ahead notes=%d", written)
+
+    def _check_of(self, task_id: str) -> Callable[[], None]:
+        """A check for work without a claim, which no lease's thread stops: asked several times a second."""
+        look_at = time.monotonic() + CANCEL_LOOK_S
+
+        def check() -> None:
+            nonlocal look_at
+            if self._stopping.is_set():
+                raise Interrupted
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + CANCEL_LOOK_S
+                if self._jobs.is_cancelled(task_id):
+                    raise Interrupted
+
+        return check
+
+
+class _CountedNotes:
+    """Notes, and how many were written through these hands."""
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+        self.new = 0
+
+    def get(self, key: str) -> str | None:
+        return self._notes.get(key)
+
+    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
+        self._notes.put(key, text, span)
+        self.new += 1
+
+
+class _Turn:
+    """A reporter for a summary that may take hours, though a task may take minutes: ten hours of speech on a slow
+    machine are a hundred calls. When a task's time is over, the job goes back to the queue, and its next task finds
+    the notes that this one has written. A task that wrote none gets nowhere: the model is given up.
+    """
+
+    def __init__(self, reporter: JobReporter, notes: _CountedNotes, turn_s: float, clock: Callable[[], float]) -> None:
+        self._reporter = reporter
+        self._notes = notes
+        self._turn_s = turn_s
+        self._clock = clock
+        self._ends_at = clock() + turn_s
+
+    def check(self) -> None:
+        self._reporter.check()
+        if self._clock() < self._ends_at:
+            return
+        if self._notes.new:
+            raise Interrupted
+        raise SummarizerTimeout(
+            f"The model server wrote nothing that could be kept in {self._turn_s / 60:.3g} minutes."
+        )
+
+    def heard(self, position_s: float, length_s: float, text: str) -> None:
+        self._reporter.heard(position_s, length_s, text)
+
+    def written(self, share: float, text: str) -> None:
+        self._reporter.written(share, text)

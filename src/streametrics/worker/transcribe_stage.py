@@ -1,0 +1,162 @@
+"""A worker's work on sound: an upload, or several live chunks and parts of a recording together."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from streametrics.audio.decoder import Decoder
+from streametrics.domain.job import Claim
+from streametrics.domain.transcript import Transcript
+from streametrics.errors import AudioUnreadable, Interrupted
+from streametrics.jobs.lifecycle import JobLifecycle
+from streametrics.pipeline import transcribe
+from streametrics.settings import Settings
+from streametrics.storage.local import AudioWriter
+from streametrics.transcription.base import Sound, Transcriber
+from streametrics.worker import malloc_trim
+from streametrics.worker.attempt import Attempt
+
+#: The share of a task's time after which it begins no further sound: what it has taken and not begun goes back to
+#: the queue, so that nothing times out for its neighbours' sake.
+TURN = 0.5
+
+#: Stores what was heard of one sound.
+Keep = Callable[[Transcript], None]
+
+
+class HearingWork:
+    """What a worker does with sound. Not thread-safe. clock: for tests; seconds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        jobs: JobLifecycle,
+        *,
+        transcriber: Transcriber,
+        decoder: Decoder,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._jobs = jobs
+        self._transcriber = transcriber
+        self._decoder = decoder
+        self._clock = clock
+
+    @property
+    def at_once(self) -> int:
+        """Live chunks that are worth taking together."""
+        return min(self._settings.live_batch_max, self._transcriber.sounds_at_once)
+
+    @property
+    def parts_at_once(self) -> int:
+        """The same of parts of a recording, each of which is as long as two chunks."""
+        return max(1, self.at_once // 2)
+
+    def hear(self, attempts: Sequence[Attempt], join: Callable[[], Attempt | None]) -> None:
+        """Do what these attempts have claimed, first things first; each is ended as soon as its words are stored.
+
+        join: takes one more sound that waits to these attempts; None where none does. It is asked while they are at
+        work, so that the engine never waits for the last of them.
+        """
+        asked: list[tuple[Attempt, Keep]] = []
+        for number, outcome in self._transcriber.transcribe_together(self._sounds(attempts, join, asked)):
+            attempt, keep = asked[number]
+            with attempt.step():
+                if isinstance(outcome, Exception):
+                    raise outcome
+                keep(outcome)
+                attempt.end()
+            if attempt.claim.part_index is not None:
+                # Not after a chunk: the next one would ask for it all again while somebody waits.
+                malloc_trim.give_back()
+
+    def _sounds(
+        self, attempts: Sequence[Attempt], join: Callable[[], Attempt | None], asked: list[tuple[Attempt, Keep]]
+    ) -> Iterator[Sound | None]:
+        """What there is to hear, each decoded when its turn comes; notes in `asked` who asked for it."""
+        turn_ends_at = self._clock() + TURN * self._settings.task_soft_time_limit_s
+        for attempt in list(attempts):
+            # However long the first one takes: somebody has to come to an end.
+            yield from self._sound(attempt, asked, begin_until=math.inf if attempt is attempts[0] else turn_ends_at)
+        while attempts and attempts[0].claim.may_have_company and self._clock() < turn_ends_at:
+            joined = join() if sum(each.is_open for each in attempts) < self.at_once else None
+            if joined is None:
+                yield None
+            else:
+                yield from self._sound(joined, asked, begin_until=turn_ends_at)
+
+    def _sound(self, attempt: Attempt, asked: list[tuple[Attempt, Keep]], *, begin_until: float) -> Iterator[Sound]:
+        """Of one attempt; nothing where it has ended, or ends with this."""
+
+        def check() -> None:
+            attempt.reporter.check()
+            if not attempt.reporter.sound_s and self._clock() >= begin_until:
+                raise Interrupted
+
+        prepared: tuple[Sound, Keep] | None = None
+        if attempt.is_open:
+            with attempt.step():
+                check()
+                prepared = self._prepare(attempt)
+                if prepared is None:
+                    attempt.end()
+        if prepared is not None:
+            sound, keep = prepared
+            asked.append((attempt, keep))
+            yield replace(sound, check=check)
+
+    def _prepare(self, attempt: Attempt) -> tuple[Sound, Keep] | None:
+        """The sound of a claim and what stores its words; None where it was not for this worker to hear."""
+        claim = attempt.claim
+        assert claim.audio_key is not None
+        try:
+            with self._jobs.audio.local_path(claim.audio_key) as path:
+                if claim.part_index is None:
+                    return self._decode(attempt, path)
+                sound = transcribe.part(path, claim.start_s, claim.end_s, claim.request, reporter=attempt.reporter)
+                return sound, lambda heard: self._jobs.store_part(claim, heard)
+        except FileNotFoundError as error:
+            raise AudioUnreadable("The stored audio is gone: send it again.") from error
+
+    def _decode(self, attempt: Attempt, path: Path) -> tuple[Sound, Keep] | None:
+        claim, sinks = attempt.claim, list[AudioWriter]()
+        assert claim.container is not None
+        with ExitStack() as stack:
+
+            def open_sink() -> AudioWriter:
+                sinks.append(self._jobs.audio.writer())
+                stack.callback(sinks[0].discard)
+                return sinks[0]
+
+            decoded = transcribe.decode(
+                path,
+                claim.container,
+                kind=claim.kind,
+                settings=self._settings,
+                decoder=self._decoder,
+                open_sink=open_sink,
+                reporter=attempt.reporter,
+            )
+            match decoded:
+                case transcribe.Decoded():
+                    sound = transcribe.sound(decoded.samples, claim.request, reporter=attempt.reporter)
+                    return sound, self._keep(claim, decoded)
+                case transcribe.Cut():
+                    self._jobs.store_parts(
+                        claim,
+                        audio_key=sinks[0].commit(),
+                        audio_s=decoded.audio_s,
+                        spans=decoded.spans,
+                        warnings=decoded.warnings,
+                    )
+                case transcribe.BelongsElsewhere():
+                    self._jobs.reroute(claim, decoded.kind)
+        return None
+
+    def _keep(self, claim: Claim, decoded: transcribe.Decoded) -> Keep:
+        # Not the samples: they would stay in memory as long as this does.
+        audio_s, warnings = decoded.audio_s, decoded.warnings
+        return lambda heard: self._jobs.store_transcript(claim, heard, audio_s=audio_s, warnings=warnings)
