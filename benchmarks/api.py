@@ -26,6 +26,7 @@ from benchmarks import bare_route, memory, polling, report
 from benchmarks.polling import Polls
 from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage
 from streametrics.domain.status import JobResult
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.settings import Settings
 from tests.jobs import Jobs
 from tests.media import plain_wav, tone
@@ -52,11 +53,9 @@ FULL, QUICK = Scale(10.0, 30.0, 1000), Scale(2.0, 8.0, 300)
 
 def make_jobs(jobs: Jobs) -> dict[str, str]:
     """A task in each state, by the state's name; its words are those of half a minute."""
-    segments = [
-        {"start": 3.0 * n, "end": 3.0 * n + 2.9, "text": "So that is what I meant, and now look."} for n in range(10)
-    ]
-    transcript = {"language": "en", "segments": segments}
-    words = " ".join(segment["text"] for segment in segments)
+    segments = (Segment(3.0 * n, 3.0 * n + 2.9, "So that is what I meant, and now look.") for n in range(10))
+    transcript = Transcript(tuple(segments), "en")
+    words = transcript.text
     request = JobRequest(streamer="me", language="en", game="Chess", time="00:01:30", title="A title")
 
     def accept() -> str:
@@ -73,7 +72,7 @@ def make_jobs(jobs: Jobs) -> dict[str, str]:
     jobs.lifecycle.store_transcript(claim, transcript, audio_s=30.0, warnings=())
     claim = jobs.claim(done, Stage.SUMMARIZE, "benchmark")
     assert claim is not None
-    jobs.lifecycle.finish(claim, JobResult(words, words, "extractive", None, "en", segments))
+    jobs.lifecycle.finish(claim, JobResult(transcript, words, "extractive"))
     return {"queued": queued, "processing": processing, "done": done}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.paced import WORDS_PER_SECOND, PacedModel
-from streametrics.domain.transcript import TimedText
+from streametrics.domain.transcript import Segment
 from streametrics.llm.base import ChatResponse
 from streametrics.settings import Settings
 from streametrics.summarization.base import SummaryRequest
@@ -47,7 +47,7 @@ def request(seconds: float) -> SummaryRequest:
     """What a chunk of so many seconds of speech asks for."""
     words = [f"word{index}" for index in range(int(seconds * WORDS_PER_SECOND))]
     segments = tuple(
-        TimedText(start / WORDS_PER_SECOND, (start + 12) / WORDS_PER_SECOND, " ".join(words[start : start + 12]) + ".")
+        Segment(start / WORDS_PER_SECOND, (start + 12) / WORDS_PER_SECOND, " ".join(words[start : start + 12]) + ".")
         for start in range(0, len(words), 12)
     )
     return SummaryRequest(
@@ -100,7 +100,7 @@ def whole_recording(minutes: float, engine_s: float, *, ahead: bool) -> Seen:
         tempfile.TemporaryDirectory() as folder,
         stack(
             Path(folder),
-            SUMMARIZE_WHILE_TRANSCRIBING=str(ahead).lower(),
+            WRITE_AHEAD=str(ahead).lower(),
             PACED_ENGINE_S=str(engine_s),
             PACED_READ=str(READ_PER_S),
             PACED_WRITE=str(WRITE_PER_S),
@@ -173,7 +173,7 @@ def main() -> None:
             (
                 f"{minutes:.0f} min recording, one after the other",
                 f"{after.done_s:.1f} s",
-                "the same with SUMMARIZE_WHILE_TRANSCRIBING=false",
+                "the same with WRITE_AHEAD=false",
             ),
             ("of that, transcribing alone", f"{transcribing_s:.1f} s", "what the engine was told to take"),
             ("first note shown, together", f"{together.first_note_s:.1f} s", "from the upload; on the first minutes"),

@@ -5,7 +5,7 @@ other noise, other notes, other crowds, so what holds for several seeds was not 
 `espeak-ng`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,11 +35,24 @@ class Chunk:
         return f"{self.kind} {self.level_db:g} dB"
 
 
-def chunks(seed: int) -> Iterator[Chunk]:
-    """135 chunks of 30 s: every kind at every level, each from numbers of its own."""
-    for at, (kind, maker) in enumerate(KINDS.items()):
-        for level, level_db in enumerate(LEVELS_DB):
-            yield Chunk(kind, level_db, scaled(maker(np.random.default_rng([seed, at, level])), level_db))
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to make a chunk: small enough to be handed to another process."""
+
+    seed: int
+    kind: str
+    level: int
+
+    def make(self) -> Chunk:
+        """Makes the chunk, from numbers that no other recipe draws."""
+        generator = np.random.default_rng([self.seed, list(KINDS).index(self.kind), self.level])
+        level_db = LEVELS_DB[self.level]
+        return Chunk(self.kind, level_db, scaled(KINDS[self.kind](generator), level_db))
+
+
+def recipes(seed: int) -> list[Recipe]:
+    """Lists the 135 chunks of a seed: every kind at every level."""
+    return [Recipe(seed, kind, level) for kind in KINDS for level in range(len(LEVELS_DB))]
 
 
 def colored(exponent: float) -> Callable[[Generator], Sound]:

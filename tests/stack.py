@@ -29,6 +29,7 @@ from streametrics.supervisor.embedded_valkey import EmbeddedQueue
 FIELDS = {"streamer": "Zoë 🎮", "language": "en", "game": "Chess", "time": "00:01:30", "title": "Finale 🏆 <b>"}
 
 POLL_S = 0.02
+ROOT = Path(__file__).parent.parent
 
 T = TypeVar("T")
 
@@ -179,7 +180,8 @@ class Stack:
             # Tests let chunks wait for a worker that they start late, on a machine that may be slow.
             "MAX_LIVE_WAIT_S": "600",
             "TEST_GATE": str(self.gate),
-            "PYTHONPATH": str(Path(__file__).parent.parent),
+            # The code beside these tests, wherever another copy of it is installed.
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
             **self.settings,
         }
 
@@ -199,11 +201,17 @@ class Stack:
     ) -> "subprocess.Popen[bytes]":
         """Started, and ready when a ready worker for its stage is announced that was not there before."""
         before = set(self._ready_workers())
-        command = ["-m", "celery", "-A", app, "worker", "-Q", queues, "-n", f"{name}@%h", "-P", pool]
-        command += ["-c", str(concurrency)]
-        process = self._start(f"worker-{name}", [*command, "-E", "--without-gossip", "--without-mingle", "-l", "INFO"])
+        process = self.launch_worker(app=app, queues=queues, pool=pool, name=name, concurrency=concurrency)
         until(lambda: set(self._ready_workers()) - before, within_s=90, what=f"worker {name} is ready")
         return process
+
+    def launch_worker(
+        self, *, app: str, queues: str, pool: str, name: str, concurrency: int = 1
+    ) -> "subprocess.Popen[bytes]":
+        """Started, and not waited for."""
+        command = ["-m", "celery", "-A", app, "worker", "-Q", queues, "-n", f"{name}@%h", "-P", pool]
+        command += ["-c", str(concurrency)]
+        return self._start(f"worker-{name}", [*command, "-E", "--without-gossip", "--without-mingle", "-l", "INFO"])
 
     def start_all(self, *, app: str = "streametrics.celery_app") -> None:
         """The API, one worker for sound and one for summaries."""

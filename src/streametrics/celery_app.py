@@ -1,9 +1,14 @@
 """The worker's entry: `celery -A streametrics.celery_app worker`. Its options stand in `jobs.broker`."""
 
+import sys
+
 from streametrics.jobs.broker import create_celery
 from streametrics.settings import Settings
 from streametrics.worker import signals
+from streametrics.worker.stopping import StopThread
 
 __all__ = ["app", "signals"]
 
 app = create_celery(Settings())
+if sys.platform != "win32":
+    app.steps["worker"].add(StopThread)

@@ -162,7 +162,10 @@ def test_a_quiet_rows_product_is_as_exact_beside_a_loud_one_and_none_depends_on_
     for row in range(3):
         assert float((made[row] - bias - exact[row]).norm() / exact[row].norm()) < 0.02
     assert torch.equal(made[3], bias)
-    assert torch.equal(made, torch.cat([multiply(row[None]) for row in rows]))
+    # A scale shared with the loud row would change the quiet ones a thousand times as much. One row alone goes through
+    # another kernel on some processors, which rounds the last bit in another order.
+    alone = torch.cat([multiply(row[None]) for row in rows])
+    assert float(((made - alone).norm(dim=1) / made.norm(dim=1)).max()) < 1e-5
 
 
 @pytest.mark.parametrize("full_range", [True, False])

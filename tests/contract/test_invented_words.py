@@ -3,11 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 import pytest
 
-from benchmarks import wordless
+from benchmarks import arithmetics, wordless, wordless_hour
+from benchmarks.arithmetics import Arithmetic
+from benchmarks.decoded import decode
+from benchmarks.engines import ENGINES
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.settings import Settings
 from streametrics.transcription import factory as transcriber_factory
@@ -39,6 +43,16 @@ WORDLESS: dict[str, Callable[[], Samples]] = {
     "far-crowd": lambda: wordless.crowd(31, -32),
     "crowd": lambda: wordless.crowd(33, -26),
 }
+#: What opened the gate and made an engine say words, most of them surely: chunks of the hours without a word.
+TEMPTING = {
+    "near-crowd-that-loops": wordless_hour.Recipe(3, "near crowd", 2),
+    "quiet-near-crowd-that-loops": wordless_hour.Recipe(4, "near crowd", 0),
+    "near-crowd": wordless_hour.Recipe(1, "near crowd", 3),
+    "beeps-that-loop": wordless_hour.Recipe(1, "beeps", 4),
+    "quiet-beeps-that-loop": wordless_hour.Recipe(6, "beeps", 1),
+    "song": wordless_hour.Recipe(3, "melody", 4),
+    "white": wordless_hour.Recipe(1, "white", 4),
+}
 BACKGROUNDS: dict[str, Callable[[], Samples]] = {
     "white": lambda: wordless.coloured("white", -20),
     "pink": lambda: wordless.coloured("pink", -20),
@@ -56,6 +70,28 @@ def transcriber(request: pytest.FixtureRequest) -> Iterator[Transcriber]:
 @pytest.mark.parametrize("kind", WORDLESS)
 def test_a_sound_in_which_nobody_speaks_has_no_words(transcriber: Transcriber, kind: str) -> None:
     assert transcriber.transcribe(WORDLESS[kind]()).text == ""
+
+
+@cache
+def tempting() -> list[Samples]:
+    return [*(recipe.make().samples for recipe in TEMPTING.values()), WORDLESS["loud-pink"](), WORDLESS["white"]()]
+
+
+@pytest.mark.parametrize(
+    ("engine", "arithmetic"),
+    [
+        pytest.param(engine, arithmetic, id=f"{engine}-{arithmetic.name}".replace(" ", "-"))
+        for engine in ENGINES
+        for arithmetic in arithmetics.of(engine)
+    ],
+)
+def test_no_word_is_invented_with_any_arithmetic(engine: str, arithmetic: Arithmetic) -> None:
+    # Given the sounds that tempt most, on an engine that computes as it does on another processor
+    decoded = decode(engine, arithmetic, [(samples, None) for samples in tempting()])
+
+    # Expect that something was said, so that there was something to filter, and that none of it passed
+    assert any(decoded)
+    assert [said.kept for sound in decoded for said in sound if said.kept] == []
 
 
 @pytest.mark.parametrize("background", BACKGROUNDS)

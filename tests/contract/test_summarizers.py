@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from streametrics.domain.transcript import Span
+from streametrics.domain.transcript import TimeSpan
 from streametrics.errors import (
     ModelMissing,
     SummarizerBusy,
@@ -45,7 +45,7 @@ class Stop(Exception):
 class Kept(dict[str, str]):
     """Notes in memory."""
 
-    def put(self, key: str, text: str, span: Span | None = None) -> None:
+    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
         self[key] = text
 
 

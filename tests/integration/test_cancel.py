@@ -19,6 +19,7 @@ from streametrics.auth.principal import Principal, Scope
 from streametrics.database.engine import Database, open_engine
 from streametrics.database.erasure import Erasure
 from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage
+from streametrics.domain.transcript import TimeSpan, Transcript
 from streametrics.errors import InternalError, Interrupted, JobExpired, JobUnknown, StaleAttempt
 from streametrics.settings import Settings
 from streametrics.summarization.fake import FakeSummarizer
@@ -282,12 +283,12 @@ def test_samples_that_come_too_late_are_deleted(jobs: Jobs, fresh: Stack) -> Non
     pcm = jobs.connections.audio.writer()
 
     with pytest.raises(StaleAttempt):
-        jobs.lifecycle.store_parts(claim, audio_key=pcm.commit(), audio_s=9.0, bounds_s=[(0, 9)], warnings=())
+        jobs.lifecycle.store_parts(claim, audio_key=pcm.commit(), audio_s=9.0, spans=[TimeSpan(0, 9)], warnings=())
     # And words that come too late, of the summary too
     jobs.lifecycle.publish(claim, Snapshot(JobState.TRANSCRIBING, transcription="secret"))
-    jobs.lifecycle.notes(task_id).put("key", "a note", (0, 1))
+    jobs.lifecycle.notes(task_id).put("key", "a note", TimeSpan(0, 1))
     with pytest.raises(StaleAttempt):
-        jobs.lifecycle.store_transcript(claim, {"language": "en", "segments": []}, audio_s=9.0, warnings=())
+        jobs.lifecycle.store_transcript(claim, Transcript((), "en"), audio_s=9.0, warnings=())
 
     assert nothing_is_left_of(fresh, task_id)
 

@@ -21,12 +21,13 @@ from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
 from streametrics.database.leases import Leases, held_row
 from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, QueueName, Stage
-from streametrics.domain.transcript import merge_transcripts
+from streametrics.domain.status import JobResult
+from streametrics.domain.transcript import Segment, TimeSpan, Transcript, merge_transcripts
 from streametrics.errors import InternalError, StaleAttempt, WorkerLost
 from tests.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
-WORDS = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}
+WORDS = Transcript((Segment(0.0, 1.0, "word"),), "en")
 ALL = merge_transcripts
 #: Claims of one stage, or of one part, that end in neither a checkpoint nor a give-back.
 MOST_RUNS = 3
@@ -121,9 +122,9 @@ class Life(RuleBasedStateMachine):
         if claim.stage is not Stage.TRANSCRIBE or claim.part_index is not None:
             return
         with self._refused_unless_held(claim):
-            bounds = [(60.0 * index, 60.0 * (index + 1)) for index in range(count)]
+            spans = [TimeSpan(60.0 * index, 60.0 * (index + 1)) for index in range(count)]
             wake_ups = self.checkpoints.store_parts(
-                claim, audio_key="pcm", audio_s=60.0 * count, bounds_s=bounds, warnings=()
+                claim, audio_key="pcm", audio_s=60.0 * count, spans=spans, warnings=()
             )
             assert len(wake_ups) == count
 
@@ -142,7 +143,7 @@ class Life(RuleBasedStateMachine):
         if claim.stage is not Stage.SUMMARIZE:
             return
         with self._refused_unless_held(claim):
-            self.checkpoints.finish(claim, {"text": "word"}, ())
+            self.checkpoints.finish(claim, JobResult(WORDS, "a summary", "fake"))
 
     @rule(claim=claims)
     def fail(self, claim: Claim) -> None:
@@ -309,8 +310,8 @@ def cut(opened: Database, task_id: str, parts: int) -> None:
     """A recording is accepted, decoded and cut into parts of a minute."""
     claim = accepted(opened, task_id, kind=JobKind.LONG).claim(task_id, Stage.TRANSCRIBE, "cutter")
     assert claim is not None
-    bounds = [(60.0 * index, 60.0 * (index + 1)) for index in range(parts)]
-    Checkpoints(opened).store_parts(claim, audio_key="pcm", audio_s=60.0 * parts, bounds_s=bounds, warnings=())
+    spans = [TimeSpan(60.0 * index, 60.0 * (index + 1)) for index in range(parts)]
+    Checkpoints(opened).store_parts(claim, audio_key="pcm", audio_s=60.0 * parts, spans=spans, warnings=())
 
 
 def test_further_parts_of_a_recording_can_be_taken_to_the_one_in_work(opened: Database) -> None:

@@ -13,6 +13,7 @@ import redis
 from sqlalchemy import text
 
 from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Stage
+from streametrics.domain.transcript import Segment, TimeSpan, Transcript
 from streametrics.errors import StaleAttempt, WorkerLost
 from streametrics.jobs import lease_holder
 from streametrics.jobs.maintenance import Keeper
@@ -21,7 +22,7 @@ from tests.jobs import Jobs
 from tests.stack import Stack, until
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
-WORDS = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}
+WORDS = Transcript((Segment(0.0, 1.0, "word"),), "en")
 
 
 @pytest.fixture
@@ -244,9 +245,9 @@ def test_a_job_that_nobody_takes_ends_at_last(settings: Settings, fresh: Stack) 
     with contextlib.closing(Jobs(patient)) as jobs:
         waiting, taken, cut = accept(jobs), accept(jobs), accept(jobs, JobKind.LONG)
         take(jobs, taken)
-        bounds = [(0.0, 1.0), (1.0, 2.0)]
+        spans = [TimeSpan(0.0, 1.0), TimeSpan(1.0, 2.0)]
         pcm = jobs.connections.audio.writer().commit()
-        jobs.lifecycle.store_parts(take(jobs, cut), audio_key=pcm, audio_s=2.0, bounds_s=bounds, warnings=())
+        jobs.lifecycle.store_parts(take(jobs, cut), audio_key=pcm, audio_s=2.0, spans=spans, warnings=())
         keeper = Keeper(jobs.connections)
         keeper.retention.round()
         assert [jobs.service.status(each).error_code for each in (waiting, taken, cut)] == [None] * 3

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from streametrics.domain.job import JobKind, JobRequest, JobState, Stage
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.llm.base import Message
 from streametrics.llm.fake import FakeChatModel
 from streametrics.settings import Settings
@@ -63,12 +64,11 @@ def transcribed(jobs: Jobs, minutes: int) -> str:
     )
     claim = jobs.claim(task_id, Stage.TRANSCRIBE, "w")
     assert claim is not None
-    segments = [
-        {"start": index * 5.0, "end": index * 5.0 + 5, "text": " ".join(f"word{index}{x}" for x in "abcdefghijkl")}
+    segments = tuple(
+        Segment(index * 5.0, index * 5.0 + 5, " ".join(f"word{index}{x}" for x in "abcdefghijkl"))
         for index in range(minutes * 12)
-    ]
-    transcript = {"language": "en", "segments": segments}
-    jobs.lifecycle.store_transcript(claim, transcript, audio_s=minutes * 60.0, warnings=())
+    )
+    jobs.lifecycle.store_transcript(claim, Transcript(segments, "en"), audio_s=minutes * 60.0, warnings=())
     return task_id
 
 

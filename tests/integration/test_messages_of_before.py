@@ -7,13 +7,14 @@ from pathlib import Path
 from celery import Celery
 
 from streametrics.domain.job import JobKind, JobRequest, JobState
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.jobs.connections import Connections
 from streametrics.settings import Settings
 from tests.media import plain_wav, tone
 from tests.stack import stack, until
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
-TRANSCRIPT = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}
+TRANSCRIPT = Transcript((Segment(0.0, 1.0, "word"),), "en")
 
 
 def test_a_worker_takes_the_messages_of_the_version_before(tmp_path: Path) -> None:

@@ -14,17 +14,18 @@ import requests
 
 from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage
 from streametrics.domain.status import JobResult
+from streametrics.domain.transcript import Segment, TimeSpan, Transcript
 from streametrics.errors import InternalError
 from streametrics.settings import Settings
 from tests.jobs import Jobs
 from tests.stack import RedisServer, Stack, until
 
 REQUEST = JobRequest(streamer="s", language="fr", game="", time="0", title="")
-RESULT = JobResult("words", "a summary", "fake", None, "en")
+RESULT = JobResult(Transcript((Segment(1.0, 2.0, "words"),), "en"), "a summary", "fake")
 
 
-def part(text: str) -> dict[str, Any]:
-    return {"language": "en", "segments": [{"start": 1.0, "end": 2.0, "text": text}]}
+def part(text: str) -> Transcript:
+    return Transcript((Segment(1.0, 2.0, text),), "en")
 
 
 class Two:
@@ -124,15 +125,15 @@ def test_a_recording_and_its_notes_are_told_at_once_by_both(apis: Two) -> None:
     task_id = apis.accept(JobKind.LONG)
     whole = apis.jobs.claim(task_id, Stage.TRANSCRIBE, "w")
     assert whole is not None
-    bounds = [(0.0, 60.0), (60.0, 120.0)]
+    spans = [TimeSpan(0.0, 60.0), TimeSpan(60.0, 120.0)]
     apis.jobs.lifecycle.store_parts(
-        whole, audio_key=apis.jobs.connections.audio.writer().commit(), audio_s=120.0, bounds_s=bounds, warnings=()
+        whole, audio_key=apis.jobs.connections.audio.writer().commit(), audio_s=120.0, spans=spans, warnings=()
     )
     apis.both_tell(task_id)
-    claims = [apis.jobs.claim(task_id, Stage.TRANSCRIBE, "w") for _ in bounds]
+    claims = [apis.jobs.claim(task_id, Stage.TRANSCRIBE, "w") for _ in spans]
     assert claims[0] is not None and claims[1] is not None
     apis.jobs.lifecycle.store_part(claims[0], part("first"))
-    apis.jobs.lifecycle.notes(task_id).put("key", "a note", (0.0, 2.0))
+    apis.jobs.lifecycle.notes(task_id).put("key", "a note", TimeSpan(0.0, 2.0))
     assert apis.both_tell(task_id)["notes"] == [{"start": 0.0, "end": 2.0, "text": "a note"}]
     apis.jobs.lifecycle.store_part(claims[1], part("second"))
     assert apis.both_tell(task_id)["transcription"] == "first second"

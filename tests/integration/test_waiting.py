@@ -13,10 +13,12 @@ from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
 from streametrics.database.leases import Leases
 from streametrics.domain.job import JobKind, JobRequest, QueueName, Stage
+from streametrics.domain.status import JobResult
+from streametrics.domain.transcript import Segment, TimeSpan, Transcript
 from tests.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
-WORDS = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}
+WORDS = Transcript((Segment(0.0, 1.0, "word"),), "en")
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def test_a_job_waits_in_one_queue_after_the_other_and_in_none_while_it_is_worked
     claim = claims.claim("a", Stage.SUMMARIZE, "w")
     assert claim is not None
     assert Waiting(opened).in_work() == {Stage.TRANSCRIBE: 0, Stage.SUMMARIZE: 1}
-    checkpoints.finish(claim, {}, ())
+    checkpoints.finish(claim, JobResult(WORDS, "a summary", "fake"))
     assert counts(opened) == (0, 1, 0)
 
 
@@ -63,7 +65,9 @@ def test_a_recording_in_parts_waits_by_its_parts(opened: Database) -> None:
     insert(opened, "a", JobKind.LONG)
     claim = claims.claim("a", Stage.TRANSCRIBE, "w")
     assert claim is not None
-    checkpoints.store_parts(claim, audio_key="p", audio_s=3.0, bounds_s=[(0, 1), (1, 2), (2, 3)], warnings=())
+    checkpoints.store_parts(
+        claim, audio_key="p", audio_s=3.0, spans=[TimeSpan(n, n + 1) for n in range(3)], warnings=()
+    )
     assert counts(opened) == (0, 3, 0)
 
     assert claims.claim("a", Stage.TRANSCRIBE, "w") is not None

@@ -11,8 +11,7 @@ from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
 from streametrics.domain.job import JobKind, JobRequest, Stage, Warn
-from streametrics.domain.transcript import FilterReason, Segment, Transcript, merge_transcripts
-from streametrics.pipeline.transcribe import as_stored
+from streametrics.domain.transcript import FilterReason, Segment, TimeSpan, Transcript, merge_transcripts
 from tests.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
@@ -27,9 +26,9 @@ def opened(tmp_path: Path) -> Iterator[Database]:
         made.close()
 
 
-def heard(**left_out: int) -> dict[str, object]:
+def heard(**left_out: int) -> Transcript:
     segments = (Segment(0.0, 1.0, "word"),)
-    return as_stored(Transcript(segments, "en", {FilterReason(reason): words for reason, words in left_out.items()}))
+    return Transcript(segments, "en", {FilterReason(reason): words for reason, words in left_out.items()})
 
 
 def test_the_parts_of_a_recording_add_up(opened: Database) -> None:
@@ -40,8 +39,8 @@ def test_the_parts_of_a_recording_add_up(opened: Database) -> None:
     records.insert(task_id, REQUEST, owner="local", kind=JobKind.LONG, audio_key="key", container="wav")
     whole = claims.claim(task_id, Stage.TRANSCRIBE, "worker")
     assert whole is not None
-    bounds = [(0.0, 60.0), (60.0, 120.0), (120.0, 150.0)]
-    checkpoints.store_parts(whole, audio_key="pcm", audio_s=150.0, bounds_s=bounds, warnings=(TRUNCATED,))
+    spans = [TimeSpan(0.0, 60.0), TimeSpan(60.0, 120.0), TimeSpan(120.0, 150.0)]
+    checkpoints.store_parts(whole, audio_key="pcm", audio_s=150.0, spans=spans, warnings=(TRUNCATED,))
 
     # When words were left out in two of them
     for transcript in (heard(nobody=3, loop=2), heard(), heard(nobody=1)):
@@ -65,7 +64,7 @@ def test_a_chunk_whose_only_word_was_invented_says_so(opened: Database) -> None:
     claim = claims.claim(task_id, Stage.TRANSCRIBE, "worker")
     assert claim is not None
 
-    nothing = as_stored(Transcript((), None, {FilterReason.GUESS: 1}))
+    nothing = Transcript((), None, {FilterReason.GUESS: 1})
     Checkpoints(opened).store_transcript(claim, nothing, audio_s=30.0, warnings=())
 
     record = records.get(task_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from streametrics.domain.job import JobKind, JobRequest, JobState, Stage
+from streametrics.domain.transcript import Segment, TimeSpan, Transcript
 from streametrics.settings import Settings
 from streametrics.summarization.base import Notes, OnText, Summary, SummaryRequest
 from streametrics.summarization.fake import FakeSummarizer
@@ -28,7 +29,7 @@ class PiecewiseWriter(FakeSummarizer):
         for segment in request.segments[:-1]:
             check()
             if notes.get(segment.text) is None:
-                span = (segment.start, segment.end)
+                span = TimeSpan(segment.start, segment.end)
                 notes.put(segment.text, f"note on {segment.text} in {request.language}", span)
                 self.written.append(segment.text)
                 new += 1
@@ -51,8 +52,8 @@ def jobs(fresh: Stack) -> Jobs:
     made.close()
 
 
-def part(text: str) -> dict[str, object]:
-    return {"language": "en", "segments": [{"start": 1.0, "end": 2.0, "text": text}]}
+def part(text: str) -> Transcript:
+    return Transcript((Segment(1.0, 2.0, text),), "en")
 
 
 def test_notes_follow_the_transcript_and_are_found_by_the_summary(jobs: Jobs, tmp_path: Path) -> None:
@@ -63,9 +64,9 @@ def test_notes_follow_the_transcript_and_are_found_by_the_summary(jobs: Jobs, tm
     whole = jobs.claim(task_id, Stage.TRANSCRIBE, "w")
     assert whole is not None
     pcm = jobs.connections.audio.writer().commit()
-    bounds = [(60.0 * index, 60.0 * (index + 1)) for index in range(4)]
-    jobs.lifecycle.store_parts(whole, audio_key=pcm, audio_s=240.0, bounds_s=bounds, warnings=())
-    claims = [jobs.claim(task_id, Stage.TRANSCRIBE, "w") for _ in bounds]
+    spans = [TimeSpan(60.0 * index, 60.0 * (index + 1)) for index in range(4)]
+    jobs.lifecycle.store_parts(whole, audio_key=pcm, audio_s=240.0, spans=spans, warnings=())
+    claims = [jobs.claim(task_id, Stage.TRANSCRIBE, "w") for _ in spans]
 
     # Given parts that are finished out of order: 0, 2, then 1
     for index in (0, 2):
@@ -107,9 +108,9 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_summary(jobs: Jobs) -> None:
     )
     whole = jobs.claim(task_id, Stage.TRANSCRIBE, "w")
     assert whole is not None
-    bounds = [(60.0 * index, 60.0 * (index + 1)) for index in range(3)]
+    spans = [TimeSpan(60.0 * index, 60.0 * (index + 1)) for index in range(3)]
     jobs.lifecycle.store_parts(
-        whole, audio_key=jobs.connections.audio.writer().commit(), audio_s=180.0, bounds_s=bounds, warnings=()
+        whole, audio_key=jobs.connections.audio.writer().commit(), audio_s=180.0, spans=spans, warnings=()
     )
     for index in range(2):
         claim = jobs.claim(task_id, Stage.TRANSCRIBE, "w")

@@ -12,6 +12,7 @@ import pytest
 
 from streametrics.audio.decoder import AudioDecoder
 from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
+from streametrics.domain.transcript import Transcript
 from streametrics.errors import DatabaseUnavailable, JobFailed, StaleAttempt
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.settings import Settings
@@ -56,12 +57,12 @@ class Ledger:
     def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[Any]:
         return []
 
-    def store_part(self, claim: Claim, transcript: dict[str, Any]) -> None:
+    def store_part(self, claim: Claim, transcript: Transcript) -> None:
         if claim.audio_key == "stale":
             raise StaleAttempt
         if claim.audio_key == "no database":
             raise DatabaseUnavailable
-        self.ends[claim.task_id] = " ".join(segment["text"] for segment in transcript["segments"])
+        self.ends[claim.task_id] = transcript.text
 
     def give_back(self, claim: Claim) -> None:
         self.ends[claim.task_id] = "given back"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streametrics.domain.transcript import Span
+from streametrics.domain.transcript import TimeSpan
 from streametrics.errors import (
     ModelMissing,
     ModelServerResting,
@@ -54,7 +54,7 @@ class Memory:
     def get(self, key: str) -> str | None:
         return self.kept.get(key)
 
-    def put(self, key: str, text: str, span: Span | None = None) -> None:
+    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
         self.kept[key] = text
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streametrics.domain.transcript import Span, TimedText
+from streametrics.domain.transcript import Segment, TimeSpan
 from streametrics.errors import SummarizerBusy, SummarizerError, SummaryUnusable, TranscriptTooLong
 from streametrics.llm.base import Condition, Message, ModelHealth
 from streametrics.llm.fake import FakeChatModel
@@ -28,9 +28,9 @@ class Kept(dict[str, str]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.spans: list[Span] = []
+        self.spans: list[TimeSpan] = []
 
-    def put(self, key: str, text: str, span: Span | None = None) -> None:
+    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
         self[key] = text
         self.spans += [span] if span else []
 
@@ -43,7 +43,7 @@ def recording(minutes: float, *, segment_s: float = 5.0) -> SummaryRequest:
     """Somebody speaks twelve numbered words every five seconds."""
     count = int(minutes * 60 / segment_s)
     segments = tuple(
-        TimedText(
+        Segment(
             index * segment_s,
             (index + 1) * segment_s,
             " ".join(f"word{index}{letter}" for letter in "abcdefghijkl") + ".",
@@ -178,7 +178,7 @@ def test_notes_are_written_ahead_once_and_found_again() -> None:
     assert written == len(kept) == len(model.calls)
     assert written > 3
     # Each about the stretch that follows the one before
-    assert [start for start, _ in kept.spans] == [0.0, *(end for _, end in kept.spans[:-1])]
+    assert [span.start_s for span in kept.spans] == [0.0, *(span.end_s for span in kept.spans[:-1])]
     # When the recording is over, in another process
     again = FakeChatModel(good)
     writer(again).summarize(whole, notes=kept)

@@ -16,11 +16,12 @@ from streametrics.database.migrate import migrate
 from streametrics.database.notes import JobNotes
 from streametrics.database.tables import facts, jobs
 from streametrics.domain.job import JobKind, JobRequest, Stage
-from streametrics.domain.transcript import merge_transcripts
+from streametrics.domain.status import JobResult
+from streametrics.domain.transcript import Segment, TimeSpan, Transcript, merge_transcripts
 from streametrics.errors import InternalError, StaleAttempt
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
-WORDS = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}
+WORDS = Transcript((Segment(0.0, 1.0, "word"),), "en")
 
 
 class Store:
@@ -70,7 +71,7 @@ def test_each_step_of_a_live_job_is_told(store: Store) -> None:
     assert store.since() == ONE
     claim = store.claims.claim("one", Stage.SUMMARIZE, "w")
     assert claim is not None and store.since() == ONE
-    store.checkpoints.finish(claim, {"text": "word"}, ())
+    store.checkpoints.finish(claim, JobResult(WORDS, "a summary", "fake"))
     assert store.since() == ONE
 
 
@@ -82,7 +83,9 @@ def test_each_step_of_a_recording_in_parts_is_told(store: Store) -> None:
     assert store.since() == ONE * 2
     whole = store.claims.claim("one", Stage.TRANSCRIBE, "w")
     assert whole is not None
-    store.checkpoints.store_parts(whole, audio_key="k", audio_s=2.0, bounds_s=[(0, 1), (1, 2)], warnings=())
+    store.checkpoints.store_parts(
+        whole, audio_key="k", audio_s=2.0, spans=[TimeSpan(0, 1), TimeSpan(1, 2)], warnings=()
+    )
     assert store.since() == ONE * 2
     claims = [store.claims.claim("one", Stage.TRANSCRIBE, "w") for _ in range(2)]
     assert store.since() == [], "who holds a part until when is told to nobody"
@@ -90,7 +93,7 @@ def test_each_step_of_a_recording_in_parts_is_told(store: Store) -> None:
         assert claim is not None
         store.checkpoints.store_part(claim, WORDS, merge_transcripts)
         assert store.since() == ONE
-    JobNotes(store.database, "one").put("key", "a note", (0.0, 1.0))
+    JobNotes(store.database, "one").put("key", "a note", TimeSpan(0.0, 1.0))
     assert store.since() == ONE
 
 

@@ -154,7 +154,10 @@ def test_the_database_keeps_its_own_journal(tmp_path: Path) -> None:
     from streametrics.database.leases import Leases
     from streametrics.database.migrate import migrate
     from streametrics.domain.job import JobKind, JobRequest, Stage
+    from streametrics.domain.status import JobResult
+    from streametrics.domain.transcript import Transcript
 
+    silence = Transcript((), "en")
     path = tmp_path / "jobs.db"
     migrate(f"sqlite:///{path}")
     journal.install(path)
@@ -170,11 +173,11 @@ def test_the_database_keeps_its_own_journal(tmp_path: Path) -> None:
     assert leases.free(expired)
     again = claims.claim("a", Stage.TRANSCRIBE, "two@host")
     assert again is not None
-    checkpoints.store_transcript(again, {"language": "en", "segments": []}, audio_s=1.0, warnings=())
+    checkpoints.store_transcript(again, silence, audio_s=1.0, warnings=())
     assert journal.unfinished(path) == ["a"]
     writing = claims.claim("a", Stage.SUMMARIZE, "two@host")
     assert writing is not None
-    checkpoints.finish(writing, {"text": "word"}, ())
+    checkpoints.finish(writing, JobResult(silence, "a summary", "fake"))
     database.close()
 
     events = [entry.event for entry in journal.read(path)]

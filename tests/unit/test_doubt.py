@@ -57,14 +57,14 @@ def test_a_little_voice_beside_or_in_them_is_enough_for_sure_words(judge: Halluc
 @pytest.mark.parametrize(
     ("statistics", "start", "apply"),
     [
-        (GUESSED, 3.0, False),
+        (GUESSED, 11.0, False),
         # The less sure the model is, the surer the detector has to be: 0.95 here, 0.2 and 0.4 there.
-        (DecodingStatistics(-1.0, 0.9, 1.0, 1.0), 3.0, True),
-        (DecodingStatistics(-1.1, 0.3, 1.0, 1.0), 3.0, False),
-        (DecodingStatistics(-0.4, 0.9, 1.0, 0.0), 14.0, True),
-        (DecodingStatistics(-0.5, 0.3, 1.0, 0.0), 14.0, False),
-        (DecodingStatistics(-0.2, 0.9, 1.0, 0.0), 11.0, True),
-        (DecodingStatistics(-0.3, 0.3, 1.0, 0.0), 11.0, False),
+        (DecodingStatistics(-1.4, 0.9, 1.0, 1.0), 3.0, True),
+        (DecodingStatistics(-1.5, 0.3, 1.0, 1.0), 3.0, False),
+        (DecodingStatistics(-0.55, 0.9, 1.0, 0.0), 14.0, True),
+        (DecodingStatistics(-0.65, 0.3, 1.0, 0.0), 14.0, False),
+        (DecodingStatistics(-0.25, 0.9, 1.0, 0.0), 11.0, True),
+        (DecodingStatistics(-0.35, 0.3, 1.0, 0.0), 11.0, False),
         # What the last temperature said, at random.
         (DecodingStatistics(-5.7, 0.6, 1.2, 1.0), 3.0, False),
     ],

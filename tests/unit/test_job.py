@@ -4,7 +4,17 @@ import pytest
 
 from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Stage, Warn
 from streametrics.domain.status import JobResult, JobStatus, error_body
-from streametrics.domain.transcript import FilterReason, merge_transcripts, transcript_text, up_to_a_gap, words_filtered
+from streametrics.domain.transcript import (
+    FilterReason,
+    Note,
+    Segment,
+    TimeSpan,
+    Transcript,
+    TranscriptPart,
+    merge_transcripts,
+    up_to_a_gap,
+)
+from streametrics.domain.warnings import words_filtered
 
 REQUEST = JobRequest(streamer="Zoë", language="en", game="", time="1732412345678", title="")
 
@@ -49,7 +59,7 @@ def test_extra_fields_appear_only_when_there_is_something_to_say() -> None:
         transcription="words",
         partial_summary="so",
         eta_s=1.26,
-        notes=({"start": 0.0, "end": 60.0, "text": "It begins."},),
+        notes=(Note(TimeSpan(0.0, 60.0), "It begins."),),
         warnings=(Warn("audio_truncated", "cut"),),
     ).body()
 
@@ -82,25 +92,24 @@ def test_failed_is_read_as_an_error_by_old_clients_and_keeps_what_was_heard() ->
 
 
 def test_a_result_gives_time_and_streamer_back_unchanged() -> None:
-    body = JobResult("text", "summary", "extractive", None, "en", warnings=(Warn("a", "b"),)).body(REQUEST)
+    body = JobResult(Transcript((), None), "summary", "extractive", warnings=(Warn("a", "b"),)).to_json(REQUEST)
 
     assert (body["time"], body["streamerName"]) == ("1732412345678", "Zoë")
     assert body["warnings"] == [{"code": "a", "message": "b"}]
 
 
 def test_parts_are_merged_on_the_recordings_own_clock_in_the_language_most_spoken() -> None:
-    first = {"language": "de", "segments": [{"start": 0.0, "end": 2.0, "text": "eins"}]}
-    silent = {"language": None, "segments": []}
-    last = {"language": "en", "segments": [{"start": 1.0, "end": 9.0, "text": "two"}]}
+    first = Transcript((Segment(0.0, 2.0, "eins"),), "de", {FilterReason.GUESS: 1})
+    silent = Transcript((), None)
+    last = Transcript((Segment(1.0, 9.0, "two"),), "en", {FilterReason.LOOP: 5, FilterReason.GUESS: 2})
+    parts = [TranscriptPart(0.0, 60.0, first), TranscriptPart(60.0, 118.5, silent), TranscriptPart(118.5, 130.0, last)]
 
-    merged = merge_transcripts([(0.0, first), (60.0, silent), (118.5, last)])
+    merged = merge_transcripts(parts)
 
-    assert merged == {
-        "language": "en",
-        "segments": [{"start": 0.0, "end": 2.0, "text": "eins"}, {"start": 119.5, "end": 127.5, "text": "two"}],
-    }
-    assert transcript_text(merged) == "eins two"
-    assert merge_transcripts([(0.0, silent)]) == {"language": None, "segments": []}
+    assert merged == Transcript((Segment(0.0, 2.0, "eins"), Segment(119.5, 127.5, "two")), "en")
+    assert merged.left_out == {FilterReason.GUESS: 3, FilterReason.LOOP: 5}
+    assert merged.text == "eins two"
+    assert merge_transcripts(parts[1:2]) == silent
 
 
 def test_every_reason_to_leave_words_out_has_its_sentence() -> None:
@@ -129,7 +138,8 @@ def test_who_may_be_heard_with_others(kind: JobKind, part_index: int | None, tri
 
 
 def test_parts_behind_a_gap_are_left() -> None:
-    parts = [(0.0, 60.0, {}), (60.0, 121.0, {}), (180.0, 240.0, {}), (240.0, 300.0, {})]
+    bounds = [(0.0, 60.0), (60.0, 121.0), (180.0, 240.0), (240.0, 300.0)]
+    parts = [TranscriptPart(start_s, end_s, Transcript((), None)) for start_s, end_s in bounds]
 
     assert list(up_to_a_gap(parts)) == parts[:2]
     assert list(up_to_a_gap(parts[2:], from_s=121.0)) == []

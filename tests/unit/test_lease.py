@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
+from streametrics.domain.transcript import Segment, Transcript, TranscriptPart
 from streametrics.errors import DatabaseUnavailable, StaleAttempt
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.worker.lease import Lease
@@ -104,11 +105,11 @@ class Recording(Heard):
         self.done: dict[int, str] = {}
         self.is_away = False
 
-    def finished_parts(self, task_id: str, *, from_s: float) -> list[tuple[float, float, dict[str, Any]]]:
+    def finished_parts(self, task_id: str, *, from_s: float) -> list[TranscriptPart]:
         if self.is_away:
             raise DatabaseUnavailable
         return [
-            (60.0 * index, 60.0 * (index + 1), {"segments": [{"text": text}]})
+            TranscriptPart(60.0 * index, 60.0 * (index + 1), Transcript((Segment(0.0, 1.0, text),), "en"))
             for index, text in sorted(self.done.items())
             if 60.0 * index >= from_s
         ]

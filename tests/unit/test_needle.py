@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from streametrics.domain.transcript import TimedText
+from streametrics.domain.transcript import Segment
 from streametrics.llm.fake import FakeChatModel
 from streametrics.settings import Settings
 from streametrics.summarization.base import SummaryRequest
@@ -29,7 +29,7 @@ def transcript() -> SummaryRequest:
         text = " ".join(f"chatter{index % 97}" for _ in range(12)) + "."
         if index in places:
             text = f"{text} {NEEDLES[places[index]]}"
-        segments.append(TimedText(index * 4.8, index * 4.8 + 4.8, text))
+        segments.append(Segment(index * 4.8, index * 4.8 + 4.8, text))
     return SummaryRequest(" ".join(each.text for each in segments), "en", segments=tuple(segments))
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streametrics.domain.transcript import TimedText
+from streametrics.domain.transcript import Segment
 from streametrics.llm.fake import FakeChatModel
 from streametrics.settings import Settings
 from streametrics.summarization import chunking, token_budget
@@ -31,12 +31,12 @@ ALPHABETS = {
 ANSWER = "Ada beats the dragon and thanks the chat. Then she sells the sword."
 
 
-def spoken(words: int, alphabet: str, letters: int, per_segment: int) -> tuple[TimedText, ...]:
+def spoken(words: int, alphabet: str, letters: int, per_segment: int) -> tuple[Segment, ...]:
     """A transcript of so many words, all different, two and a half a second."""
     signs = ALPHABETS[alphabet]
     texts = [_word(index, signs, letters) for index in range(words)]
     return tuple(
-        TimedText(start / 2.5, (start + per_segment) / 2.5, " ".join(texts[start : start + per_segment]) + ".")
+        Segment(start / 2.5, (start + per_segment) / 2.5, " ".join(texts[start : start + per_segment]) + ".")
         for start in range(0, words, per_segment)
     )
 
@@ -49,7 +49,7 @@ def _word(index: int, signs: str, letters: int) -> str:
     return found
 
 
-def lines_of(segments: tuple[TimedText, ...]) -> list[Line]:
+def lines_of(segments: tuple[Segment, ...]) -> list[Line]:
     return [Line(each.text, each.start, each.end) for each in segments]
 
 
@@ -63,7 +63,7 @@ transcripts = st.builds(
 
 
 @given(segments=transcripts, room=st.floats(64, 4000))
-def test_every_piece_fits_and_every_word_is_in_one(segments: tuple[TimedText, ...], room: float) -> None:
+def test_every_piece_fits_and_every_word_is_in_one(segments: tuple[Segment, ...], room: float) -> None:
     lines = lines_of(segments)
     cut = chunking.cut(lines, room, price)
     assert all(price(piece.text) <= room for piece in cut)
@@ -75,7 +75,7 @@ def test_every_piece_fits_and_every_word_is_in_one(segments: tuple[TimedText, ..
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(segments=transcripts, room=st.floats(64, 2000), data=st.data())
 def test_the_pieces_of_a_growing_transcript_stay(
-    segments: tuple[TimedText, ...], room: float, data: st.DataObject
+    segments: tuple[Segment, ...], room: float, data: st.DataObject
 ) -> None:
     lines = lines_of(segments)
     until = data.draw(st.integers(1, len(lines)))
@@ -84,7 +84,7 @@ def test_the_pieces_of_a_growing_transcript_stay(
 
 
 @given(segments=transcripts, room=st.floats(200, 2000))
-def test_a_piece_begins_with_the_end_of_the_one_before(segments: tuple[TimedText, ...], room: float) -> None:
+def test_a_piece_begins_with_the_end_of_the_one_before(segments: tuple[Segment, ...], room: float) -> None:
     cut = chunking.cut(lines_of(segments), room, price)
     for one, other in itertools.pairwise(cut):
         assert 0 <= other.repeated <= chunking.OVERLAP_LINES
@@ -146,7 +146,7 @@ def test_times_that_a_model_invents_are_taken_out_and_true_ones_stay() -> None:
 # Every prompt of a whole summary, at every level
 
 
-def ask(segments: tuple[TimedText, ...], context_tokens: int, *, timed: bool = True) -> FakeChatModel:
+def ask(segments: tuple[Segment, ...], context_tokens: int, *, timed: bool = True) -> FakeChatModel:
     """Have a model summarise that writes as much as it may."""
 
     def respond(messages: object, max_tokens: int, schema: object) -> str:
@@ -160,7 +160,7 @@ def ask(segments: tuple[TimedText, ...], context_tokens: int, *, timed: bool = T
 
 
 def assert_nothing_lost_and_nothing_too_long(
-    model: FakeChatModel, segments: tuple[TimedText, ...], estimator: TokenEstimator
+    model: FakeChatModel, segments: tuple[Segment, ...], estimator: TokenEstimator
 ) -> None:
     for call in model.calls:
         prompt = token_budget.content(list(call.messages))

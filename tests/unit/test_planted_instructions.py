@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streametrics.domain.transcript import TimedText
+from streametrics.domain.transcript import Segment
 from streametrics.llm.base import Message
 from streametrics.llm.fake import FakeChatModel
 from streametrics.settings import Settings
@@ -51,7 +51,7 @@ SETTINGS = Settings(_env_file=None)
 def request(planted: str, minutes: int) -> SummaryRequest:
     said = [f"We walk to castle number {index} and talk about the dragon." for index in range(minutes * 12)]
     said[len(said) // 2] = planted
-    segments = tuple(TimedText(index * 5.0, index * 5.0 + 5, text) for index, text in enumerate(said))
+    segments = tuple(Segment(index * 5.0, index * 5.0 + 5, text) for index, text in enumerate(said))
     return SummaryRequest(" ".join(said), "en", "Ada", title=planted, segments=segments)
 
 

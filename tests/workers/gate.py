@@ -2,12 +2,15 @@
 
 Before segment N the engine writes `at-<pid>-<n>` there and waits for `open`; with `die` it kills its process
 instead, before segment N alone with `die-at-<n>`; with `hold` it stays in C and keeps the interpreter's lock. The
-writer waits for `open-summary` in the same way.
+writer waits for `open-summary` in the same way. With `slow-load` the engine writes `loading-<pid>` and never loads.
+With `slow-stop` the main process writes `stopping` when it hears SIGTERM, and stays in Celery's handler for ever, with
+the lock that a second one wants.
 """
 
 import ctypes
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -61,7 +64,24 @@ class _GatedSummarizer(FakeSummarizer):
         return super().summarize(request, on_text=on_text, notes=notes)
 
 
+class SlowLock:
+    """For Celery's lock around the receivers of `worker_shutting_down`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        if (GATE / "slow-stop").exists():
+            wait("stopping", "never")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 def _transcriber(settings: Settings, *, progress: bool = False) -> Transcriber:
+    if (GATE / "slow-load").exists():
+        wait(f"loading-{os.getpid()}", "never")
     return FakeTranscriber(before_segment=_Gate().before_segment)
 
 

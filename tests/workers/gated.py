@@ -1,5 +1,7 @@
 """`celery -A tests.workers.gated worker`: the real worker with the engine and the writer of `gate`."""
 
+from celery.signals import worker_shutting_down
+
 from streametrics.celery_app import app
 from tests.workers import gate
 
@@ -7,3 +9,5 @@ __all__ = ["app", "gate"]
 
 # A spawned child imports what is included, not this file.
 app.conf.include = [*app.conf.include, "tests.workers.gate"]
+# The parent hears signals; in a child this would hold up the connecting of receivers.
+worker_shutting_down.lock = gate.SlowLock()

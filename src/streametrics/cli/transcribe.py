@@ -11,7 +11,8 @@ from streametrics.audio import sniffing
 from streametrics.audio.decoder import AudioDecoder
 from streametrics.audio.pcm import PcmWriter, read_pcm
 from streametrics.audio.silence_splitter import RecordingPart, SilenceSplitter
-from streametrics.domain.transcript import FilterReason, Segment, Transcript, words_filtered
+from streametrics.domain.transcript import FilterReason, Segment, Transcript
+from streametrics.domain.warnings import words_filtered
 from streametrics.errors import AudioUnreadable, EmptyAudio, UnsupportedAudio
 from streametrics.pipeline.transcribe import WARN_TRUNCATED
 from streametrics.settings import Settings
@@ -40,7 +41,7 @@ def run(
         transcript = _transcribe(transcriber, pcm, parts, code)
     if truncated:
         warn(WARN_TRUNCATED.message)
-    for warning in words_filtered({str(reason): words for reason, words in transcript.left_out.items()}):
+    for warning in words_filtered(transcript.left_out):
         warn(warning.message)
     if not transcript.text:
         warn(languages.no_speech_sentence("en"))

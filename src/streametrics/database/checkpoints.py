@@ -4,7 +4,7 @@ Each write names the attempt that it was made under, so that a worker that was t
 its successor; such a write raises StaleAttempt and changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,14 @@ from streametrics.database.engine import Database, now
 from streametrics.database.jobs import DECODED, FINAL_STATES
 from streametrics.database.leases import ExpiredLease, expired_row, held_row, released
 from streametrics.database.tables import jobs, notes, parts
-from streametrics.domain.job import Claim, JobKind, JobState, Stage, TaskMessage, Warn
-from streametrics.domain.transcript import words_filtered
+from streametrics.domain.job import Claim, JobKind, JobState, Stage, TaskMessage, Warn, WarnJson
+from streametrics.domain.status import JobResult
+from streametrics.domain.transcript import TimeSpan, Transcript, TranscriptPart
+from streametrics.domain.warnings import words_filtered
 from streametrics.errors import JobFailed, StaleAttempt
 
-#: Joins the parts' transcripts, given as (start in seconds, transcript) in the order of the recording.
-Merge = Callable[[list[tuple[float, dict[str, Any]]]], dict[str, Any]]
+#: Joins the parts' transcripts, given in the order of the recording.
+Merge = Callable[[Sequence[TranscriptPart]], Transcript]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Checkpoints:
         *,
         audio_key: str,
         audio_s: float,
-        bounds_s: list[tuple[float, float]],
+        spans: Sequence[TimeSpan],
         warnings: tuple[Warn, ...],
     ) -> list[TaskMessage]:
         """The recording is decoded and cut: its parts can be claimed from here on."""
@@ -73,38 +75,40 @@ class Checkpoints:
                     {
                         "task_id": claim.task_id,
                         "part_index": index,
-                        "start_s": start_s,
-                        "end_s": end_s,
+                        "start_s": span.start_s,
+                        "end_s": span.end_s,
                         "attempt": 0,
                         "tries": 0,
                         "not_before": 0.0,
                     }
-                    for index, (start_s, end_s) in enumerate(bounds_s)
+                    for index, span in enumerate(spans)
                 ],
             )
             connection.execute(update(parts).where(parts.c.task_id == claim.task_id).values(sent_at=now()))
-        return [TaskMessage(claim.task_id, Stage.TRANSCRIBE, JobKind.LONG, index + 1) for index in range(len(bounds_s))]
+        return [TaskMessage(claim.task_id, Stage.TRANSCRIBE, JobKind.LONG, index + 1) for index in range(len(spans))]
 
-    def store_part(self, claim: Claim, transcript: dict[str, Any], merge: Merge) -> dict[str, Any] | None:
+    def store_part(self, claim: Claim, transcript: Transcript, merge: Merge) -> Transcript | None:
         """Keep one part's transcript. With the last one the whole is merged and returned, else None."""
         with self._database.write() as connection:
             # The job's row first, in every writer of parts: two last parts must not each miss the other.
             job = select(jobs.c.warnings).where(jobs.c.task_id == claim.task_id).with_for_update()
             warnings = connection.execute(job).scalar_one_or_none() or []
-            self._update(connection, claim, transcript=transcript, **released())
+            self._update(connection, claim, transcript=transcript.to_json(), **released())
             rows = connection.execute(
                 select(parts).where(parts.c.task_id == claim.task_id).order_by(parts.c.part_index)
             ).all()
             if any(row.transcript is None for row in rows):
                 return None
-            merged = merge([(row.start_s, row.transcript) for row in rows])
+            merged = merge(
+                [TranscriptPart(row.start_s, row.end_s, Transcript.from_json(row.transcript)) for row in rows]
+            )
             connection.execute(
                 update(jobs)
                 .where(jobs.c.task_id == claim.task_id)
                 .values(
                     state=JobState.TRANSCRIBED,
-                    transcript=merged,
-                    warnings=[*warnings, *_as_json(words_filtered(merged.get("left_out", {})))],
+                    transcript=merged.to_json(),
+                    warnings=[*warnings, *_as_json(words_filtered(merged.left_out))],
                     audio_key=None,
                     sent_at=now(),
                     **released(tries=0),
@@ -114,29 +118,30 @@ class Checkpoints:
             return merged
 
     def store_transcript(
-        self, claim: Claim, transcript: dict[str, Any], *, audio_s: float, warnings: tuple[Warn, ...]
+        self, claim: Claim, transcript: Transcript, *, audio_s: float, warnings: tuple[Warn, ...]
     ) -> None:
         """The sound is heard and is never transcribed again."""
         self._write(
             claim,
             state=JobState.TRANSCRIBED,
-            transcript=transcript,
+            transcript=transcript.to_json(),
             audio_s=audio_s,
             audio_key=None,
-            warnings=_as_json((*warnings, *words_filtered(transcript.get("left_out", {})))),
+            warnings=_as_json((*warnings, *words_filtered(transcript.left_out))),
             sent_at=now(),
             **released(tries=0),
         )
 
-    def finish(self, claim: Claim, result: dict[str, Any], warnings: tuple[Warn, ...]) -> None:
+    def finish(self, claim: Claim, result: JobResult) -> None:
         """The job is done, for good."""
+        body = result.to_json(claim.request)
         with self._database.write() as connection:
             self._update(
                 connection,
                 claim,
                 state=JobState.DONE,
-                result=result,
-                warnings=_as_json(warnings),
+                result=body,
+                warnings=_as_json(result.warnings),
                 transcript=None,
                 finished_at=now(),
                 **released(tries=0),
@@ -208,5 +213,5 @@ def _end(connection: Connection, job: Row[Any] | None, error: JobFailed) -> Ende
     return Ended(job.audio_key)
 
 
-def _as_json(warnings: tuple[Warn, ...]) -> list[dict[str, str]]:
-    return [warning.as_dict() for warning in warnings]
+def _as_json(warnings: tuple[Warn, ...]) -> list[WarnJson]:
+    return [warning.to_json() for warning in warnings]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Table, select, update
 
 from streametrics.database.engine import Database, now
-from streametrics.database.jobs import DECODED, request_of, warnings_of
+from streametrics.database.jobs import DECODED, request_of, transcript_of, warnings_of
 from streametrics.database.leases import part_row, whole_row
 from streametrics.database.tables import jobs, parts
 from streametrics.domain.job import Claim, JobKind, JobState, Stage
@@ -181,7 +181,7 @@ class Claims:
             part_index=part.part_index if part else None,
             start_s=part.start_s if part else 0.0,
             end_s=part.end_s if part else 0.0,
-            transcript=job.transcript,
+            transcript=transcript_of(job),
             warnings=warnings_of(job),
             tried=(job if part is None else part).tries > 0,
         )

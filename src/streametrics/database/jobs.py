@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, u
 from streametrics.database.engine import Database, now
 from streametrics.database.tables import facts, jobs, parts
 from streametrics.domain.job import JobKind, JobRequest, JobState, Stage, Warn
+from streametrics.domain.status import ResultJson, result_from_json
+from streametrics.domain.transcript import Transcript, TranscriptPart
 
 #: The container of a recording that is decoded and cut into parts: raw 16-bit mono samples at 16 kHz.
 DECODED = "s16le"
@@ -18,7 +20,7 @@ _AT_ONCE = 1000
 FINAL_STATES = (JobState.DONE, JobState.FAILED)
 
 #: An emptied row: nothing in it tells who streamed what, or what was said.
-BLANK: dict[str, Any] = {
+BLANK: dict[str, object] = {
     "streamer": "",
     "game": "",
     "time_raw": "",
@@ -39,9 +41,9 @@ class JobRecord:
     owner: str
     kind: JobKind
     state: JobState
-    transcript: dict[str, Any] | None
+    transcript: Transcript | None
     warnings: tuple[Warn, ...]
-    result: dict[str, Any] | None
+    result: ResultJson | None
     error: str | None
     error_code: str | None
     age_s: float | None
@@ -67,10 +69,14 @@ def request_of(row: Row[Any]) -> JobRequest:
 
 
 def warnings_of(row: Row[Any]) -> tuple[Warn, ...]:
-    return tuple(Warn(**warning) for warning in row.warnings)
+    return tuple(map(Warn.from_json, row.warnings))
 
 
-def _columns(request: JobRequest) -> dict[str, Any]:
+def transcript_of(row: Row[Any]) -> Transcript | None:
+    return None if row.transcript is None else Transcript.from_json(row.transcript)
+
+
+def _columns(request: JobRequest) -> dict[str, object]:
     return {
         "streamer": request.streamer,
         "language": request.language,
@@ -110,7 +116,7 @@ class JobRecords:
             )
 
     def insert_redo(
-        self, task_id: str, request: JobRequest, *, owner: str, transcript: dict[str, Any], warnings: tuple[Warn, ...]
+        self, task_id: str, request: JobRequest, *, owner: str, transcript: Transcript, warnings: tuple[Warn, ...]
     ) -> None:
         """Write the row of a job that begins with a transcript."""
         with self._database.write() as connection:
@@ -120,8 +126,8 @@ class JobRecords:
                     owner=owner,
                     kind=JobKind.LONG,
                     state=JobState.TRANSCRIBED,
-                    transcript=transcript,
-                    warnings=[warning.as_dict() for warning in warnings],
+                    transcript=transcript.to_json(),
+                    warnings=[warning.to_json() for warning in warnings],
                     received_at=now(),
                     sent_at=now(),
                     **_columns(request),
@@ -145,9 +151,9 @@ class JobRecords:
             owner=row.owner,
             kind=JobKind(row.kind),
             state=JobState(row.state),
-            transcript=row.transcript,
+            transcript=transcript_of(row),
             warnings=warnings_of(row),
-            result=row.result,
+            result=result_from_json(row.result),
             error=row.error,
             error_code=row.error_code,
             age_s=row.age_s,
@@ -157,15 +163,16 @@ class JobRecords:
             container=row.container,
         )
 
-    def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[tuple[float, float, dict[str, Any]]]:
-        """Start, end and transcript of each transcribed part from `from_s` on, in the order of the recording."""
+    def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[TranscriptPart]:
+        """Each transcribed part from `from_s` on, in the order of the recording."""
         query = (
             select(parts.c.start_s, parts.c.end_s, parts.c.transcript)
             .where(parts.c.task_id == task_id, parts.c.transcript.is_not(None), parts.c.start_s >= from_s)
             .order_by(parts.c.part_index)
         )
         with self._database.read() as connection:
-            return [(row.start_s, row.end_s, row.transcript) for row in connection.execute(query)]
+            rows = connection.execute(query).all()
+        return [TranscriptPart(row.start_s, row.end_s, Transcript.from_json(row.transcript)) for row in rows]
 
     def database_id(self) -> str:
         """Tells one database from another. Raises DatabaseUnavailable."""

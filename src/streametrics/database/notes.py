@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from streametrics.database.engine import Database
 from streametrics.database.jobs import FINAL_STATES
 from streametrics.database.tables import jobs, notes
-from streametrics.domain.transcript import Span, TimedText
+from streametrics.domain.transcript import Note, TimeSpan
 
 
 class JobNotes:
@@ -22,10 +22,15 @@ class JobNotes:
         with self._database.read() as connection:
             return connection.execute(query).scalar_one_or_none()
 
-    def put(self, key: str, text: str, span: Span | None = None) -> None:
+    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
         """Keep a note; the first one under a key stays, and none is kept of a job that is gone or has ended."""
-        start_s, end_s = span or (None, None)
-        values = {"task_id": self._task_id, "key": key, "text": text, "start_s": start_s, "end_s": end_s}
+        values = {
+            "task_id": self._task_id,
+            "key": key,
+            "text": text,
+            "start_s": span.start_s if span else None,
+            "end_s": span.end_s if span else None,
+        }
         try:
             with self._database.write() as connection:
                 # The lock: the job must not end between this look and the note, which nobody would then delete.
@@ -37,7 +42,7 @@ class JobNotes:
             # Another worker wrote the same note at the same time.
             return
 
-    def timed(self) -> list[TimedText]:
+    def timed(self) -> list[Note]:
         """Those that are about a stretch of the recording, in its order."""
         query = (
             select(notes.c.start_s, notes.c.end_s, notes.c.text)
@@ -45,4 +50,4 @@ class JobNotes:
             .order_by(notes.c.start_s, notes.c.end_s)
         )
         with self._database.read() as connection:
-            return [TimedText(row.start_s, row.end_s, row.text) for row in connection.execute(query)]
+            return [Note(TimeSpan(row.start_s, row.end_s), row.text) for row in connection.execute(query)]

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Self, TypedDict
+
+from streametrics.domain.transcript import Transcript
 
 #: The bands of `progress`, per cent.
 TRANSCRIBING_END = 49
@@ -41,6 +43,13 @@ class QueueName(StrEnum):
     SUMMARIZE = "summarise"
 
 
+class WarnJson(TypedDict):
+    """A warning as the database and the status JSON have it."""
+
+    code: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Warn:
     """A warning for the reader of a result; `code` is for programs, `message` for people."""
@@ -48,8 +57,16 @@ class Warn:
     code: str
     message: str
 
-    def as_dict(self) -> dict[str, str]:
+    def to_json(self) -> WarnJson:
         return {"code": self.code, "message": self.message}
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Read a stored warning. Raises ValueError."""
+        match value:
+            case {"code": str() as code, "message": str() as message}:
+                return cls(code, message)
+        raise ValueError("a stored warning has no 'code' and 'message'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +131,7 @@ class Claim:
     part_index: int | None = None
     start_s: float = 0.0
     end_s: float = 0.0
-    transcript: dict[str, Any] | None = None
+    transcript: Transcript | None = None
     warnings: tuple[Warn, ...] = ()
     #: Whether an earlier attempt at this stage ended in nothing.
     tried: bool = False

@@ -1,9 +1,10 @@
 """The status of a job as JSON; names, types and texts are fixed by old clients."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict, cast
 
-from streametrics.domain.job import JobRequest, JobState, Warn
+from streametrics.domain.job import JobRequest, JobState, Warn, WarnJson
+from streametrics.domain.transcript import Note, TimedTextJson, Transcript
 
 MESSAGE_WAITING = "Task is waiting to be processed..."
 MESSAGE_TRANSCRIBING = "Transcribing audio..."
@@ -11,6 +12,34 @@ MESSAGE_TRANSCRIBED = "Transcription complete. Generating summary..."
 MESSAGE_SUMMARIZING = "Generating summary with Mistral..."
 MESSAGE_ERROR = "An error occurred during processing"
 MESSAGE_NO_MODEL_SERVER = "Warning: Mistral service may be unavailable. Proceeding with transcription..."
+
+
+class ResultJson(TypedDict):
+    """The JSON under `result`: stored as it is sent, and sent as it was stored, for a result never changes."""
+
+    parent_task_id: NotRequired[str]
+    text: str
+    summary: str
+    time: str
+    streamerName: str
+    summary_source: str
+    model: str | None
+    prompt_version: str | None
+    speech_language: str | None
+    segments: list[TimedTextJson]
+    warnings: list[WarnJson]
+
+
+def result_from_json(value: object) -> ResultJson | None:
+    """Take a stored result as it is, whichever version has written it. Raises ValueError where it is no object."""
+    if value is not None and not isinstance(value, dict):
+        raise ValueError("a stored result is no object")
+    return cast(ResultJson | None, value)
+
+
+def transcript_in(result: ResultJson) -> Transcript:
+    """Read the transcript out of a result. Raises ValueError."""
+    return Transcript.from_json({"language": result["speech_language"], "segments": result["segments"]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +53,9 @@ class JobStatus:
     eta_s: float | None = None
     model_server_missing: bool = False
     warnings: tuple[Warn, ...] = ()
-    #: What is written about stretches of a recording so far: start and end in seconds, text.
-    notes: tuple[dict[str, Any], ...] = ()
-    result: dict[str, Any] | None = None
+    #: What is written about stretches of a recording so far.
+    notes: tuple[Note, ...] = ()
+    result: ResultJson | None = None
     error: str | None = None
     error_code: str | None = None
 
@@ -41,7 +70,7 @@ class JobStatus:
                     "progress": 100,
                     "current_step": "done",
                     "result": self.result,
-                    "warnings": [warning.as_dict() for warning in self.warnings],
+                    "warnings": [warning.to_json() for warning in self.warnings],
                 }
             case JobState.FAILED:
                 body = error_body(self.error or "", self.error_code or "internal_error")
@@ -65,11 +94,11 @@ class JobStatus:
         if self.partial_summary is not None:
             body["partial_summary"] = self.partial_summary
         if self.notes:
-            body["notes"] = list(self.notes)
+            body["notes"] = [note.to_json() for note in self.notes]
         if self.eta_s is not None:
             body["eta_s"] = round(self.eta_s, 1)
         if self.warnings:
-            body["warnings"] = [warning.as_dict() for warning in self.warnings]
+            body["warnings"] = [warning.to_json() for warning in self.warnings]
         return body
 
 
@@ -89,27 +118,25 @@ def error_body(error: str, code: str) -> dict[str, Any]:
 class JobResult:
     """What a finished job delivers."""
 
-    text: str
+    transcript: Transcript
     summary: str
     summary_source: str
-    model: str | None
-    speech_language: str | None
-    segments: list[dict[str, Any]] = field(default_factory=list)
+    model: str | None = None
     warnings: tuple[Warn, ...] = ()
     prompt_version: str | None = None
 
-    def body(self, request: JobRequest) -> dict[str, Any]:
-        """Render the JSON under `result`."""
-        parent = {"parent_task_id": request.parent_task_id} if request.parent_task_id else {}
-        return parent | {
-            "text": self.text,
+    def to_json(self, request: JobRequest) -> ResultJson:
+        """The JSON under `result`; of the request come the fields that clients get back unchanged."""
+        body: ResultJson = {
+            "text": self.transcript.text,
             "summary": self.summary,
             "time": request.time,
             "streamerName": request.streamer,
             "summary_source": self.summary_source,
             "model": self.model,
             "prompt_version": self.prompt_version,
-            "speech_language": self.speech_language,
-            "segments": self.segments,
-            "warnings": [warning.as_dict() for warning in self.warnings],
+            "speech_language": self.transcript.language,
+            "segments": [segment.to_json() for segment in self.transcript.segments],
+            "warnings": [warning.to_json() for warning in self.warnings],
         }
+        return {"parent_task_id": request.parent_task_id, **body} if request.parent_task_id else body

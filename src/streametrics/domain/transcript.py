@@ -1,47 +1,37 @@
-"""Transcripts: segments with times, and how those of a recording's parts become one."""
+"""Transcripts: segments with times, how those of a recording's parts become one, and their form in the database.
+
+A stored transcript is read by workers of the version before and after: keys stay, and unknown ones are passed over.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
-
-from streametrics.domain.job import Warn
-
-#: How each reason to leave words out of a transcript is told.
-_FILTER_REASON_TEXTS = {
-    "nobody": "where nobody speaks",
-    "guess": "only guessed, with hardly a voice to be heard",
-    "loop": "repeated in a loop",
-}
+from typing import NotRequired, Self, TypedDict
 
 
-def words_filtered(left_out: Mapping[str, int]) -> tuple[Warn, ...]:
-    """Tells of words that were left out of a transcript, given as their number by reason; nothing where none was."""
-    total = sum(left_out.values())
-    if total == 0:
-        return ()
-    reasons = ", ".join(f"{words} {_FILTER_REASON_TEXTS[reason]}" for reason, words in left_out.items() if words)
-    subject = "1 word was" if total == 1 else f"{total} words were"
-    return (Warn("words_filtered", f"{subject} left out as invented: {reasons}."),)
-
-
-def transcript_text(transcript: dict[str, Any]) -> str:
-    """All words of a stored transcript in one line."""
-    return " ".join(segment["text"] for segment in transcript["segments"] if segment["text"])
-
-
-@dataclass(frozen=True, slots=True)
-class TimedText:
-    """A stretch of the transcript: start and end in seconds from the beginning of the recording."""
+class TimedTextJson(TypedDict):
+    """A segment or a note as the database and the status JSON have it: times in seconds."""
 
     start: float
     end: float
     text: str
 
 
-#: Start and end in seconds from the beginning of the recording.
-Span = tuple[float, float]
+class TranscriptJson(TypedDict):
+    """A transcript as the database has it; `left_out` only where words were left out."""
+
+    language: str | None
+    segments: list[TimedTextJson]
+    left_out: NotRequired[dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """A stretch of a recording, in seconds from its beginning."""
+
+    start_s: float
+    end_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +52,26 @@ class DecodingStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of speech: start and end in seconds from the beginning of the samples, text stripped.
+    """A stretch of speech: start and end in seconds, from the beginning of what was transcribed; text stripped.
 
-    statistics: of the decoding; only the hallucination filter needs them.
+    evidence: what an engine says of its own answer; it is not stored.
     """
 
     start: float
     end: float
     text: str
     statistics: DecodingStatistics | None = field(default=None, compare=False, repr=False)
+
+    def to_json(self) -> TimedTextJson:
+        return {"start": round(self.start, 3), "end": round(self.end, 3), "text": self.text}
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Read a stored segment. Raises ValueError, which does not repeat what was said."""
+        match value:
+            case {"start": float() | int() as start, "end": float() | int() as end, "text": str() as text}:
+                return cls(start, end, text)
+        raise ValueError("a stored segment has no 'start', 'end' and 'text'")
 
 
 class FilterReason(StrEnum):
@@ -97,37 +98,75 @@ class Transcript:
         """All segments in one line; empty for silence."""
         return " ".join(segment.text for segment in self.segments if segment.text)
 
+    def to_json(self) -> TranscriptJson:
+        stored = TranscriptJson(language=self.language, segments=[segment.to_json() for segment in self.segments])
+        if self.left_out:
+            stored["left_out"] = {reason.value: words for reason, words in self.left_out.items()}
+        return stored
 
-def merge_transcripts(pieces: list[tuple[float, dict[str, Any]]]) -> dict[str, Any]:
-    """One transcript out of those of the parts, given as (start in seconds, transcript).
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Read a stored transcript. Raises ValueError, which does not repeat what was said."""
+        match value:
+            case {"segments": list() as segments, "language": str() | None as language, **others}:
+                left_out = _left_out(others.get("left_out", {}))
+                return cls(tuple(map(Segment.from_json, segments)), language, left_out)
+        raise ValueError("a stored transcript has no 'language' and 'segments'")
 
-    Its language is the one in which most of the time is spoken.
+
+def _left_out(value: object) -> dict[FilterReason, int]:
+    if not isinstance(value, dict) or not all(isinstance(words, int) for words in value.values()):
+        raise ValueError("a stored transcript's 'left_out' is no object of numbers")
+    known = {reason.value: reason for reason in FilterReason}
+    return {known[reason]: words for reason, words in value.items() if reason in known}
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptPart:
+    """A part of a recording, in seconds of it, and its transcript, whose times count from the part's start."""
+
+    start_s: float
+    end_s: float
+    transcript: Transcript
+
+
+def merge_transcripts(parts: Iterable[TranscriptPart]) -> Transcript:
+    """Join the transcripts of a recording's parts, given in its order, on the recording's own clock.
+
+    The language is the one in which most of the time is spoken.
     """
-    segments: list[dict[str, Any]] = []
+    segments: list[Segment] = []
     seconds_by_language: dict[str, float] = {}
-    for start_s, piece in pieces:
-        for segment in piece["segments"]:
-            moved = {
-                "start": round(segment["start"] + start_s, 3),
-                "end": round(segment["end"] + start_s, 3),
-                "text": segment["text"],
-            }
-            segments.append(moved)
-            if piece["language"]:
-                spoken_s = segment["end"] - segment["start"]
-                seconds_by_language[piece["language"]] = seconds_by_language.get(piece["language"], 0.0) + spoken_s
+    left_out: Counter[FilterReason] = Counter()
+    for part in parts:
+        language = part.transcript.language
+        for segment in part.transcript.segments:
+            start, end = round(segment.start + part.start_s, 3), round(segment.end + part.start_s, 3)
+            segments.append(Segment(start, end, segment.text))
+            if language:
+                spoken_s = segment.end - segment.start
+                seconds_by_language[language] = seconds_by_language.get(language, 0.0) + spoken_s
+        left_out.update(part.transcript.left_out)
     language = max(seconds_by_language, key=lambda code: seconds_by_language[code], default=None)
-    left_out = sum((Counter(piece.get("left_out", {})) for _, piece in pieces), Counter[str]())
-    return {"language": language, "segments": segments} | ({"left_out": dict(left_out)} if left_out else {})
+    return Transcript(tuple(segments), language, dict(+left_out))
 
 
-def up_to_a_gap(
-    finished: Iterable[tuple[float, float, dict[str, Any]]], *, from_s: float = 0.0
-) -> Iterator[tuple[float, float, dict[str, Any]]]:
-    """Those of a recording's finished parts that follow each other from `from_s` on; each is start, end, transcript."""
+def up_to_a_gap(finished: Iterable[TranscriptPart], *, from_s: float = 0.0) -> Iterator[TranscriptPart]:
+    """Yield those of a recording's finished parts that follow each other from `from_s` on."""
     reached_s = from_s
     for part in finished:
-        if part[0] != reached_s:
+        if part.start_s != reached_s:
             return
         yield part
-        reached_s = part[1]
+        reached_s = part.end_s
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is written about a stretch of a long recording, before its summary is."""
+
+    span: TimeSpan
+    text: str
+
+    def to_json(self) -> TimedTextJson:
+        return {"start": self.span.start_s, "end": self.span.end_s, "text": self.text}

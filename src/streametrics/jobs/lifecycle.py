@@ -1,14 +1,13 @@
 """Jobs for workers: claims, progress, checkpoints, and the end."""
 
 import logging
-from typing import Any
 
 from streametrics.database.checkpoints import Ended
 from streametrics.database.leases import ExpiredLease
 from streametrics.database.notes import JobNotes
 from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Snapshot, Stage, TaskMessage, Warn
 from streametrics.domain.status import JobResult
-from streametrics.domain.transcript import merge_transcripts, up_to_a_gap
+from streametrics.domain.transcript import TimeSpan, Transcript, TranscriptPart, merge_transcripts, up_to_a_gap
 from streametrics.errors import (
     JobFailed,
     QueueUnavailable,
@@ -58,8 +57,8 @@ class JobLifecycle:
         """Whether nobody wants this job any more; cheap, and may say no where it is yes."""
         return self._held.progress.is_cancelled(task_id)
 
-    def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[tuple[float, float, dict[str, Any]]]:
-        """Start, end and transcript of each part that is done and does not begin before `from_s`."""
+    def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[TranscriptPart]:
+        """Each part that is done and does not begin before `from_s`."""
         return self._held.records.finished_parts(task_id, from_s=from_s)
 
     def reroute(self, claim: Claim, kind: JobKind) -> None:
@@ -73,13 +72,13 @@ class JobLifecycle:
         *,
         audio_key: str,
         audio_s: float,
-        bounds_s: list[tuple[float, float]],
+        spans: list[TimeSpan],
         warnings: tuple[Warn, ...],
     ) -> None:
         """The recording is decoded: its samples replace the upload, and its parts can be worked on."""
         try:
             wake_ups = self._held.checkpoints.store_parts(
-                claim, audio_key=audio_key, audio_s=audio_s, bounds_s=bounds_s, warnings=warnings
+                claim, audio_key=audio_key, audio_s=audio_s, spans=spans, warnings=warnings
             )
         except StaleAttempt:
             self._held.delete_audio(audio_key)
@@ -88,7 +87,7 @@ class JobLifecycle:
         for wake_up in wake_ups:
             self.wake(wake_up)
 
-    def store_part(self, claim: Claim, transcript: dict[str, Any]) -> None:
+    def store_part(self, claim: Claim, transcript: Transcript) -> None:
         """One part is heard; with the last one the recording is."""
         merged = self._held.checkpoints.store_part(claim, transcript, merge_transcripts)
         self._count_sound(transcript, claim.end_s - claim.start_s)
@@ -97,20 +96,19 @@ class JobLifecycle:
         elif self._held.settings.summarize_while_transcribing:
             self._wake_ahead(claim.task_id)
 
-    def transcribed_so_far(self, task_id: str) -> tuple[JobRequest, dict[str, Any]] | None:
+    def transcribed_so_far(self, task_id: str) -> tuple[JobRequest, Transcript] | None:
         """Of a recording in parts: what was asked, and the transcript up to the first part that is missing."""
         record = self._held.records.get(task_id)
         if record is None or record.state is not JobState.TRANSCRIBING:
             return None
-        pieces = up_to_a_gap(self._held.records.finished_parts(task_id))
-        return record.request, merge_transcripts([(start_s, transcript) for start_s, _, transcript in pieces])
+        return record.request, merge_transcripts(up_to_a_gap(self._held.records.finished_parts(task_id)))
 
     def notes(self, task_id: str) -> JobNotes:
         """Where notes on this job's transcript are kept."""
         return self._held.notes(task_id)
 
     def store_transcript(
-        self, claim: Claim, transcript: dict[str, Any], *, audio_s: float, warnings: tuple[Warn, ...]
+        self, claim: Claim, transcript: Transcript, *, audio_s: float, warnings: tuple[Warn, ...]
     ) -> None:
         """The sound is heard: keep the words, drop the sound, ask for the summary."""
         self._held.checkpoints.store_transcript(claim, transcript, audio_s=audio_s, warnings=warnings)
@@ -119,7 +117,7 @@ class JobLifecycle:
 
     def finish(self, claim: Claim, result: JobResult) -> None:
         """The job is done."""
-        self._held.checkpoints.finish(claim, result.body(claim.request), result.warnings)
+        self._held.checkpoints.finish(claim, result)
         self.metrics.count(metrics.ENDED, "done", "")
         self._held.progress.forget(claim.task_id)
 
@@ -156,9 +154,9 @@ class JobLifecycle:
             self.wake(wake_up)
         return len(wake_ups)
 
-    def _count_sound(self, transcript: dict[str, Any], audio_s: float) -> None:
+    def _count_sound(self, transcript: Transcript, audio_s: float) -> None:
         self.metrics.count(metrics.AUDIO, by=audio_s)
-        for reason, words in transcript.get("left_out", {}).items():
+        for reason, words in transcript.left_out.items():
             self.metrics.count(metrics.WORDS_FILTERED, reason, by=words)
 
     def _transcribed(self, claim: Claim) -> None:

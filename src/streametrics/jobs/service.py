@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Principal, may_see
 from streametrics.database.jobs import JobRecord
@@ -70,7 +70,7 @@ class JobService:
             return record, status_of(record, None)
         status = status_of(record, self._held.progress.snapshot(task_id) if queue_answers else None)
         if record.kind is JobKind.LONG:
-            status = replace(status, notes=tuple(asdict(note) for note in self._held.notes(task_id).timed()))
+            status = replace(status, notes=tuple(self._held.notes(task_id).timed()))
         return record, status
 
     def redo(

@@ -1,12 +1,11 @@
 """What a job's row means to those who ask for it."""
 
 from dataclasses import replace
-from typing import Any
 
 from streametrics.database.jobs import JobRecord
 from streametrics.domain.job import SUMMARIZING_FROM, TRANSCRIBED_AT, JobState, Snapshot
-from streametrics.domain.status import JobStatus
-from streametrics.domain.transcript import transcript_text
+from streametrics.domain.status import JobStatus, transcript_in
+from streametrics.domain.transcript import Transcript
 
 #: What a poller sees after Redis has lost its memory.
 _PROGRESS_BY_CHECKPOINT = {JobState.TRANSCRIBED: TRANSCRIBED_AT, JobState.SUMMARIZING: SUMMARIZING_FROM}
@@ -14,7 +13,7 @@ _PROGRESS_BY_CHECKPOINT = {JobState.TRANSCRIBED: TRANSCRIBED_AT, JobState.SUMMAR
 
 def status_of(record: JobRecord, snapshot: Snapshot | None) -> JobStatus:
     """The row decides the state; a snapshot of the same state says the rest."""
-    transcription = transcript_text(record.transcript) if record.transcript is not None else None
+    transcription = record.transcript.text if record.transcript is not None else None
     status = JobStatus(
         state=record.state,
         progress=_PROGRESS_BY_CHECKPOINT.get(record.state, 0),
@@ -36,8 +35,8 @@ def status_of(record: JobRecord, snapshot: Snapshot | None) -> JobStatus:
     )
 
 
-def stored_transcript(record: JobRecord) -> dict[str, Any] | None:
+def stored_transcript(record: JobRecord) -> Transcript | None:
     """The words of a job that has ended, wherever they are kept; None where there are none."""
     if record.result is not None:
-        return {"language": record.result["speech_language"], "segments": record.result["segments"]}
+        return transcript_in(record.result)
     return record.transcript if record.state.is_final else None

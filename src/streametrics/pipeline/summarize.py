@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from streametrics.domain.job import JobRequest
-from streametrics.domain.transcript import TimedText, transcript_text
+from streametrics.domain.transcript import Transcript
 from streametrics.pipeline.reporter import JobReporter
 from streametrics.summarization.base import Notes, Summarizer, Summary, SummaryRequest
 
 
 def write(
-    transcript: dict[str, Any],
+    transcript: Transcript,
     request: JobRequest,
     *,
     summarizer: Summarizer,
@@ -34,7 +33,7 @@ def write(
 
 
 def write_incremental_notes(
-    transcript: dict[str, Any],
+    transcript: Transcript,
     request: JobRequest,
     *,
     summarizer: Summarizer,
@@ -45,11 +44,10 @@ def write_incremental_notes(
     return summarizer.write_incremental_notes(_summary_request(transcript, request), notes, check=check)
 
 
-def _summary_request(transcript: dict[str, Any], request: JobRequest) -> SummaryRequest:
-    segments = tuple(TimedText(**segment) for segment in transcript["segments"])
+def _summary_request(transcript: Transcript, request: JobRequest) -> SummaryRequest:
     return SummaryRequest(
-        transcript=transcript_text(transcript),
-        segments=segments,
+        transcript=transcript.text,
+        segments=transcript.segments,
         language=request.language,
         streamer=request.streamer,
         game=request.game,

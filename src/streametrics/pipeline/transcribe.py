@@ -3,13 +3,12 @@
 decode()      an upload becomes samples; those of a long one are stored and cut into parts
 sound()       samples, and who is told of the words in them: what a transcriber hears
 part()        the same of one part of a long recording
-as_stored()   a transcript as JSON
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from streametrics.audio.decoder import AudioDecoder
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples, read_pcm, to_float32
 from streametrics.audio.silence_splitter import RecordingPart, SilenceSplitter
 from streametrics.domain.job import JobKind, JobRequest, Warn
-from streametrics.domain.transcript import Segment, Transcript
+from streametrics.domain.transcript import Segment, TimeSpan
 from streametrics.errors import AudioUnreadable
 from streametrics.pipeline.reporter import JobReporter
 from streametrics.settings import Settings
@@ -53,10 +52,10 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A long recording was decoded and cut; `bounds_s` are start and end of its parts."""
+    """A long recording was decoded and cut into parts."""
 
     audio_s: float
-    bounds_s: list[tuple[float, float]]
+    spans: list[TimeSpan]
     warnings: tuple[Warn, ...]
 
 
@@ -93,8 +92,8 @@ def decode(
             if sum(len(each) for each in blocks) > limit:
                 if kind is JobKind.LIVE:
                     return BelongsElsewhere(JobKind.LONG)
-                bounds = _store_and_cut(blocks, iter(decoding), open_sink(), settings, reporter)
-                return Cut(bounds[-1][1], bounds, _warnings(decoding.truncated))
+                spans = _store_and_cut(blocks, iter(decoding), open_sink(), settings, reporter)
+                return Cut(spans[-1].end_s, spans, _warnings(decoding.truncated))
     if not blocks:
         raise AudioUnreadable
     return Decoded(to_float32(np.concatenate(blocks)), _warnings(decoding.truncated))
@@ -106,7 +105,7 @@ def _store_and_cut(
     sink: SampleSink,
     settings: Settings,
     reporter: JobReporter,
-) -> list[tuple[float, float]]:
+) -> list[TimeSpan]:
     """Write all samples as they come, never holding more than a part of them in memory."""
     cutter = SilenceSplitter(settings.part_target_s)
     parts: list[RecordingPart] = []
@@ -122,7 +121,7 @@ def _store_and_cut(
         reporter.check()
         take(block)
     parts.extend(cutter.finish())
-    return [(part.start_s, part.end_s) for part in parts]
+    return [TimeSpan(part.start_s, part.end_s) for part in parts]
 
 
 def part(
@@ -148,21 +147,6 @@ def sound(
         reporter.heard(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
 
     return TranscriptionRequest(samples, request.speech_language, on_segment, background=background)
-
-
-def as_stored(transcript: Transcript) -> dict[str, Any]:
-    """A transcript as JSON: `language`, and `segments` with start and end in seconds and text.
-
-    `left_out`, where there is any: how many words are not in it, by reason.
-    """
-    left_out = {"left_out": {str(reason): words for reason, words in transcript.left_out.items()}}
-    return (left_out if transcript.left_out else {}) | {
-        "language": transcript.language,
-        "segments": [
-            {"start": round(each.start, 3), "end": round(each.end, 3), "text": each.text}
-            for each in transcript.segments
-        ],
-    }
 
 
 def _warnings(truncated: bool) -> tuple[Warn, ...]:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from typing import Any
 
 import redis
 
@@ -89,14 +88,7 @@ class JobProgress:
             return None
         if progress is None or body is None:
             return None
-        fields: dict[str, Any] = json.loads(body)
-        return Snapshot(
-            state=JobState(fields["state"]),
-            progress=int(progress),
-            transcription=str(transcription) if transcription else None,
-            partial_summary=fields["partial_summary"],
-            eta_s=fields["eta_s"],
-        )
+        return _read(str(progress), str(body), str(transcription or ""))
 
     def forget(self, task_id: str) -> None:
         """Drop what is known of a job, once it has ended for good."""
@@ -124,6 +116,18 @@ class JobProgress:
             return bool(self._client.commands.exists(_cancelled_key(task_id)))
         except redis.RedisError:
             return False
+
+
+def _read(progress: str, body: str, transcription: str) -> Snapshot:
+    """Read a snapshot's fields. Raises ValueError."""
+    match json.loads(body):
+        case {
+            "state": str() as state,
+            "partial_summary": str() | None as summary,
+            "eta_s": float() | int() | None as eta_s,
+        }:
+            return Snapshot(JobState(state), int(progress), transcription or None, summary, eta_s)
+    raise ValueError("a stored snapshot has no 'state', 'partial_summary' and 'eta_s'")
 
 
 def _snapshot_key(task_id: str) -> str:

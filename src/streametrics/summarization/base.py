@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streametrics.domain.job import Warn
-from streametrics.domain.transcript import Span, TimedText
+from streametrics.domain.transcript import Segment, TimeSpan
 from streametrics.llm.base import ModelHealth
 from streametrics.text import languages
 
@@ -18,7 +18,7 @@ class Notes(Protocol):
 
     def get(self, key: str) -> str | None: ...
 
-    def put(self, key: str, text: str, span: Span | None = None) -> None: ...
+    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class SummaryRequest:
     title: str = ""
     time_limit_s: float | None = None
     #: The same words with their times, in seconds, where they are known: long summaries name moments by them.
-    segments: tuple[TimedText, ...] = ()
+    segments: tuple[Segment, ...] = ()
     #: Words of the operator's own, added to the instruction; empty for none.
     extra_instruction: str = ""
 

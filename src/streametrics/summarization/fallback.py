@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from streametrics.domain.job import Warn
-from streametrics.domain.transcript import Span
+from streametrics.domain.transcript import TimeSpan
 from streametrics.errors import ModelMissing, SummarizerError, SummarizerTimeout, SummarizerUnavailable
 from streametrics.llm.base import Condition, ModelHealth
 from streametrics.summarization.base import (
@@ -113,7 +113,7 @@ class _ProgressNotes:
     def get(self, key: str) -> str | None:
         return self._notes.get(key)
 
-    def put(self, key: str, text: str, span: Span | None = None) -> None:
+    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
         self._breaker.record_progress()
         self._notes.put(key, text, span)
 
@@ -122,7 +122,7 @@ def _watched(breaker: CircuitBreaker, on_text: OnText | None) -> OnText:
     """Wrap `on_text` so that growing text is reported to the circuit breaker."""
     seen = ("", 0.0)
 
-    def report(so_far: str, share: float) -> None:
+    def heard(so_far: str, share: float) -> None:
         nonlocal seen
         if (so_far, share) != seen:
             seen = (so_far, share)
@@ -130,7 +130,7 @@ def _watched(breaker: CircuitBreaker, on_text: OnText | None) -> OnText:
         if on_text is not None:
             on_text(so_far, share)
 
-    return report
+    return heard
 
 
 def _until(time_limit_s: float | None, on_text: OnText | None) -> OnText | None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 
-from streametrics.domain.transcript import Span
+from streametrics.domain.transcript import TimeSpan
 from streametrics.errors import SummaryUnusable
 from streametrics.llm.base import Message, OnAnswer
 from streametrics.summarization import chunking, prompts
@@ -47,7 +47,7 @@ class NoteWriter:
         if is_silent(piece.text):
             return "", False
         start_s, end_s = piece.span.start_s, piece.span.end_s
-        span = None if start_s is None or end_s is None else (start_s, end_s)
+        span = None if start_s is None or end_s is None else TimeSpan(start_s, end_s)
         return self._written(prompts.note(self._request, piece.text), on_answer, span)
 
     def write_incremental_notes(self, piece: Piece, check: Callable[[], None]) -> int:
@@ -108,7 +108,7 @@ class NoteWriter:
             text = " ".join(line.text for line in group.lines)
         return Line(text, group.span.start_s, group.span.end_s)
 
-    def _written(self, messages: list[Message], on_answer: OnAnswer, span: Span | None = None) -> tuple[str, bool]:
+    def _written(self, messages: list[Message], on_answer: OnAnswer, span: TimeSpan | None = None) -> tuple[str, bool]:
         key = self._key(messages)
         found = self._kept.get(key) if self._kept is not None else None
         if found is not None:
@@ -117,7 +117,7 @@ class NoteWriter:
             messages, self._request, max_tokens=self._tokens, on_answer=on_answer, any_language=True
         )
         if span is not None:
-            text = chunking.without_false_times(text, *span)
+            text = chunking.without_false_times(text, span.start_s, span.end_s)
         if self._kept is not None:
             self._kept.put(key, text, span)
         return text, True

@@ -22,12 +22,13 @@ CONFIDENT_LOGPROB = -0.6
 #: far below the detector's own threshold of 0.35, because words that are removed here are lost. The second number is
 #: how far Whisper's timestamps may be off, in seconds.
 NOBODY_SPEAKS_BELOW, TIMESTAMP_TOLERANCE_S = 0.1, 0.5
-#: The less confident the model is, the higher the speech probability has to be: by this much for each unit of mean log
-#: probability, so that below -1.1 no voice is enough. In eight hours without a word no text of this kind reached 0.76,
-#: and two words in a thousand of speech 5 dB above a noise lie below 0.9 (docs/decisions/0028 has both curves).
-SPEECH_PER_LOGPROB = 0.9
-#: The speech probability that a text which repeats itself needs however confident the model is, as it is confident of
-#: loops too. In eight hours of noise the highest beside a loop was 0.61; speech 10 dB above a noise has more than 0.9.
+#: The less confident the model is, the higher the speech probability has to be, averaged over half a second: by this
+#: much for each unit of mean log probability, so that below about -1.5 no voice is enough. In nine hours without a word
+#: no text came nearer than 0.53; of speech 5 dB above a noise or more, what lies below 0.87 was made up too
+#: (docs/decisions/0029 has both curves).
+SPEECH_PER_LOGPROB, SUSTAINED_S = 0.65, 0.5
+#: The same that a text which repeats itself needs however confident the model is, as it is confident of loops too. In
+#: nine hours without a word the highest beside a loop was 0.5; speech 10 dB above a noise has more than 0.9.
 CLEAR_SPEECH_PROBABILITY = 0.8
 #: Nobody says more in a second of voice: words, or characters of a script without spaces.
 MAX_WORDS_PER_S, MAX_CHARACTERS_PER_S = 6.0, 15.0
@@ -63,15 +64,14 @@ class HallucinationFilter:
         if not segment.text.strip():
             return None
         start_s, end_s = offset_s + segment.start, offset_s + segment.end
-        speech_probability = self._voice_activity.speech_probability(
-            start_s - TIMESTAMP_TOLERANCE_S, end_s + TIMESTAMP_TOLERANCE_S
-        )
-        if speech_probability < NOBODY_SPEAKS_BELOW:
+        around = start_s - TIMESTAMP_TOLERANCE_S, end_s + TIMESTAMP_TOLERANCE_S
+        if self._voice_activity.speech_probability(*around) < NOBODY_SPEAKS_BELOW:
             self.left_out[FilterReason.NOBODY] += count_words(segment.text)
             return None
         if segment.statistics is None:
             return segment
-        if speech_probability < required_speech_probability(segment.statistics):
+        sustained = self._voice_activity.speech_probability(*around, over_s=SUSTAINED_S)
+        if sustained < required_speech_probability(segment.statistics):
             self.left_out[FilterReason.GUESS] += count_words(segment.text)
             return None
         return self._without_loop(segment, segment.statistics, self._voice_activity.voiced_s(start_s, end_s))
@@ -96,11 +96,9 @@ class HallucinationFilter:
 
 
 def required_speech_probability(statistics: DecodingStatistics) -> float:
-    """Return the speech probability that words need to be kept; above 1, they are always removed."""
+    """Return the speech probability, over half a second, that words need to be kept; above 1 they never are."""
     repeats = statistics.compression_ratio > COMPRESSION_RATIO_THRESHOLD
-    return max(
-        CLEAR_SPEECH_PROBABILITY if repeats else NOBODY_SPEAKS_BELOW, -SPEECH_PER_LOGPROB * statistics.average_logprob
-    )
+    return max(CLEAR_SPEECH_PROBABILITY if repeats else 0.0, -SPEECH_PER_LOGPROB * statistics.average_logprob)
 
 
 def cut_loop(text: str, voiced_s: float) -> str:

@@ -44,13 +44,14 @@ class VoiceActivity:
     spans: list[SampleSpan]
     probabilities: NDArray[np.float32]
 
-    def speech_probability(self, start_s: float, end_s: float) -> float:
-        """Return the highest speech probability between two times, averaged over a tenth of a second."""
+    def speech_probability(self, start_s: float, end_s: float, *, over_s: float = 0.1) -> float:
+        """Return the highest speech probability between two times, averaged over so many seconds."""
         first, last = int(start_s * SAMPLE_RATE_HZ / HOP_SAMPLES), int(end_s * SAMPLE_RATE_HZ / HOP_SAMPLES) + 1
         between = self.probabilities[max(0, first) : max(0, last)]
-        if len(between) < 3:
-            return float(between.max(initial=0.0))
-        return float(np.convolve(between, np.full(3, 1 / 3), "valid").max())
+        hops = min(round(over_s * SAMPLE_RATE_HZ / HOP_SAMPLES), len(between))
+        if hops == 0:
+            return 0.0
+        return float(np.convolve(between, np.full(hops, 1 / hops), "valid").max())
 
     def voiced_s(self, start_s: float, end_s: float) -> float:
         """Return for how many seconds somebody speaks between two times."""

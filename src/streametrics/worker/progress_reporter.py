@@ -14,7 +14,7 @@ from streametrics.domain.job import (
     Snapshot,
     Stage,
 )
-from streametrics.domain.transcript import transcript_text, up_to_a_gap
+from streametrics.domain.transcript import up_to_a_gap
 from streametrics.errors import DatabaseUnavailable
 from streametrics.jobs.lifecycle import JobLifecycle
 
@@ -48,10 +48,10 @@ class OtherParts:
         with suppress(DatabaseUnavailable):
             finished = self._jobs.finished_parts(self._claim.task_id, from_s=self._reached_s)
             following = list(up_to_a_gap(finished, from_s=self._reached_s))
-            for _, end_s, transcript in following:
-                self._reached_s = end_s
-                self.text = " ".join(filter(None, (self.text, transcript_text(transcript))))
-            self.done_s = self._reached_s + sum(end_s - start_s for start_s, end_s, _ in finished[len(following) :])
+            for part in following:
+                self._reached_s = part.end_s
+                self.text = " ".join(filter(None, (self.text, part.transcript.text)))
+            self.done_s = self._reached_s + sum(part.end_s - part.start_s for part in finished[len(following) :])
 
 
 class ProgressReporter:

@@ -7,6 +7,7 @@ file is one of them.
 import contextlib
 import logging
 import os
+import threading
 from typing import Any
 
 from celery import signals
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 #: This worker's, once it may start; prefork's children have none, as their parent has.
 _keepers: list[Keeper] = []
+_giving_back = threading.Lock()
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
@@ -78,7 +80,7 @@ def stop(sender: str, how: str, **_: object) -> None:
     process.stop()
     if how == "Cold":
         # Celery sends `worker_shutdown` after a warm stop only.
-        _give_back(sender)
+        give_back(sender)
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
@@ -86,11 +88,20 @@ def end(sender: Any, **_: object) -> None:  # noqa: ANN401
     """After a warm stop nothing should be held any more; what is, goes back."""
     while _keepers:
         _keepers.pop().stop()
-    _give_back(sender.hostname)
+    give_back(sender.hostname)
+
+
+def give_back(worker: str) -> None:
+    """What this worker holds goes back to the queue without counting as a try.
+
+    Two threads may ask for it when a warm stop becomes a cold one; the second waits for the first, whose messages would
+    not be sent if the process ended in between.
+    """
+    with _giving_back:
+        _give_back(worker)
 
 
 def _give_back(worker: str) -> None:
-    """What this worker holds goes back to the queue without counting as a try."""
     connections = Connections(Settings())
     try:
         if count := JobLifecycle(connections).give_back_all(worker):

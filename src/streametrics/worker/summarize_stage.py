@@ -8,7 +8,7 @@ from typing import Any
 
 from streametrics.domain.job import Claim, JobKind
 from streametrics.domain.status import JobResult
-from streametrics.domain.transcript import Span, transcript_text
+from streametrics.domain.transcript import TimeSpan
 from streametrics.errors import (
     MODEL_FAILURE_CODES,
     DatabaseUnavailable,
@@ -78,13 +78,11 @@ class SummaryWork:
             time_limit_s=self._model_time_s(claim) if is_live else None,
         )
         result = JobResult(
-            text=transcript_text(claim.transcript),
+            transcript=claim.transcript,
             summary=summary.text,
             summary_source=summary.source,
             model=summary.model,
             prompt_version=summary.prompt_version,
-            speech_language=claim.transcript["language"],
-            segments=claim.transcript["segments"],
             warnings=(*claim.warnings, *summary.warnings),
         )
         self._jobs.finish(claim, result)
@@ -144,9 +142,9 @@ class SummaryWork:
         seen = -1
         while (found := self._jobs.transcribed_so_far(task_id)) is not None:
             request, transcript = found
-            if len(transcript["segments"]) == seen:
+            if len(transcript.segments) == seen:
                 return
-            seen = len(transcript["segments"])
+            seen = len(transcript.segments)
             written = summarize.write_incremental_notes(
                 transcript,
                 request,
@@ -182,7 +180,7 @@ class _CountedNotes:
     def get(self, key: str) -> str | None:
         return self._notes.get(key)
 
-    def put(self, key: str, text: str, span: Span | None = None) -> None:
+    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
         self._notes.put(key, text, span)
         self.new += 1
 

@@ -119,7 +119,7 @@ class HearingWork:
                 if claim.part_index is None:
                     return self._decode(attempt, path)
                 sound = transcribe.part(path, claim.start_s, claim.end_s, claim.request, reporter=attempt.reporter)
-                return sound, lambda heard: self._jobs.store_part(claim, transcribe.as_stored(heard))
+                return sound, lambda heard: self._jobs.store_part(claim, heard)
         except FileNotFoundError as error:
             raise AudioUnreadable("The stored audio is gone: send it again.") from error
 
@@ -151,7 +151,7 @@ class HearingWork:
                         claim,
                         audio_key=sinks[0].commit(),
                         audio_s=decoded.audio_s,
-                        bounds_s=decoded.bounds_s,
+                        spans=decoded.spans,
                         warnings=decoded.warnings,
                     )
                 case transcribe.BelongsElsewhere():
@@ -161,6 +161,4 @@ class HearingWork:
     def _keep(self, claim: Claim, decoded: transcribe.Decoded) -> Keep:
         # Not the samples: they would stay in memory as long as this does.
         audio_s, warnings = decoded.audio_s, decoded.warnings
-        return lambda heard: self._jobs.store_transcript(
-            claim, transcribe.as_stored(heard), audio_s=audio_s, warnings=warnings
-        )
+        return lambda heard: self._jobs.store_transcript(claim, heard, audio_s=audio_s, warnings=warnings)
