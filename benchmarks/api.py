@@ -28,8 +28,8 @@ from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Sta
 from streametrics.domain.status import JobResult
 from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
-from tests.media import plain_wav, tone
-from tests.stack import FIELDS, Stack, free_port, stack, until
+from tests.support.media import plain_wav, tone
+from tests.support.stack import FIELDS, Stack, free_port, stack, until
 
 CONNECTIONS, POLLERS, ROUNDS = 32, 1000, 3
 STATUS = "/summarize/status/"

@@ -17,8 +17,8 @@ from benchmarks import memory, plain, plots, recordings, report
 from benchmarks.live import ENGINES
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.redis.client import Live
-from tests.media import plain_wav
-from tests.stack import Stack, stack
+from tests.support.media import plain_wav
+from tests.support.stack import Stack, stack
 
 #: Rarely, so that the polls take nothing from the engine.
 POLL_S = 1.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import readme
+from tests.support import readme
 
 ROOT = Path(__file__).parent.parent
 

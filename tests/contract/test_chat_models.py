@@ -32,7 +32,7 @@ from streametrics.llm.ollama import OllamaModel
 from streametrics.llm.openai_compatible import OpenAICompatibleModel
 from streametrics.llm.retries import Progress, Tries
 from streametrics.settings import Settings
-from tests.model_server import SUMMARY, ModelServer, Reply, State, closed_port, knows_not, rate_limited, states
+from tests.support.model_server import SUMMARY, ModelServer, Reply, State, closed_port, knows_not, rate_limited, states
 
 MESSAGES: list[Message] = [
     {"role": "system", "content": "You write short summaries."},

@@ -32,7 +32,7 @@ from streametrics.summarization.fake import FakeSummarizer
 from streametrics.summarization.fallback import FallbackSummarizer
 from streametrics.summarization.llm_summarizer import ModelSummarizer
 from streametrics.summarization.prompts import PROMPT_VERSION
-from tests.model_server import SUMMARY, ModelServer, State, closed_port, states
+from tests.support.model_server import SUMMARY, ModelServer, State, closed_port, states
 
 REQUEST = SummaryRequest("We meet a dragon. The dragon burns the bridge. We win and sell the sword.", "en", "Ada")
 PATIENCE_S = 5

@@ -26,13 +26,13 @@ from streametrics.summarization.fake import FakeSummarizer
 from streametrics.transcription.engines.fake import FakeTranscriber
 from streametrics.worker import summarize_stage
 from streametrics.worker.runner import Worker
-from tests.media import plain_wav, tone
-from tests.model_server import ModelServer, states
-from tests.stack import Stack, until
+from tests.support.media import plain_wav, tone
+from tests.support.model_server import ModelServer, states
+from tests.support.stack import Stack, until
 
 CHUNK = plain_wav(tone(3.0, 16_000), 16_000)
 REQUEST = JobRequest(streamer="Zoë", language="en", game="Chess", time="0", title="Finale")
-GATED = "tests.workers.gated"
+GATED = "tests.support.workers.gated"
 UNKNOWN = "3a6e1f6e-0000-4000-8000-000000000000"
 
 

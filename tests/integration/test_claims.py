@@ -21,7 +21,7 @@ from streametrics.database.jobs import JobRecords
 from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, QueueName, Stage
 from streametrics.domain.transcript import merge_transcripts
 from streametrics.errors import InternalError, StaleAttempt, WorkerLost
-from tests.stack import database
+from tests.support.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 WORDS = {"language": "en", "segments": [{"start": 0.0, "end": 1.0, "text": "word"}]}

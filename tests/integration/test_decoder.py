@@ -22,7 +22,7 @@ from streametrics.audio.pcm import to_float32
 from streametrics.audio.pyav import open_container
 from streametrics.audio.sniffing import HEAD_BYTES, sniff
 from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, TimedOut
-from tests.media import KINDS, encode, encode_blocks, mutated, plain_wav, tone
+from tests.support.media import KINDS, encode, encode_blocks, mutated, plain_wav, tone
 
 RATE = 16_000
 LIMITS = {"max_audio_s": 120.0, "timeout_s": 30.0}

@@ -16,7 +16,7 @@ from streametrics.summarization.extractive import ExtractiveSummarizer
 from streametrics.summarization.fallback import FallbackSummarizer
 from streametrics.summarization.llm_summarizer import ModelSummarizer
 from streametrics.worker.runner import Worker
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 ENGLISH = "Ada beats the dragon on the third try and thanks the chat. Then she sells the sword at the market."

@@ -15,11 +15,11 @@ import requests
 from streametrics.domain.job import JobState
 from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
-from tests.media import plain_wav, tone
-from tests.stack import RedisServer, Stack, database, until
+from tests.support.media import plain_wav, tone
+from tests.support.stack import RedisServer, Stack, database, until
 
 CHUNK = plain_wav(tone(3.0, 16_000), 16_000)
-GATED = "tests.workers.gated"
+GATED = "tests.support.workers.gated"
 
 
 def engine_calls(stack: Stack) -> list[str]:

@@ -1,8 +1,8 @@
 """A thousand clients that each ask once a second: no error. The chaos suite says how long they wait."""
 
 from benchmarks import polling
-from tests.media import plain_wav, tone
-from tests.stack import Stack
+from tests.support.media import plain_wav, tone
+from tests.support.stack import Stack
 
 POLLERS, SECONDS = 1000, 6
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from tests.media import plain_wav, tone
-from tests.stack import FIELDS, Stack
+from tests.support.media import plain_wav, tone
+from tests.support.stack import FIELDS, Stack
 
 CHUNK = plain_wav(tone(1.0, 8_000), 8_000)
 BOUNDARY = "x" * 16
