@@ -29,7 +29,8 @@ from streametrics.domain.status import JobResult
 from streametrics.jobs.service import Jobs
 from streametrics.settings import Settings
 from tests.support.media import plain_wav, tone
-from tests.support.stack import FIELDS, Stack, free_port, stack, until
+from tests.support.ports import free_port
+from tests.support.stack import FIELDS, Stack, stack, until
 
 CONNECTIONS, POLLERS, ROUNDS = 32, 1000, 3
 STATUS = "/summarize/status/"

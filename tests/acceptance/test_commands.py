@@ -11,7 +11,7 @@ import pytest
 
 from streametrics.settings import Settings
 from tests.support import readme, sounds
-from tests.support.stack import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.weights
 

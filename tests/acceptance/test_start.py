@@ -17,7 +17,8 @@ import pytest
 
 from streametrics.settings import Settings
 from tests.support import readme, sounds
-from tests.support.stack import free_port, until
+from tests.support.ports import free_port
+from tests.support.stack import until
 
 ROOT = Path(__file__).parent.parent.parent
 HEARD = re.compile(r"quick brown fox", re.IGNORECASE)

@@ -17,7 +17,8 @@ import requests
 from streametrics.database.migrate import migrate
 from streametrics.redis.client import Live
 from tests.chaos import journal
-from tests.support.stack import RedisServer, compiled_once, free_port, until
+from tests.support.ports import free_port
+from tests.support.stack import RedisServer, compiled_once, until
 
 ROOT = Path(__file__).parent.parent.parent
 STUB = "tests.chaos.stub_worker"

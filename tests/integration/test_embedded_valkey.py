@@ -14,7 +14,8 @@ from streametrics.preflight import broker
 from streametrics.preflight.broker import QueueFacts
 from streametrics.settings import Settings
 from streametrics.supervisor.embedded_valkey import EmbeddedQueue
-from tests.support.stack import free_port, until
+from tests.support.ports import free_port
+from tests.support.stack import until
 
 
 def queue_in(folder: Path, port: int | None = None) -> EmbeddedQueue:

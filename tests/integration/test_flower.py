@@ -3,7 +3,8 @@
 import requests
 
 from tests.support.media import plain_wav, tone
-from tests.support.stack import Stack, free_port, until
+from tests.support.ports import free_port
+from tests.support.stack import Stack, until
 
 
 def test_flower_shows_the_tasks_of_a_job(fresh: Stack) -> None:

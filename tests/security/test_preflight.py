@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from streametrics.settings import Settings
-from tests.support.stack import RedisServer, free_port
+from tests.support.ports import free_port
+from tests.support.stack import RedisServer
 
 LONG_KEY = "a key that is long enough"
 

@@ -6,7 +6,6 @@ started on a free loopback port and stopped by its process id. Its prose is poor
 
 import contextlib
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import requests
+
+from tests.support.ports import free_port
 
 CACHE = Path(os.environ.get("STREAMETRICS_CI_CACHE", "~/.cache/streametrics-ci")).expanduser()
 WEIGHTS = CACHE / "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -61,11 +62,8 @@ def _binary() -> Path | None:
 
 
 def _environment() -> dict[str, str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     own = {
-        "OLLAMA_HOST": f"http://127.0.0.1:{port}",
+        "OLLAMA_HOST": f"http://127.0.0.1:{free_port()}",
         "OLLAMA_MODELS": str(CACHE / "models"),
         "OLLAMA_NUM_PARALLEL": "1",
         "OLLAMA_NO_CLOUD": "1",

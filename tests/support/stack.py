@@ -7,7 +7,6 @@ takes a database of its own there. Nothing here sleeps: every wait is for a stat
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from sqlalchemy import text
 from streametrics.database.engine import open_engine
 from streametrics.database.migrate import migrate
 from streametrics.supervisor.embedded_valkey import EmbeddedQueue
+from tests.support.ports import free_port
 
 FIELDS = {"streamer": "Zoë 🎮", "language": "en", "game": "Chess", "time": "00:01:30", "title": "Finale 🏆 <b>"}
 
@@ -33,12 +33,6 @@ POLL_S = 0.02
 T = TypeVar("T")
 
 _redis_databases: set[int] = set()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(look: Callable[[], T | None], *, within_s: float, what: str) -> T:
