@@ -45,6 +45,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert f"python -m streametrics {command}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_help_imports_neither_engine_nor_framework() -> None:
     # Expect an answer at once: nothing large behind `--help`
     program = "import sys, streametrics.cli.main; print(*sys.modules)"

@@ -61,6 +61,7 @@ def test_each_file_runs_something_of_ours() -> None:
     assert {name for name, _, _ in commands()} == set(NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "module", "arguments"), commands())
 def test_modules_files_and_options_exist(name: str, module: str, arguments: list[str]) -> None:
     assert importlib.util.find_spec(module) is not None

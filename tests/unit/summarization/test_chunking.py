@@ -171,6 +171,7 @@ def assert_nothing_lost_and_nothing_too_long(
     assert words <= said.keys()
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     words=st.integers(10, 4000),
@@ -187,6 +188,7 @@ def test_every_prompt_of_every_length_is_inside_the_budget_and_holds_every_word(
     assert_nothing_lost_and_nothing_too_long(model, segments, TokenEstimator())
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(
     exponent=st.floats(3.6, 5.3),
@@ -199,7 +201,7 @@ def test_so_it_is_up_to_two_hundred_thousand_words(exponent: float, alphabet: st
     assert_nothing_lost_and_nothing_too_long(model, segments, TokenEstimator())
 
 
-@pytest.mark.parametrize("words", [20_000, 200_000])
+@pytest.mark.parametrize("words", [20_000, pytest.param(200_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("alphabet", ["Latin", "Thai", "Chinese"])
 def test_the_longest_too(words: int, alphabet: str) -> None:
     segments = spoken(words, alphabet, 4, 12)

@@ -140,6 +140,7 @@ def test_a_context_that_is_too_small_for_anything_says_what_to_set() -> None:
         writer(FakeModel(good, context_tokens=256)).summarize(recording(0.5))
 
 
+@pytest.mark.slow
 def test_many_words_are_prepared_in_two_seconds_and_a_chunk_costs_next_to_nothing() -> None:
     writer(FakeModel(good)).summarize(recording(0.5))  # what is loaded once is loaded
     model = FakeModel(good, tells_tokens=False)

@@ -83,6 +83,7 @@ def test_every_language_of_cldr_is_known_by_its_code_and_its_name() -> None:
             assert languages.parse(name) == tag
 
 
+@pytest.mark.slow
 def test_the_own_names_are_those_of_cldr() -> None:
     for tag, name in OWN_NAMES.items():
         locale = Locale.parse(tag, sep="-")

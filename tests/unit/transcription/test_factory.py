@@ -99,6 +99,7 @@ def test_a_set_engine_is_kept() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_choosing_loads_no_engine() -> None:
     code = (
         "import sys; from streametrics.transcription import factory; from streametrics.settings import Settings;"

@@ -176,6 +176,7 @@ def test_wrong_bytes_never_get_the_name(home: Home, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_connection_that_keeps_breaking_keeps_what_came(home: Home, tmp_path: Path) -> None:
     home.files["/file"] = CONTENT
     home.breaks = [RECEIVED_BLOCK_BYTES, 0, 0, 0, 0]
@@ -187,6 +188,7 @@ def test_a_connection_that_keeps_breaking_keeps_what_came(home: Home, tmp_path: 
     assert (tmp_path / "file.partial").read_bytes() == CONTENT[:RECEIVED_BLOCK_BYTES]
 
 
+@pytest.mark.slow
 def test_a_killed_fetch_leaves_no_half_model_and_goes_on_later(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
     home.halved = "model.bin"
@@ -226,6 +228,7 @@ def test_a_model_of_the_hub_is_fetched_once(home: Home, tmp_path: Path) -> None:
     assert list((tmp_path / "ctranslate2").iterdir()) == [folder]
 
 
+@pytest.mark.slow
 def test_two_processes_fetch_one_model_once(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
     code = (

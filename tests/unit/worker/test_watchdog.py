@@ -4,6 +4,10 @@ import subprocess
 import sys
 import time
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 BEGIN = "import ctypes, time; from streametrics.worker.watchdog import pulse; hold = ctypes.PyDLL(None).usleep\n"
 
 
