@@ -322,6 +322,7 @@ def test_a_decoding_left_early_does_not_disturb_the_next(tmp_path: Path) -> None
         assert sum(block.size for block in decoder.decode(short, "wav", **LIMITS)) == RATE
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP")
 def test_a_child_that_hangs_is_stopped_in_time_and_the_next_file_works(tmp_path: Path) -> None:
     path = tmp_path / "upload"
@@ -396,6 +397,7 @@ def _decode_into(path: str, out: str) -> None:
         Path(out).write_text(json.dumps(sum(block.size for block in decoder.decode(Path(path), "wav", **LIMITS))))
 
 
+@pytest.mark.alone
 def test_the_extensions_chunk_is_decoded_in_no_time(decoder: Decoder, tmp_path: Path) -> None:
     path = tmp_path / "chunk.wav"
     path.write_bytes(plain_wav(tone(30.0, 44_100)))

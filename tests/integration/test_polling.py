@@ -171,6 +171,7 @@ def test_a_wait_that_is_no_time_is_refused(apis: Two, wait: str) -> None:
     assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
 
+@pytest.mark.alone
 def test_a_result_expires_on_time_in_both(fresh: Stack, tmp_path: Path) -> None:
     fresh.settings |= {"RESULT_TTL_S": "3", "LEASE_S": "60"}
     with two(fresh, tmp_path / "second") as apis:
@@ -193,6 +194,7 @@ def test_a_result_expires_on_time_in_both(fresh: Stack, tmp_path: Path) -> None:
         assert 200 in seen
 
 
+@pytest.mark.alone
 def test_the_queue_goes_away_and_comes_back_and_nobody_is_told_what_was(fresh: Stack, tmp_path: Path) -> None:
     server = RedisServer(tmp_path / "own")
     server.start()

@@ -29,6 +29,7 @@ from tests.support.ports import free_port
 FIELDS = {"streamer": "Zoë 🎮", "language": "en", "game": "Chess", "time": "00:01:30", "title": "Finale 🏆 <b>"}
 
 POLL_S = 0.02
+ROOT = Path(__file__).parent.parent.parent
 
 T = TypeVar("T")
 
@@ -173,7 +174,8 @@ class Stack:
             # Tests let chunks wait for a worker that they start late, on a machine that may be slow.
             "MAX_LIVE_WAIT_S": "600",
             "TEST_GATE": str(self.gate),
-            "PYTHONPATH": str(Path(__file__).parent.parent.parent),
+            # The code beside these tests, wherever another copy of it is installed.
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
             **self.settings,
         }
 
