@@ -7,10 +7,10 @@ import signal
 import pytest
 import requests
 
+from tests.support.gate import GATED, wait_at_gate
 from tests.support.media import plain_wav, tone
 from tests.support.stack import Stack, until
 
-GATED = "tests.support.workers.gated"
 CHUNK = plain_wav(tone(3.0, 16_000), 16_000)
 LONGER_CHUNK = plain_wav(tone(6.0, 16_000), 16_000)
 WITHOUT_SOUND = plain_wav(tone(0.0, 16_000), 16_000)
@@ -21,12 +21,6 @@ def claimed(stack: Stack) -> list[tuple[str, int]]:
     """Each claim on sound in the log, in order: the job's id, and how many were taken at once."""
     found = re.findall(r"job=(\S+) event=claimed stage=transcribe .*together=(\d+)", stack.log())
     return [(task_id, int(together)) for task_id, together in found]
-
-
-def wait_at_gate(stack: Stack) -> int:
-    """The process id of the engine that waits before a job's first segment."""
-    mark = until(lambda: next(stack.gate.glob("at-*-*"), None), within_s=60, what="an engine is at the gate")
-    return int(mark.name.split("-")[1])
 
 
 def start_worker(stack: Stack, *, queues: str = "live,long,summarise", pool: str = "solo", name: str = "all"):

@@ -7,7 +7,7 @@ import requests
 
 from streametrics.domain.status import MESSAGE_SUMMARIZING, MESSAGE_TRANSCRIBED, MESSAGE_TRANSCRIBING, MESSAGE_WAITING
 from tests.support.media import KINDS, encode, plain_wav, tone
-from tests.support.stack import FIELDS, Stack
+from tests.support.stack import FIELDS, Stack, until
 
 #: What a poller may see, in order, and the bounds of per cent in each.
 STEPS = {
@@ -174,6 +174,9 @@ def test_readiness_tells_engine_and_model(service: Stack) -> None:
 def test_every_log_line_of_a_job_names_it_and_none_tells_what_was_said(service: Stack) -> None:
     task_id = service.submit(plain_wav(tone(2.0, 44_100)), title="a title that nobody should read in a log")
     service.finished(task_id)
+    # Given the last line, which is written after the row that says "done"
+    last = f"job={task_id} event=checkpoint stage=summarize"
+    until(lambda: last in service.log(), within_s=20, what="the last line of the job")
 
     lines = [line for line in service.log().splitlines() if f"job={task_id}" in line]
 

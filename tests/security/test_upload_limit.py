@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.security.test_slow_clients import BOUNDARY, upload_body
+from tests.support.forms import BOUNDARY, upload_body
 from tests.support.media import plain_wav, tone
 from tests.support.stack import Stack, stack, until
 

@@ -22,6 +22,9 @@ from typing import Any
 
 CHAT_ROUTES = ("/api/chat", "/v1/chat/completions")
 
+#: A test that forgets to let a load finish fails after so long.
+_HELD_FOR_S = 30
+
 #: The answer of `states.ok`.
 SUMMARY = "Ada beats the dragon and thanks the chat. Then she sells the sword."
 
@@ -356,7 +359,7 @@ class ModelServer:
         #: Set when a caller closed its connection while its answer was held.
         self.hung_up = threading.Event()
         self.closing = threading.Event()
-        self.on_load: State = self._load
+        self.on_load: State = self.load
         self.on_ps: State = self._loaded
         self.on_models: State = self._list
         self._script = iter(script or (states.ok,))
@@ -402,9 +405,21 @@ class ModelServer:
     def _list(self, reply: Reply) -> None:
         reply.json(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]})
 
-    def _load(self, reply: Reply) -> None:
+    def load(self, reply: Reply) -> None:
         self.loaded = True
         reply.json(200, {"done": True, "done_reason": "load"})
+
+
+class HeldLoad:
+    """For `on_load`: a load that has begun when `began` is set, and goes on when the test sets `finish`."""
+
+    def __init__(self) -> None:
+        self.began, self.finish = threading.Event(), threading.Event()
+
+    def __call__(self, reply: Reply) -> None:
+        self.began.set()
+        assert self.finish.wait(_HELD_FOR_S)
+        reply.server.play.load(reply)
 
 
 class _Server(ThreadingHTTPServer):

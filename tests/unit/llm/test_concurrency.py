@@ -6,12 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from streametrics.llm.concurrency import Turns
+from tests.support.doubles import Stop
 
 PATIENCE_S = 5
-
-
-class Stop(Exception):
-    """What a job that is cancelled raises."""
 
 
 class Waiter:

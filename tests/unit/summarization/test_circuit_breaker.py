@@ -25,24 +25,11 @@ from streametrics.summarization.circuit_breaker import ALIVE_FOR_S, Breaker
 from streametrics.summarization.extractive import ExtractiveSummarizer
 from streametrics.summarization.fake import FakeSummarizer
 from streametrics.summarization.fallback import FallbackSummarizer
+from tests.support.doubles import ManualClock, Stop
 
 REQUEST = SummaryRequest("We meet a dragon. The dragon burns the bridge. We win and sell the sword.", "en", "Ada")
 LIVE = replace(REQUEST, time_limit_s=0.0)
 RETRY_S = 30
-
-
-class Hands:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Stop(Exception):
-    """What a job that is cancelled raises."""
 
 
 class Memory:
@@ -88,12 +75,12 @@ class Writer(FakeSummarizer):
 
 
 @pytest.fixture
-def clock() -> Hands:
-    return Hands()
+def clock() -> ManualClock:
+    return ManualClock(100.0)
 
 
 @pytest.fixture
-def breaker(clock: Hands) -> Breaker:
+def breaker(clock: ManualClock) -> Breaker:
     return Breaker(3, RETRY_S, clock)
 
 
@@ -144,7 +131,7 @@ def test_a_call_that_was_stopped_says_nothing(breaker: Breaker) -> None:
     assert not passes(breaker)
 
 
-def test_one_call_tries_it_after_the_rest(breaker: Breaker, clock: Hands) -> None:
+def test_one_call_tries_it_after_the_rest(breaker: Breaker, clock: ManualClock) -> None:
     opened(breaker)
     clock.now += RETRY_S - 1
     assert not passes(breaker)
@@ -159,7 +146,7 @@ def test_one_call_tries_it_after_the_rest(breaker: Breaker, clock: Hands) -> Non
     assert passes(breaker)
 
 
-def test_a_try_that_fails_means_another_rest(breaker: Breaker, clock: Hands) -> None:
+def test_a_try_that_fails_means_another_rest(breaker: Breaker, clock: ManualClock) -> None:
     opened(breaker)
     clock.now += RETRY_S
     fail(breaker, SummarizerBusy())
@@ -169,7 +156,7 @@ def test_a_try_that_fails_means_another_rest(breaker: Breaker, clock: Hands) -> 
     assert passes(breaker)
 
 
-def test_a_try_that_was_stopped_leaves_its_place_to_the_next(breaker: Breaker, clock: Hands) -> None:
+def test_a_try_that_was_stopped_leaves_its_place_to_the_next(breaker: Breaker, clock: ManualClock) -> None:
     opened(breaker)
     clock.now += RETRY_S
     fail(breaker, Stop())
@@ -179,7 +166,7 @@ def test_a_try_that_was_stopped_leaves_its_place_to_the_next(breaker: Breaker, c
     assert passes(breaker)
 
 
-def test_of_many_threads_one_tries(breaker: Breaker, clock: Hands) -> None:
+def test_of_many_threads_one_tries(breaker: Breaker, clock: ManualClock) -> None:
     opened(breaker)
     clock.now += RETRY_S
     together = threading.Barrier(8)
@@ -206,7 +193,7 @@ def chain(writer: FakeSummarizer, breaker: Breaker) -> FallbackSummarizer:
     return FallbackSummarizer(writer, ExtractiveSummarizer(), breaker)
 
 
-def test_a_resting_server_is_not_asked_and_the_reader_is_told(breaker: Breaker, clock: Hands) -> None:
+def test_a_resting_server_is_not_asked_and_the_reader_is_told(breaker: Breaker, clock: ManualClock) -> None:
     writer = Writer(failures=[SummarizerTimeout()] * 3)
     summarizer = chain(writer, breaker)
     codes = [summarizer.summarize(REQUEST).warnings[0].code for _ in range(5)]
@@ -252,7 +239,9 @@ def test_live_chunks_that_heard_nothing_by_their_deadline_count(breaker: Breaker
     assert codes == ["model_server_timeout"] * 3 + ["model_server_resting"]
 
 
-def test_live_chunks_that_are_late_because_the_server_is_busy_do_not_count(breaker: Breaker, clock: Hands) -> None:
+def test_live_chunks_that_are_late_because_the_server_is_busy_do_not_count(
+    breaker: Breaker, clock: ManualClock
+) -> None:
     late = chain(Writer(on_call=lambda on_text: on_text("", 0.0) if on_text else None), breaker)
     codes: list[str] = []
 
@@ -272,14 +261,14 @@ def test_live_chunks_that_are_late_because_the_server_is_busy_do_not_count(break
     assert breaker.resting() is not None
 
 
-def test_text_that_grows_shows_that_the_server_is_alive(breaker: Breaker, clock: Hands) -> None:
+def test_text_that_grows_shows_that_the_server_is_alive(breaker: Breaker, clock: ManualClock) -> None:
     chain(Writer(), breaker).summarize(REQUEST, on_text=lambda text, share: None)
     assert breaker.was_alive()
     clock.now += ALIVE_FOR_S
     assert not breaker.was_alive()
 
 
-def test_notes_are_written_ahead_unless_the_server_rests(breaker: Breaker, clock: Hands) -> None:
+def test_notes_are_written_ahead_unless_the_server_rests(breaker: Breaker, clock: ManualClock) -> None:
     writer, notes = Writer(writes=2), Memory()
     summarizer = chain(writer, breaker)
     assert summarizer.write_ahead(REQUEST, notes, check=lambda: None) == 2

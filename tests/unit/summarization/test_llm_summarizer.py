@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streametrics.domain.transcript import Span, TimedText
+from streametrics.domain.transcript import TimedText
 from streametrics.errors import SummarizerBusy, SummarizerError, SummaryUnusable, TranscriptTooLong
 from streametrics.llm.base import Condition, Message, ModelHealth
 from streametrics.llm.fake import FakeModel
@@ -16,27 +16,12 @@ from streametrics.settings import Settings
 from streametrics.summarization.base import Summary, SummaryRequest
 from streametrics.summarization.llm_summarizer import ModelSummarizer
 from streametrics.summarization.prompts import PROMPT_VERSION
+from tests.support.doubles import NotesInMemory, Stop
 
 ENGLISH = "Ada beats the dragon on the third try and thanks the chat. Then she sells the sword at the market."
 FRENCH = "Ada bat le dragon au troisième essai et remercie le chat. Ensuite, elle vend l'épée au marché."
 MOMENTS = [{"time": "0:10:03", "what": "The dragon falls."}, {"time": "0:00:30", "what": "It begins."}]
 OVERVIEW = json.dumps({"overview": ENGLISH, "moments": MOMENTS})
-
-
-class Kept(dict[str, str]):
-    """Notes in memory."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.spans: list[Span] = []
-
-    def put(self, key: str, text: str, span: Span | None = None) -> None:
-        self[key] = text
-        self.spans += [span] if span else []
-
-
-class Stop(Exception):
-    """What a job that is cancelled raises."""
 
 
 def recording(minutes: float, *, segment_s: float = 5.0) -> SummaryRequest:
@@ -168,7 +153,7 @@ def test_a_chunk_that_somebody_waits_for_is_urgent_and_a_recording_is_not() -> N
 
 
 def test_notes_are_written_ahead_once_and_found_again() -> None:
-    model, kept = FakeModel(good), Kept()
+    model, kept = FakeModel(good), NotesInMemory()
     summarizer = writer(model)
     whole = recording(40)
     written = 0
@@ -188,7 +173,7 @@ def test_notes_are_written_ahead_once_and_found_again() -> None:
 
 
 def test_a_crash_in_the_middle_costs_the_note_that_was_being_written() -> None:
-    kept = Kept()
+    kept = NotesInMemory()
     failing = FakeModel(good, failures=[None, None, None, SummarizerBusy()])
     with pytest.raises(SummarizerBusy):
         writer(failing).summarize(recording(60), notes=kept)
@@ -202,7 +187,7 @@ def test_a_crash_in_the_middle_costs_the_note_that_was_being_written() -> None:
 
 @pytest.mark.parametrize("changed", [{"language": "de"}, {"extra_instruction": "Name the boss."}, {"game": "Chess"}])
 def test_notes_for_another_question_are_not_taken(changed: dict[str, str]) -> None:
-    kept = Kept()
+    kept = NotesInMemory()
     request = recording(30)
     writer(FakeModel(good)).summarize(request, notes=kept)
     before = len(kept)
@@ -227,7 +212,7 @@ def test_writing_ahead_stops_as_soon_as_it_is_told_to() -> None:
 
     model = FakeModel(good)
     with pytest.raises(Stop):
-        writer(model).write_ahead(recording(60), Kept(), check=check)
+        writer(model).write_ahead(recording(60), NotesInMemory(), check=check)
     assert len(model.calls) == 1
 
 
@@ -236,7 +221,7 @@ def test_a_time_outside_of_its_piece_reaches_neither_notes_nor_summary() -> None
         said = f"[0:00:00] [7:00:00] {ENGLISH}"
         return said if schema is None else json.dumps({"overview": said, "moments": []})
 
-    kept = Kept()
+    kept = NotesInMemory()
     summary = writer(FakeModel(respond)).summarize(recording(30), notes=kept)
     assert summary.text == f"[0:00:00] {ENGLISH}"
     notes = list(kept.values())
@@ -306,7 +291,7 @@ def test_a_piece_on_which_nothing_can_be_written_stands_for_itself() -> None:
             return OVERVIEW
         return "…" if "word0a" in messages[-1]["content"] else ENGLISH
 
-    model, kept = FakeModel(respond), Kept()
+    model, kept = FakeModel(respond), NotesInMemory()
     assert writer(model).write_ahead(recording(60), kept, check=lambda: None) == len(kept)
     summary = writer(model).summarize(recording(60), notes=kept)
     assert [warning.code for warning in summary.warnings] == ["summary_incomplete"]
@@ -322,7 +307,7 @@ def test_a_vocabulary_that_needs_more_than_was_thought_means_smaller_pieces() ->
     summarizer = writer(model)
     assert summarizer.summarize(recording(60)).text.startswith(ENGLISH)
     assert all(call.prompt_tokens <= 6000 for call in model.calls)
-    assert summarizer.write_ahead(recording(60), Kept(), check=lambda: None) > 3
+    assert summarizer.write_ahead(recording(60), NotesInMemory(), check=lambda: None) > 3
 
 
 def test_a_server_that_refuses_everything_is_not_asked_for_ever() -> None:

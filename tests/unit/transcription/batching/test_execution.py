@@ -56,13 +56,6 @@ class Engine:
 
 
 @pytest.fixture
-def clips() -> list[Samples]:
-    """One window each, of different lengths; the third is quiet."""
-    names = ("en/quick_brown_fox", "en/counting", "en/hello_world", "fr/comptage")
-    return [sounds.clip(name).samples() * np.float32(0.005 if index == 2 else 1) for index, name in enumerate(names)]
-
-
-@pytest.fixture
 def three_windows(clips: list[Samples]) -> Samples:
     """English, then a long and quiet one that is French, then a short one, which does not change the language."""
     gap, numbers = sounds.silence(20), clips[1] * np.float32(0.005)

@@ -147,13 +147,6 @@ class Marking(Scripted):
                 raise MemoryError
 
 
-@pytest.fixture
-def clips() -> list[Samples]:
-    """One window each, of different lengths; the third is so quiet that `Marking` takes it for French."""
-    names = ("en/quick_brown_fox", "en/counting", "en/hello_world", "fr/comptage")
-    return [sounds.clip(name).samples() * np.float32(0.005 if index == 2 else 1) for index, name in enumerate(names)]
-
-
 def together(engine: Engine, asked: list[Sound]) -> list[Outcome]:
     """What became of each sound, in the order asked."""
     found = dict(scheduler.transcribe_together(engine, asked))
