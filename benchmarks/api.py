@@ -28,9 +28,10 @@ from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Sta
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import Segment, Transcript
 from streametrics.settings import Settings
-from tests.jobs import Jobs
-from tests.media import plain_wav, tone
-from tests.stack import FIELDS, Stack, free_port, stack, until
+from tests.support.jobs import Jobs
+from tests.support.media import plain_wav, tone
+from tests.support.ports import free_port
+from tests.support.stack import FIELDS, Stack, stack, until
 
 CONNECTIONS, POLLERS, ROUNDS = 32, 1000, 3
 STATUS = "/summarize/status/"

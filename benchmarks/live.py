@@ -22,7 +22,7 @@ from whisper.tokenizer import get_tokenizer
 from benchmarks import limit, plain, plots, recordings, report, streams, timed
 from benchmarks.engines import ENGINES
 from streametrics.audio.pcm import Samples
-from tests.stack import Stack, stack, until
+from tests.support.stack import Stack, stack, until
 
 LOOK_S = 0.005
 Row = tuple[str, str, str]

@@ -7,8 +7,8 @@ import av
 import numpy as np
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from tests.media import plain_wav
-from tests.sounds import read
+from tests.support.media import plain_wav
+from tests.support.sounds import read
 
 #: Debian's `asterisk-core-sounds-en-wav` puts them here.
 FOLDER = Path("/usr/share/asterisk/sounds/en_US_f_Allison")

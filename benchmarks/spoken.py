@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks import wordless
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.weights.download import exclusive, file_hash
-from tests.sounds import read
+from tests.support.sounds import read
 
 CACHE = Path("~/.cache/streametrics/benchmark-speech").expanduser()
 VERSION = "1.6.1-1"

@@ -17,9 +17,9 @@ import requests
 from benchmarks import recordings
 from streametrics.audio.pcm import Samples
 from streametrics.supervisor.commands import SUMMARIZE_THREADS
-from tests import ollama_server
-from tests.model_server import ModelServer, Reply, states
-from tests.stack import Stack, stack
+from tests.support import ollama_server
+from tests.support.model_server import ModelServer, Reply, states
+from tests.support.stack import Stack, stack
 
 ModelServerKind = Literal["stub", "real"]
 

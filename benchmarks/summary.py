@@ -19,8 +19,8 @@ from streametrics.llm.base import ChatResponse
 from streametrics.settings import Settings
 from streametrics.summarization.base import SummaryRequest
 from streametrics.summarization.llm_summarizer import LlmSummarizer
-from tests.media import plain_wav, tone
-from tests.stack import stack
+from tests.support.media import plain_wav, tone
+from tests.support.stack import stack
 
 #: What Mistral 7B does on a small graphics card, about: tokens a second read and written.
 READ_PER_S, WRITE_PER_S = 600.0, 40.0

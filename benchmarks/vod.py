@@ -18,8 +18,8 @@ from benchmarks.live import ENGINES
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.redis.client import RedisClient
 from streametrics.redis.worker_registry import WorkerRegistry
-from tests.media import plain_wav
-from tests.stack import Stack, stack
+from tests.support.media import plain_wav
+from tests.support.stack import Stack, stack
 
 #: Rarely, so that the polls take nothing from the engine.
 POLL_S = 1.0

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from tests.sounds import read
+from tests.support.sounds import read
 
 CHUNK_S = 30.0
 #: Voices of the crowd; espeak-ng knows them all without further packages.

@@ -271,6 +271,7 @@ def test_choosing_an_adapter_imports_no_other() -> None:
         assert at_import & adapters == set()
 
 
+@pytest.mark.slow
 def test_the_web_process_never_loads_an_engine() -> None:
     # When the web entry is imported in a process of its own
     program = "import sys, streametrics.app; print(*sorted(sys.modules))"

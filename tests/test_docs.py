@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import readme
+from tests.support import readme
 
 ROOT = Path(__file__).parent.parent
 
@@ -43,6 +43,7 @@ def test_every_command_is_run_or_says_why_not() -> None:
         assert proof in (ROOT / file).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_every_option_of_our_commands_exists() -> None:
     pattern = re.compile(r"(?:\./start\.sh|python -m streametrics)( keys \w+| \w+)?(.*)")
     for command in readme.run_by_tests():

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from streametrics.settings import Settings
-from tests import readme, sounds
-from tests.stack import free_port
+from tests.support import readme, sounds
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.weights
 

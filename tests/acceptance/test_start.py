@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 from streametrics.settings import Settings
-from tests import readme, sounds
-from tests.stack import free_port, until
+from tests.support import readme, sounds
+from tests.support.ports import free_port
+from tests.support.stack import until
 
 ROOT = Path(__file__).parent.parent.parent
 HEARD = re.compile(r"quick brown fox", re.IGNORECASE)

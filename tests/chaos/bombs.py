@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from streametrics.audio.sniffing import HEAD_BYTES, sniff
-from tests.media import encode, encode_blocks, plain_wav, tone
+from tests.support.media import encode, encode_blocks, plain_wav, tone
 
 Bomb = tuple[str, str, bytes]
 

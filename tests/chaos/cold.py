@@ -15,7 +15,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.load import status, submit
 from tests.chaos.service import REAL, Service, service
 from tests.chaos.sounds import sound
-from tests.model_server import ModelServer, Reply
+from tests.support.model_server import ModelServer, Reply
 
 #: How long the model takes to load, in seconds: the 300 that are promised, less what asking for it takes.
 LOAD_S = 295.0

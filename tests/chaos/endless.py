@@ -15,7 +15,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.load import status, submit
 from tests.chaos.service import Service, service
 from tests.chaos.sounds import HANGS, HANGS_IN_C, sound
-from tests.stack import until
+from tests.support.stack import until
 
 LIMIT_S, SOFT_S = 6.0, 5.0
 #: The promise: at the hard limit, 5 s sooner or later.

@@ -10,8 +10,8 @@ from tests.chaos.load import status, submit
 from tests.chaos.service import REAL, Service, service
 from tests.chaos.sounds import sound
 from tests.contract.test_summarizers import ENDINGS
-from tests.model_server import ModelServer
-from tests.stack import until
+from tests.support.model_server import ModelServer
+from tests.support.stack import until
 
 SETTINGS = {
     "SUMMARIZER": "ollama",

@@ -13,7 +13,7 @@ from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, Ti
 from tests.chaos.bombs import as_uploaded, bombs
 from tests.chaos.figures import Figure, none_of, worst_time
 from tests.chaos.form import Form
-from tests.media import KINDS, encode, mutated, plain_wav, tone
+from tests.support.media import KINDS, encode, mutated, plain_wav, tone
 
 LIMITS = {"max_audio_s": 600.0, "timeout_s": 20.0}
 MOST_MIB = 1024

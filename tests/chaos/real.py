@@ -12,7 +12,7 @@ from tests.chaos.kills import Hit, since_kills
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import submit, wait_for_all
 from tests.chaos.service import REAL, ROOT, Member, Service, service
-from tests.stack import until
+from tests.support.stack import until
 
 #: 26 s of speech, which comes with the service.
 CHUNK = ROOT / "src" / "streametrics" / "transcribers" / "trial.ogg"

@@ -18,7 +18,8 @@ from streametrics.database.migrate import migrate
 from streametrics.redis.client import RedisClient
 from streametrics.redis.worker_registry import WorkerRegistry
 from tests.chaos import journal
-from tests.stack import RedisServer, compiled_once, free_port, until
+from tests.support.ports import free_port
+from tests.support.stack import RedisServer, compiled_once, until
 
 ROOT = Path(__file__).parent.parent.parent
 STUB = "tests.chaos.stub_worker"

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from tests.media import plain_wav, tone
+from tests.support.media import plain_wav, tone
 
 ORDINARY, DIES, HANGS, HANGS_IN_C = 0.3, 0.6, 0.7, 0.8
 #: Two loudnesses that are nearer than this are the same.

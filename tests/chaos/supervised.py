@@ -16,7 +16,8 @@ import requests
 from tests.chaos.figures import Figure, all_of, none_of, worst_time
 from tests.chaos.form import Form
 from tests.chaos.service import ROOT
-from tests.stack import compiled_once, free_port, until
+from tests.support.ports import free_port
+from tests.support.stack import compiled_once, until
 
 BACK_WITHIN_S = 5.0
 #: Words in the command line of each process.

@@ -32,7 +32,18 @@ from streametrics.llm.ollama import OllamaModel
 from streametrics.llm.openai_compatible import OpenAICompatibleModel
 from streametrics.llm.retries import AnswerProgress, Retrier
 from streametrics.settings import Settings
-from tests.model_server import SUMMARY, ModelServer, Reply, State, closed_port, knows_not, rate_limited, states
+from tests.support.doubles import ManualClock, Stop
+from tests.support.model_server import (
+    SUMMARY,
+    HeldLoad,
+    ModelServer,
+    Reply,
+    State,
+    closed_port,
+    knows_not,
+    rate_limited,
+    states,
+)
 
 MESSAGES: list[Message] = [
     {"role": "system", "content": "You write short summaries."},
@@ -50,10 +61,6 @@ KEY = "sk-never-to-be-shown"
 
 #: What makes a model of a server's address; more settings by name.
 Make = Callable[..., ChatModel]
-
-
-class Stop(Exception):
-    """What a job that is cancelled raises."""
 
 
 def settings(url: str, **more: Any) -> Settings:
@@ -336,22 +343,9 @@ def test_a_second_try_does_not_take_text_back(make: Make) -> None:
 # Time
 
 
-class Hands:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def move(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.mark.parametrize(("prompt_bytes", "first_s"), [(0, 30), (12_288, 41.25), (24_576, 52.5), (10**6, 52.5)])
 def test_a_long_prompt_has_longer_for_its_first_token(prompt_bytes: int, first_s: float) -> None:
-    clock = Hands()
+    clock = ManualClock()
     limits = timeouts.for_chat(clock, 60, prompt_bytes, 8192)
     assert limits.remaining_s() == pytest.approx(first_s)
     clock.move(first_s + 1)
@@ -360,7 +354,7 @@ def test_a_long_prompt_has_longer_for_its_first_token(prompt_bytes: int, first_s
 
 
 def test_a_server_that_goes_silent_is_given_up_before_the_call_is_over() -> None:
-    clock = Hands()
+    clock = ManualClock()
     limits = timeouts.for_chat(clock, 60, 0, 8192)
     # Given tokens that come, though slowly
     for _ in range(3):
@@ -380,7 +374,7 @@ def test_a_server_that_goes_silent_is_given_up_before_the_call_is_over() -> None
 
 @pytest.mark.parametrize("retry_after_s", [None, 1, 3600])
 def test_all_tries_and_waits_together_take_252_seconds_at_most(retry_after_s: float | None) -> None:
-    clock = Hands()
+    clock = ManualClock()
     limits: list[float] = []
     tries = Retrier(settings("", mistral_timeout=60), AnswerProgress(None), wait=clock.move, clock=clock)
 
@@ -489,8 +483,7 @@ def test_a_cold_model_is_loaded_under_its_own_limit() -> None:
     # Given a load that takes longer than a call may
     def slow_load(reply: Reply) -> None:
         reply.hold(0.8)
-        server.loaded = True
-        reply.json(200, {"done": True, "done_reason": "load"})
+        server.load(reply)
 
     with ModelServer(loaded=False) as server:
         server.on_load = slow_load
@@ -506,23 +499,17 @@ def test_a_cold_model_is_loaded_under_its_own_limit() -> None:
 
 def test_who_does_not_wait_for_the_load_does_not_end_it() -> None:
     # Given a load that is longer than a live chunk can wait
-    loading, finish = threading.Event(), threading.Event()
-
-    def slow_load(reply: Reply) -> None:
-        loading.set()
-        assert finish.wait(PATIENCE_S)
-        server.loaded = True
-        reply.json(200, {"done": True, "done_reason": "load"})
+    load = HeldLoad()
 
     def leave(text: str, share: float) -> None:
-        if loading.is_set():
+        if load.began.is_set():
             raise Stop
 
     def stay(text: str, share: float) -> None:
-        finish.set()
+        load.finish.set()
 
     with ModelServer(loaded=False) as server:
-        server.on_load = slow_load
+        server.on_load = load
         model = ollama(server.url)
         # When one chunk leaves, and the next one comes
         with pytest.raises(Stop):
@@ -554,26 +541,20 @@ def test_a_model_in_memory_with_another_context_is_loaded_with_ours_first() -> N
 
 
 def test_a_model_is_warmed_up_without_waiting_and_says_so() -> None:
-    loading, finish = threading.Event(), threading.Event()
-
-    def slow_load(reply: Reply) -> None:
-        loading.set()
-        assert finish.wait(PATIENCE_S)
-        server.loaded = True
-        reply.json(200, {"done": True, "done_reason": "load"})
+    load = HeldLoad()
 
     with ModelServer(loaded=False) as server:
-        server.on_load = slow_load
+        server.on_load = load
         model = ollama(server.url)
         # Given a cold model, when it is warmed up twice
         model.warm_up()
-        assert loading.wait(PATIENCE_S)
+        assert load.began.wait(PATIENCE_S)
         model.warm_up()
         # Expect one load, which is told of while it runs, and a call that finds it
         health = model.health()
         assert health.condition is Condition.WARMING
         assert "being loaded" in health.detail
-        assert ask(model, on_answer=lambda *_: finish.set()).text == SUMMARY
+        assert ask(model, on_answer=lambda *_: load.finish.set()).text == SUMMARY
         assert [request.path for request in server.received].count("/api/generate") == 1
         assert model.health().condition is Condition.WORKING
         # And that a warm one is left alone

@@ -31,7 +31,7 @@ from streametrics.transcription.engines.fast.sampling import DecodedTokens, Samp
 from streametrics.transcription.engines.fast.seek_loop import WindowProgress
 from streametrics.transcription.engines.openai_whisper_fast import OpenAIWhisperFast
 from streametrics.weights import cache as weights_cache
-from tests import sounds
+from tests.support import sounds
 
 VOCABULARY = 51_865
 

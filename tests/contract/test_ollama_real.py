@@ -18,7 +18,7 @@ from streametrics.llm.openai_compatible import OpenAICompatibleModel
 from streametrics.settings import Settings
 from streametrics.summarization.base import SummaryRequest
 from streametrics.summarization.factory import create
-from tests import ollama_server
+from tests.support import ollama_server
 
 pytestmark = pytest.mark.ollama
 

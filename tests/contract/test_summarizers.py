@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from streametrics.domain.transcript import TimeSpan
 from streametrics.errors import (
     ModelMissing,
     SummarizerBusy,
@@ -32,21 +31,11 @@ from streametrics.summarization.fake import FakeSummarizer
 from streametrics.summarization.fallback import FallbackSummarizer
 from streametrics.summarization.llm_summarizer import LlmSummarizer
 from streametrics.summarization.prompts import PROMPT_VERSION
-from tests.model_server import SUMMARY, ModelServer, State, closed_port, states
+from tests.support.doubles import NotesInMemory, Stop
+from tests.support.model_server import SUMMARY, ModelServer, State, closed_port, states
 
 REQUEST = SummaryRequest("We meet a dragon. The dragon burns the bridge. We win and sell the sword.", "en", "Ada")
 PATIENCE_S = 5
-
-
-class Stop(Exception):
-    """What a job that is cancelled raises."""
-
-
-class Kept(dict[str, str]):
-    """Notes in memory."""
-
-    def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
-        self[key] = text
 
 
 def settings(url: str, **more: Any) -> Settings:
@@ -139,7 +128,7 @@ def test_what_on_text_raises_passes_unchanged(name: str) -> None:
 
 
 def test_a_short_transcript_needs_no_notes(writer: Summarizer) -> None:
-    kept = Kept()
+    kept = NotesInMemory()
     assert writer.write_incremental_notes(REQUEST, kept, check=lambda: None) == 0
     writer.summarize(REQUEST, notes=kept)
     assert kept == {}

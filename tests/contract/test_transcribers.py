@@ -12,7 +12,7 @@ from streametrics.errors import TranscriptionFailed
 from streametrics.settings import Settings
 from streametrics.transcription import factory as transcriber_factory
 from streametrics.transcription.base import Outcome, Transcriber, TranscriptionRequest, warm
-from tests import sounds
+from tests.support import sounds
 
 SoundMaker = Callable[[], Samples]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack import Stack, stack
+from tests.support.stack import Stack, stack
 
 
 @pytest.fixture(scope="session")

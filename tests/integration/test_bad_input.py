@@ -9,8 +9,8 @@ import psutil
 import pytest
 import requests
 
-from tests.media import KINDS, encode, plain_wav, tone
-from tests.stack import FIELDS, Stack, until
+from tests.support.media import KINDS, encode, plain_wav, tone
+from tests.support.stack import FIELDS, Stack, until
 
 CHUNK = plain_wav(tone(1.0, 44_100))
 

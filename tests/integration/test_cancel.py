@@ -26,14 +26,14 @@ from streametrics.summarization.fake import FakeSummarizer
 from streametrics.transcription.engines.fake import FakeTranscriber
 from streametrics.worker import summarize_stage
 from streametrics.worker.runner import Worker
-from tests.jobs import Jobs
-from tests.media import plain_wav, tone
-from tests.model_server import ModelServer, states
-from tests.stack import Stack, until
+from tests.support.gate import GATED, engine_calls
+from tests.support.jobs import Jobs
+from tests.support.media import plain_wav, tone
+from tests.support.model_server import ModelServer, states
+from tests.support.stack import Stack, until
 
 CHUNK = plain_wav(tone(3.0, 16_000), 16_000)
 REQUEST = JobRequest(streamer="Zoë", language="en", game="Chess", time="0", title="Finale")
-GATED = "tests.workers.gated"
 UNKNOWN = "3a6e1f6e-0000-4000-8000-000000000000"
 
 
@@ -68,11 +68,6 @@ def nothing_is_left_of(stack: Stack, task_id: str) -> bool:
     )
 
 
-def engine_calls(stack: Stack) -> int:
-    ledger = stack.gate / "transcribed"
-    return len(ledger.read_text().splitlines()) if ledger.exists() else 0
-
-
 @pytest.mark.parametrize("end", ["", "/"])
 def test_a_waiting_job_ends_at_once_and_its_message_does_nothing(fresh: Stack, end: str) -> None:
     # Given a job that no worker has seen
@@ -90,7 +85,7 @@ def test_a_waiting_job_ends_at_once_and_its_message_does_nothing(fresh: Stack, e
     (fresh.gate / "open-summary").touch()
     fresh.start_worker(app=GATED, name="all", queues="live,long,summarise", pool="solo")
     assert fresh.finished(fresh.submit(CHUNK))["status"] == "done"
-    assert engine_calls(fresh) == 3
+    assert len(engine_calls(fresh)) == 3
     assert is_cancelled(fresh.status(task_id))
 
 
@@ -150,12 +145,12 @@ def test_work_on_the_sound_stops_between_segments(fresh: Stack) -> None:
     (fresh.gate / "open").touch()
 
     until(lambda: "event=stale" in fresh.log(), within_s=10, what="the work is left")
-    assert engine_calls(fresh) == 1, "its other segments are not heard"
+    assert len(engine_calls(fresh)) == 1, "its other segments are not heard"
     assert is_cancelled(fresh.status(task_id))
     assert nothing_is_left_of(fresh, task_id)
     # Expect the same process to take the next one
     fresh.submit(CHUNK)
-    until(lambda: engine_calls(fresh) == 1 + 3, within_s=20, what="the worker is free")
+    until(lambda: len(engine_calls(fresh)) == 1 + 3, within_s=20, what="the worker is free")
 
 
 def test_without_the_hint_the_worker_learns_it_from_the_row(fresh: Stack) -> None:
@@ -190,7 +185,7 @@ def test_a_recording_in_parts_is_left_with_all_of_them(fresh: Stack) -> None:
     until(lambda: "event=stale" in fresh.log(), within_s=10, what="the part is left")
     # Expect the other parts' messages to do nothing
     until(lambda: "event=nothing_to_do" in fresh.log(), within_s=20, what="their messages are read")
-    assert engine_calls(fresh) == 1
+    assert len(engine_calls(fresh)) == 1
     assert nothing_is_left_of(fresh, task_id)
 
 

@@ -24,7 +24,7 @@ from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, QueueN
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import Segment, TimeSpan, Transcript, merge_transcripts
 from streametrics.errors import InternalError, StaleAttempt, WorkerLost
-from tests.stack import database
+from tests.support.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 WORDS = Transcript((Segment(0.0, 1.0, "word"),), "en")

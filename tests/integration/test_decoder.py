@@ -22,7 +22,7 @@ from streametrics.audio.pcm import to_float32
 from streametrics.audio.pyav import open_container
 from streametrics.audio.sniffing import HEAD_BYTES, sniff
 from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, TimedOut
-from tests.media import KINDS, encode, encode_blocks, mutated, plain_wav, tone
+from tests.support.media import KINDS, encode, encode_blocks, mutated, plain_wav, tone
 
 RATE = 16_000
 LIMITS = {"max_audio_s": 120.0, "timeout_s": 30.0}
@@ -322,6 +322,7 @@ def test_a_decoding_left_early_does_not_disturb_the_next(tmp_path: Path) -> None
         assert sum(block.size for block in decoder.decode(short, "wav", **LIMITS)) == RATE
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP")
 def test_a_child_that_hangs_is_stopped_in_time_and_the_next_file_works(tmp_path: Path) -> None:
     path = tmp_path / "upload"
@@ -396,6 +397,7 @@ def _decode_into(path: str, out: str) -> None:
         Path(out).write_text(json.dumps(sum(block.size for block in decoder.decode(Path(path), "wav", **LIMITS))))
 
 
+@pytest.mark.alone
 def test_the_extensions_chunk_is_decoded_in_no_time(decoder: AudioDecoder, tmp_path: Path) -> None:
     path = tmp_path / "chunk.wav"
     path.write_bytes(plain_wav(tone(30.0, 44_100)))

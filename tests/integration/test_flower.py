@@ -2,8 +2,9 @@
 
 import requests
 
-from tests.media import plain_wav, tone
-from tests.stack import Stack, free_port, until
+from tests.support.media import plain_wav, tone
+from tests.support.ports import free_port
+from tests.support.stack import Stack, until
 
 
 def test_flower_shows_the_tasks_of_a_job(fresh: Stack) -> None:

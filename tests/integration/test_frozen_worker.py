@@ -6,8 +6,8 @@ from typing import Any
 
 import requests
 
-from tests.media import plain_wav, tone
-from tests.stack import Stack, until
+from tests.support.media import plain_wav, tone
+from tests.support.stack import Stack, until
 
 CHUNK = plain_wav(tone(3.0, 16_000), 16_000)
 

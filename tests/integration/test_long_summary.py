@@ -16,8 +16,9 @@ from streametrics.summarization.extractive import ExtractiveSummarizer
 from streametrics.summarization.fallback import FallbackSummarizer
 from streametrics.summarization.llm_summarizer import LlmSummarizer
 from streametrics.worker.runner import Worker
-from tests.jobs import Jobs
-from tests.stack import Stack
+from tests.support.doubles import ManualClock
+from tests.support.jobs import Jobs
+from tests.support.stack import Stack
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 ENGLISH = "Ada beats the dragon on the third try and thanks the chat. Then she sells the sword at the market."
@@ -25,20 +26,10 @@ ENGLISH = "Ada beats the dragon on the third try and thanks the chat. Then she s
 SOFT_LIMIT_S = 540.0
 
 
-class Hands:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class SlowModel(FakeChatModel):
     """Needs three minutes for a call."""
 
-    def __init__(self, clock: Hands, call_s: float = 180.0) -> None:
+    def __init__(self, clock: ManualClock, call_s: float = 180.0) -> None:
         super().__init__(self._answer)
         self._clock, self._call_s = clock, call_s
 
@@ -72,7 +63,7 @@ def transcribed(jobs: Jobs, minutes: int) -> str:
     return task_id
 
 
-def worker(jobs: Jobs, model: FakeChatModel, clock: Hands) -> Worker:
+def worker(jobs: Jobs, model: FakeChatModel, clock: ManualClock) -> Worker:
     writer: Summarizer = FallbackSummarizer(LlmSummarizer(model, jobs.settings), ExtractiveSummarizer())
     return Worker(
         jobs.settings, jobs.lifecycle, make_summarizer=lambda _: writer, transcriber=None, decoder=None, clock=clock
@@ -80,7 +71,7 @@ def worker(jobs: Jobs, model: FakeChatModel, clock: Hands) -> Worker:
 
 
 def test_a_summary_that_takes_longer_than_a_task_goes_on_in_the_next_one(jobs: Jobs) -> None:
-    clock = Hands()
+    clock = ManualClock()
     model = SlowModel(clock)
     task_id = transcribed(jobs, minutes=60)
     slow = worker(jobs, model, clock)
@@ -106,7 +97,7 @@ def test_a_summary_that_takes_longer_than_a_task_goes_on_in_the_next_one(jobs: J
 
 
 def test_a_model_that_writes_nothing_in_a_whole_turn_is_given_up(jobs: Jobs) -> None:
-    clock = Hands()
+    clock = ManualClock()
 
     class Silent(SlowModel):
         def chat(self, *arguments: Any, on_answer: Any, **options: Any) -> Any:

@@ -10,8 +10,8 @@ from streametrics.domain.job import JobKind, JobRequest, JobState
 from streametrics.domain.transcript import Segment, Transcript
 from streametrics.jobs.connections import Connections
 from streametrics.settings import Settings
-from tests.media import plain_wav, tone
-from tests.stack import stack, until
+from tests.support.media import plain_wav, tone
+from tests.support.stack import stack, until
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 TRANSCRIPT = Transcript((Segment(0.0, 1.0, "word"),), "en")

@@ -3,8 +3,8 @@
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.media import plain_wav, tone
-from tests.stack import Stack, until
+from tests.support.media import plain_wav, tone
+from tests.support.stack import Stack, until
 
 CHUNK = plain_wav(tone(3.0, 16_000), 16_000)
 

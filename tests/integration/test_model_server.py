@@ -8,11 +8,11 @@ import requests
 from sqlalchemy import text
 
 from streametrics.database.engine import open_engine
-from tests import ollama_server
 from tests.contract.test_summarizers import ENDINGS
-from tests.media import plain_wav, tone
-from tests.model_server import SUMMARY, ModelServer, State, closed_port, states
-from tests.stack import Stack, stack
+from tests.support import ollama_server
+from tests.support.media import plain_wav, tone
+from tests.support.model_server import SUMMARY, ModelServer, State, closed_port, states
+from tests.support.stack import Stack, stack
 
 CHUNK = plain_wav(tone(3.0, 16_000), 16_000)
 WARNING = "Warning: Mistral service may be unavailable. Proceeding with transcription..."

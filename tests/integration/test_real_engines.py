@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from tests import sounds
-from tests.media import KINDS, encode, plain_wav
-from tests.stack import Stack, stack, until
+from tests.support import sounds
+from tests.support.media import KINDS, encode, plain_wav
+from tests.support.stack import Stack, stack, until
 
 pytestmark = pytest.mark.weights
 

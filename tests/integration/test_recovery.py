@@ -14,24 +14,12 @@ import requests
 
 from streametrics.domain.job import JobState
 from streametrics.settings import Settings
-from tests.jobs import Jobs
-from tests.media import plain_wav, tone
-from tests.stack import RedisServer, Stack, database, until
+from tests.support.gate import GATED, engine_calls, wait_at_gate
+from tests.support.jobs import Jobs
+from tests.support.media import plain_wav, tone
+from tests.support.stack import RedisServer, Stack, database, until
 
 CHUNK = plain_wav(tone(3.0, 16_000), 16_000)
-GATED = "tests.workers.gated"
-
-
-def engine_calls(stack: Stack) -> list[str]:
-    """A line for each segment that an engine was asked for: process id and number."""
-    ledger = stack.gate / "transcribed"
-    return ledger.read_text().splitlines() if ledger.exists() else []
-
-
-def wait_at_gate(stack: Stack) -> int:
-    """The process id of the engine that waits before a job's first segment."""
-    mark = until(lambda: next(stack.gate.glob("at-*-*"), None), within_s=20, what="an engine is at the gate")
-    return int(mark.name.split("-")[1])
 
 
 def test_a_worker_killed_in_the_middle_of_the_sound_is_made_good_by_another(fresh: Stack) -> None:
@@ -249,6 +237,7 @@ def own_queue(fresh: Stack, tmp_path: Path) -> RedisServer:
     return server
 
 
+@pytest.mark.alone
 def test_while_the_queue_is_away_nothing_is_accepted_and_status_answers_from_the_row(
     fresh: Stack, own_queue: RedisServer
 ) -> None:

@@ -13,10 +13,10 @@ from streametrics.database.tables import jobs
 from streametrics.redis.client import RedisClient
 from streametrics.redis.worker_registry import WorkerPresence, WorkerRegistry
 from streametrics.supervisor.commands import SIGQUIT, WORKER_LADDER
-from tests.media import plain_wav, tone
-from tests.stack import Stack, until
+from tests.support.media import plain_wav, tone
+from tests.support.stack import Stack, until
 
-GATED = "tests.workers.gated"
+GATED = "tests.support.workers.gated"
 CHUNK = plain_wav(tone(3.0, 16_000), 16_000)
 #: What the supervisor gives a worker after SIGQUIT, before it kills it; here with room for a machine that is busy.
 ENDS_WITHIN_S = dict(WORKER_LADDER)[SIGQUIT] * 5

@@ -16,7 +16,7 @@ import pytest
 from streametrics.supervisor.child_process import Ladder, ProcessSpec
 from streametrics.supervisor.console import Console
 from streametrics.supervisor.supervisor import Supervisor
-from tests.stack import until
+from tests.support.stack import until
 
 GENTLE: Ladder = ((signal.SIGTERM, 5.0),)
 

@@ -22,9 +22,9 @@ from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Sta
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import FilterReason, Segment, TimeSpan, Transcript, merge_transcripts
 from streametrics.settings import Settings
-from tests.jobs import Jobs
-from tests.media import plain_wav, tone
-from tests.stack import Stack
+from tests.support.jobs import Jobs
+from tests.support.media import plain_wav, tone
+from tests.support.stack import Stack
 
 TASK_ID = "04ae3ed9-00a7-41cd-b6bc-ec47eda218af"
 

@@ -12,7 +12,7 @@ from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
 from streametrics.domain.job import JobKind, JobRequest, Stage, Warn
 from streametrics.domain.transcript import FilterReason, Segment, TimeSpan, Transcript, merge_transcripts
-from tests.stack import database
+from tests.support.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 TRUNCATED = Warn("audio_truncated", "The file is cut off.")

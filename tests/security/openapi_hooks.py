@@ -3,7 +3,7 @@
 import schemathesis
 from hypothesis import strategies as st
 
-from tests.media import plain_wav, tone
+from tests.support.media import plain_wav, tone
 
 RECORDING = plain_wav(tone(0.2, 8_000), 8_000)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.media import plain_wav, tone
-from tests.stack import FIELDS, Stack, stack, until
+from tests.support.media import plain_wav, tone
+from tests.support.stack import FIELDS, Stack, stack, until
 
 #: 30 s as the extension sends them, 2.6 MB.
 CHUNK = plain_wav(tone(30.0, 44_100))

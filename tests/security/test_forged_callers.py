@@ -17,8 +17,8 @@ from sqlalchemy import func, select
 from streametrics.api.middleware.trusted_origin import EXTENSION_ORIGIN
 from streametrics.database.engine import Database
 from streametrics.database.tables import jobs
-from tests.media import plain_wav, tone
-from tests.stack import FIELDS, Stack, stack
+from tests.support.media import plain_wav, tone
+from tests.support.stack import FIELDS, Stack, stack
 
 ALLOWED_PAGE = "https://my.example"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.stack import stack
+from tests.support.stack import stack
 
 KEY = "the operator's own key, long enough"
 

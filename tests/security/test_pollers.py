@@ -1,12 +1,15 @@
 """A thousand clients that each ask once a second: no error. The chaos suite says how long they wait."""
 
+import pytest
+
 from benchmarks import polling
-from tests.media import plain_wav, tone
-from tests.stack import Stack
+from tests.support.media import plain_wav, tone
+from tests.support.stack import Stack
 
 POLLERS, SECONDS = 1000, 6
 
 
+@pytest.mark.alone
 def test_a_thousand_pollers_are_answered(fresh: Stack) -> None:
     fresh.start_api()
     task_ids = [fresh.submit(plain_wav(tone(0.2, 8_000), 8_000)) for _ in range(10)]

@@ -7,8 +7,8 @@ from pathlib import Path
 import redis
 import requests
 
-from tests.media import plain_wav, tone
-from tests.stack import FIELDS, RedisServer, Stack, database
+from tests.support.media import plain_wav, tone
+from tests.support.stack import FIELDS, RedisServer, Stack, database
 
 #: Each is looked for in everything that the processes write.
 INTERNAL = "internal-key-of-the-operator"

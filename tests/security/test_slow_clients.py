@@ -13,11 +13,13 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from tests.media import plain_wav, tone
-from tests.stack import FIELDS, Stack
+from tests.support.forms import BOUNDARY, upload_body
+from tests.support.media import plain_wav, tone
+from tests.support.stack import Stack
+
+pytestmark = pytest.mark.alone
 
 CHUNK = plain_wav(tone(1.0, 8_000), 8_000)
-BOUNDARY = "x" * 16
 SLOW_CLIENTS = 400
 CUT_WITHIN_S = 20.0
 
@@ -28,16 +30,6 @@ def request_head(length: int) -> bytes:
         "POST /summarize/ HTTP/1.1\r\nHost: localhost\r\n"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {length}\r\n"
     ).encode()
-
-
-def upload_body(audio: bytes) -> bytes:
-    """The form of an upload."""
-    fields = "".join(
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in FIELDS.items()
-    )
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n\r\n'
-    return (fields + head).encode() + audio + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 @dataclass(slots=True)

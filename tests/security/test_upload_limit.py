@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.media import plain_wav, tone
-from tests.security.test_slow_clients import BOUNDARY, upload_body
-from tests.stack import Stack, stack, until
+from tests.support.forms import BOUNDARY, upload_body
+from tests.support.media import plain_wav, tone
+from tests.support.stack import Stack, stack, until
 
 CHUNK = plain_wav(tone(1.0, 8_000), 8_000)
 LIMIT_MB = 20

@@ -1,0 +1,80 @@
+"""A benchmark hears nothing twice that it has heard under the same circumstances."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import answers
+from benchmarks.answers import Answer, kept
+from benchmarks.spoken import PACKAGES, Spoken, noisy
+from tests.support import sounds
+
+
+def test_an_answer_is_kept_until_something_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "FOLDER", tmp_path)
+    heard: list[str] = []
+
+    def ask(
+        listener: str = "engine",
+        weights: str = "w",
+        language: str | None = "en",
+        seconds: float = 1.0,
+        *,
+        is_ours: bool = True,
+    ) -> Answer:
+        def hear() -> Answer:
+            heard.append(listener)
+            return Answer("été", 0.5, {"loop": 2})
+
+        return kept(listener, weights, sounds.tone(seconds), language, hear, is_ours=is_ours)
+
+    # Given an answer; when the same is asked again, expect it to be there
+    assert ask() == ask() == Answer("été", 0.5, {"loop": 2})
+    assert len(heard) == 1
+    # And a change of anything to be heard anew, a torn file too
+    ask(listener="another")
+    ask(weights="v")
+    ask(language=None)
+    ask(seconds=2.0)
+    assert len(heard) == 5
+    for file in tmp_path.iterdir():
+        file.write_text("{")
+    ask()
+    assert len(heard) == 6
+
+
+def test_a_change_of_our_code_leaves_the_libraries_answers_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "FOLDER", tmp_path)
+    heard: list[str] = []
+
+    def ask(*, is_ours: bool) -> None:
+        def hear() -> Answer:
+            heard.append("ours" if is_ours else "library")
+            return Answer("", 0.5)
+
+        kept("engine", "w", sounds.tone(1), "en", hear, is_ours=is_ours)
+
+    for code in ("before", "after"):
+        monkeypatch.setattr(answers, "_our_code", lambda code=code: code)
+        ask(is_ours=True)
+        ask(is_ours=False)
+
+    assert heard == ["ours", "library", "ours"]
+
+
+def test_a_larger_set_of_chunks_holds_the_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given chunks of every language, and backgrounds that are made at once
+    monkeypatch.setattr("benchmarks.spoken.BACKGROUNDS", {name: lambda: sounds.noise(1) for name in ("a", "b", "c")})
+
+    def mixed(count: int) -> dict[str, str]:
+        clean = [Spoken(f"{code} {n}", sounds.tone(0.1), "", code) for code in PACKAGES for n in range(count)]
+        return {chunk.name.rsplit(" ", 3)[0]: chunk.background for chunk in noisy(clean)}
+
+    few, many = mixed(2), mixed(9)
+
+    assert few.items() <= many.items()
+    assert {background.split()[0] for background in few.values()} == {"a", "b", "c"}
+    for code in PACKAGES:
+        assert len({background for name, background in many.items() if name.startswith(code)}) == 6
