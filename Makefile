@@ -22,7 +22,7 @@ types: setup ## check types
 	$(BIN)/mypy
 
 unit: setup ## the fast lane: units, import rules and documentation, without servers or weights
-	$(BIN)/python -m pytest -q tests/unit $(wildcard tests/test_*.py)
+	$(BIN)/python -m pytest -q -m "not weights and not ollama" tests/unit $(wildcard tests/test_*.py)
 
 docs: setup ## draw the rooms, and build the site into site/
 	$(BIN)/python scripts/draw_rooms.py
