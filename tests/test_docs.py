@@ -58,10 +58,10 @@ def test_every_option_of_our_commands_exists() -> None:
             assert option in finished.stdout, command
 
 
-DOCUMENTS = [readme.README, *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_link_into_the_repository_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
         if "://" not in target:
@@ -85,10 +85,10 @@ def test_every_setting_that_the_readme_names_exists() -> None:
     assert named - known - {"TORCH_CPU_INDEX"} == set()
 
 
-def test_decisions_have_their_three_parts() -> None:
-    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-    assert decisions
-    for decision in decisions:
-        text = decision.read_text(encoding="utf-8")
-        for part in ("Context", "Decision", "Consequences"):
-            assert re.search(rf"^#+ {part}", text, re.M), f"{decision.name} has no {part}"
+@pytest.mark.parametrize("document", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_every_source_file_that_is_named_exists(document: str) -> None:
+    named = re.findall(r"`([a-z_0-9/]+\.py)`", (ROOT / document).read_text(encoding="utf-8"))
+    assert named
+    # Every room may have these.
+    for name in {*named} - {"base.py", "factory.py"}:
+        assert (ROOT / "src" / "streametrics" / name).exists() or (ROOT / name).exists(), name
