@@ -30,7 +30,7 @@ from streametrics.transcription.hallucination_filter import (
 )
 from streametrics.transcription.vad import VoiceActivity, detect_speech
 
-SLOPES = (0.0, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)
+SLOPES = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0)
 RATIOS_DB = (10.0, 5.0, 0.0, -5.0)
 MIXES = 3
 
@@ -135,7 +135,7 @@ def rows(
     yield (
         f"{engine}, {arithmetic}",
         f"{sum(map(count_words, invented))} words invented in {minutes:.0f} min",
-        f"{len(silent)} segments said there, the closest to the line at {closest:.2f} of {line}; "
+        f"{len(silent)} segments said there, the nearest to the line at {closest:.2f} of {line}; "
         f"{_by_ratio(lost, speech)}{'; ' + told if told else ''}",
     )
     for slope in SLOPES:
@@ -161,7 +161,7 @@ def _logprob(each: Judged) -> float:
 
 def _repeats(each: Judged) -> bool:
     assert each.said.segment.statistics is not None
-    return each.said.segment.statistics.compression_ratio > hallucination_filter.COMPRESSION_RATIO_THRESHOLD
+    return each.said.segment.statistics.compression_ratio > hallucination_filter.REPETITIVE_ABOVE
 
 
 def main() -> None:

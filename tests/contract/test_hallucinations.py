@@ -44,14 +44,10 @@ WORDLESS: dict[str, Callable[[], Samples]] = {
     "crowd": lambda: wordless.crowd(33, -26),
 }
 #: What opened the gate and made an engine say words, most of them surely: chunks of the hours without a word.
-TEMPTING = {
-    "near-crowd-that-loops": wordless_hour.Recipe(3, "near crowd", 2),
-    "quiet-near-crowd-that-loops": wordless_hour.Recipe(4, "near crowd", 0),
-    "near-crowd": wordless_hour.Recipe(1, "near crowd", 3),
-    "beeps-that-loop": wordless_hour.Recipe(1, "beeps", 4),
-    "quiet-beeps-that-loop": wordless_hour.Recipe(6, "beeps", 1),
-    "song": wordless_hour.Recipe(3, "melody", 4),
-    "white": wordless_hour.Recipe(1, "white", 4),
+TEMPTING: dict[str, Callable[[], Samples]] = {
+    "crowd-that-loops": lambda: wordless_hour.Recipe(3, "near crowd", 2).make().samples,
+    "near-crowd": lambda: wordless_hour.Recipe(1, "near crowd", 3).make().samples,
+    "beeps-that-loop": lambda: wordless_hour.Recipe(1, "beeps", 4).make().samples,
 }
 BACKGROUNDS: dict[str, Callable[[], Samples]] = {
     "white": lambda: wordless.coloured("white", -20),
@@ -67,14 +63,14 @@ def transcriber(request: pytest.FixtureRequest) -> Iterator[Transcriber]:
     yield transcriber_factory.create(Settings(_env_file=None, whisper_engine=request.param, whisper_model="base"))
 
 
-@pytest.mark.parametrize("kind", WORDLESS)
+@pytest.mark.parametrize("kind", [*WORDLESS, *TEMPTING])
 def test_a_sound_in_which_nobody_speaks_has_no_words(transcriber: Transcriber, kind: str) -> None:
-    assert transcriber.transcribe(WORDLESS[kind]()).text == ""
+    assert transcriber.transcribe((WORDLESS | TEMPTING)[kind]()).text == ""
 
 
 @cache
 def tempting() -> list[Samples]:
-    return [*(recipe.make().samples for recipe in TEMPTING.values()), WORDLESS["loud-pink"](), WORDLESS["white"]()]
+    return [WORDLESS["loud-pink"](), *(make() for make in TEMPTING.values())]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +79,7 @@ def tempting() -> list[Samples]:
         pytest.param(engine, arithmetic, id=f"{engine}-{arithmetic.name}".replace(" ", "-"))
         for engine in ENGINES
         for arithmetic in arithmetics.of(engine)
+        if arithmetic is not arithmetics.NATIVE
     ],
 )
 def test_no_word_is_invented_with_any_arithmetic(engine: str, arithmetic: Arithmetic) -> None:

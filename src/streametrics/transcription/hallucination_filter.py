@@ -23,13 +23,14 @@ CONFIDENT_LOGPROB = -0.6
 #: how far Whisper's timestamps may be off, in seconds.
 NOBODY_SPEAKS_BELOW, TIMESTAMP_TOLERANCE_S = 0.1, 0.5
 #: The less confident the model is, the higher the speech probability has to be, averaged over half a second: by this
-#: much for each unit of mean log probability, so that below about -1.5 no voice is enough. In nine hours without a word
+#: much for each unit of mean log probability, so that below about -1.3 no voice is enough. In 16 hours without a word
 #: no text came nearer than 0.53; of speech 5 dB above a noise or more, what lies below 0.87 was made up too
 #: (docs/decisions/0029 has both curves).
-SPEECH_PER_LOGPROB, SUSTAINED_S = 0.65, 0.5
-#: The same that a text which repeats itself needs however confident the model is, as it is confident of loops too. In
-#: nine hours without a word the highest beside a loop was 0.5; speech 10 dB above a noise has more than 0.9.
-CLEAR_SPEECH_PROBABILITY = 0.8
+SPEECH_PER_LOGPROB, SUSTAINED_S = 0.75, 0.5
+#: The same that a text needs which compresses better than this, however confident the model is, as it is confident of
+#: loops too. Ordinary speech compresses up to 1.9 and has more than 0.8 half a second long at 5 dB above a noise and
+#: more; without a word the highest beside a text that compresses at all was 0.5.
+REPETITIVE_ABOVE, CLEAR_SPEECH_PROBABILITY = 1.8, 0.8
 #: Nobody says more in a second of voice: words, or characters of a script without spaces.
 MAX_WORDS_PER_S, MAX_CHARACTERS_PER_S = 6.0, 15.0
 #: A phrase that is repeated so many times in a row may be a loop; longer phrases are not looked for.
@@ -97,7 +98,7 @@ class HallucinationFilter:
 
 def required_speech_probability(statistics: DecodingStatistics) -> float:
     """Return the speech probability, over half a second, that words need to be kept; above 1 they never are."""
-    repeats = statistics.compression_ratio > COMPRESSION_RATIO_THRESHOLD
+    repeats = statistics.compression_ratio > REPETITIVE_ABOVE
     return max(CLEAR_SPEECH_PROBABILITY if repeats else 0.0, -SPEECH_PER_LOGPROB * statistics.average_logprob)
 
 

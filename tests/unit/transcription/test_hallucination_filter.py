@@ -59,12 +59,12 @@ def test_a_little_voice_beside_or_in_them_is_enough_for_sure_words(judge: Halluc
     [
         (GUESSED, 11.0, False),
         # The less sure the model is, the surer the detector has to be: 0.95 here, 0.2 and 0.4 there.
-        (DecodingStatistics(-1.4, 0.9, 1.0, 1.0), 3.0, True),
-        (DecodingStatistics(-1.5, 0.3, 1.0, 1.0), 3.0, False),
-        (DecodingStatistics(-0.55, 0.9, 1.0, 0.0), 14.0, True),
-        (DecodingStatistics(-0.65, 0.3, 1.0, 0.0), 14.0, False),
-        (DecodingStatistics(-0.25, 0.9, 1.0, 0.0), 11.0, True),
-        (DecodingStatistics(-0.35, 0.3, 1.0, 0.0), 11.0, False),
+        (DecodingStatistics(-1.2, 0.9, 1.0, 1.0), 3.0, True),
+        (DecodingStatistics(-1.3, 0.3, 1.0, 1.0), 3.0, False),
+        (DecodingStatistics(-0.5, 0.9, 1.0, 0.0), 14.0, True),
+        (DecodingStatistics(-0.6, 0.3, 1.0, 0.0), 14.0, False),
+        (DecodingStatistics(-0.2, 0.9, 1.0, 0.0), 11.0, True),
+        (DecodingStatistics(-0.3, 0.3, 1.0, 0.0), 11.0, False),
         # What the last temperature said, at random.
         (DecodingStatistics(-5.7, 0.6, 1.2, 1.0), 3.0, False),
     ],
@@ -76,12 +76,13 @@ def test_guesses_are_left_out(
     assert judge.left_out == ({} if apply else {FilterReason.GUESS: 1})
 
 
+@pytest.mark.parametrize("compression", [1.9, 5.6])
 @pytest.mark.parametrize(("start", "apply"), [(3.0, True), (11.0, False), (14.0, False)])
 def test_what_repeats_itself_needs_a_clear_voice_however_sure_the_engine_is(
-    judge: HallucinationFilter, start: float, apply: bool
+    judge: HallucinationFilter, start: float, apply: bool, compression: float
 ) -> None:
     # Given what noise was heard as: each sentence over and over, with an end, and surer than speech
-    loop = DecodingStatistics(-0.05, 0.66, compression_ratio=5.6, temperature=0.0, ended=True)
+    loop = DecodingStatistics(-0.05, 0.66, compression_ratio=compression, temperature=0.0, ended=True)
 
     assert (judge.apply(Segment(start, start + 2, "안녕하세요.", loop)) is not None) == apply
 

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import whisper
 from whisper.audio import HOP_LENGTH, N_FRAMES, N_SAMPLES
 from whisper.decoding import DecodingOptions, DecodingResult
 from whisper.tokenizer import get_tokenizer
+from whisper.utils import compression_ratio
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import DecodingStatistics, Segment
@@ -95,19 +97,31 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
                 )
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"openai-whisper could not transcribe this audio: {error}") from error
+        texts: dict[int, str] = defaultdict(str)
+        for found in result["segments"]:
+            texts[found["seek"]] += str(found["text"])
         return [
-            Segment(float(found["start"]), float(found["end"]), str(found["text"]), _statistics(found))
+            Segment(
+                float(found["start"]), float(found["end"]), str(found["text"]), _statistics(found, texts[found["seek"]])
+            )
             for found in result["segments"]
             if str(found["text"]).strip()
         ]
 
 
-def _statistics(found: dict[str, Any]) -> DecodingStatistics:
+def _statistics(found: dict[str, Any], decoded: str) -> DecodingStatistics:
+    """Read a segment's statistics. decoded: all that was decoded at once with it, whose segments have one `seek`.
+
+    The library's compression ratio is not used, because `_without_needless_retries` bounds it.
+    """
+    bounded, ratio = float(found["compression_ratio"]), float(compression_ratio(decoded.strip()))
     return DecodingStatistics(
         average_logprob=float(found["avg_logprob"]),
         no_speech=float(found["no_speech_prob"]),
-        compression_ratio=float(found["compression_ratio"]),
+        compression_ratio=ratio,
         temperature=float(found["temperature"]),
+        # A repetition that was let pass has ended by itself; of anything else the library does not tell.
+        ended=True if bounded <= COMPRESSION_RATIO_THRESHOLD < ratio else None,
     )
 
 
