@@ -4,12 +4,12 @@ import json
 import logging
 import os
 import socket
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import redis
 
+from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.redis.client import RedisClient
 
 #: Between two signs of life, and after how long without one a worker counts as gone, in seconds.
@@ -92,8 +92,7 @@ class Presence:
         self._stage = stage
         self._ready = False
         self._facts: Callable[[], dict[str, str]] = dict
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+        self._thread = PeriodicThread("presence", self._announce, INTERVAL_S)
 
     def start(self) -> None:
         """Begin to announce, as not ready yet."""
@@ -112,13 +111,8 @@ class Presence:
 
     def stop(self) -> None:
         """Withdraw at once."""
-        self._stopped.set()
-        self._thread.join(STOP_S)  # its last word must not come after the withdrawal
+        self._thread.stop(wait_s=STOP_S)  # its last word must not come after the withdrawal
         self._registry.withdraw(self._name)
-
-    def _run(self) -> None:
-        while not self._stopped.wait(INTERVAL_S):
-            self._announce()
 
     def _announce(self) -> None:
         presence = WorkerPresence(self._name, self._stage, self._ready, self._facts())

@@ -14,6 +14,8 @@ import threading
 from collections.abc import Iterator
 from typing import TextIO
 
+from streametrics.concurrency.periodic import PeriodicThread
+
 #: How much longer than the time that the work has the silence must be, in seconds: the job has failed by then.
 GRACE_S = 5.0
 #: Between two windings, in seconds.
@@ -28,7 +30,7 @@ class Pulse:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._blocks = 0
-        self._stop = threading.Event()
+        self._thread: PeriodicThread | None = None
 
     @contextlib.contextmanager
     def watched(self, silence_s: float) -> Iterator[None]:
@@ -42,20 +44,21 @@ class Pulse:
         finally:
             with self._lock:
                 self._blocks -= 1
-                if self._blocks == 0:
-                    self._stop.set()
+                if self._blocks == 0 and self._thread is not None:
+                    self._thread.stop()
+                    self._thread = None
                     faulthandler.cancel_dump_traceback_later()
 
     def _begin(self, silence_s: float) -> None:
-        self._stop = threading.Event()
         _wind_up(silence_s)
-        threading.Thread(target=self._beat, args=(self._stop, silence_s), name="pulse", daemon=True).start()
+        thread = PeriodicThread("pulse", lambda: self._beat(thread, silence_s), min(INTERVAL_S, silence_s / 4))
+        self._thread = thread
+        thread.start()
 
-    def _beat(self, stop: threading.Event, silence_s: float) -> None:
-        while not stop.wait(min(INTERVAL_S, silence_s / 4)):
-            with self._lock:
-                if stop.is_set():
-                    return
+    def _beat(self, thread: PeriodicThread, silence_s: float) -> None:
+        with self._lock:
+            # The block may have ended since: a clock that is wound up then would end a process that waits for work.
+            if self._thread is thread:
                 _wind_up(silence_s)
 
 

@@ -167,3 +167,31 @@ def test_the_time_left_of_a_recording_is_told_by_all_that_is_heard_of_it(monkeyp
 
     # Expect the other half of the recording to take as long
     assert recording.published[-1].eta_s == pytest.approx(30.0)
+
+
+class Failing(Heard):
+    """A job whose first look fails in a way that nobody has thought of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lease_s = 0.1
+        self.looks = 0
+        self.renewed = threading.Event()
+
+    def is_cancelled(self, task_id: str) -> bool:
+        self.looks += 1
+        if self.looks == 1:
+            raise RuntimeError("unheard of")
+        return False
+
+    def renew(self, claim: Claim) -> bool:
+        if self.looks > 0:
+            self.renewed.set()
+        return True
+
+
+def test_a_lease_is_renewed_still_after_an_error_that_nobody_expected(caplog: pytest.LogCaptureFixture) -> None:
+    failing = Failing()
+    with lease(failing):
+        assert failing.renewed.wait(10)
+    assert "a round of 'lease-id' failed; the next one tries again" in caplog.messages
