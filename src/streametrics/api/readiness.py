@@ -1,9 +1,9 @@
 """Whether the service can do its work, told apart by what is missing and what to do about it."""
 
-import threading
 import time
 from typing import Any
 
+from streametrics.concurrency.ttl_cache import TtlCache
 from streametrics.domain.job import QueueName, Stage
 from streametrics.errors import DatabaseUnavailable
 from streametrics.jobs.connections import Connections
@@ -30,9 +30,7 @@ class Health:
 
     def __init__(self, connections: Connections, summarizer: Summarizer) -> None:
         self._held = connections
-        self._summarizer = summarizer
-        self._lock = threading.Lock()
-        self._model_server: tuple[float, ModelHealth | None] = (0.0, None)
+        self._model_server = TtlCache(summarizer.health, MODEL_SERVER_VALID_S)
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Whether jobs are taken and finished, and the body of `GET /health/ready`."""
@@ -98,11 +96,7 @@ class Health:
 
     def _model_server_check(self, workers: list[WorkerPresence]) -> dict[str, Any]:
         """What this process sees from outside, and what the workers learned from their calls."""
-        with self._lock:
-            seen_at, health = self._model_server
-            if health is None or time.monotonic() - seen_at > MODEL_SERVER_VALID_S:
-                health = self._summarizer.health()
-                self._model_server = (time.monotonic(), health)
+        health = self._model_server.get()
         condition, detail = _with_what_workers_know(health, workers)
         check = {
             "ok": health.has_model and condition is not Condition.FAILING,

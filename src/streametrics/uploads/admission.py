@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from anyio import Lock, to_thread
-
+from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName
 from streametrics.errors import TooBusy
@@ -32,24 +31,20 @@ class Admission:
     ) -> None:
         self._settings = settings
         self._floor = DiskFloor(settings.min_free_disk_mb * 1_000_000, free_bytes)
-        self._waiting = waiting
-        self._clock = clock
-        self._lock = Lock()
-        self._seen: Mapping[QueueName, Backlog] = {}
-        self._seen_at: float | None = None
+        self._waiting = AsyncTtlCache(waiting, VALID_S, clock=clock)
         self._uploads = 0
 
     async def check_waiting(self) -> None:
         """Raises TooBusy where live chunks wait too long or too much waits, DatabaseUnavailable."""
-        await self._look()
+        waiting = await self._waiting.get()
         limit_s, limit = self._settings.max_live_wait_s, self._settings.max_waiting
-        live = self._seen.get(QueueName.LIVE, Backlog())
+        live = waiting.get(QueueName.LIVE, Backlog())
         if live.count and live.oldest_s > limit_s:
             raise TooBusy(
                 f"The oldest live chunk has waited for {live.oldest_s:.0f} s (the limit is {limit_s:g}, "
                 "MAX_LIVE_WAIT_S), so nothing more is accepted for now: try again in a few seconds."
             )
-        if sum(backlog.count for backlog in self._seen.values()) >= limit:
+        if sum(backlog.count for backlog in waiting.values()) >= limit:
             raise TooBusy(f"{limit} pieces of work are waiting (MAX_WAITING), so nothing more is accepted for now.")
 
     async def check_upload(self) -> None:
@@ -77,14 +72,3 @@ class Admission:
     def _check_uploads(self) -> None:
         if self._uploads >= self._settings.max_uploads:
             raise TooBusy(f"{self._uploads} uploads are coming in at once (MAX_UPLOADS): try again in a few seconds.")
-
-    async def _look(self) -> None:
-        if self._is_fresh():
-            return
-        async with self._lock:
-            if not self._is_fresh():
-                self._seen = await to_thread.run_sync(self._waiting)
-                self._seen_at = self._clock()
-
-    def _is_fresh(self) -> bool:
-        return self._seen_at is not None and self._clock() - self._seen_at < VALID_S

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from streametrics.concurrency.ttl_cache import TtlCache
 from streametrics.domain.job import Claim, JobKind
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import TimeSpan
@@ -60,7 +61,7 @@ class SummaryWork:
         self._clock = clock
         self._ahead: set[str] = set()
         self._ahead_lock = threading.Lock()
-        self._model_server_seen: tuple[float, ModelHealth | None] = (0.0, None)
+        self._model_server = TtlCache(lambda: make_summarizer(None).health(), HEALTH_VALID_S)
 
     def summarize(self, claim: Claim, reporter: JobReporter) -> None:
         """Write a job's summary and finish the job; raises what `pipeline.summarize.write` raises."""
@@ -125,11 +126,7 @@ class SummaryWork:
 
     def model_server(self, *, valid_s: float = HEALTH_VALID_S) -> ModelHealth:
         """A cheap look, remembered for a while: every job in work asks for it."""
-        seen_at, health = self._model_server_seen
-        if health is None or time.monotonic() - seen_at >= valid_s:
-            health = self._make_summarizer(None).health()
-            self._model_server_seen = (time.monotonic(), health)
-        return health
+        return self._model_server.get(ttl_s=valid_s)
 
     def look_before_a_job(self) -> ModelHealth:
         """The same look; a model that is not in memory begins to load, while the sound is transcribed."""
