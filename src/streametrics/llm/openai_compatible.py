@@ -19,7 +19,8 @@ from streametrics.llm import concurrency, http, parsing, timeouts
 from streametrics.llm.base import ChatResponse, Condition, Message, ModelHealth, OnAnswer
 from streametrics.llm.call_history import CallHistory
 from streametrics.llm.parsing import Completion
-from streametrics.llm.retries import AnswerProgress, Retrier
+from streametrics.llm.progress import AnswerProgress
+from streametrics.llm.retries import Retrier
 from streametrics.llm.server_capabilities import ServerCapabilities
 from streametrics.net import urls
 from streametrics.settings import Settings
