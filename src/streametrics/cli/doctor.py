@@ -16,6 +16,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from streametrics.errors import StreametricsError, SummarizerError, SummaryUnusable
+from streametrics.net import urls
 from streametrics.preflight import broker, checks, ports, settings_errors
 from streametrics.preflight import checks as self_check
 from streametrics.settings import Settings
@@ -158,7 +159,7 @@ def database(settings: Settings) -> Check:
 
 def queue(settings: Settings) -> Check:
     url = settings.effective_redis_url
-    shown = broker.without_password(url)
+    shown = urls.without_password(url)
     if not broker.answers_now(url):
         if settings.redis_url:
             return Check("queue", Verdict.FAIL, f"{shown} does not answer", "start it, or correct REDIS_URL")

@@ -2,12 +2,12 @@
 
 import time
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
 
 import redis
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
 from streametrics.errors import QueueUnavailable, StreametricsError, UnsafeSettings
+from streametrics.net.urls import without_password
 
 ANSWER_WITHIN_S = 10.0
 PROBE_S = 1.0
@@ -57,14 +57,6 @@ class QueueFacts:
                 "database. Set 'appendonly yes' in its configuration to spare that."
             )
         return found
-
-
-def without_password(url: str) -> str:
-    """The address as it may be shown and logged."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
 
 
 def _client(url: str, timeout_s: float) -> "redis.Redis":

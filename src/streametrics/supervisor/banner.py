@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from streametrics.preflight.broker import without_password
+from streametrics.net.urls import without_password
 from streametrics.preflight.ports import local_url
 from streametrics.preflight.settings_errors import display
 from streametrics.settings import Settings
