@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import redis
 
 from streametrics.concurrency.periodic import PeriodicThread
+from streametrics.concurrency.processes import is_alive
 from streametrics.redis.client import RedisClient
 
 #: Between two signs of life, and after how long without one a worker counts as gone, in seconds.
@@ -127,15 +128,5 @@ def withdraw_the_dead(registry: WorkerRegistry) -> None:
     """
     for worker in registry.workers():
         host, _, pid = worker.name.partition("@")[2].rpartition(":")
-        if host == socket.gethostname() and not _is_alive(int(pid)):
+        if host == socket.gethostname() and not is_alive(int(pid)):
             registry.withdraw(worker.name)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

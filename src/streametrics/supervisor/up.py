@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from streametrics.concurrency.processes import is_alive
 from streametrics.errors import QueueUnavailable, StreametricsError
 from streametrics.preflight import broker, checks, ports, settings_errors
 from streametrics.settings import Settings
@@ -99,12 +100,9 @@ def only_one(settings: Settings) -> Iterator[int]:
 
 def _holder_is_alive(path: Path) -> bool:
     try:
-        os.kill(int(path.read_text()), 0)
-    except (ProcessLookupError, ValueError):
+        return is_alive(int(path.read_text()))
+    except ValueError:  # it has not written its id yet
         return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _already_running(path: Path, settings: Settings) -> str:
