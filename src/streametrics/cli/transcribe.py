@@ -9,12 +9,11 @@ from tqdm import tqdm
 
 from streametrics.audio import sniffing
 from streametrics.audio.decoder import AudioDecoder
-from streametrics.audio.pcm import PcmWriter, read_pcm
-from streametrics.audio.silence_splitter import RecordingPart, SilenceSplitter
-from streametrics.domain.transcript import FilterReason, Segment, Transcript
+from streametrics.audio.pcm import read_pcm
+from streametrics.domain.transcript import FilterReason, Segment, TimeSpan, Transcript
 from streametrics.domain.warnings import words_filtered
 from streametrics.errors import AudioUnreadable, EmptyAudio, UnsupportedAudio
-from streametrics.pipeline.transcribe import WARN_TRUNCATED
+from streametrics.pipeline.transcribe import WARN_TRUNCATED, store_and_cut
 from streametrics.settings import Settings
 from streametrics.text import languages
 from streametrics.text.subtitles import OutputFormat, render
@@ -62,23 +61,16 @@ def _demuxer(file: Path) -> str:
     return demuxer
 
 
-def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[list[RecordingPart], bool]:
-    """Write the samples to `pcm` and cut them at silences, so that hours of sound need no hours of memory.
-
-    Returns the parts, and whether the file is cut off.
-    """
-    cutter = SilenceSplitter(settings.part_target_s)
-    parts: list[RecordingPart] = []
-    with AudioDecoder() as decoder, PcmWriter(pcm) as writer:
+def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[list[TimeSpan], bool]:
+    """Write the samples to `pcm`; returns where to cut them, and whether the file is cut off."""
+    with AudioDecoder() as decoder, pcm.open("wb") as sink:
         decoding = decoder.decode(file, demuxer, max_audio_s=settings.max_audio_s, timeout_s=DECODE_TIMEOUT_S)
         with decoding:
-            for block in decoding:
-                writer.write(block)
-                parts += cutter.feed(block)
-    return parts + cutter.finish(), decoding.truncated
+            parts = store_and_cut(decoding, sink, settings.part_target_s)
+    return parts, decoding.truncated
 
 
-def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[RecordingPart], language: str | None) -> Transcript:
+def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[TimeSpan], language: str | None) -> Transcript:
     segments: list[Segment] = []
     left_out: Counter[FilterReason] = Counter()
     total_s = parts[-1].end_s if parts else 0.0

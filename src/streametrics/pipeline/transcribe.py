@@ -1,20 +1,20 @@
 """The first stage of a job: an upload becomes samples and parts, and a transcriber's words are reported.
 
-decode()      an upload becomes samples; those of a long one are stored and cut into parts
-sound()       samples, and who is told of the words in them: what a transcriber hears
-part()        the same of one part of a long recording
+decode()         an upload becomes samples; those of a long one are stored and cut into parts
+store_and_cut()  storing and cutting them, for `transcribe FILE` too
+sound()          samples, and who is told of the words in them: what a transcriber hears
+part()           the same of one part of a long recording
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streametrics.audio.decoder import AudioDecoder
-from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples, read_pcm, to_float32
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Pcm, Samples, read_pcm, to_float32, to_raw
 from streametrics.audio.silence_splitter import RecordingPart, SilenceSplitter
 from streametrics.domain.job import JobKind, JobRequest, Warn
 from streametrics.domain.transcript import Segment, TimeSpan
@@ -28,13 +28,11 @@ LIVE_TOLERANCE_S = 0.5
 
 WARN_TRUNCATED = Warn("audio_truncated", "The file is cut off or damaged; what could be heard of it was transcribed.")
 
-PcmBlock = NDArray[np.int16]
-
 
 class SampleSink(Protocol):
     """Where the samples of a long recording go."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def decode(
     TimedOut, and what the reporter raises.
     """
     limit = int((settings.live_max_s + LIVE_TOLERANCE_S) * SAMPLE_RATE_HZ)
-    blocks: list[PcmBlock] = []
+    blocks: list[Pcm] = []
     with decoder.decode(
         path, container, max_audio_s=settings.max_audio_s, timeout_s=settings.task_soft_time_limit_s
     ) as decoding:
@@ -92,36 +90,33 @@ def decode(
             if sum(len(each) for each in blocks) > limit:
                 if kind is JobKind.LIVE:
                     return BelongsElsewhere(JobKind.LONG)
-                spans = _store_and_cut(blocks, iter(decoding), open_sink(), settings, reporter)
+                spans = store_and_cut(_all(blocks, iter(decoding), reporter), open_sink(), settings.part_target_s)
                 return Cut(spans[-1].end_s, spans, _warnings(decoding.truncated))
     if not blocks:
         raise AudioUnreadable
     return Decoded(to_float32(np.concatenate(blocks)), _warnings(decoding.truncated))
 
 
-def _store_and_cut(
-    first: list[PcmBlock],
-    rest: Iterator[PcmBlock],
-    sink: SampleSink,
-    settings: Settings,
-    reporter: JobReporter,
-) -> list[TimeSpan]:
-    """Write all samples as they come, never holding more than a part of them in memory."""
-    cutter = SilenceSplitter(settings.part_target_s)
+def store_and_cut(blocks: Iterable[Pcm], sink: SampleSink, target_s: float) -> list[TimeSpan]:
+    """Write samples as they come and cut them at silences, so that hours of sound need no hours of memory.
+
+    target_s: of a part, see `SilenceSplitter`.
+    """
+    splitter = SilenceSplitter(target_s)
     parts: list[RecordingPart] = []
+    for block in blocks:
+        sink.write(to_raw(block))
+        parts += splitter.feed(block)
+    return [TimeSpan(part.start_s, part.end_s) for part in parts + splitter.finish()]
 
-    def take(block: PcmBlock) -> None:
-        sink.write(block.astype("<i2", copy=False).tobytes())
-        parts.extend(cutter.feed(block))
 
-    for block in first:
-        take(block)
-    first.clear()
+def _all(first: list[Pcm], rest: Iterator[Pcm], reporter: JobReporter) -> Iterator[Pcm]:
+    """All blocks of a recording, of which `first` are in memory: each of them until it is taken."""
+    while first:
+        yield first.pop(0)
     for block in rest:
         reporter.check()
-        take(block)
-    parts.extend(cutter.finish())
-    return [TimeSpan(part.start_s, part.end_s) for part in parts]
+        yield block
 
 
 def part(
