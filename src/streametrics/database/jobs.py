@@ -100,39 +100,34 @@ class JobRecords:
         self, task_id: str, request: JobRequest, *, owner: str, kind: JobKind, audio_key: str, container: str
     ) -> None:
         """Write the row of an accepted upload, before anybody is told of it."""
-        with self._database.write() as connection:
-            connection.execute(
-                insert(jobs).values(
-                    task_id=task_id,
-                    owner=owner,
-                    kind=kind,
-                    state=JobState.QUEUED,
-                    received_at=now(),
-                    sent_at=now(),
-                    audio_key=audio_key,
-                    container=container,
-                    **_columns(request),
-                )
-            )
+        self._insert(
+            request,
+            task_id=task_id,
+            owner=owner,
+            kind=kind,
+            state=JobState.QUEUED,
+            audio_key=audio_key,
+            container=container,
+        )
 
     def insert_redo(
         self, task_id: str, request: JobRequest, *, owner: str, transcript: Transcript, warnings: tuple[Warn, ...]
     ) -> None:
         """Write the row of a job that begins with a transcript."""
+        self._insert(
+            request,
+            task_id=task_id,
+            owner=owner,
+            kind=JobKind.LONG,
+            state=JobState.TRANSCRIBED,
+            transcript=transcript.to_json(),
+            warnings=[warning.to_json() for warning in warnings],
+        )
+
+    def _insert(self, request: JobRequest, **values: object) -> None:
         with self._database.write() as connection:
-            connection.execute(
-                insert(jobs).values(
-                    task_id=task_id,
-                    owner=owner,
-                    kind=JobKind.LONG,
-                    state=JobState.TRANSCRIBED,
-                    transcript=transcript.to_json(),
-                    warnings=[warning.to_json() for warning in warnings],
-                    received_at=now(),
-                    sent_at=now(),
-                    **_columns(request),
-                )
-            )
+            row = {"received_at": now(), "sent_at": now(), **_columns(request), **values}
+            connection.execute(insert(jobs).values(row))
 
     def delete(self, task_id: str) -> None:
         """Forget a job that could not be queued."""
