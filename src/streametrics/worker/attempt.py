@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
+from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.domain.job import Claim
 from streametrics.errors import (
     DatabaseUnavailable,
@@ -120,7 +121,7 @@ class Attempt:
         except DatabaseUnavailable:
             # Nothing can be written now. A keeper leaves alone what a living process holds, so it is given back later.
             logger.exception("the database does not answer")
-            threading.Thread(target=self._give_back_later, name="give-back", daemon=True).start()
+            self._give_back_later()
             return "abandoned"
         # Whatever a library does, the job has to end in a state that its client can read.
         if isinstance(error, self._time_limit_error):
@@ -130,10 +131,15 @@ class Attempt:
 
     def _give_back_later(self) -> None:
         until = time.monotonic() + self.claim.time_left_s
-        while time.monotonic() < until and not self._stopping.wait(GIVE_BACK_EVERY_S):
+
+        def try_again() -> None:
             with suppress(DatabaseUnavailable):
-                self._jobs.give_back(self.claim)
-                return
+                if time.monotonic() < until and not self._stopping.is_set():
+                    self._jobs.give_back(self.claim)
+                thread.stop()
+
+        thread = PeriodicThread("give-back", try_again, GIVE_BACK_EVERY_S)
+        thread.start()
 
     def _fail(self, error: JobFailed) -> str:
         logger.warning("event=failed code=%s error=%s cause=%r", error.code, error, error.__cause__)

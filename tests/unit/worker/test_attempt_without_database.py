@@ -37,3 +37,17 @@ def test_a_job_that_could_not_be_written_is_given_back_once_the_database_is_ther
         lambda: all(thread.name != "give-back" for thread in threading.enumerate()), within_s=5, what="it stops trying"
     )
     assert len(calls) == 3
+
+
+def test_a_process_that_stops_gives_nothing_back_by_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempt, "GIVE_BACK_EVERY_S", 0.01)
+    calls: list[str] = []
+    stopping = threading.Event()
+    jobs = SimpleNamespace(give_back=lambda claim: calls.append(claim.task_id))
+    # Given a process that lets go of all its work at once while it stops
+    stopping.set()
+    Attempt(cast(JobLifecycle, jobs), CLAIM, stopping=stopping).end(DatabaseUnavailable())
+    until(
+        lambda: all(thread.name != "give-back" for thread in threading.enumerate()), within_s=5, what="it stops trying"
+    )
+    assert calls == []
