@@ -81,12 +81,12 @@ def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[TimeSpan], lang
             def on_segment(segment: Segment, start_s: float = start_s) -> None:
                 bar.update(max(0.0, round(min(start_s + segment.end, total_s), 1) - bar.n))
 
-            heard = transcriber.transcribe(
+            result = transcriber.transcribe(
                 read_pcm(pcm, part.start_s, part.end_s), speech_language=language, on_segment=on_segment
             )
             # What the first words were spoken in holds for the rest, as it does for a stream.
-            language = language or heard.language
-            left_out += Counter(heard.left_out)
-            segments += [Segment(s.start + start_s, s.end + start_s, s.text) for s in heard.segments]
+            language = language or result.language
+            left_out += Counter(result.left_out)
+            segments += [Segment(s.start + start_s, s.end + start_s, s.text) for s in result.segments]
             bar.update(max(0.0, round(part.end_s, 1) - bar.n))
     return Transcript(tuple(segments), language, left_out)

@@ -14,7 +14,7 @@ from streametrics.jobs.retention import Retention
 SLOW_ROUNDS = 15
 
 
-class Keeper:
+class Maintenance:
     """Runs a round every `keeper_interval_s` until it is stopped.
 
     in_worker: it makes quick rounds only, frees what processes of its own host held (whether one of another host is

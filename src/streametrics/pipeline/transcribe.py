@@ -36,7 +36,7 @@ class SampleSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedUpload:
     """A whole upload, to be heard at once."""
 
     samples: Samples
@@ -49,7 +49,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class SplitRecording:
     """A long recording was decoded and cut into parts."""
 
     audio_s: float
@@ -58,7 +58,7 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class BelongsElsewhere:
+class WrongKind:
     """The sound is longer than a live job may be: others would wait too long behind it."""
 
     kind: JobKind
@@ -73,7 +73,7 @@ def decode(
     decoder: AudioDecoder,
     open_sink: Callable[[], SampleSink],
     reporter: JobReporter,
-) -> Decoded | Cut | BelongsElsewhere:
+) -> DecodedUpload | SplitRecording | WrongKind:
     """Decode an upload; when it is long, store its samples and cut them.
 
     `open_sink` is called once, and only for a long recording. Raises AudioUnreadable, AudioTooLong,
@@ -89,12 +89,12 @@ def decode(
             blocks.append(block)
             if sum(len(each) for each in blocks) > limit:
                 if kind is JobKind.LIVE:
-                    return BelongsElsewhere(JobKind.LONG)
+                    return WrongKind(JobKind.LONG)
                 spans = store_and_cut(_all(blocks, iter(decoding), reporter), open_sink(), settings.part_target_s)
-                return Cut(spans[-1].end_s, spans, _warnings(decoding.truncated))
+                return SplitRecording(spans[-1].end_s, spans, _warnings(decoding.truncated))
     if not blocks:
         raise AudioUnreadable
-    return Decoded(to_float32(np.concatenate(blocks)), _warnings(decoding.truncated))
+    return DecodedUpload(to_float32(np.concatenate(blocks)), _warnings(decoding.truncated))
 
 
 def store_and_cut(blocks: Iterable[Pcm], sink: SampleSink, target_s: float) -> list[TimeSpan]:
@@ -119,14 +119,14 @@ def _all(first: list[Pcm], rest: Iterator[Pcm], reporter: JobReporter) -> Iterat
         yield block
 
 
-def part(
+def part_request(
     path: Path, start_s: float, end_s: float, request: JobRequest, *, reporter: JobReporter
 ) -> TranscriptionRequest:
     """One part of the stored samples; its times count from the part's start. Chunks have their turn before it."""
-    return sound(read_pcm(path, start_s, end_s), request, reporter=reporter, background=True)
+    return transcription_request(read_pcm(path, start_s, end_s), request, reporter=reporter, background=True)
 
 
-def sound(
+def transcription_request(
     samples: Samples, request: JobRequest, *, reporter: JobReporter, background: bool = False
 ) -> TranscriptionRequest:
     """Samples whose words the reporter is told of. Where it raises, the transcriber drops this sound.
@@ -139,7 +139,7 @@ def sound(
     def on_segment(segment: Segment) -> None:
         reporter.check()
         texts.append(segment.text)
-        reporter.heard(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
+        reporter.transcribed(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
 
     return TranscriptionRequest(samples, request.speech_language, on_segment, background=background)
 

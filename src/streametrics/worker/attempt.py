@@ -23,7 +23,7 @@ from streametrics.worker.lease import Lease
 from streametrics.worker.progress_reporter import ProgressReporter
 
 #: Between two tries to give a job back while the database is away, in seconds.
-GIVE_BACK_EVERY_S = 1.0
+RELEASE_RETRY_INTERVAL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Attempt:
         self._time_limit_error = time_limit_error
         self._started = time.monotonic()
         self._lease: Lease | None = None
-        self._held = ExitStack()
+        self._lease_stack = ExitStack()
         self._ended = False
 
     @property
@@ -71,7 +71,7 @@ class Attempt:
             self._lease = Lease(
                 self._jobs, self.claim, stopping=self._stopping, exit_when_overdue=self._exit_when_overdue
             )
-            self._held.enter_context(self._lease)
+            self._lease_stack.enter_context(self._lease)
             self._lease.reporter.begin()
 
     @contextmanager
@@ -93,7 +93,7 @@ class Attempt:
         if self._ended:
             return
         self._ended = True
-        self.release()
+        self.stop_renewing()
         with about_job(self.claim.task_id):
             outcome = "checkpoint" if error is None else self._settle(error)
             elapsed_s = time.monotonic() - self._started
@@ -101,9 +101,9 @@ class Attempt:
                 self._count(elapsed_s)
             logger.info("event=%s stage=%s%s elapsed_s=%.2f", outcome, self.claim.stage, self._part, elapsed_s)
 
-    def release(self) -> None:
+    def stop_renewing(self) -> None:
         """Stop renewing the lease; what is written of the job stays as it is."""
-        self._held.close()
+        self._lease_stack.close()
 
     def _settle(self, error: Exception) -> str:
         """Write what this error means for the job; returns the outcome's name for the log."""
@@ -112,7 +112,7 @@ class Attempt:
                 case StaleAttempt():
                     return "stale"
                 case Interrupted():
-                    self._jobs.give_back(self.claim)
+                    self._jobs.release(self.claim)
                     return "given_back"
                 case JobFailed():
                     return self._fail(error)
@@ -121,7 +121,7 @@ class Attempt:
         except DatabaseUnavailable:
             # Nothing can be written now. A keeper leaves alone what a living process holds, so it is given back later.
             logger.exception("the database does not answer")
-            self._give_back_later()
+            self._release_later()
             return "abandoned"
         # Whatever a library does, the job has to end in a state that its client can read.
         if isinstance(error, self._time_limit_error):
@@ -129,16 +129,16 @@ class Attempt:
         logger.error("unexpected error", exc_info=error)
         return self._fail(InternalError())
 
-    def _give_back_later(self) -> None:
+    def _release_later(self) -> None:
         until = time.monotonic() + self.claim.time_left_s
 
         def try_again() -> None:
             with suppress(DatabaseUnavailable):
                 if time.monotonic() < until and not self._stopping.is_set():
-                    self._jobs.give_back(self.claim)
+                    self._jobs.release(self.claim)
                 thread.stop()
 
-        thread = PeriodicThread("give-back", try_again, GIVE_BACK_EVERY_S)
+        thread = PeriodicThread("give-back", try_again, RELEASE_RETRY_INTERVAL_S)
         thread.start()
 
     def _fail(self, error: JobFailed) -> str:
@@ -158,7 +158,7 @@ class Attempt:
 
 
 @contextmanager
-def begun(attempts: Sequence[Attempt]) -> Iterator[None]:
+def running(attempts: Sequence[Attempt]) -> Iterator[None]:
     """Attempts are at work in this block; what comes out of it ends those that have not ended by themselves."""
     try:
         for attempt in attempts:
@@ -169,4 +169,4 @@ def begun(attempts: Sequence[Attempt]) -> Iterator[None]:
             attempt.end(error)
     finally:
         for attempt in attempts:
-            attempt.release()
+            attempt.stop_renewing()

@@ -11,7 +11,7 @@ from streametrics.domain.job import Claim
 from streametrics.errors import Interrupted, StaleAttempt, StreametricsError, TimedOut
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.worker.progress_reporter import REPORT_INTERVAL_S, ProgressReporter
-from streametrics.worker.watchdog import GRACE_S, pulse
+from streametrics.worker.watchdog import GRACE_S, watchdog
 
 #: How long after its deadline a process that does not listen ends itself, in seconds.
 OVERDUE_GRACE_S = 5.0
@@ -44,12 +44,12 @@ class Lease:
         self._renew_every_s = jobs.lease_s * 0.3
         self._renew_at = 0.0
         self._lost = threading.Event()
-        self._pulse = pulse.watched(claim.time_left_s + GRACE_S)
+        self._watchdog = watchdog.watch(claim.time_left_s + GRACE_S)
         self._thread = PeriodicThread(f"lease-{claim.task_id}", self._keep, min(self._renew_every_s, REPORT_INTERVAL_S))
         self.reporter = ProgressReporter(jobs, claim, check=self.check)
 
     def __enter__(self) -> ProgressReporter:
-        self._pulse.__enter__()
+        self._watchdog.__enter__()
         self._renew_at = time.monotonic() + self._renew_every_s
         self._thread.start()
         return self.reporter
@@ -58,7 +58,7 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._thread.stop(wait_s=None)
-        self._pulse.__exit__(None, None, None)
+        self._watchdog.__exit__(None, None, None)
 
     def check(self) -> None:
         """Raise when this work should stop."""
@@ -86,7 +86,7 @@ class Lease:
             self._lost.set()
             self._thread.stop()
             return
-        self.reporter.tell_what_waits()
+        self.reporter.publish_pending()
 
     def _renew(self) -> bool:
         """False when the claim is somebody else's by now."""

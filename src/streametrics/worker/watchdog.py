@@ -24,7 +24,7 @@ INTERVAL_S = 1.0
 logger = logging.getLogger(__name__)
 
 
-class Pulse:
+class Watchdog:
     """Beats while any block of `watched` runs in this process. Thread-safe."""
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class Pulse:
         self._thread: PeriodicThread | None = None
 
     @contextlib.contextmanager
-    def watched(self, silence_s: float) -> Iterator[None]:
+    def watch(self, silence_s: float) -> Iterator[None]:
         """End the process with status 1 when its threads do not run for `silence_s` seconds within the block."""
         with self._lock:
             self._blocks += 1
             if self._blocks == 1:
-                self._begin(silence_s)
+                self._start(silence_s)
         try:
             yield
         finally:
@@ -49,20 +49,20 @@ class Pulse:
                     self._thread = None
                     faulthandler.cancel_dump_traceback_later()
 
-    def _begin(self, silence_s: float) -> None:
-        _wind_up(silence_s)
-        thread = PeriodicThread("pulse", lambda: self._beat(thread, silence_s), min(INTERVAL_S, silence_s / 4))
+    def _start(self, silence_s: float) -> None:
+        _arm(silence_s)
+        thread = PeriodicThread("pulse", lambda: self._keep_armed(thread, silence_s), min(INTERVAL_S, silence_s / 4))
         self._thread = thread
         thread.start()
 
-    def _beat(self, thread: PeriodicThread, silence_s: float) -> None:
+    def _keep_armed(self, thread: PeriodicThread, silence_s: float) -> None:
         with self._lock:
             # The block may have ended since: a clock that is wound up then would end a process that waits for work.
             if self._thread is thread:
-                _wind_up(silence_s)
+                _arm(silence_s)
 
 
-def _wind_up(silence_s: float) -> None:
+def _arm(silence_s: float) -> None:
     """The standard library's own clock: a thread in C, which writes where each thread stands and ends the process."""
     if (file := _error_output()) is not None:
         faulthandler.dump_traceback_later(silence_s, exit=True, file=file)
@@ -78,4 +78,4 @@ def _error_output() -> TextIO | None:
 
 
 #: The one of this process: the clock outside of the interpreter is one only.
-pulse = Pulse()
+watchdog = Watchdog()

@@ -40,7 +40,7 @@ def test_an_upload_is_put_in_with_all_that_was_asked(database: Database) -> None
 def test_a_transcript_is_put_in_to_be_summarized_anew(database: Database) -> None:
     records = JobRecords(database)
     cut_off = (Warn("audio_truncated", "The file is cut off."),)
-    records.insert_redo("one", REQUEST, owner="bot", transcript=WORDS, warnings=cut_off)
+    records.insert_resummarize("one", REQUEST, owner="bot", transcript=WORDS, warnings=cut_off)
 
     found = records.get("one")
     assert found is not None
@@ -52,7 +52,7 @@ def test_a_transcript_is_put_in_to_be_summarized_anew(database: Database) -> Non
 def test_both_are_received_and_sent_at_the_databases_time(database: Database) -> None:
     records = JobRecords(database)
     records.insert("one", REQUEST, owner="bot", kind=JobKind.LIVE, audio_key="key", container="wav")
-    records.insert_redo("two", REQUEST, owner="bot", transcript=WORDS, warnings=())
+    records.insert_resummarize("two", REQUEST, owner="bot", transcript=WORDS, warnings=())
     with database.read() as connection:
         rows = connection.execute(select(jobs.c.received_at, jobs.c.sent_at)).all()
     assert len(rows) == 2

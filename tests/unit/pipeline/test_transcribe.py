@@ -105,7 +105,7 @@ def test_a_long_recording_is_stored_whole_and_its_reporter_asked_once_a_block() 
 
     cut = decode(Decoding(blocks), sink, reporter)
 
-    assert isinstance(cut, transcribe.Cut)
+    assert isinstance(cut, transcribe.SplitRecording)
     assert cut.audio_s == 90.0
     assert all(isinstance(span, TimeSpan) for span in cut.spans)
     assert sink.getvalue() == b"".join(map(to_raw, blocks))
@@ -122,7 +122,7 @@ def test_a_long_recording_can_be_stopped_in_its_middle() -> None:
 def test_what_is_short_is_not_stored_and_what_is_too_long_for_a_live_job_neither() -> None:
     sink = io.BytesIO()
     whole = decode(Decoding(seconds(60)), sink, Reporter())
-    assert isinstance(whole, transcribe.Decoded)
+    assert isinstance(whole, transcribe.DecodedUpload)
     assert whole.audio_s == 60.0
-    assert decode(Decoding(seconds(90)), sink, Reporter(), JobKind.LIVE) == transcribe.BelongsElsewhere(JobKind.LONG)
+    assert decode(Decoding(seconds(90)), sink, Reporter(), JobKind.LIVE) == transcribe.WrongKind(JobKind.LONG)
     assert sink.getvalue() == b""
