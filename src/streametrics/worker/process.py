@@ -76,11 +76,11 @@ def _load(stage: Stage, settings: Settings, connections: Connections) -> tuple[W
         make_summarizer(None).warm_up()
         source = make_summarizer(None).source
 
-        def facts() -> dict[str, str]:
+        def model_server_facts() -> dict[str, str]:
             health = worker.model_server()
             return {"summarizer": source, "model_server": health.condition, "model_server_detail": health.detail}
 
-        return worker, facts
+        return worker, model_server_facts
     decoder = AudioDecoder()
     decoder.start()
     transcriber = transcriber_factory.create(settings)

@@ -12,7 +12,7 @@ from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.llm.base import ModelHealth
 from streametrics.observability.logging import about_job
-from streametrics.redis.worker_registry import INTERVAL_S as PRESENCE_INTERVAL_S
+from streametrics.redis.worker_registry import INTERVAL_S as HEARTBEAT_INTERVAL_S
 from streametrics.settings import Settings
 from streametrics.summarization.base import Summarizer
 from streametrics.transcription.base import Transcriber
@@ -61,7 +61,7 @@ class Worker:
         with about_job(task_id):
             attempts = self._claim(task_id, Stage.TRANSCRIBE, worker, most=self._transcribe_stage.max_claims)
         with running(attempts):
-            self._transcribe_stage.transcribe(attempts, lambda: self._join(attempts, worker))
+            self._transcribe_stage.run(attempts, lambda: self._join(attempts, worker))
 
     def summarize(self, task_id: str, worker: str) -> None:
         """Write this job's summary."""
@@ -79,7 +79,7 @@ class Worker:
 
     def model_server(self) -> ModelHealth:
         """How far the model server is, for this process's presence."""
-        return self._summarize_stage.model_server(valid_s=PRESENCE_INTERVAL_S)
+        return self._summarize_stage.model_server(valid_s=HEARTBEAT_INTERVAL_S)
 
     def _claim(self, task_id: str, stage: Stage, worker: str, *, most: int) -> list[Attempt]:
         # Before the claim, so that nobody sees the job in work and not what is known of the model server.

@@ -42,7 +42,7 @@ def ready(
         settings=Settings(_env_file=None, summary_fallback=fallback),
         registry=SimpleNamespace(workers=lambda: workers),
         redis=SimpleNamespace(answers=lambda: True),
-        waiting=SimpleNamespace(by_queue=lambda: waiting, in_work=lambda: in_work),
+        backlog=SimpleNamespace(by_queue=lambda: waiting, in_work=lambda: in_work),
     )
     writer = FakeSummarizer(report=ModelHealth(seen, "It is seen."))
     _, body = ReadinessChecks(cast(Connections, held), writer).ready()
@@ -93,7 +93,7 @@ def test_one_that_is_between_two_jobs_at_the_first_look_is_ready() -> None:
     looks = iter([IDLE, IDLE | {Stage.TRANSCRIBE: 1}])
     held = SimpleNamespace(
         settings=Settings(_env_file=None),
-        waiting=SimpleNamespace(
+        backlog=SimpleNamespace(
             by_queue=lambda: NOTHING | {QueueName.LONG: Backlog(5, 900.0)}, in_work=lambda: next(looks)
         ),
     )

@@ -25,7 +25,7 @@ TTL_S = 3600
 
 @dataclass
 class Row:
-    """A job's row and its stamp, as a test writes them."""
+    """A job's row and its version, as a test writes them."""
 
     version: int = 0
     job_version: str | None = "0"
@@ -67,26 +67,26 @@ class FakeJobs:
 
 
 class FakeVersionReader:
-    """The stamp, or silence."""
+    """The job version, or no answer."""
 
     def __init__(self, row: Row) -> None:
         self._row = row
-        self.speaks = True
+        self.answers = True
 
-    async def job_version(self, task_id: str) -> str | None:
-        if not self.speaks:
+    async def read(self, task_id: str) -> str | None:
+        if not self.answers:
             raise JobVersionsUnavailable
         return self._row.job_version
 
-    async def stamps(self, task_ids: Sequence[str]) -> dict[str, str | None]:
-        return {task_id: await self.job_version(task_id) for task_id in task_ids}
+    async def read_many(self, task_ids: Sequence[str]) -> dict[str, str | None]:
+        return {task_id: await self.read(task_id) for task_id in task_ids}
 
-    async def begin(self, task_id: str) -> None:
+    async def create(self, task_id: str) -> None:
         self._row.job_version = self._row.job_version or "first"
 
 
 class Desk:
-    """Statuses over one row, with a clock that a test moves."""
+    """A status reader over one row, with a clock that a test moves."""
 
     def __init__(self, max_cache_bytes: int = 10_000) -> None:
         self.row = Row()
@@ -117,7 +117,7 @@ def run(test: Callable[[], Awaitable[Any]]) -> Any:
     return asyncio.run(test())  # type: ignore[arg-type]
 
 
-def test_an_answer_is_read_once_until_its_stamp_changes() -> None:
+def test_an_answer_is_read_once_until_its_version_changes() -> None:
     desk = Desk()
 
     async def polls() -> None:
@@ -162,7 +162,7 @@ def test_a_change_that_nobody_told_of_is_seen_after_a_while(final_age_s: float |
 
     async def polls() -> None:
         await desk.version()
-        # Given a writer that was killed between its commit and the new stamp
+        # Given a writer that was killed between its commit and the new version
         desk.row.write()
         desk.now = kept_s - 0.01
         assert await desk.version() == 0
@@ -193,19 +193,19 @@ def test_while_the_queue_is_silent_answers_come_from_the_row_and_nothing_is_kept
 
     async def polls() -> None:
         await desk.version()
-        desk.version_reader.speaks = False
+        desk.version_reader.answers = False
         for version in (1, 2):
             desk.row.write()
             assert await desk.version() == version
         assert desk.jobs.asked_queue == [True, False, False]
-        # And what was kept before is not trusted afterwards: its stamp may have been changed in vain
-        desk.version_reader.speaks = True
+        # And what was kept before is not trusted afterwards: its version may have been changed in vain
+        desk.version_reader.answers = True
         assert await desk.version() == 2
 
     run(polls)
 
 
-def test_a_job_without_a_stamp_gets_one() -> None:
+def test_a_job_without_a_version_gets_one() -> None:
     desk = Desk()
     desk.row.job_version = None
 
@@ -255,7 +255,7 @@ def test_who_waits_is_answered_at_the_change() -> None:
         waiting = [asyncio.create_task(desk.status_reader.answer_after_change("job", 30)) for _ in range(20)]
         while desk.row.reads == 0:
             await asyncio.sleep(0.01)
-        # Given a new stamp with the same words, then other words
+        # Given a new version with the same words, then other words
         desk.row.job_version = "nothing new"
         await asyncio.sleep(0.3)
         assert not any(task.done() for task in waiting)
@@ -290,9 +290,9 @@ def test_who_waits_in_vain_gets_the_status_as_it_is(monkeypatch: pytest.MonkeyPa
 
 
 def test_who_waits_hears_of_changes_from_the_row_while_the_queue_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streametrics.status.long_poll.REST_S", 0.05)
+    monkeypatch.setattr("streametrics.status.long_poll.RETRY_AFTER_S", 0.05)
     desk = Desk()
-    desk.version_reader.speaks = False
+    desk.version_reader.answers = False
 
     async def wait() -> None:
         waiting = asyncio.create_task(desk.status_reader.answer_after_change("job", 30))
@@ -382,7 +382,7 @@ def test_the_cache_holds_so_many_bytes_and_those_asked_for_last() -> None:
     assert (cache.get("e", "s", 0.0), cache.size_bytes) == (None, 0), "one that is too large is not kept"
 
 
-def test_a_kept_answer_is_for_one_stamp_and_a_while() -> None:
+def test_a_kept_answer_is_for_one_version_and_a_while() -> None:
     cache = ResponseCache(10_000)
     cache.put("a", answer(10))
     assert cache.get("a", "s", 0.99) is not None
@@ -394,7 +394,7 @@ def test_a_kept_answer_is_for_one_stamp_and_a_while() -> None:
     assert cache.size_bytes == 0
 
 
-# The board
+# Reading job versions
 
 
 class FakeRedis:
@@ -411,17 +411,17 @@ class FakeRedis:
         return found
 
 
-def test_polls_that_come_while_stamps_are_read_share_the_next_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_polls_that_come_while_versions_are_read_share_the_next_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     async def polls() -> None:
         made = job_versions.JobVersionReader("redis://127.0.0.1:1/0")
         await made._redis.aclose()
         fake = FakeRedis(**{job_versions.version_key("a"): "1"})
         made._redis = fake  # type: ignore[assignment]
-        first = [asyncio.create_task(made.job_version(name)) for name in "aab"]
+        first = [asyncio.create_task(made.read(name)) for name in "aab"]
         await asyncio.sleep(0.001)
         # Given a change while the first reading is under way
         fake.values[job_versions.version_key("a")] = "2"
-        later = [asyncio.create_task(made.job_version(name)) for name in "abcd"]
+        later = [asyncio.create_task(made.read(name)) for name in "abcd"]
         assert await asyncio.gather(*first) == ["None/1", "None/1", None]
         # Expect those who came after it to see it
         assert await asyncio.gather(*later) == ["None/2", None, None, None]
@@ -430,16 +430,16 @@ def test_polls_that_come_while_stamps_are_read_share_the_next_reading(monkeypatc
     run(polls)
 
 
-def test_a_board_that_is_silent_is_left_alone_for_a_moment() -> None:
+def test_a_redis_that_is_silent_is_left_alone_for_a_moment() -> None:
     async def polls() -> None:
         made = job_versions.JobVersionReader("redis://127.0.0.1:1/0")
         for _ in range(2):
             with pytest.raises(JobVersionsUnavailable):
-                await made.job_version("a")
+                await made.read("a")
         asked = []
         made._redis.mget = asked.append  # type: ignore[method-assign]
         with pytest.raises(JobVersionsUnavailable):
-            await made.job_version("a")
+            await made.read("a")
         assert asked == []
         await made.close()
 

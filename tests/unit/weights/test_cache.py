@@ -195,7 +195,7 @@ def test_a_killed_fetch_leaves_no_half_model_and_goes_on_later(home: Home, tmp_p
     code = (
         "from pathlib import Path; from streametrics.weights import cache as weights;"
         f"weights.ensure('small', 'ctranslate2', Path({str(tmp_path)!r}),"
-        f" homes=weights.WeightSources(hub={home.url!r}))"
+        f" sources=weights.WeightSources(hub={home.url!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
     assert home.half_sent.wait(30)
@@ -235,7 +235,7 @@ def test_two_processes_fetch_one_model_once(home: Home, tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from streametrics.weights import cache as weights;"
         f"print(weights.ensure('small', 'ctranslate2', Path({str(tmp_path)!r}),"
-        f" homes=weights.WeightSources(hub={home.url!r})))"
+        f" sources=weights.WeightSources(hub={home.url!r})))"
     )
 
     processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]

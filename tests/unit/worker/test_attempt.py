@@ -127,7 +127,7 @@ def transcribe(
         clock=clock,
     )
     with running(attempts):
-        work.transcribe(attempts, join)
+        work.run(attempts, join)
     assert not any(attempt.is_open for attempt in attempts)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("lease-")]
     return attempts
