@@ -11,13 +11,13 @@ from prometheus_client.registry import Collector
 from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName
 from streametrics.observability.metrics import DEFINITIONS, MetricDefinition
-from streametrics.redis.worker_registry import WorkerPresence
+from streametrics.redis.worker_registry import RegisteredWorker
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 def render(
-    counts: Mapping[str, float], waiting: Mapping[QueueName, Backlog], workers: Iterable[WorkerPresence]
+    counts: Mapping[str, float], waiting: Mapping[QueueName, Backlog], workers: Iterable[RegisteredWorker]
 ) -> bytes:
     """The page. counts: the sums of all processes, by `metrics.key`."""
     registry = CollectorRegistry(auto_describe=False)
@@ -76,7 +76,7 @@ def _waiting(waiting: Mapping[QueueName, Backlog]) -> Iterator[Metric]:
     yield from (count, oldest)
 
 
-def _workers(workers: Iterable[WorkerPresence]) -> Metric:
+def _workers(workers: Iterable[RegisteredWorker]) -> Metric:
     family: Any = GaugeMetricFamily(
         "streametrics_workers", "Worker processes that are there, by stage and readiness.", labels=["stage", "ready"]
     )

@@ -65,14 +65,14 @@ def examine() -> list[Check]:
         settings = settings_errors.load_settings()
     except StreametricsError as error:
         return [*checks, Check("settings", Verdict.FAIL, str(error), "correct it in the environment or in .env")]
-    checks.append(guarded("settings", lambda: settings_of_note(settings)))
+    checks.append(guarded("settings", lambda: settings_check(settings)))
     if checks[-1].verdict is Verdict.FAIL:
         return checks
     looks: dict[str, Callable[[Settings], Check]] = {
         "disk": disk,
         "database": database,
         "queue": queue,
-        "weights": weights_here,
+        "weights": weights_check,
         "engine": engine,
         "decoder": decoder,
         "summary": model_server,
@@ -116,7 +116,7 @@ def packages() -> Check:
     return Check("packages", Verdict.OK, ", ".join(f"{name} {metadata.version(name)}" for name in names))
 
 
-def settings_of_note(settings: Settings) -> Check:
+def settings_check(settings: Settings) -> Check:
     """What a start would refuse or warn of; the queue has a line of its own."""
     findings = [finding for finding in self_check.examine(settings) if not finding.about_queue]
     if refused := [finding.sentence for finding in findings if finding.refused]:
@@ -173,7 +173,7 @@ def queue(settings: Settings) -> Check:
     return Check("queue", Verdict.OK, f"{detail}, kept on disk")
 
 
-def weights_here(settings: Settings) -> Check:
+def weights_check(settings: Settings) -> Check:
     from streametrics.transcription import factory as transcriber_factory
     from streametrics.weights import cache as weights_cache
 
@@ -196,7 +196,7 @@ def engine(settings: Settings) -> Check:
     from streametrics.transcription import factory as transcriber_factory
     from streametrics.transcription.base import warm
 
-    if guarded("weights", lambda: weights_here(settings)).verdict is not Verdict.OK:
+    if guarded("weights", lambda: weights_check(settings)).verdict is not Verdict.OK:
         return Check(
             "engine", Verdict.WARN, f"{transcriber_factory.resolve_engine(settings)}, not tried: no weights yet"
         )

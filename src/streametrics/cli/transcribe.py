@@ -67,15 +67,15 @@ def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[li
 
     Returns the parts, and whether the file is cut off.
     """
-    cutter = SilenceSplitter(settings.part_target_s)
+    splitter = SilenceSplitter(settings.part_target_s)
     parts: list[RecordingPart] = []
     with AudioDecoder() as decoder, PcmWriter(pcm) as writer:
         decoding = decoder.decode(file, demuxer, max_audio_s=settings.max_audio_s, timeout_s=DECODE_TIMEOUT_S)
         with decoding:
             for block in decoding:
                 writer.write(block)
-                parts += cutter.feed(block)
-    return parts + cutter.finish(), decoding.truncated
+                parts += splitter.feed(block)
+    return parts + splitter.finish(), decoding.truncated
 
 
 def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[RecordingPart], language: str | None) -> Transcript:
@@ -89,12 +89,12 @@ def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[RecordingPart],
             def on_segment(segment: Segment, start_s: float = start_s) -> None:
                 bar.update(max(0.0, round(min(start_s + segment.end, total_s), 1) - bar.n))
 
-            heard = transcriber.transcribe(
+            result = transcriber.transcribe(
                 read_pcm(pcm, part.start_s, part.end_s), speech_language=language, on_segment=on_segment
             )
             # What the first words were spoken in holds for the rest, as it does for a stream.
-            language = language or heard.language
-            left_out += Counter(heard.left_out)
-            segments += [Segment(s.start + start_s, s.end + start_s, s.text) for s in heard.segments]
+            language = language or result.language
+            left_out += Counter(result.left_out)
+            segments += [Segment(s.start + start_s, s.end + start_s, s.text) for s in result.segments]
             bar.update(max(0.0, round(part.end_s, 1) - bar.n))
     return Transcript(tuple(segments), language, left_out)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, literal, select, union, union_all
 
 from streametrics.database.engine import Database, now
-from streametrics.database.jobs import DECODED, stage_of
+from streametrics.database.jobs import DECODED_CONTAINER, stage_of
 from streametrics.database.tables import jobs, parts
 from streametrics.domain.job import JobKind, JobState, QueueName, Stage, TaskMessage
 
@@ -21,7 +21,7 @@ _A_JOB_WAITS = (
     jobs.c.lease_until.is_(None)
     & (_FOR_SOUND | _FOR_A_SUMMARY)
     # A recording in parts waits by its parts.
-    & ((jobs.c.state != JobState.TRANSCRIBING) | jobs.c.container.is_distinct_from(DECODED))
+    & ((jobs.c.state != JobState.TRANSCRIBING) | jobs.c.container.is_distinct_from(DECODED_CONTAINER))
     & (jobs.c.not_before <= now())
 )
 _A_PART_WAITS = parts.c.lease_until.is_(None) & parts.c.transcript.is_(None) & (parts.c.not_before <= now())
@@ -39,7 +39,7 @@ class Backlog:
     oldest_s: float = 0.0
 
 
-class Waiting:
+class BacklogReader:
     """Counts what waits. Thread-safe; raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:
@@ -90,10 +90,10 @@ class Waiting:
     def longer_than(self, limit_s: float) -> list[str]:
         """Jobs that have waited for more than `limit_s` seconds, some part of them at least."""
         with self._database.read() as connection:
-            return list(connection.execute(waiting_longer_than(limit_s)).scalars())
+            return list(connection.execute(select_waiting_longer_than(limit_s)).scalars())
 
 
-def waiting_longer_than(limit_s: float) -> Select[Any, Any]:
+def select_waiting_longer_than(limit_s: float) -> Select[Any, Any]:
     """Their task ids."""
     whole = select(jobs.c.task_id).where(_A_JOB_WAITS, jobs.c.sent_at < now() - limit_s)
     pieces = select(parts.c.task_id).where(_A_PART_WAITS, parts.c.sent_at < now() - limit_s)

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Table, select, update
 
 from streametrics.database.engine import Database, now
-from streametrics.database.jobs import DECODED, request_of, transcript_of, warnings_of
-from streametrics.database.leases import part_row, whole_row
+from streametrics.database.jobs import DECODED_CONTAINER, request_of, transcript_of, warnings_of
+from streametrics.database.leases import job_row, part_row
 from streametrics.database.tables import jobs, parts
 from streametrics.domain.job import Claim, JobKind, JobState, Stage
 
@@ -68,7 +68,7 @@ class Claims:
             if connection.execute(self._waiting().where(*_waiting_chunks(Stage.TRANSCRIBE)).limit(1)).first():
                 return None
             job = self._claimable(connection, task_id, Stage.TRANSCRIBE)
-            if job is None or job.container != DECODED:
+            if job is None or job.container != DECODED_CONTAINER:
                 return None
             return self._claim_part(connection, job, worker, untried=True)
 
@@ -91,7 +91,7 @@ class Claims:
         job = self._claimable(connection, task_id, stage)
         if job is None:
             return None
-        if stage is Stage.TRANSCRIBE and job.container == DECODED:
+        if stage is Stage.TRANSCRIBE and job.container == DECODED_CONTAINER:
             return self._claim_part(connection, job, worker)
         if job.lease_until is not None:
             return None
@@ -114,7 +114,7 @@ class Claims:
         self._take(
             connection,
             jobs,
-            whole_row(job.task_id),
+            job_row(job.task_id),
             worker,
             state=_CLAIMED[stage],
             model_server_missing=model_server_missing,

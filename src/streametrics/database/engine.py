@@ -52,7 +52,7 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that holds SQLite's write lock from its start, so that it cannot fail half-way."""
         changes = Changes()
-        with translated(), self.engine.begin() as connection:
+        with translate_errors(), self.engine.begin() as connection:
             yield connection.execution_options(streametrics_changes=changes)
         # After the commit: told before it, somebody could read the old row and keep it as the new one.
         if changes:
@@ -61,7 +61,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that never waits for a writer."""
-        with translated(), self.engine.connect() as connection:
+        with translate_errors(), self.engine.connect() as connection:
             yield connection.execution_options(streametrics_read=True)
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class Database:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """What goes wrong with the database is raised as DatabaseUnavailable."""
     try:
         yield

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 
 from streametrics.database.engine import Database, now
-from streametrics.database.jobs import BLANK, FINAL_STATES
+from streametrics.database.jobs import ERASED_VALUES, FINAL_STATES
 from streametrics.database.leases import released
 from streametrics.database.tables import jobs, notes, parts
 from streametrics.domain.job import JobState
@@ -41,10 +41,10 @@ class Erasure:
                 return Erased()
             this = update(jobs).where(jobs.c.task_id == task_id)
             if job.state in FINAL_STATES:
-                connection.execute(this.values(erased_at=now(), **BLANK))
+                connection.execute(this.values(erased_at=now(), **ERASED_VALUES))
                 return Erased(was_erased=True)
             ending = {
-                **BLANK,
+                **ERASED_VALUES,
                 **released(attempt=jobs.c.attempt + 1),
                 "state": JobState.FAILED,
                 "error": str(JobCancelled()),

@@ -12,15 +12,15 @@ from streametrics.domain.status import ResultJson, result_from_json
 from streametrics.domain.transcript import Transcript, TranscriptPart
 
 #: The container of a recording that is decoded and cut into parts: raw 16-bit mono samples at 16 kHz.
-DECODED = "s16le"
+DECODED_CONTAINER = "s16le"
 
 #: Jobs that one statement of the keeper erases at most; the next round goes on.
-_AT_ONCE = 1000
+MAX_ERASED_AT_ONCE = 1000
 
 FINAL_STATES = (JobState.DONE, JobState.FAILED)
 
 #: An emptied row: nothing in it tells who streamed what, or what was said.
-BLANK: dict[str, object] = {
+ERASED_VALUES: dict[str, object] = {
     "streamer": "",
     "game": "",
     "time_raw": "",
@@ -115,7 +115,7 @@ class JobRecords:
                 )
             )
 
-    def insert_redo(
+    def insert_resummarize(
         self, task_id: str, request: JobRequest, *, owner: str, transcript: Transcript, warnings: tuple[Warn, ...]
     ) -> None:
         """Write the row of a job that begins with a transcript."""
@@ -192,20 +192,22 @@ class JobRecords:
         with self._database.write() as connection:
             return connection.execute(
                 update(jobs)
-                .where(jobs.c.task_id.in_(_some(connection, expired)), *expired)
-                .values(erased_at=now(), **BLANK)
+                .where(jobs.c.task_id.in_(_some_task_ids(connection, expired)), *expired)
+                .values(erased_at=now(), **ERASED_VALUES)
             ).rowcount
 
     def delete_tombstones(self, age_s: float) -> int:
         """Remove rows that were erased more than `age_s` ago; their ids are unknown from then on."""
         old = [jobs.c.erased_at < now() - age_s]
         with self._database.write() as connection:
-            return connection.execute(delete(jobs).where(jobs.c.task_id.in_(_some(connection, old)), *old)).rowcount
+            return connection.execute(
+                delete(jobs).where(jobs.c.task_id.in_(_some_task_ids(connection, old)), *old)
+            ).rowcount
 
 
-def _some(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[str]:
+def _some_task_ids(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[str]:
     """The jobs that meet the conditions, by name: a write that names no job makes every kept answer old."""
-    return list(connection.execute(select(jobs.c.task_id).where(*conditions).limit(_AT_ONCE)).scalars())
+    return list(connection.execute(select(jobs.c.task_id).where(*conditions).limit(MAX_ERASED_AT_ONCE)).scalars())
 
 
 def stage_of(state: str) -> Stage:

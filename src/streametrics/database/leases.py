@@ -23,7 +23,7 @@ class ExpiredLease:
     process, see `lease_holder`. time_left_s: to the deadline, negative when that has passed.
     """
 
-    wake_up: TaskMessage
+    message: TaskMessage
     part_index: int | None
     attempt: int
     tries: int
@@ -73,19 +73,19 @@ class Leases:
 
     def release_all(self, worker: str) -> list[TaskMessage]:
         """Let go of all that a stopping worker holds, without counting a try; what is to be sent again."""
-        wake_ups: list[TaskMessage] = []
+        messages: list[TaskMessage] = []
         with self._database.write() as connection:
             for table in (jobs, parts):
                 its_processes = table.c.claimed_by.startswith(f"{worker}/", autoescape=True)
                 held = [(table.c.claimed_by == worker) | its_processes, table.c.lease_until.is_not(None)]
                 rows = connection.execute(select(table).where(*held)).all()
-                wake_ups.extend(_wake_up(table, row) for row in rows)
+                messages.extend(_message(table, row) for row in rows)
                 connection.execute(
                     update(table)
                     .where(*held)
                     .values(lease_until=None, claimed_by=None, tries=table.c.tries - 1, sent_at=now())
                 )
-        return wake_ups
+        return messages
 
     def expired(self) -> list[ExpiredLease]:
         """Every claim whose lease is out: its worker is dead, stuck, or cut off from the database."""
@@ -98,7 +98,7 @@ class Leases:
                 query = select(table, reached, time_left_s).where(table.c.lease_until < now())
                 found.extend(
                     ExpiredLease(
-                        wake_up=_wake_up(table, row),
+                        message=_message(table, row),
                         part_index=row.part_index if table is parts else None,
                         attempt=row.attempt,
                         tries=row.tries,
@@ -122,7 +122,7 @@ class Leases:
             )
 
 
-def whole_row(task_id: str) -> list[Any]:
+def job_row(task_id: str) -> list[Any]:
     return [jobs.c.task_id == task_id]
 
 
@@ -132,7 +132,7 @@ def part_row(task_id: str, part_index: int) -> list[Any]:
 
 def held_row(claim: Claim) -> tuple[Table, list[Any]]:
     """The claimed row, on condition that the claim still holds."""
-    table, key = jobs, whole_row(claim.task_id)
+    table, key = jobs, job_row(claim.task_id)
     if claim.part_index is not None:
         table, key = parts, part_row(claim.task_id, claim.part_index)
     return table, [*key, table.c.attempt == claim.attempt, table.c.lease_until.is_not(None)]
@@ -140,9 +140,9 @@ def held_row(claim: Claim) -> tuple[Table, list[Any]]:
 
 def expired_row(expired: ExpiredLease) -> tuple[Table, list[Any]]:
     """The row of a lease that ran out, on condition that nobody has dealt with it since."""
-    table, key = jobs, whole_row(expired.wake_up.task_id)
+    table, key = jobs, job_row(expired.message.task_id)
     if expired.part_index is not None:
-        table, key = parts, part_row(expired.wake_up.task_id, expired.part_index)
+        table, key = parts, part_row(expired.message.task_id, expired.part_index)
     return table, [*key, table.c.attempt == expired.attempt, table.c.lease_until < now()]
 
 
@@ -150,7 +150,7 @@ def released(**values: object) -> dict[str, object]:
     return {"lease_until": None, "deadline_at": None, "claimed_by": None, **values}
 
 
-def _wake_up(table: Table, row: Row[Any]) -> TaskMessage:
+def _message(table: Table, row: Row[Any]) -> TaskMessage:
     if table is parts:
         return TaskMessage(row.task_id, Stage.TRANSCRIBE, JobKind.LONG, row.part_index * 1000 + row.attempt)
     return TaskMessage(row.task_id, stage_of(row.state), JobKind(row.kind), row.attempt)

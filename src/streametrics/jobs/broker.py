@@ -15,7 +15,7 @@ from streametrics.settings import VISIBILITY_TIMEOUT_S, Settings
 
 LIVE, LONG, SUMMARIZE = (name.value for name in QueueName)
 QUEUES = (LIVE, LONG, SUMMARIZE)
-WRITE_AHEAD = "streametrics.write_ahead"
+INCREMENTAL_NOTES = "streametrics.write_ahead"
 TASKS = {Stage.TRANSCRIBE: "streametrics.transcribe", Stage.SUMMARIZE: "streametrics.summarise"}
 
 logger = logging.getLogger(__name__)
@@ -110,14 +110,14 @@ class Queue:
     def __init__(self, settings: Settings) -> None:
         self._celery = create_celery(settings)
 
-    def send(self, wake_up: TaskMessage) -> None:
+    def send(self, message: TaskMessage) -> None:
         """Ask some worker to look at a job. Raises QueueUnavailable within 5 s."""
-        message_id = f"{wake_up.task_id}.{wake_up.stage}.{wake_up.number}"
-        self._send(TASKS[wake_up.stage], [wake_up.task_id], message_id, queue_of(wake_up))
+        message_id = f"{message.task_id}.{message.stage}.{message.number}"
+        self._send(TASKS[message.stage], [message.task_id], message_id, queue_of(message))
 
-    def send_ahead(self, task_id: str) -> None:
+    def send_incremental_notes(self, task_id: str) -> None:
         """Ask some worker to write notes on what is transcribed of a long recording. Raises QueueUnavailable."""
-        self._send(WRITE_AHEAD, [task_id], f"{task_id}.ahead", SUMMARIZE)
+        self._send(INCREMENTAL_NOTES, [task_id], f"{task_id}.ahead", SUMMARIZE)
 
     def _send(self, task: str, arguments: list[str], message_id: str, queue: str) -> None:
         try:
@@ -132,8 +132,8 @@ class Queue:
         self._celery.close()
 
 
-def queue_of(wake_up: TaskMessage) -> str:
+def queue_of(message: TaskMessage) -> str:
     """Where a wake-up waits."""
-    if wake_up.stage is Stage.SUMMARIZE:
+    if message.stage is Stage.SUMMARIZE:
         return SUMMARIZE
-    return LIVE if wake_up.kind is JobKind.LIVE else LONG
+    return LIVE if message.kind is JobKind.LIVE else LONG

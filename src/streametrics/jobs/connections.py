@@ -2,7 +2,7 @@
 
 import logging
 
-from streametrics.database.backlog import Waiting
+from streametrics.database.backlog import BacklogReader
 from streametrics.database.checkpoints import Checkpoints
 from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
@@ -35,7 +35,7 @@ class Connections:
         self.metrics = Metrics(self.counters.add)
         self.database = Database(settings.effective_database_url, on_change=JobVersions(self.redis).touch)
         self.records = JobRecords(self.database)
-        self.waiting = Waiting(self.database)
+        self.backlog = BacklogReader(self.database)
         self.claims = Claims(self.database, lease_s=settings.lease_s, deadline_s=settings.task_time_limit_s)
         self.leases = Leases(self.database, lease_s=settings.lease_s)
         self.checkpoints = Checkpoints(self.database)

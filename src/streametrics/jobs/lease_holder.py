@@ -14,17 +14,17 @@ _DEAD_OR_STOPPED = ("Z", "X", "T", "t")
 _WORKERS = (b"celery", b"billiard")
 
 
-def holder(worker: str) -> str:
+def lease_holder_name(worker: str) -> str:
     """The name under which this process claims: `transcribe@host/4711`."""
     return f"{worker}/{os.getpid()}"
 
 
-def is_of_this_host(held_by: str | None) -> bool:
+def is_on_this_host(held_by: str | None) -> bool:
     """Whether this holder is, or was, a process of this machine."""
     return _pid_here(held_by) is not None
 
 
-def runs_here(held_by: str | None) -> bool:
+def is_running_here(held_by: str | None) -> bool:
     """Whether this holder is a worker's process on this machine that is alive and not stopped.
 
     False as well where that cannot be known: on another host, or on a system without `/proc`.

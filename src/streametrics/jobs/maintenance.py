@@ -18,7 +18,7 @@ SLOW_ROUNDS = 15
 logger = logging.getLogger(__name__)
 
 
-class Keeper:
+class Maintenance:
     """Runs a round every `keeper_interval_s` until it is stopped.
 
     in_worker: it makes quick rounds only, frees what processes of its own host held (whether one of another host is
@@ -32,7 +32,7 @@ class Keeper:
         self._in_worker = in_worker
         self._interval_s = connections.settings.keeper_interval_s
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
 
     def start(self) -> None:
         """Begin to keep."""

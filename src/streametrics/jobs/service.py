@@ -25,7 +25,7 @@ class JobService:
     """The door for clients' requests. Thread-safe."""
 
     def __init__(self, connections: Connections) -> None:
-        self._held = connections
+        self._connections = connections
         #: For how long a finished job is kept, in seconds.
         self.result_ttl_s = connections.settings.result_ttl_s
 
@@ -38,19 +38,19 @@ class JobService:
         """
         task_id = str(uuid.uuid4())
         try:
-            self._held.records.insert(
+            self._connections.records.insert(
                 task_id, request, owner=owner, kind=kind, audio_key=audio_key, container=container
             )
         except BaseException:
-            self._held.audio.delete(audio_key)
+            self._connections.audio.delete(audio_key)
             raise
         try:
-            self._held.queue.send(TaskMessage(task_id, Stage.TRANSCRIBE, kind, 0))
+            self._connections.queue.send(TaskMessage(task_id, Stage.TRANSCRIBE, kind, 0))
         except BaseException:
-            self._held.records.delete(task_id)
-            self._held.audio.delete(audio_key)
+            self._connections.records.delete(task_id)
+            self._connections.audio.delete(audio_key)
             raise
-        self._held.metrics.count(metrics.ACCEPTED, kind)
+        self._connections.metrics.count(metrics.ACCEPTED, kind)
         return task_id
 
     def status(self, task_id: str, principal: Principal = LOCAL) -> JobStatus:
@@ -68,12 +68,12 @@ class JobService:
         waiting = record.state is JobState.QUEUED
         if waiting or record.state.is_final:
             return record, status_of(record, None)
-        status = status_of(record, self._held.progress.snapshot(task_id) if queue_answers else None)
+        status = status_of(record, self._connections.progress.snapshot(task_id) if queue_answers else None)
         if record.kind is JobKind.LONG:
-            status = replace(status, notes=tuple(self._held.notes(task_id).timed()))
+            status = replace(status, notes=tuple(self._connections.notes(task_id).timed()))
         return record, status
 
-    def redo(
+    def resummarize(
         self,
         task_id: str,
         *,
@@ -97,45 +97,47 @@ class JobService:
             summary_model=model,
             extra_instruction=extra_instruction,
         )
-        redone_id = str(uuid.uuid4())
+        new_task_id = str(uuid.uuid4())
         # What was wrong with the sound stays; what was wrong with the first summary does not.
         warnings = tuple(
             warning
             for warning in record.warnings
             if warning.code.startswith("audio_") or warning.code == "words_filtered"
         )
-        self._held.records.insert_redo(redone_id, request, owner=record.owner, transcript=transcript, warnings=warnings)
+        self._connections.records.insert_resummarize(
+            new_task_id, request, owner=record.owner, transcript=transcript, warnings=warnings
+        )
         try:
-            self._held.queue.send(TaskMessage(redone_id, Stage.SUMMARIZE, JobKind.LONG, 0))
+            self._connections.queue.send(TaskMessage(new_task_id, Stage.SUMMARIZE, JobKind.LONG, 0))
         except BaseException:
-            self._held.records.delete(redone_id)
+            self._connections.records.delete(new_task_id)
             raise
-        self._held.metrics.count(metrics.ACCEPTED, "redo")
-        return redone_id
+        self._connections.metrics.count(metrics.ACCEPTED, "redo")
+        return new_task_id
 
     def cancel(self, task_id: str, principal: Principal = LOCAL) -> None:
         """Stop an unfinished job, which then ends as cancelled; erase a finished one, which is expired from then on.
 
         Harmless on a job that is cancelled or erased already. Raises JobUnknown.
         """
-        record = self._held.records.get(task_id)
+        record = self._connections.records.get(task_id)
         if record is None or not may_see(principal, record.owner):
             raise JobUnknown
-        erased = self._held.erasure.erase(task_id)
+        erased = self._connections.erasure.erase(task_id)
         if erased.was_stopped:
-            self._held.progress.cancel(task_id)
-            self._held.delete_audio(erased.audio_key)
-            self._held.metrics.count(metrics.ENDED, "error", JobCancelled.code)
+            self._connections.progress.cancel(task_id)
+            self._connections.delete_audio(erased.audio_key)
+            self._connections.metrics.count(metrics.ENDED, "error", JobCancelled.code)
             logger.info("event=cancelled")
         elif erased.was_erased:
-            self._held.metrics.count(metrics.ERASED)
+            self._connections.metrics.count(metrics.ERASED)
             logger.info("event=erased")
 
     def _record(self, task_id: str, principal: Principal) -> JobRecord:
-        record = self._held.records.get(task_id)
+        record = self._connections.records.get(task_id)
         if record is None or not may_see(principal, record.owner):
             raise JobUnknown
         # The keeper may be a moment late; the promise is the age.
-        if record.erased or (record.age_s is not None and record.age_s > self._held.settings.result_ttl_s):
+        if record.erased or (record.age_s is not None and record.age_s > self._connections.settings.result_ttl_s):
             raise JobExpired
         return record

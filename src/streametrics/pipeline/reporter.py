@@ -10,7 +10,7 @@ class JobReporter(Protocol):
         """Called often, while there is nothing to tell."""
         ...
 
-    def heard(self, position_s: float, length_s: float, text: str) -> None:
+    def transcribed(self, position_s: float, length_s: float, text: str) -> None:
         """The sound is transcribed up to `position_s` of `length_s`; `text` is all of it so far."""
         ...
 

@@ -38,7 +38,7 @@ class SampleSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedUpload:
     """A whole upload, to be heard at once."""
 
     samples: Samples
@@ -51,7 +51,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class SplitRecording:
     """A long recording was decoded and cut into parts."""
 
     audio_s: float
@@ -60,7 +60,7 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class BelongsElsewhere:
+class WrongKind:
     """The sound is longer than a live job may be: others would wait too long behind it."""
 
     kind: JobKind
@@ -75,7 +75,7 @@ def decode(
     decoder: AudioDecoder,
     open_sink: Callable[[], SampleSink],
     reporter: JobReporter,
-) -> Decoded | Cut | BelongsElsewhere:
+) -> DecodedUpload | SplitRecording | WrongKind:
     """Decode an upload; when it is long, store its samples and cut them.
 
     `open_sink` is called once, and only for a long recording. Raises AudioUnreadable, AudioTooLong,
@@ -91,15 +91,15 @@ def decode(
             blocks.append(block)
             if sum(len(each) for each in blocks) > limit:
                 if kind is JobKind.LIVE:
-                    return BelongsElsewhere(JobKind.LONG)
-                spans = _store_and_cut(blocks, iter(decoding), open_sink(), settings, reporter)
-                return Cut(spans[-1].end_s, spans, _warnings(decoding.truncated))
+                    return WrongKind(JobKind.LONG)
+                spans = _store_and_split(blocks, iter(decoding), open_sink(), settings, reporter)
+                return SplitRecording(spans[-1].end_s, spans, _warnings(decoding.truncated))
     if not blocks:
         raise AudioUnreadable
-    return Decoded(to_float32(np.concatenate(blocks)), _warnings(decoding.truncated))
+    return DecodedUpload(to_float32(np.concatenate(blocks)), _warnings(decoding.truncated))
 
 
-def _store_and_cut(
+def _store_and_split(
     first: list[PcmBlock],
     rest: Iterator[PcmBlock],
     sink: SampleSink,
@@ -107,12 +107,12 @@ def _store_and_cut(
     reporter: JobReporter,
 ) -> list[TimeSpan]:
     """Write all samples as they come, never holding more than a part of them in memory."""
-    cutter = SilenceSplitter(settings.part_target_s)
+    splitter = SilenceSplitter(settings.part_target_s)
     parts: list[RecordingPart] = []
 
     def take(block: PcmBlock) -> None:
         sink.write(block.astype("<i2", copy=False).tobytes())
-        parts.extend(cutter.feed(block))
+        parts.extend(splitter.feed(block))
 
     for block in first:
         take(block)
@@ -120,18 +120,18 @@ def _store_and_cut(
     for block in rest:
         reporter.check()
         take(block)
-    parts.extend(cutter.finish())
+    parts.extend(splitter.finish())
     return [TimeSpan(part.start_s, part.end_s) for part in parts]
 
 
-def part(
+def part_request(
     path: Path, start_s: float, end_s: float, request: JobRequest, *, reporter: JobReporter
 ) -> TranscriptionRequest:
     """One part of the stored samples; its times count from the part's start. Chunks have their turn before it."""
-    return sound(read_pcm(path, start_s, end_s), request, reporter=reporter, background=True)
+    return transcription_request(read_pcm(path, start_s, end_s), request, reporter=reporter, background=True)
 
 
-def sound(
+def transcription_request(
     samples: Samples, request: JobRequest, *, reporter: JobReporter, background: bool = False
 ) -> TranscriptionRequest:
     """Samples whose words the reporter is told of. Where it raises, the transcriber drops this sound.
@@ -144,7 +144,7 @@ def sound(
     def on_segment(segment: Segment) -> None:
         reporter.check()
         texts.append(segment.text)
-        reporter.heard(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
+        reporter.transcribed(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
 
     return TranscriptionRequest(samples, request.speech_language, on_segment, background=background)
 

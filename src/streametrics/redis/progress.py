@@ -7,7 +7,7 @@ import redis
 
 from streametrics.domain.job import JobState, Snapshot
 from streametrics.redis.client import EXPIRES_S, RedisClient, job_key
-from streametrics.redis.job_versions import new_stamp, stamp_key
+from streametrics.redis.job_versions import new_version, version_key
 
 #: Events kept of one job; a reader that is further behind takes the snapshot.
 MAX_EVENTS = 500
@@ -61,7 +61,7 @@ class JobProgress:
         )
         try:
             self._script(
-                keys=[_events_key(task_id), _snapshot_key(task_id), stamp_key(task_id), _cancelled_key(task_id)],
+                keys=[_events_key(task_id), _snapshot_key(task_id), version_key(task_id), _cancelled_key(task_id)],
                 args=[
                     attempt,
                     _RANK[snapshot.state],
@@ -70,7 +70,7 @@ class JobProgress:
                     EXPIRES_S,
                     MAX_EVENTS,
                     snapshot.state,
-                    new_stamp(),
+                    new_version(),
                     snapshot.transcription or "",
                 ],
             )

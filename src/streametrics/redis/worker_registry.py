@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerPresence:
+class RegisteredWorker:
     """A worker process that said lately that it is there; `facts` are for people and for `/health/ready`."""
 
     name: str
@@ -39,11 +39,11 @@ class WorkerRegistry:
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
-    def announce(self, presence: WorkerPresence, *, expires_s: float) -> None:
+    def announce(self, heartbeat: RegisteredWorker, *, expires_s: float) -> None:
         """Say that a worker process is there; to be repeated before it expires."""
-        value = json.dumps({"stage": presence.stage, "ready": presence.ready, "facts": presence.facts})
+        value = json.dumps({"stage": heartbeat.stage, "ready": heartbeat.ready, "facts": heartbeat.facts})
         try:
-            self._client.commands.set(_WORKERS + presence.name, value, px=int(expires_s * 1000))
+            self._client.commands.set(_WORKERS + heartbeat.name, value, px=int(expires_s * 1000))
         except redis.RedisError as error:
             logger.warning("presence not announced: %s", error)
 
@@ -54,9 +54,9 @@ class WorkerRegistry:
         except redis.RedisError as error:
             logger.warning("presence not withdrawn, it expires by itself: %s", error)
 
-    def workers(self) -> list[WorkerPresence]:
+    def workers(self) -> list[RegisteredWorker]:
         """Every worker process that is there; empty when Redis does not answer."""
-        found: list[WorkerPresence] = []
+        found: list[RegisteredWorker] = []
         try:
             names = list(self._client.commands.scan_iter(match=_WORKERS + "*", count=1000))
             values = self._client.commands.mget(names) if names else []
@@ -64,7 +64,7 @@ class WorkerRegistry:
             return []
         for name, value in zip(names, values, strict=True):
             if value is not None:
-                found.append(WorkerPresence(name=name.removeprefix(_WORKERS), **json.loads(value)))
+                found.append(RegisteredWorker(name=name.removeprefix(_WORKERS), **json.loads(value)))
         return found
 
     def announce_database(self, database_id: str) -> None:
@@ -83,7 +83,7 @@ class WorkerRegistry:
         return value if isinstance(value, str) else None
 
 
-class Presence:
+class WorkerHeartbeat:
     """Says every few seconds that this process is there, and whether it is warm."""
 
     def __init__(self, registry: WorkerRegistry, stage: str) -> None:
@@ -93,7 +93,7 @@ class Presence:
         self._ready = False
         self._facts: Callable[[], dict[str, str]] = dict
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
         """Begin to announce, as not ready yet."""
@@ -121,11 +121,11 @@ class Presence:
             self._announce()
 
     def _announce(self) -> None:
-        presence = WorkerPresence(self._name, self._stage, self._ready, self._facts())
-        self._registry.announce(presence, expires_s=EXPIRES_S)
+        heartbeat = RegisteredWorker(self._name, self._stage, self._ready, self._facts())
+        self._registry.announce(heartbeat, expires_s=EXPIRES_S)
 
 
-def withdraw_the_dead(registry: WorkerRegistry) -> None:
+def withdraw_dead_workers(registry: WorkerRegistry) -> None:
     """Withdraw the processes of this host that are gone. Not for Windows, where the question would kill them.
 
     A killed process cannot withdraw, and the queue keeps its word on disk: a start right after it would take

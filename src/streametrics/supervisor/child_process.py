@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 LINE_BYTES = 16_384
 
 #: Signals in order, each with the seconds that it is given; afterwards the whole group is killed.
-Ladder = tuple[tuple[signal.Signals, float], ...]
+StopSequence = tuple[tuple[signal.Signals, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class ProcessSpec:
 
     name: str
     command: tuple[str, ...]
-    ladder: Ladder
+    stop_sequence: StopSequence
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -60,7 +60,7 @@ class ChildProcess:
     def is_running(self) -> bool:
         return self._process.poll() is None
 
-    def end_in_words(self) -> str:
+    def exit_description(self) -> str:
         """Why it ended: `exit code 1` or `killed by SIGKILL`, and the last thing it said."""
         self._pump.join(0.5)
         code = self._process.poll() or 0
@@ -85,22 +85,22 @@ def stop_together(children: list[ChildProcess], hurry: Callable[[], bool]) -> No
 
     `hurry` turns true when waiting is no longer wanted: every remaining rung is then given half a second.
     """
-    rungs = dict.fromkeys(children, 0)
+    steps = dict.fromkeys(children, 0)
     since = dict.fromkeys(children, time.monotonic())
     for child in children:
-        child.send(child.spec.ladder[0][0])
+        child.send(child.spec.stop_sequence[0][0])
     while waiting := [child for child in children if child.is_running]:
         now = time.monotonic()
         for child in waiting:
-            patience_s = child.spec.ladder[rungs[child]][1]
-            if now - since[child] < (min(patience_s, 0.5) if hurry() else patience_s):
+            timeout_s = child.spec.stop_sequence[steps[child]][1]
+            if now - since[child] < (min(timeout_s, 0.5) if hurry() else timeout_s):
                 continue
-            rungs[child] += 1
+            steps[child] += 1
             since[child] = now
-            if rungs[child] == len(child.spec.ladder):
+            if steps[child] == len(child.spec.stop_sequence):
                 child.kill_group()
                 continue
-            child.send(child.spec.ladder[rungs[child]][0])
+            child.send(child.spec.stop_sequence[steps[child]][0])
         time.sleep(0.02)
     for child in children:
         child.kill_group()

@@ -26,7 +26,7 @@ STILL_WAITING_S = 15.0
 #: A start that takes longer tells why, in seconds.
 SLOW_START_S = 60.0
 #: How long a killed supervisor's guardian may need to clear up, in seconds.
-GUARDIAN_CLEARS_S = 15.0
+ORPHAN_GUARD_TIMEOUT_S = 15.0
 
 
 class AlreadyRunning(StreametricsError):
@@ -36,7 +36,7 @@ class AlreadyRunning(StreametricsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ProcessSelection:
     """Which processes this host runs; all of them, unless a part stands elsewhere."""
 
     transcribe: bool = True
@@ -50,19 +50,19 @@ class Parts:
         return ("database", "queue", *(name for name, here in workers if here))
 
 
-def up(settings: Settings, parts: Parts) -> int:
+def up(settings: Settings, selection: ProcessSelection) -> int:
     """Run until a signal; returns the exit code. Raises StreametricsError where it cannot start."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     warnings = [*checks.settings_warnings(), *checks.require_safe(settings)]
-    with only_one(settings) as lock:
+    with exclusive_data_dir(settings) as lock:
         console = Console(settings.data_dir / "logs" / "streametrics.log")
         try:
             if settings.port == 0:
                 settings = settings.model_copy(update={"port": ports.free_port(settings.host)})
-            if parts.api:
+            if selection.api:
                 ports.require_free_port(settings)
-            return Start(settings, parts, console, warnings).run(lock)
+            return ServiceRun(settings, selection, console, warnings).run(lock)
         finally:
             console.close()
 
@@ -72,7 +72,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def only_one(settings: Settings) -> Iterator[int]:
+def exclusive_data_dir(settings: Settings) -> Iterator[int]:
     """Hold the data folder for this process; yields the lock's file descriptor. Raises AlreadyRunning."""
     import fcntl  # not on Windows, where `up` is not offered
 
@@ -80,7 +80,7 @@ def only_one(settings: Settings) -> Iterator[int]:
     path = settings.data_dir / "streametrics.lock"
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        deadline = time.monotonic() + GUARDIAN_CLEARS_S
+        deadline = time.monotonic() + ORPHAN_GUARD_TIMEOUT_S
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -108,18 +108,18 @@ def _holder_is_alive(path: Path) -> bool:
 
 
 def _already_running(path: Path, settings: Settings) -> str:
-    holder = path.read_text().strip() or "unknown"
+    pid = path.read_text().strip() or "unknown"
     return (
-        f"StreaMetrics is already running on {settings_errors.display(settings.data_dir)} (process {holder}): stop "
+        f"StreaMetrics is already running on {settings_errors.display(settings.data_dir)} (process {pid}): stop "
         "it with Ctrl-C there, or start this one with another DATA_DIR, PORT and QUEUE_PORT."
     )
 
 
-class Start:
+class ServiceRun:
     """One life of the service."""
 
-    def __init__(self, settings: Settings, parts: Parts, console: Console, warnings: list[str]) -> None:
-        self._settings, self._parts, self._console = settings, parts, console
+    def __init__(self, settings: Settings, selection: ProcessSelection, console: Console, warnings: list[str]) -> None:
+        self._settings, self._selection, self._console = settings, selection, console
         self._warnings = warnings
         self._signals = 0
         self._started_at = time.monotonic()
@@ -137,12 +137,12 @@ class Start:
             self._start_queue(supervisor)
             if not self._signals:
                 os.environ.update(self._shared_settings())
-                self._clear_the_board()
-                for spec in commands.specs(
+                self._clear_worker_registry()
+                for spec in commands.process_specs(
                     self._settings,
-                    transcribe=self._parts.transcribe,
-                    summarize=self._parts.summarize,
-                    api=self._parts.api,
+                    transcribe=self._selection.transcribe,
+                    summarize=self._selection.summarize,
+                    api=self._selection.api,
                 ):
                     supervisor.start(spec)
                 self._watch(supervisor)
@@ -156,21 +156,21 @@ class Start:
         from streametrics.database.migrate import migrate
 
         migrate(self._settings.effective_database_url)
-        if self._parts.transcribe:
+        if self._selection.transcribe:
             fetch_weights(self._settings, self._console)
             measure_engines(self._settings, self._console)
 
-    def _clear_the_board(self) -> None:
+    def _clear_worker_registry(self) -> None:
         """Before a worker looks: a queue that was used before may name an older database, and dead workers."""
         from streametrics.database.engine import Database
         from streametrics.database.jobs import JobRecords
         from streametrics.redis.client import RedisClient
-        from streametrics.redis.worker_registry import WorkerRegistry, withdraw_the_dead
+        from streametrics.redis.worker_registry import WorkerRegistry, withdraw_dead_workers
 
         client = RedisClient(self._settings.effective_redis_url)
         registry = WorkerRegistry(client)
-        withdraw_the_dead(registry)
-        if self._parts.api:
+        withdraw_dead_workers(registry)
+        if self._selection.api:
             database = Database(self._settings.effective_database_url)
             registry.announce_database(JobRecords(database).database_id())
             database.close()
@@ -198,7 +198,7 @@ class Start:
         deadline = time.monotonic() + QUEUE_START_S
         while not self._signals and not broker.answers_now(self._settings.effective_redis_url):
             if not child.is_running or time.monotonic() > deadline:
-                raise QueueUnavailable(f"The embedded queue does not start: {child.end_in_words()}")
+                raise QueueUnavailable(f"The embedded queue does not start: {child.exit_description()}")
             time.sleep(0.05)
 
     def _shared_settings(self) -> dict[str, str]:
@@ -213,7 +213,7 @@ class Start:
         }
 
     def _watch(self, supervisor: Supervisor) -> None:
-        waiting = self._parts.api
+        waiting = self._selection.api
         if waiting:
             threading.Thread(target=self._await_readiness, daemon=True).start()
         else:
@@ -237,13 +237,13 @@ class Start:
         url, told_at = ports.local_url(self._settings), time.monotonic()
         while not self._signals:
             answer = readiness_probe.fetch(url)
-            if answer is not None and answer.is_ready(self._parts.needed):
+            if answer is not None and answer.is_ready(self._selection.needed):
                 self._ready = answer
                 return
             waited_s = time.monotonic() - self._started_at
-            text = "waiting for the " + (answer.missing(self._parts.needed) if answer else "API")
+            text = "waiting for the " + (answer.missing(self._selection.needed) if answer else "API")
             if answer and waited_s > SLOW_START_S:
-                text = answer.waiting_for(self._parts.needed)  # by now the reasons are worth a reading
+                text = answer.waiting_for(self._selection.needed)  # by now the reasons are worth a reading
             self._console.status(f"Warming up, {waited_s:.0f} s: {text}"[:120])
             if time.monotonic() - told_at > STILL_WAITING_S:
                 told_at = time.monotonic()

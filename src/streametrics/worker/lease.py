@@ -10,7 +10,7 @@ from streametrics.domain.job import Claim
 from streametrics.errors import Interrupted, StaleAttempt, StreametricsError, TimedOut
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.worker.progress_reporter import REPORT_INTERVAL_S, ProgressReporter
-from streametrics.worker.watchdog import GRACE_S, pulse
+from streametrics.worker.watchdog import GRACE_S, watchdog
 
 #: How long after its deadline a process that does not listen ends itself, in seconds.
 OVERDUE_GRACE_S = 5.0
@@ -42,12 +42,12 @@ class Lease:
         self._deadline = time.monotonic() + claim.time_left_s
         self._released = threading.Event()
         self._lost = threading.Event()
-        self._pulse = pulse.watched(claim.time_left_s + GRACE_S)
+        self._watchdog = watchdog.watch(claim.time_left_s + GRACE_S)
         self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.task_id}", daemon=True)
         self.reporter = ProgressReporter(jobs, claim, check=self.check)
 
     def __enter__(self) -> ProgressReporter:
-        self._pulse.__enter__()
+        self._watchdog.__enter__()
         self._thread.start()
         return self.reporter
 
@@ -56,7 +56,7 @@ class Lease:
     ) -> None:
         self._released.set()
         self._thread.join()
-        self._pulse.__exit__(None, None, None)
+        self._watchdog.__exit__(None, None, None)
 
     def check(self) -> None:
         """Raise when this work should stop."""
@@ -84,7 +84,7 @@ class Lease:
                 logger.info("event=told_to_stop")
                 self._lost.set()
                 return
-            self.reporter.tell_what_waits()
+            self.reporter.publish_pending()
 
     def _renew(self) -> bool:
         """False when the claim is somebody else's by now."""

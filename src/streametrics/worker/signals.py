@@ -15,7 +15,7 @@ from celery import signals
 from streametrics.errors import StreametricsError
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
-from streametrics.jobs.maintenance import Keeper
+from streametrics.jobs.maintenance import Maintenance
 from streametrics.observability import logging as logs
 from streametrics.preflight import checks
 from streametrics.settings import Settings
@@ -25,8 +25,8 @@ from streametrics.worker.runner import refuse_other_database
 logger = logging.getLogger(__name__)
 
 #: This worker's, once it may start; prefork's children have none, as their parent has.
-_keepers: list[Keeper] = []
-_giving_back = threading.Lock()
+_maintenance: list[Maintenance] = []
+_releasing = threading.Lock()
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
@@ -51,9 +51,9 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
         refuse_other_database(connections)
     except StreametricsError as error:
         raise SystemExit(f"This worker does not start: {error}") from error
-    keeper = Keeper(connections, in_worker=True)
-    keeper.start()
-    _keepers.append(keeper)
+    maintenance = Maintenance(connections, in_worker=True)
+    maintenance.start()
+    _maintenance.append(maintenance)
     if not sender.pool_cls.__module__.endswith(".prefork"):
         # Threads and solo write summaries in this very process.
         process.summarizing_worker()
@@ -80,31 +80,31 @@ def stop(sender: str, how: str, **_: object) -> None:
     process.stop()
     if how == "Cold":
         # Celery sends `worker_shutdown` after a warm stop only.
-        give_back(sender)
+        release_claims(sender)
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
 def end(sender: Any, **_: object) -> None:  # noqa: ANN401
     """After a warm stop nothing should be held any more; what is, goes back."""
-    while _keepers:
-        _keepers.pop().stop()
-    give_back(sender.hostname)
+    while _maintenance:
+        _maintenance.pop().stop()
+    release_claims(sender.hostname)
 
 
-def give_back(worker: str) -> None:
+def release_claims(worker: str) -> None:
     """What this worker holds goes back to the queue without counting as a try.
 
     Two threads may ask for it when a warm stop becomes a cold one; the second waits for the first, whose messages would
     not be sent if the process ended in between.
     """
-    with _giving_back:
-        _give_back(worker)
+    with _releasing:
+        _release_claims(worker)
 
 
-def _give_back(worker: str) -> None:
+def _release_claims(worker: str) -> None:
     connections = Connections(Settings())
     try:
-        if count := JobLifecycle(connections).give_back_all(worker):
+        if count := JobLifecycle(connections).release_all(worker):
             logger.info("event=given_back count=%d", count)
     except StreametricsError as error:
         logger.warning("not given back, the leases run out by themselves: %s", error)

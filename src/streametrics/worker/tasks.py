@@ -3,24 +3,24 @@
 from celery import Task, shared_task
 
 from streametrics.domain.job import Stage
-from streametrics.jobs.broker import TASKS, WRITE_AHEAD
-from streametrics.jobs.lease_holder import holder
+from streametrics.jobs.broker import INCREMENTAL_NOTES, TASKS
+from streametrics.jobs.lease_holder import lease_holder_name
 from streametrics.worker import process
 
 
 @shared_task(name=TASKS[Stage.TRANSCRIBE], bind=True)  # type: ignore[untyped-decorator]
 def transcribe(self: Task, task_id: str) -> None:
     """Work on a job's sound."""
-    process.transcribing_worker().transcribe(task_id, holder(self.request.hostname))
+    process.transcribing_worker().transcribe(task_id, lease_holder_name(self.request.hostname))
 
 
 @shared_task(name=TASKS[Stage.SUMMARIZE], bind=True)  # type: ignore[untyped-decorator]
 def summarize(self: Task, task_id: str) -> None:
     """Write a job's summary."""
-    process.summarizing_worker().summarize(task_id, holder(self.request.hostname))
+    process.summarizing_worker().summarize(task_id, lease_holder_name(self.request.hostname))
 
 
-@shared_task(name=WRITE_AHEAD)  # type: ignore[untyped-decorator]
+@shared_task(name=INCREMENTAL_NOTES)  # type: ignore[untyped-decorator]
 def write_incremental_notes(task_id: str) -> None:
     """Write notes on what is transcribed of a long recording so far."""
     process.summarizing_worker().write_incremental_notes(task_id)

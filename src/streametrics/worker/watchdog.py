@@ -22,7 +22,7 @@ INTERVAL_S = 1.0
 logger = logging.getLogger(__name__)
 
 
-class Pulse:
+class Watchdog:
     """Beats while any block of `watched` runs in this process. Thread-safe."""
 
     def __init__(self) -> None:
@@ -31,12 +31,12 @@ class Pulse:
         self._stop = threading.Event()
 
     @contextlib.contextmanager
-    def watched(self, silence_s: float) -> Iterator[None]:
+    def watch(self, silence_s: float) -> Iterator[None]:
         """End the process with status 1 when its threads do not run for `silence_s` seconds within the block."""
         with self._lock:
             self._blocks += 1
             if self._blocks == 1:
-                self._begin(silence_s)
+                self._start(silence_s)
         try:
             yield
         finally:
@@ -46,20 +46,20 @@ class Pulse:
                     self._stop.set()
                     faulthandler.cancel_dump_traceback_later()
 
-    def _begin(self, silence_s: float) -> None:
+    def _start(self, silence_s: float) -> None:
         self._stop = threading.Event()
-        _wind_up(silence_s)
-        threading.Thread(target=self._beat, args=(self._stop, silence_s), name="pulse", daemon=True).start()
+        _arm(silence_s)
+        threading.Thread(target=self._keep_armed, args=(self._stop, silence_s), name="watchdog", daemon=True).start()
 
-    def _beat(self, stop: threading.Event, silence_s: float) -> None:
+    def _keep_armed(self, stop: threading.Event, silence_s: float) -> None:
         while not stop.wait(min(INTERVAL_S, silence_s / 4)):
             with self._lock:
                 if stop.is_set():
                     return
-                _wind_up(silence_s)
+                _arm(silence_s)
 
 
-def _wind_up(silence_s: float) -> None:
+def _arm(silence_s: float) -> None:
     """The standard library's own clock: a thread in C, which writes where each thread stands and ends the process."""
     if (file := _error_output()) is not None:
         faulthandler.dump_traceback_later(silence_s, exit=True, file=file)
@@ -75,4 +75,4 @@ def _error_output() -> TextIO | None:
 
 
 #: The one of this process: the clock outside of the interpreter is one only.
-pulse = Pulse()
+watchdog = Watchdog()

@@ -20,20 +20,18 @@ CLAIM = Claim("id", Stage.SUMMARIZE, 1, 1, "w", REQUEST, JobKind.LIVE, time_left
 def test_a_job_that_could_not_be_written_is_given_back_once_the_database_is_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(attempt, "GIVE_BACK_EVERY_S", 0.01)
+    monkeypatch.setattr(attempt, "RELEASE_RETRY_INTERVAL_S", 0.01)
     calls: list[str] = []
 
-    def give_back(claim: Any) -> None:
+    def release(claim: Any) -> None:
         calls.append(claim.task_id)
         if len(calls) < 3:
             raise DatabaseUnavailable
 
-    jobs = SimpleNamespace(give_back=give_back)
+    jobs = SimpleNamespace(release=release)
     # Given an attempt whose words cannot be stored, in a process that lives on
     Attempt(cast(JobLifecycle, jobs), CLAIM, stopping=threading.Event()).end(DatabaseUnavailable())
     # Expect it to be given back, for a keeper leaves alone what a living process holds; and only once
     until(lambda: len(calls) == 3, within_s=10, what="it is given back")
-    until(
-        lambda: all(thread.name != "give-back" for thread in threading.enumerate()), within_s=5, what="it stops trying"
-    )
+    until(lambda: all(thread.name != "release" for thread in threading.enumerate()), within_s=5, what="it stops trying")
     assert len(calls) == 3

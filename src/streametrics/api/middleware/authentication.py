@@ -13,7 +13,7 @@ from streametrics.errors import ScopeTooSmall, StreametricsError, Unauthorized
 OPEN_PATHS = ("/", "/health/live", "/health/ready")
 
 
-class KeyGuard:
+class AuthenticationMiddleware:
     """Puts the caller into the request's state, or refuses: 401 without a known key, 403 for a smaller scope."""
 
     def __init__(self, app: ASGIApp, api_keys: ApiKeys) -> None:

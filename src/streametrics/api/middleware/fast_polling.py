@@ -8,7 +8,7 @@ from streametrics.api.routes.status import PREFIX, answer_poll
 from streametrics.errors import StreametricsError
 
 
-class DirectPolls:
+class FastPollingMiddleware:
     """Answers polls before the framework looks for their route, which takes it longer than all the rest of a poll.
 
     Stands behind the guards; the route in `routes.status` describes it, and answers what this one lets pass.

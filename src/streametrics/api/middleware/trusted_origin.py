@@ -23,7 +23,7 @@ EXTENSION_ORIGIN = "chrome-extension://oebogjkjhmaifchplglelphhlefhiico"
 _HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<ipv6>[0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?")
 
 
-class Guard:
+class TrustedOriginMiddleware:
     """Checks address, Host and Origin of every request, in this order. Pure ASGI: it reads no body."""
 
     def __init__(self, app: ASGIApp, settings: Settings, api_keys: ApiKeys) -> None:

@@ -40,8 +40,8 @@ async def status(task_id: str, request: Request, state: StateOf, principal: Prin
 async def answer_poll(state: State, principal: Principal, task_id: str, query: bytes) -> CachedResponse:
     wait_s = _wait_s(query) if query else 0.0
     if wait_s > 0:
-        return await state.statuses.answer_after_change(task_id, wait_s, principal)
-    return await state.statuses.answer(task_id, principal)
+        return await state.status_reader.answer_after_change(task_id, wait_s, principal)
+    return await state.status_reader.answer(task_id, principal)
 
 
 def _wait_s(query: bytes) -> float:

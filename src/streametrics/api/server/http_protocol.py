@@ -10,7 +10,7 @@ import logging
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from streametrics.api.server.slow_clients import Pace, SlowClients, SlowLimits
+from streametrics.api.server.slow_clients import SlowClients, SlowLimits, TransferRate
 from streametrics.domain.status import error_body
 from streametrics.errors import HeadTooLarge, RequestTimeout, StreametricsError
 
@@ -39,8 +39,8 @@ class BoundedHttp(StrictProtocol):
         self._head_bytes = 0
         self._in_body = False
         self._received_bytes = 0
-        self._body_pace = Pace(self.watch.limits)
-        self._answer_pace = Pace(self.watch.limits)
+        self._body_rate = TransferRate(self.watch.limits)
+        self._answer_rate = TransferRate(self.watch.limits)
         self.watch.add(self, self.loop)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -61,7 +61,7 @@ class BoundedHttp(StrictProtocol):
     def on_headers_complete(self) -> None:
         self._head_since, self._head_bytes = None, 0
         self._in_body = True
-        self._body_pace.restart()
+        self._body_rate.restart()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -88,17 +88,17 @@ class BoundedHttp(StrictProtocol):
     def _look_at_body(self, now: float) -> None:
         if self.flow.read_paused or self.cycle.waiting_for_100_continue:
             # It is the client who waits for us.
-            self._body_pace.restart()
-        elif self._body_pace.is_too_slow(now, self._received_bytes):
+            self._body_rate.restart()
+        elif self._body_rate.is_too_slow(now, self._received_bytes):
             self._cut(RequestTimeout())
 
     def _is_read_too_slowly(self, now: float) -> bool:
         """Whether an answer waits to be read and hardly gets less; also one that the connection is closed behind."""
         waiting_bytes = self.transport.get_write_buffer_size()
         if waiting_bytes == 0 or not (self.flow.write_paused or self.transport.is_closing()):
-            self._answer_pace.restart()
+            self._answer_rate.restart()
             return False
-        return self._answer_pace.is_too_slow(now, -waiting_bytes)
+        return self._answer_rate.is_too_slow(now, -waiting_bytes)
 
     def _cut(self, error: StreametricsError) -> None:
         """Answer where that is still possible, and close."""

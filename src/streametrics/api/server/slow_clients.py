@@ -21,7 +21,7 @@ class SlowLimits:
     look_interval_s: float = 1.0
 
 
-class Pace:
+class TransferRate:
     """Whether enough moves. Knows the sums of the last `over_s` seconds, one for each look."""
 
     def __init__(self, limits: SlowLimits) -> None:
@@ -42,7 +42,7 @@ class Pace:
         return watched_s >= self._limits.over_s and moved_bytes - before_bytes < self._limits.least_bytes_s * watched_s
 
 
-class Watched(Protocol):
+class WatchedConnection(Protocol):
     """A connection that can be looked at."""
 
     def look(self, now: float) -> None:
@@ -54,16 +54,16 @@ class SlowClients:
 
     def __init__(self, limits: SlowLimits) -> None:
         self.limits = limits
-        self._watched: set[Watched] = set()
+        self._watched: set[WatchedConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, connection: Watched, loop: asyncio.AbstractEventLoop) -> None:
+    def add(self, connection: WatchedConnection, loop: asyncio.AbstractEventLoop) -> None:
         """Look after a connection from now on."""
         self._watched.add(connection)
         if self._timer is None:
             self._timer = loop.call_later(self.limits.look_interval_s, self._look, loop)
 
-    def discard(self, connection: Watched) -> None:
+    def discard(self, connection: WatchedConnection) -> None:
         """It is closed."""
         self._watched.discard(connection)
 
