@@ -46,7 +46,7 @@ def convert_to_openai(folder: Path, target: Path) -> None:
 
 
 def read_ctranslate2(file: Path) -> Tensors:
-    """All variables of a `model.bin` by name. Raises WeightsCorrupt for any other content."""
+    """Read all variables of a `model.bin` by name. Raises WeightsCorrupt for any other content."""
     try:
         with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return dict(_variables(content))
