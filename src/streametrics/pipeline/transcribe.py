@@ -1,8 +1,8 @@
-"""The first stage of a job: an upload becomes samples and parts, and a transcriber's words are reported.
+"""Runs the first stage of a job: an upload becomes samples or parts, and these become transcription requests.
 
-decode()      an upload becomes samples; those of a long one are stored and cut into parts
-sound()       samples, and who is told of the words in them: what a transcriber hears
-part()        the same of one part of a long recording
+decode()                 an upload becomes samples; those of a long one are stored and split into parts
+transcription_request()  samples, and the reporter that is told of their segments
+part_request()           the same for one part of a recording
 """
 
 from collections.abc import Callable, Iterator
@@ -32,27 +32,27 @@ PcmBlock = NDArray[np.int16]
 
 
 class SampleSink(Protocol):
-    """Where the samples of a long recording go."""
+    """Takes the samples of a long recording."""
 
     def write(self, data: bytes) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedUpload:
-    """A whole upload, to be heard at once."""
+    """A decoded upload, to be transcribed in one request."""
 
     samples: Samples
     warnings: tuple[Warn, ...]
 
     @property
     def audio_s(self) -> float:
-        """Its length."""
+        """Its length in seconds."""
         return len(self.samples) / SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
 class SplitRecording:
-    """A long recording was decoded and cut into parts."""
+    """A recording that is decoded, stored and split into parts."""
 
     audio_s: float
     spans: list[TimeSpan]
@@ -61,7 +61,7 @@ class SplitRecording:
 
 @dataclass(frozen=True, slots=True)
 class WrongKind:
-    """The sound is longer than a live job may be: others would wait too long behind it."""
+    """An upload that is longer than a live job may be, so that others would wait too long behind it."""
 
     kind: JobKind
 
@@ -76,7 +76,7 @@ def decode(
     open_sink: Callable[[], SampleSink],
     reporter: JobReporter,
 ) -> DecodedUpload | SplitRecording | WrongKind:
-    """Decode an upload; when it is long, store its samples and cut them.
+    """Decode an upload; when it is long, store its samples and split them into parts.
 
     `open_sink` is called once, and only for a long recording. Raises AudioUnreadable, AudioTooLong,
     TimedOut, and what the reporter raises.
@@ -106,7 +106,7 @@ def _store_and_split(
     settings: Settings,
     reporter: JobReporter,
 ) -> list[TimeSpan]:
-    """Write all samples as they come, never holding more than a part of them in memory."""
+    """Write all samples as they come, never holding more than one part of them in memory."""
     splitter = SilenceSplitter(settings.part_target_s)
     parts: list[RecordingPart] = []
 
@@ -127,14 +127,17 @@ def _store_and_split(
 def part_request(
     path: Path, start_s: float, end_s: float, request: JobRequest, *, reporter: JobReporter
 ) -> TranscriptionRequest:
-    """One part of the stored samples; its times count from the part's start. Chunks have their turn before it."""
+    """Make the request for one part of the stored samples; its times count from the part's start.
+
+    Chunks are transcribed before it.
+    """
     return transcription_request(read_pcm(path, start_s, end_s), request, reporter=reporter, background=True)
 
 
 def transcription_request(
     samples: Samples, request: JobRequest, *, reporter: JobReporter, background: bool = False
 ) -> TranscriptionRequest:
-    """Samples whose words the reporter is told of. Where it raises, the transcriber drops this sound.
+    """Make the request for samples whose segments go to the reporter. Where it raises, the request is dropped.
 
     background: see `TranscriptionRequest`.
     """

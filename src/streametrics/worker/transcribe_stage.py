@@ -79,7 +79,7 @@ class TranscribeStage:
         join: Callable[[], Attempt | None],
         requested: list[tuple[Attempt, StoreTranscript]],
     ) -> Iterator[TranscriptionRequest | None]:
-        """What there is to hear, each decoded when its turn comes; notes in `asked` who asked for it."""
+        """Yield the requests, each decoded when its turn comes; appends to `requested` whose each one is."""
         intake_ends_at = self._clock() + INTAKE_SHARE * self._settings.task_soft_time_limit_s
         for attempt in list(attempts):
             # However long the first one takes: somebody has to come to an end.
