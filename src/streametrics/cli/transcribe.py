@@ -1,4 +1,4 @@
-"""`python -m streametrics transcribe FILE`: the job without any server."""
+"""Runs `python -m streametrics transcribe FILE`: a transcript without any server."""
 
 import tempfile
 from collections import Counter
@@ -28,9 +28,9 @@ DECODE_TIMEOUT_S = 3600.0
 def run(
     settings: Settings, file: Path, language: str | None, output: OutputFormat, *, warn: Callable[[str], None]
 ) -> str:
-    """The transcript of `file` in the format asked for; `language` is what is spoken, as a code or a name.
+    """Transcribe `file` into the format asked for; `language` is what is spoken, as a code or a name.
 
-    warn: hears what a reader should know beside the text. Raises StreametricsError with one sentence.
+    warn: called with what a reader should know beside the text. Raises StreametricsError with one sentence.
     """
     code = languages.parse_speech(language) if language else None
     demuxer = _demuxer(file)
@@ -63,7 +63,7 @@ def _demuxer(file: Path) -> str:
 
 
 def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[list[RecordingPart], bool]:
-    """Write the samples to `pcm` and cut them at silences, so that hours of sound need no hours of memory.
+    """Write the samples to `pcm` and split them at silences, so that hours of sound need no hours of memory.
 
     Returns the parts, and whether the file is cut off.
     """
