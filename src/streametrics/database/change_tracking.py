@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ClauseE
 from streametrics.database.tables import LEASE_COLUMNS, jobs, notes, parts
 
 #: The tables that a job's status is made of.
-_SEEN = (jobs, parts, notes)
+_STATUS_TABLES = (jobs, parts, notes)
 
 
 class Changes:
@@ -43,7 +43,7 @@ class Changes:
 
     def _note_where(self, statement: Update | Delete) -> None:
         table = statement.table
-        if table not in _SEEN or (isinstance(statement, Update) and _sets_lease_only(statement)):
+        if table not in _STATUS_TABLES or (isinstance(statement, Update) and _sets_lease_only(statement)):
             return
         found = _named_jobs(statement.whereclause, table) if isinstance(table, Table) else None
         if found is None:

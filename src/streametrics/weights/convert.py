@@ -85,7 +85,7 @@ def _variables(content: mmap.mmap) -> Iterator[tuple[str, NDArray[np.generic]]]:
 
 
 def _state(tensors: Tensors) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    """openai-whisper's names; CTranslate2 stacks query, key and value, which stand apart there."""
+    """Yield the tensors by openai-whisper's names; CTranslate2 stacks query, key and value, which are apart there."""
     for layer in ("conv1", "conv2"):
         yield from _pair(f"encoder.{layer}", tensors, f"encoder/{layer}")
     yield "decoder.token_embedding.weight", tensors["decoder/embeddings/weight"]

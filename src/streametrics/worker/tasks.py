@@ -1,4 +1,4 @@
-"""Defines the Celery tasks. A task message only wakes a worker: the row says what is to be done, if anything is."""
+"""Defines the Celery tasks. A task message only wakes a worker: the row says what is to be done, if anything."""
 
 from celery import Task, shared_task
 

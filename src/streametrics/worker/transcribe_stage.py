@@ -47,12 +47,12 @@ class TranscribeStage:
 
     @property
     def max_claims(self) -> int:
-        """How many live chunks are worth claiming together."""
+        """The most live chunks that are worth claiming together."""
         return min(self._settings.live_batch_max, self._transcriber.max_batch_requests)
 
     @property
     def max_part_claims(self) -> int:
-        """How many parts of a recording are, each as long as two chunks."""
+        """The most parts of a recording that are, each as long as two chunks."""
         return max(1, self.max_claims // 2)
 
     def run(self, attempts: Sequence[Attempt], join: Callable[[], Attempt | None]) -> None:
@@ -116,7 +116,7 @@ class TranscribeStage:
             yield replace(request, check=check)
 
     def _prepare(self, attempt: Attempt) -> tuple[TranscriptionRequest, StoreTranscript] | None:
-        """Decode a claim's sound; returns its request and what stores its transcript, None where neither is due."""
+        """Decode a claim's sound; returns its request and how to store the transcript; None for a split recording."""
         claim = attempt.claim
         assert claim.audio_key is not None
         try:
@@ -154,7 +154,7 @@ class TranscribeStage:
                     request = transcribe.transcription_request(
                         decoded.samples, claim.request, reporter=attempt.reporter
                     )
-                    return request, self._store(claim, decoded)
+                    return request, self._transcript_store(claim, decoded)
                 case transcribe.SplitRecording():
                     self._jobs.store_parts(
                         claim,
@@ -167,7 +167,7 @@ class TranscribeStage:
                     self._jobs.reroute(claim, decoded.kind)
         return None
 
-    def _store(self, claim: Claim, decoded: transcribe.DecodedUpload) -> StoreTranscript:
+    def _transcript_store(self, claim: Claim, decoded: transcribe.DecodedUpload) -> StoreTranscript:
         # Not the samples: they would stay in memory as long as this does.
         audio_s, warnings = decoded.audio_s, decoded.warnings
         return lambda transcript: self._jobs.store_transcript(claim, transcript, audio_s=audio_s, warnings=warnings)
