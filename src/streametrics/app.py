@@ -1,4 +1,4 @@
-"""The web entry: joins the routes, renders errors, guards the door. Never imports an engine."""
+"""Creates the FastAPI application: its routes, errors and middleware. Never imports an engine."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application. The database has to be migrated already: only `up` and `api` do that."""
+    """Create the application. The database has to be migrated already: only `up` and `api` do that."""
     settings = settings or Settings()
     database = Database(settings.effective_database_url)
     api_keys = ApiKeys(settings.internal_api_key, KeyRecords(database).all)
@@ -98,7 +98,7 @@ async def _render(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _render_http(_: Request, error: Exception) -> JSONResponse:
-    """The framework's own refusals, such as a path that does not exist."""
+    """Render the framework's own refusals, such as a path that does not exist."""
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     return JSONResponse(error_body(str(error.detail), code), status_code=error.status_code, headers=error.headers)

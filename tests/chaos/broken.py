@@ -1,4 +1,4 @@
-"""A build that is broken on purpose, for API and workers alike. CHAOS_KEEPER_OFF: no keeper ever starts."""
+"""A build that is broken on purpose, for API and workers alike. CHAOS_KEEPER_OFF: maintenance never starts."""
 
 import os
 

@@ -41,7 +41,7 @@ def holds(database: Database, claim: Claim) -> bool:
 
 
 def free_all(database: Database) -> None:
-    """What the keeper does with leases of no length: all of them are out at once."""
+    """What recovery does with leases of no length: all of them are out at once."""
     leases = Leases(database, lease_s=0.0)
     for expired in leases.expired():
         assert leases.free(expired)
@@ -58,7 +58,7 @@ class Life(RuleBasedStateMachine):
         self._opened = database(Path(self._folder.name))
         self.database = Database(self._opened.__enter__())
         self.records = JobRecords(self.database)
-        # A lease of no length: every claim looks dead to the keeper at once.
+        # A lease of no length: every claim looks dead to recovery at once.
         self.store = Claims(self.database, lease_s=0.0, deadline_s=600.0)
         self.leases = Leases(self.database, lease_s=0.0)
         self.checkpoints = Checkpoints(self.database)
@@ -100,13 +100,13 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def rescue(self) -> None:
-        """The keeper frees what a dead worker held, and fails what has run often enough."""
+        """Recovery frees what a dead worker held, and fails what has run often enough."""
         for expired in self.leases.expired():
             if expired.tries < MOST_RUNS:
                 assert self.leases.free(expired)
             else:
                 assert self.checkpoints.fail_expired(expired, WorkerLost()) is not None
-            assert not self.leases.free(expired), "a second keeper finds nothing to do"
+            assert not self.leases.free(expired), "a second recovery finds nothing to do"
             assert self.checkpoints.fail_expired(expired, WorkerLost()) is None
 
     @rule(claim=claims)

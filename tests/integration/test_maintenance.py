@@ -1,4 +1,4 @@
-"""What the keeper does, against a real database and a real queue, with no other process about."""
+"""What maintenance does, against a real database and a real queue, with no other process about."""
 
 import contextlib
 import signal
@@ -82,7 +82,7 @@ def test_a_job_that_has_run_three_times_is_failed_in_one_write(jobs: Jobs, monke
     task_id = accept(jobs)
     last = run_out(jobs, task_id, 3)
 
-    # Given a keeper that dies right after its write
+    # Given a process that dies right after its write
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -123,7 +123,7 @@ def test_a_lease_never_reaches_past_its_deadline(settings: Settings) -> None:
         assert jobs.service.status(task_id).error_code == "timed_out"
 
 
-def test_a_job_whose_worker_died_runs_again_however_late_the_keeper_comes(jobs: Jobs) -> None:
+def test_a_job_whose_worker_died_runs_again_however_late_that_is_noticed(jobs: Jobs) -> None:
     task_id = accept(jobs)
     take(jobs, task_id)
     # Given a machine that was off for a night
@@ -265,7 +265,7 @@ def test_a_job_that_nobody_takes_ends_at_last(settings: Settings, fresh: Stack) 
         assert len(fresh.audio_files) == 2, "of those that go on"
 
 
-def test_two_keepers_at_once_do_what_one_would(settings: Settings, client: "redis.Redis") -> None:
+def test_maintenance_twice_at_once_does_what_one_would(settings: Settings, client: "redis.Redis") -> None:
     with contextlib.ExitStack() as stack:
         both = [stack.enter_context(contextlib.closing(Jobs(settings))) for _ in range(2)]
         jobs = both[0]
@@ -296,7 +296,9 @@ def test_two_keepers_at_once_do_what_one_would(settings: Settings, client: "redi
         assert all(jobs.claim(task_id, Stage.TRANSCRIBE, "w") for task_id in lost)
 
 
-def test_a_workers_keeper_leaves_to_other_hosts_what_is_theirs(jobs: Jobs, process: "subprocess.Popen[bytes]") -> None:
+def test_a_workers_maintenance_leaves_to_other_hosts_what_is_theirs(
+    jobs: Jobs, process: "subprocess.Popen[bytes]"
+) -> None:
     ours, theirs = held_by(jobs, process), accept(jobs)
     assert jobs.claim(theirs, Stage.TRANSCRIBE, f"w@another-host/{process.pid}")
     older(jobs, theirs, "lease_until", 10)
@@ -311,7 +313,7 @@ def test_a_workers_keeper_leaves_to_other_hosts_what_is_theirs(jobs: Jobs, proce
     assert jobs.claim(theirs, Stage.TRANSCRIBE, "w") is not None
 
 
-def test_a_workers_keeper_does_nothing_while_the_api_writes_to_another_database(
+def test_a_workers_maintenance_does_nothing_while_the_api_writes_to_another_database(
     jobs: Jobs, process: "subprocess.Popen[bytes]"
 ) -> None:
     task_id = held_by(jobs, process)

@@ -24,7 +24,7 @@ ENDS_WITHIN_S = dict(WORKER_STOP_SEQUENCE)[SIGQUIT] * 5
 
 @pytest.fixture
 def service(fresh: Stack) -> Stack:
-    """An API, and leases that no keeper ends."""
+    """An API, and leases that no recovery ends."""
     fresh.settings["LEASE_S"] = "600"
     fresh.start_api()
     return fresh

@@ -197,4 +197,4 @@ def test_a_killed_guardian_is_replaced(watched: Watched) -> None:
     watched.supervisor.start(spec("a", SAYS_WHEN_STOPPED))
     guardian = watched.supervisor.orphan_guard_pid
     os.kill(guardian, signal.SIGKILL)
-    watched.until(lambda: watched.supervisor.orphan_guard_pid != guardian, 5, "another guardian")
+    watched.until(lambda: watched.supervisor.orphan_guard_pid != guardian, 5, "another orphan guard")

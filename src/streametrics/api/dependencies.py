@@ -1,4 +1,4 @@
-"""What the routes share, made once by `app`."""
+"""Provides what the routes share, made once by `app`."""
 
 from dataclasses import dataclass
 from typing import Annotated, cast
@@ -40,5 +40,5 @@ async def _principal(request: Request) -> Principal:
     return principal
 
 
-#: Whose key came with the request; the key guard has put it there.
+#: The principal of the request; `AuthenticationMiddleware` has put it there.
 PrincipalOf = Annotated[Principal, Depends(_principal)]

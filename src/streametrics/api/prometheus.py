@@ -1,4 +1,4 @@
-"""The page at `/metrics`, in Prometheus' text format: what was counted, and what waits at this moment."""
+"""Renders `/metrics` in Prometheus' text format: what was counted, and what waits at this moment."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
@@ -19,7 +19,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 def render(
     counts: Mapping[str, float], waiting: Mapping[QueueName, Backlog], workers: Iterable[RegisteredWorker]
 ) -> bytes:
-    """The page. counts: the sums of all processes, by `metrics.key`."""
+    """Render the page. counts: the sums of all processes, by `metrics.key`."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families([*_counted(counts), *_waiting(waiting), _workers(workers)]))
     return generate_latest(registry)

@@ -1,4 +1,4 @@
-"""Whether the service can do its work, told apart by what is missing and what to do about it."""
+"""Checks whether the service can do its work, with what is missing and what to do about it."""
 
 import time
 from typing import Any
@@ -11,11 +11,11 @@ from streametrics.llm.base import Condition, ModelHealth
 from streametrics.redis.worker_registry import RegisteredWorker
 from streametrics.summarization.base import Summarizer
 
-#: A look at the model server counts for so long, in seconds: many may ask for readiness.
+#: How long a check of the model server counts, in seconds: many may ask for readiness.
 MODEL_SERVER_VALID_S = 5.0
 #: A live job that waits longer than this shows that the workers do not keep up, whatever they say of themselves.
 STALLED_AFTER_S = 60.0
-#: Between two looks at a queue that seems to stand still: a worker may be between two jobs at the first, in seconds.
+#: Between two checks of a queue that seems to stand still: a worker may be between two jobs at the first, in seconds.
 RECHECK_AFTER_S = 0.3
 
 #: The queues that a stage's workers empty.
@@ -26,14 +26,14 @@ _QUEUES = {
 
 
 class ReadinessChecks:
-    """Looks at every part. Thread-safe."""
+    """Checks every part of the service. Thread-safe."""
 
     def __init__(self, connections: Connections, summarizer: Summarizer) -> None:
         self._connections = connections
         self._model_server = TtlCache(summarizer.health, MODEL_SERVER_VALID_S)
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
-        """Whether jobs are taken and finished, and the body of `GET /health/ready`."""
+        """Tell whether jobs are taken and finished, with the body of `GET /health/ready`."""
         workers = self._connections.registry.workers()
         checks = {
             "database": self._database(),
@@ -62,7 +62,7 @@ class ReadinessChecks:
         return {"ok": True, "detail": "answers"}
 
     def _worker(self, workers: list[RegisteredWorker], stage: Stage) -> dict[str, Any]:
-        """What its workers say of themselves, unless the rows show that none of them takes anything."""
+        """Check a stage by its workers' heartbeats, unless the rows show that none of them claims anything."""
         said = _worker(workers, stage)
         if not said["ok"]:
             return said
@@ -79,7 +79,7 @@ class ReadinessChecks:
         return said | {"ok": False, "detail": detail}
 
     def _waits_in_vain_s(self, stage: Stage) -> float:
-        """How long something has waited while nothing of this stage is worked on; 0 where that is soon or not so.
+        """Tell how long something has waited while nothing of this stage is worked on; 0 where that is soon or not so.
 
         A lost message is sent again after RESEND_AFTER_S; six times that is soon, on a busy machine too.
         """
@@ -95,7 +95,7 @@ class ReadinessChecks:
         return {"ok": False, "detail": "The queue does not answer: start Redis or Valkey, or correct REDIS_URL."}
 
     def _model_server_check(self, workers: list[RegisteredWorker]) -> dict[str, Any]:
-        """What this process sees from outside, and what the workers learned from their calls."""
+        """Check the model server, by what this process sees and by what the workers learned from their calls."""
         health = self._model_server.get()
         condition, detail = _with_what_workers_know(health, workers)
         check = {
@@ -107,7 +107,7 @@ class ReadinessChecks:
 
 
 def _with_what_workers_know(health: ModelHealth, workers: list[RegisteredWorker]) -> tuple[Condition, str]:
-    """Lists are answered while generation hangs: only who loads and calls can know whether that works."""
+    """Prefer what workers found: a server lists its models while generation hangs, which only its callers notice."""
     theirs = {
         worker.facts["model_server"]: worker.facts["model_server_detail"]
         for worker in workers

@@ -1,4 +1,4 @@
-"""The request for another summary of a transcript: another language, another model, a word on what matters."""
+"""Reads a request to resummarize: another language, another model, an extra instruction."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`python -m streametrics doctor`: looks at everything that a job needs, and says how to mend what is not well."""
+"""Runs `python -m streametrics doctor`: checks everything that a job needs, and says how to mend what fails."""
 
 import json
 import shutil
@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. `mend` says what to do, and is empty where nothing is to be done."""
+    """The result of one check. `mend` says what to do, and is empty where nothing is to be done."""
 
     name: str
     verdict: Verdict
@@ -47,7 +47,7 @@ class Check:
 
 
 def main(*, as_json: bool) -> int:
-    """Print every check; 1 where one failed."""
+    """Print every check; returns 1 where one failed."""
     checks = examine()
     if as_json:
         print(json.dumps([asdict(check) for check in checks], indent=2))
@@ -60,7 +60,7 @@ def main(*, as_json: bool) -> int:
 
 
 def examine() -> list[Check]:
-    """Everything, in the order in which a start meets it."""
+    """Run every check, in the order in which a start meets it."""
     checks = [guarded("python", python), guarded("packages", packages)]
     try:
         settings = settings_errors.load_settings()
@@ -83,7 +83,7 @@ def examine() -> list[Check]:
 
 
 def guarded(name: str, look: Callable[[], Check]) -> Check:
-    """The check, or a failed one that says what broke."""
+    """Run a check; one that raises has failed, and says what broke."""
     try:
         return look()
     except StreametricsError as error:
@@ -98,7 +98,7 @@ def python() -> Check:
 
 
 def packages() -> Check:
-    """Every requirement of ours, as installed."""
+    """Check that every requirement of ours is installed."""
     wrong = []
     for text in metadata.requires("streametrics-api") or []:
         requirement = Requirement(text)
@@ -118,7 +118,7 @@ def packages() -> Check:
 
 
 def settings_check(settings: Settings) -> Check:
-    """What a start would refuse or warn of; the queue has a line of its own."""
+    """Check what a start would refuse or warn of; the queue has a line of its own."""
     findings = [finding for finding in self_check.examine(settings) if not finding.about_queue]
     if refused := [finding.sentence for finding in findings if finding.refused]:
         return Check("settings", Verdict.FAIL, " ".join(refused), "correct it in the environment or in .env")
@@ -193,7 +193,7 @@ def weights_check(settings: Settings) -> Check:
 
 
 def engine(settings: Settings) -> Check:
-    """Load the model and let it hear something."""
+    """Load the model and let it transcribe something."""
     from streametrics.transcription import factory as transcriber_factory
     from streametrics.transcription.base import warm
 
@@ -229,7 +229,7 @@ def decoder(settings: Settings) -> Check:
 
 
 def model_server(settings: Settings) -> Check:
-    """Whether it is there, has the model, has it in memory, and writes: each is another thing to mend."""
+    """Check that the server answers, has the model, has it in memory, and writes: each is mended in another way."""
     from streametrics.llm.base import Condition
     from streametrics.summarization import factory as summarizer_factory
 
@@ -248,7 +248,7 @@ def model_server(settings: Settings) -> Check:
 
 
 def _written_in_s(settings: Settings) -> float:
-    """Seconds that the model needs for a word or two. Raises a SummarizerError."""
+    """Measure the seconds that the model needs for a word or two. Raises a SummarizerError."""
     from streametrics.llm import factory as chat_model_factory
     from streametrics.llm.base import Message
 

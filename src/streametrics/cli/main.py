@@ -136,7 +136,7 @@ def _add_transcribe(commands: Commands) -> None:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    """The settings, where `--host` and `--port` are stronger than HOST and PORT."""
+    """Load the settings; `--host` and `--port` override HOST and PORT."""
     for name in ("host", "port"):
         if getattr(options, name, None) is not None:
             os.environ[name.upper()] = getattr(options, name)

@@ -1,4 +1,4 @@
-"""`python -m streametrics transcribe FILE`: the job without any server."""
+"""Runs `python -m streametrics transcribe FILE`: a transcript without any server."""
 
 import tempfile
 from collections import Counter
@@ -13,7 +13,7 @@ from streametrics.audio.pcm import read_pcm
 from streametrics.domain.transcript import FilterReason, Segment, TimeSpan, Transcript
 from streametrics.domain.warnings import words_filtered
 from streametrics.errors import AudioUnreadable, EmptyAudio, UnsupportedAudio
-from streametrics.pipeline.transcribe import WARN_TRUNCATED, store_and_cut
+from streametrics.pipeline.transcribe import WARN_TRUNCATED, store_and_split
 from streametrics.settings import Settings
 from streametrics.text import languages
 from streametrics.text.subtitles import OutputFormat, render
@@ -27,9 +27,9 @@ DECODE_TIMEOUT_S = 3600.0
 def run(
     settings: Settings, file: Path, language: str | None, output: OutputFormat, *, warn: Callable[[str], None]
 ) -> str:
-    """The transcript of `file` in the format asked for; `language` is what is spoken, as a code or a name.
+    """Transcribe `file` into the format asked for; `language` is what is spoken, as a code or a name.
 
-    warn: hears what a reader should know beside the text. Raises StreametricsError with one sentence.
+    warn: called with what a reader should know beside the text. Raises StreametricsError with one sentence.
     """
     code = languages.parse_speech(language) if language else None
     demuxer = _demuxer(file)
@@ -62,11 +62,11 @@ def _demuxer(file: Path) -> str:
 
 
 def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[list[TimeSpan], bool]:
-    """Write the samples to `pcm`; returns where to cut them, and whether the file is cut off."""
+    """Write the samples to `pcm`; returns the spans of its parts, and whether the file is cut off."""
     with AudioDecoder() as decoder, pcm.open("wb") as sink:
         decoding = decoder.decode(file, demuxer, max_audio_s=settings.max_audio_s, timeout_s=DECODE_TIMEOUT_S)
         with decoding:
-            parts = store_and_cut(decoding, sink, settings.part_target_s)
+            parts = store_and_split(decoding, sink, settings.part_target_s)
     return parts, decoding.truncated
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: what a worker's attempt leaves behind for good.
+"""Stores checkpoints: what a worker's attempt leaves behind for good.
 
 Each write names the attempt that it was made under, so that a worker that was thought dead cannot overwrite
 its successor; such a write raises StaleAttempt and changes nothing.
@@ -27,19 +27,19 @@ Merge = Callable[[Sequence[TranscriptPart]], Transcript]
 
 @dataclass(frozen=True, slots=True)
 class EndedJob:
-    """A job that this write has ended. audio_key: of sound that nobody needs any more."""
+    """A job that a write has ended. audio_key: of audio that is not needed any more."""
 
     audio_key: str | None
 
 
 class Checkpoints:
-    """The writes of those who hold a claim. Lengths are in seconds of sound."""
+    """Writes the outcome of claims. Lengths are in seconds of sound."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def reroute(self, claim: Claim, kind: JobKind) -> None:
-        """The sound turned out to be of the other kind: back to that queue, without counting a try."""
+        """Release a job to the queue of the kind that it turned out to be, without counting a try."""
         self._write(
             claim,
             state=JobState.QUEUED,
@@ -57,7 +57,7 @@ class Checkpoints:
         spans: Sequence[TimeSpan],
         warnings: tuple[Warn, ...],
     ) -> list[TaskMessage]:
-        """The recording is decoded and cut: its parts can be claimed from here on."""
+        """Store a decoded recording and its parts, which can be claimed from here on; returns their task messages."""
         with self._database.write() as connection:
             self._update(
                 connection,
@@ -88,7 +88,7 @@ class Checkpoints:
         return [TaskMessage(claim.task_id, Stage.TRANSCRIBE, JobKind.LONG, index + 1) for index in range(len(spans))]
 
     def store_part(self, claim: Claim, transcript: Transcript, merge: Merge) -> Transcript | None:
-        """Keep one part's transcript. With the last one the whole is merged and returned, else None."""
+        """Store one part's transcript. With the last one the whole is merged and returned, else None."""
         with self._database.write() as connection:
             # The job's row first, in every writer of parts: two last parts must not each miss the other.
             job = select(jobs.c.warnings).where(jobs.c.task_id == claim.task_id).with_for_update()
@@ -120,7 +120,7 @@ class Checkpoints:
     def store_transcript(
         self, claim: Claim, transcript: Transcript, *, audio_s: float, warnings: tuple[Warn, ...]
     ) -> None:
-        """The sound is heard and is never transcribed again."""
+        """Store a job's transcript; the sound is never transcribed again."""
         self._write(
             claim,
             state=JobState.TRANSCRIBED,
@@ -133,7 +133,7 @@ class Checkpoints:
         )
 
     def finish(self, claim: Claim, result: JobResult) -> None:
-        """The job is done, for good."""
+        """End the job as done, for good."""
         body = result.to_json(claim.request)
         with self._database.write() as connection:
             self._update(
@@ -149,16 +149,16 @@ class Checkpoints:
             connection.execute(delete(notes).where(notes.c.task_id == claim.task_id))
 
     def fail(self, task_id: str, error: JobFailed, claim: Claim) -> EndedJob | None:
-        """The job failed, for good; a part's failure ends the whole. None where it had ended already."""
+        """End the job as failed, for good; a part's failure ends the whole. None where it had ended already."""
         with self._database.write() as connection:
             job = _locked(connection, task_id)
             self._update(connection, claim, sent_at=now())
             return _end(connection, job, error)
 
     def fail_expired(self, expired: ExpiredLease, error: JobFailed) -> EndedJob | None:
-        """The job failed, for good, because of a lease that ran out. None where somebody has dealt with that lease.
+        """End the job as failed, for good, because its lease expired. None where somebody has dealt with that lease.
 
-        One write: between freeing the lease and failing the job a worker could claim it, or the keeper could die.
+        One write: between freeing the lease and failing the job a worker could claim it, or this process could die.
         """
         with self._database.write() as connection:
             job = _locked(connection, expired.message.task_id)
@@ -169,7 +169,7 @@ class Checkpoints:
             return _end(connection, job, error)
 
     def fail_waiting(self, task_id: str, error: JobFailed, limit_s: float) -> EndedJob | None:
-        """The job failed, for good, because it waits for longer than `limit_s`. None where it does not."""
+        """End the job as failed, for good, because it waits for longer than `limit_s`. None where it does not."""
         with self._database.write() as connection:
             job = _locked(connection, task_id)
             too_long = select_waiting_longer_than(limit_s).subquery()

@@ -1,4 +1,4 @@
-"""A job that nobody wants any more: stopped while it is in work, emptied when it has ended.
+"""Erases a job at its client's word: stopped while it is in work, emptied when it has ended.
 
 One transaction decides which of the two it is, so that a cancel that meets the job's own end does one of them whole.
 """
@@ -17,7 +17,7 @@ from streametrics.errors import JobCancelled
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What a call has changed. audio_key: of sound that nobody needs any more."""
+    """What a call has changed. audio_key: of audio that is not needed any more."""
 
     was_stopped: bool = False
     was_erased: bool = False
@@ -25,7 +25,7 @@ class Erased:
 
 
 class Erasure:
-    """Ends and empties jobs at their client's word. Thread-safe."""
+    """Cancels and empties jobs. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Brings a database to the present tables. Apart, because few processes migrate and Alembic takes long to import."""
+"""Migrates a database. Apart from `engine`, because few processes migrate and Alembic takes long to import."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate(url: str) -> None:
-    """Bring the database to the present tables; harmless when it already has them."""
+    """Migrate the database to the present tables; harmless when it already has them."""
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     config = Config()

@@ -1,4 +1,4 @@
-"""Recovers what dead workers held, and sends again messages that got lost."""
+"""Frees the expired leases of dead workers, and sends lost task messages again."""
 
 import logging
 import time
@@ -13,29 +13,29 @@ from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.observability import metrics
 from streametrics.observability.logging import about_job
 
-#: A task begins so much before its claim at most, and with it the limit that ends a stuck process, in seconds.
+#: How much earlier than its claim a task may begin, and with it the limit that ends a stuck process, in seconds.
 TASK_LIMIT_LEAD_S = 5.0
-#: Wake-ups sent again in one round at most.
+#: The most task messages sent again in one round.
 RESEND_LIMIT = 100
 
 logger = logging.getLogger(__name__)
 
 
 class Recovery:
-    """One round after another; `in_worker` as `maintenance.Keeper` has it."""
+    """Recovers what got lost, in rounds; `in_worker` as in `maintenance.Maintenance`."""
 
     def __init__(self, connections: Connections, lifecycle: JobLifecycle, *, in_worker: bool) -> None:
         self._connections = connections
         self._jobs = lifecycle
         self._in_worker = in_worker
         self._settings = connections.settings
-        #: Claims whose process lives and does not renew them.
+        #: Claims whose process lives and does not renew its lease.
         self._stuck: set[tuple[str, int | None, int]] = set()
-        #: Wake-ups sent again, and when.
+        #: Task messages sent again, and when.
         self._resent: dict[TaskMessage, float] = {}
 
     def round(self) -> None:
-        """Free what dead workers held, and send again what got lost."""
+        """Free the leases of dead workers, and send lost messages again."""
         database_id = self._connections.records.database_id()
         if not self._in_worker:
             self._connections.registry.announce_database(database_id)
@@ -51,7 +51,7 @@ class Recovery:
         self._resend_lost()
 
     def _settle(self, expired: ExpiredLease) -> None:
-        """One lease that ran out: again, or the end."""
+        """Decide about one expired lease: another attempt, or the job's end."""
         if expired.overdue or self._was_stuck_until_deadline(expired):
             self._fail(expired, TimedOut(f"The job took longer than {self._settings.task_time_limit_s:.0f} s."))
         elif lease_holder.is_running_here(expired.held_by):
@@ -64,13 +64,13 @@ class Recovery:
             self._jobs.send(expired.message)
 
     def _note_stuck(self, expired: ExpiredLease) -> None:
-        """A process that lives and renews nothing: another one would only be stuck beside it."""
+        """Remember a process that lives and renews nothing; another worker would only be stuck beside it."""
         if _claim_id(expired) not in self._stuck:
             self._stuck.add(_claim_id(expired))
             logger.warning("event=stuck held_by=%s time_left_s=%.0f", expired.held_by, expired.time_left_s)
 
     def _was_stuck_until_deadline(self, expired: ExpiredLease) -> bool:
-        """Celery's limit may have ended the process by now, which is a little before the claim's."""
+        """Tell whether a stuck process reached its deadline, or Celery's limit, which ends it a little earlier."""
         is_stuck = _claim_id(expired) in self._stuck
         if is_stuck and not lease_holder.is_running_here(expired.held_by):
             return expired.time_left_s <= TASK_LIMIT_LEAD_S
@@ -82,7 +82,7 @@ class Recovery:
             logger.error("event=failed code=%s tries=%d", error.code, expired.tries)
 
     def _resend_lost(self) -> None:
-        """A waiting row whose message is in no queue will wait for ever unless it is sent again.
+        """Send task messages again where a queue holds fewer than rows wait for it, or they would wait for ever.
 
         Which messages are lost cannot be seen, only how many: where a queue holds fewer messages than rows wait for
         it, the oldest rows are sent again, as many as are missing. Messages that a worker has taken do not count: a

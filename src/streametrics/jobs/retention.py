@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Retention:
-    """One round after another."""
+    """Erases what need not be kept, in rounds."""
 
     def __init__(self, connections: Connections, lifecycle: JobLifecycle) -> None:
         self._connections = connections
@@ -22,7 +22,7 @@ class Retention:
         self._settings = connections.settings
 
     def round(self) -> None:
-        """Erase what has expired, end what waits for ever, delete what nobody needs."""
+        """Erase expired results, fail jobs that nobody takes, delete orphaned audio."""
         erased = self._connections.records.erase_expired(self._settings.result_ttl_s)
         forgotten = self._connections.records.delete_tombstones(self._settings.tombstone_days * 86_400)
         if erased or forgotten:

@@ -1,4 +1,4 @@
-"""Jobs for clients: accept one, tell where it stands, cancel it, summarize it anew."""
+"""Serves clients' requests about jobs: accept one, read its status, cancel it, resummarize it."""
 
 import logging
 import uuid
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class JobService:
-    """The door for clients' requests. Thread-safe."""
+    """Accepts, reads, resummarizes and cancels jobs for clients. Thread-safe."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -32,7 +32,7 @@ class JobService:
     def accept(
         self, request: JobRequest, *, kind: JobKind, audio_key: str, container: str, owner: str = LOCAL_OWNER
     ) -> str:
-        """Make a job of stored audio: the row first, then its message; returns the task's id.
+        """Create a job of stored audio: the row first, then its task message; returns the task's id.
 
         Raises QueueUnavailable or DatabaseUnavailable, and then nothing is left of it, the audio included.
         """
@@ -54,15 +54,15 @@ class JobService:
         return task_id
 
     def status(self, task_id: str, principal: Principal = LOCAL) -> JobStatus:
-        """Where a job stands. Raises JobUnknown, JobExpired."""
+        """Read a job's status. Raises JobUnknown, JobExpired."""
         return self.look(task_id, principal)[1]
 
     def look(
         self, task_id: str, principal: Principal = LOCAL, *, queue_answers: bool = True
     ) -> tuple[JobRecord, JobStatus]:
-        """A job's row, and where it stands. Raises JobUnknown, JobExpired.
+        """Read a job's row and its status. Raises JobUnknown, JobExpired.
 
-        queue_answers: False where the caller knows that it does not, and that asking it costs a second.
+        queue_answers: False where Redis is known not to answer, as asking it costs a second.
         """
         record = self._record(task_id, principal)
         waiting = record.state is JobState.QUEUED
@@ -82,7 +82,7 @@ class JobService:
         extra_instruction: str,
         principal: Principal = LOCAL,
     ) -> str:
-        """Summarise a job's transcript anew, as a job of its own; returns its id.
+        """Summarize a job's transcript again, as a job of its own; returns its id.
 
         Raises JobUnknown, JobExpired, JobNotReady, QueueUnavailable; nothing is left of the new job then.
         """
@@ -137,7 +137,7 @@ class JobService:
         record = self._connections.records.get(task_id)
         if record is None or not may_see(principal, record.owner):
             raise JobUnknown
-        # The keeper may be a moment late; the promise is the age.
+        # Retention may be a moment late; the promise is the age.
         if record.erased or (record.age_s is not None and record.age_s > self._connections.settings.result_ttl_s):
             raise JobExpired
         return record

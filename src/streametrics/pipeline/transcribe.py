@@ -1,9 +1,9 @@
-"""The first stage of a job: an upload becomes samples and parts, and a transcriber's words are reported.
+"""Runs the first stage of a job: an upload becomes samples or parts, and these become transcription requests.
 
-decode()         an upload becomes samples; those of a long one are stored and cut into parts
-store_and_cut()  storing and cutting them, for `transcribe FILE` too
-sound()          samples, and who is told of the words in them: what a transcriber hears
-part()           the same of one part of a long recording
+decode()                 an upload becomes samples; those of a long one are stored and split into parts
+store_and_split()        stores and splits them, for `transcribe FILE` too
+transcription_request()  samples, and the reporter that is told of their segments
+part_request()           the same for one part of a recording
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,27 +30,27 @@ WARN_TRUNCATED = Warn("audio_truncated", "The file is cut off or damaged; what c
 
 
 class SampleSink(Protocol):
-    """Where the samples of a long recording go."""
+    """Takes the samples of a long recording."""
 
     def write(self, data: bytes, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedUpload:
-    """A whole upload, to be heard at once."""
+    """A decoded upload, to be transcribed in one request."""
 
     samples: Samples
     warnings: tuple[Warn, ...]
 
     @property
     def audio_s(self) -> float:
-        """Its length."""
+        """Its length in seconds."""
         return len(self.samples) / SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
 class SplitRecording:
-    """A long recording was decoded and cut into parts."""
+    """A recording that is decoded, stored and split into parts."""
 
     audio_s: float
     spans: list[TimeSpan]
@@ -59,7 +59,7 @@ class SplitRecording:
 
 @dataclass(frozen=True, slots=True)
 class WrongKind:
-    """The sound is longer than a live job may be: others would wait too long behind it."""
+    """An upload that is longer than a live job may be, so that others would wait too long behind it."""
 
     kind: JobKind
 
@@ -74,7 +74,7 @@ def decode(
     open_sink: Callable[[], SampleSink],
     reporter: JobReporter,
 ) -> DecodedUpload | SplitRecording | WrongKind:
-    """Decode an upload; when it is long, store its samples and cut them.
+    """Decode an upload; when it is long, store its samples and split them into parts.
 
     `open_sink` is called once, and only for a long recording. Raises AudioUnreadable, AudioTooLong,
     TimedOut, and what the reporter raises.
@@ -90,15 +90,15 @@ def decode(
             if sum(len(each) for each in blocks) > limit:
                 if kind is JobKind.LIVE:
                     return WrongKind(JobKind.LONG)
-                spans = store_and_cut(_all(blocks, iter(decoding), reporter), open_sink(), settings.part_target_s)
+                spans = store_and_split(_all(blocks, iter(decoding), reporter), open_sink(), settings.part_target_s)
                 return SplitRecording(spans[-1].end_s, spans, _warnings(decoding.truncated))
     if not blocks:
         raise AudioUnreadable
     return DecodedUpload(to_float32(np.concatenate(blocks)), _warnings(decoding.truncated))
 
 
-def store_and_cut(blocks: Iterable[Pcm], sink: SampleSink, target_s: float) -> list[TimeSpan]:
-    """Write samples as they come and cut them at silences, so that hours of sound need no hours of memory.
+def store_and_split(blocks: Iterable[Pcm], sink: SampleSink, target_s: float) -> list[TimeSpan]:
+    """Write samples as they come and split them at silences, so that hours of sound need no hours of memory.
 
     target_s: of a part, see `SilenceSplitter`.
     """
@@ -111,7 +111,7 @@ def store_and_cut(blocks: Iterable[Pcm], sink: SampleSink, target_s: float) -> l
 
 
 def _all(first: list[Pcm], rest: Iterator[Pcm], reporter: JobReporter) -> Iterator[Pcm]:
-    """All blocks of a recording, of which `first` are in memory: each of them until it is taken."""
+    """Yield all blocks of a recording, of which `first` are in memory: each of them until it is taken."""
     while first:
         yield first.pop(0)
     for block in rest:
@@ -122,14 +122,17 @@ def _all(first: list[Pcm], rest: Iterator[Pcm], reporter: JobReporter) -> Iterat
 def part_request(
     path: Path, start_s: float, end_s: float, request: JobRequest, *, reporter: JobReporter
 ) -> TranscriptionRequest:
-    """One part of the stored samples; its times count from the part's start. Chunks have their turn before it."""
+    """Make the request for one part of the stored samples; its times count from the part's start.
+
+    Chunks are transcribed before it.
+    """
     return transcription_request(read_pcm(path, start_s, end_s), request, reporter=reporter, background=True)
 
 
 def transcription_request(
     samples: Samples, request: JobRequest, *, reporter: JobReporter, background: bool = False
 ) -> TranscriptionRequest:
-    """Samples whose words the reporter is told of. Where it raises, the transcriber drops this sound.
+    """Make the request for samples whose segments go to the reporter. Where it raises, the request is dropped.
 
     background: see `TranscriptionRequest`.
     """

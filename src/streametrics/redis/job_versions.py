@@ -1,7 +1,7 @@
-"""The stamps of jobs: written after each change, read by the API process, where many polls share one round trip.
+"""Writes job versions after each change, and reads them for the API process.
 
-A stamp tells one version of a job's answer from another (see `JobVersions.touch`), so that a poll has to look no
-further while it is the same.
+A job version tells one state of a job's status from another, as an ETag does (see `JobVersions.touch`): while it is
+the same, a poll needs no look at the row. In Redis and in its keys it is called `stamp`.
 """
 
 import asyncio
@@ -15,27 +15,27 @@ import redis.asyncio
 
 from streametrics.redis.client import EXPIRES_S, TIMEOUT_S, RedisClient, job_key
 
-#: Part of every job's stamp: a write that may have changed any of them needs one key.
+#: Where the part is kept that is common to all job versions: a write that may have changed any job needs one key.
 ALL_JOBS_VERSION_KEY = "streametrics:jobs:stamp"
-#: After a failure Redis is not asked for so long, in seconds: each poll would wait for it in vain.
+#: For how long Redis is not asked after a failure, in seconds: each poll would wait for it in vain.
 RETRY_AFTER_S = 1.0
-#: Stamps in one read at most.
+#: The most job versions in one read.
 MAX_BATCH = 1000
 
 logger = logging.getLogger(__name__)
 
 
 class JobVersions:
-    """Writes stamps. Thread-safe."""
+    """Writes job versions. Thread-safe."""
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
     def touch(self, task_ids: Collection[str] | None) -> None:
-        """Give these jobs (None: all of them) a new stamp, after their rows were written.
+        """Give these jobs (None: all of them) a new version, after their rows were written.
 
-        Whoever keeps an answer under the old stamp reads anew. A touch that gets lost makes that later, for nothing
-        is kept for long.
+        Whoever has cached a response under the old version reads anew. Where a touch gets lost that happens later, as
+        nothing is cached for long.
         """
         keys = [ALL_JOBS_VERSION_KEY] if task_ids is None else [version_key(task_id) for task_id in task_ids]
         expires_s = None if task_ids is None else EXPIRES_S
@@ -45,15 +45,18 @@ class JobVersions:
                 pipeline.set(key, new_version(), ex=expires_s)
             pipeline.execute()
         except redis.RedisError as error:
-            logger.warning("stamp not changed: %s", error)
+            logger.warning("job version not changed: %s", error)
 
 
 class JobVersionsUnavailable(Exception):
-    """Redis does not answer, so nobody can say what has changed."""
+    """Redis does not answer, so it is not known what has changed."""
 
 
 class JobVersionReader:
-    """Reads stamps. For one event loop, in which it has to be made."""
+    """Reads job versions for the API process; concurrent polls are batched into one MGET.
+
+    For one event loop, in which it has to be made.
+    """
 
     def __init__(self, url: str) -> None:
         self._redis = redis.asyncio.Redis.from_url(
@@ -65,7 +68,7 @@ class JobVersionReader:
         self._unavailable_until = 0.0
 
     async def read(self, task_id: str) -> str | None:
-        """The job's stamp, read after this call began; None where it has none. Raises BoardSilent."""
+        """Read a job's version, after this call began; None where it has none. Raises JobVersionsUnavailable."""
         self._check_available()
         future: asyncio.Future[str | None] = self._loop.create_future()
         self._pending.setdefault(task_id, []).append(future)
@@ -74,7 +77,7 @@ class JobVersionReader:
         return await future
 
     async def read_many(self, task_ids: Sequence[str]) -> dict[str, str | None]:
-        """The stamps of many jobs, in a read of their own. Raises BoardSilent."""
+        """Read the versions of many jobs, in a round trip of their own. Raises JobVersionsUnavailable."""
         self._check_available()
         found: dict[str, str | None] = {}
         for start in range(0, len(task_ids), MAX_BATCH):
@@ -82,20 +85,20 @@ class JobVersionReader:
         return found
 
     async def create(self, task_id: str) -> None:
-        """Give a job its first stamp, or the first one after Redis has lost its memory."""
+        """Give a job its first version, or the first one after Redis has lost its memory."""
         try:
             await self._redis.set(version_key(task_id), new_version(), nx=True, ex=EXPIRES_S)
         except (redis.RedisError, OSError) as error:
             self._back_off(error)
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         if self._reader is not None:
             await self._reader
         await self._redis.aclose()
 
     async def _read_pending(self) -> None:
-        """Read until nothing is wanted: who comes while a read is under way shares the next one."""
+        """Read until nothing is pending: polls that come during a read share the next one."""
         while self._pending:
             pending, self._pending = self._pending, {}
             try:
@@ -128,15 +131,15 @@ class JobVersionReader:
             raise JobVersionsUnavailable
 
     def _back_off(self, error: Exception) -> None:
-        logger.warning("stamps not read, answers come from the rows: %s", error)
+        logger.warning("job versions not read, answers come from the rows: %s", error)
         self._unavailable_until = self._loop.time() + RETRY_AFTER_S
 
 
 def new_version() -> str:
-    """Never used before, not even by a Redis that has lost its memory and begins to count anew."""
+    """Make a random version: never used before, not even by a Redis that has lost its memory and counts anew."""
     return secrets.token_hex(8)
 
 
 def version_key(task_id: str) -> str:
-    """Where a job's stamp is kept: it is another one after each change of what is told of the job."""
+    """Make the key of a job's version."""
     return job_key(task_id, "stamp")

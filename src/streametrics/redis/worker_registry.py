@@ -1,4 +1,4 @@
-"""A worker process says that it is there, so that readiness can be told and a start knows when it is over."""
+"""Registers worker processes by their heartbeats, so that readiness can be told and a start knows when it is over."""
 
 import json
 import logging
@@ -13,9 +13,9 @@ from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.concurrency.processes import is_alive
 from streametrics.redis.client import RedisClient
 
-#: Between two signs of life, and after how long without one a worker counts as gone, in seconds.
+#: Between two heartbeats, and after how long without one a worker counts as gone, in seconds.
 INTERVAL_S, EXPIRES_S = 3.0, 10.0
-#: How long a stopping process waits for a sign of life that is on its way, in seconds.
+#: How long a stopping process waits for a heartbeat that is on its way, in seconds.
 STOP_S = 2.0
 
 _DATABASE_ID = "streametrics:database_id"
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RegisteredWorker:
-    """A worker process that said lately that it is there; `facts` are for people and for `/health/ready`."""
+    """A worker process whose heartbeat has not expired; `facts` are for people and for `/health/ready`."""
 
     name: str
     stage: str
@@ -35,28 +35,28 @@ class RegisteredWorker:
 
 
 class WorkerRegistry:
-    """Which worker processes are there, and which database the API writes to. Thread-safe."""
+    """Keeps which worker processes are there, and which database the API writes to. Thread-safe."""
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
-    def announce(self, heartbeat: RegisteredWorker, *, expires_s: float) -> None:
-        """Say that a worker process is there; to be repeated before it expires."""
-        value = json.dumps({"stage": heartbeat.stage, "ready": heartbeat.ready, "facts": heartbeat.facts})
+    def announce(self, worker: RegisteredWorker, *, expires_s: float) -> None:
+        """Write a worker's heartbeat; to be repeated before it expires."""
+        value = json.dumps({"stage": worker.stage, "ready": worker.ready, "facts": worker.facts})
         try:
-            self._client.commands.set(_WORKERS + heartbeat.name, value, px=int(expires_s * 1000))
+            self._client.commands.set(_WORKERS + worker.name, value, px=int(expires_s * 1000))
         except redis.RedisError as error:
-            logger.warning("presence not announced: %s", error)
+            logger.warning("heartbeat not written: %s", error)
 
     def withdraw(self, name: str) -> None:
-        """Say that a worker process has stopped."""
+        """Remove a worker process that has stopped."""
         try:
             self._client.commands.delete(_WORKERS + name)
         except redis.RedisError as error:
-            logger.warning("presence not withdrawn, it expires by itself: %s", error)
+            logger.warning("worker not withdrawn, its heartbeat expires by itself: %s", error)
 
     def workers(self) -> list[RegisteredWorker]:
-        """Every worker process that is there; empty when Redis does not answer."""
+        """List the worker processes that are there; empty when Redis does not answer."""
         found: list[RegisteredWorker] = []
         try:
             names = list(self._client.commands.scan_iter(match=_WORKERS + "*", count=1000))
@@ -69,14 +69,14 @@ class WorkerRegistry:
         return found
 
     def announce_database(self, database_id: str) -> None:
-        """The API says which database it writes to, so that a worker on another one refuses to start."""
+        """Write which database the API uses, so that a worker on another one refuses to start."""
         try:
             self._client.commands.set(_DATABASE_ID, database_id)
         except redis.RedisError as error:
             logger.warning("database not announced: %s", error)
 
     def announced_database(self) -> str | None:
-        """The database that the API writes to, if one has said so."""
+        """Read which database the API uses, if one has said so."""
         try:
             value = self._client.commands.get(_DATABASE_ID)
         except redis.RedisError:
@@ -85,7 +85,7 @@ class WorkerRegistry:
 
 
 class WorkerHeartbeat:
-    """Says every few seconds that this process is there, and whether it is warm."""
+    """Writes this process's heartbeat every few seconds, with whether it is ready."""
 
     def __init__(self, registry: WorkerRegistry, stage: str) -> None:
         self._registry = registry
@@ -93,37 +93,37 @@ class WorkerHeartbeat:
         self._stage = stage
         self._ready = False
         self._facts: Callable[[], dict[str, str]] = dict
-        self._thread = PeriodicThread("presence", self._announce, INTERVAL_S)
+        self._thread = PeriodicThread("heartbeat", self._announce, INTERVAL_S)
 
     def start(self) -> None:
-        """Begin to announce, as not ready yet."""
+        """Begin the heartbeat, as not ready yet."""
         self._announce()
         self._thread.start()
 
     def ready(self, facts: Callable[[], dict[str, str]]) -> None:
-        """From here on this process can work; the facts are for people, and asked for each time."""
+        """Mark this process as ready; the facts are for people, and asked for at each heartbeat."""
         self._ready, self._facts = True, facts
         self._announce()
 
     def failed(self, reason: str) -> None:
-        """This process cannot work, and why."""
+        """Mark this process as unable to work, with the reason."""
         self._ready, self._facts = False, lambda: {"error": reason}
         self._announce()
 
     def stop(self) -> None:
-        """Withdraw at once."""
-        self._thread.stop(wait_s=STOP_S)  # its last word must not come after the withdrawal
+        """End the heartbeat and withdraw at once."""
+        self._thread.stop(wait_s=STOP_S)  # a last heartbeat must not come after the withdrawal
         self._registry.withdraw(self._name)
 
     def _announce(self) -> None:
-        heartbeat = RegisteredWorker(self._name, self._stage, self._ready, self._facts())
-        self._registry.announce(heartbeat, expires_s=EXPIRES_S)
+        worker = RegisteredWorker(self._name, self._stage, self._ready, self._facts())
+        self._registry.announce(worker, expires_s=EXPIRES_S)
 
 
 def withdraw_dead_workers(registry: WorkerRegistry) -> None:
     """Withdraw the processes of this host that are gone. Not for Windows, where the question would kill them.
 
-    A killed process cannot withdraw, and the queue keeps its word on disk: a start right after it would take
+    A killed process cannot withdraw, and the queue keeps its heartbeat on disk: a start right after it would take
     the dead worker for its own, and call itself ready before its model is.
     """
     for worker in registry.workers():

@@ -1,11 +1,11 @@
-"""Waiting for a job to change: one look at the stamps for all who wait, however many they are."""
+"""Waits for jobs to change: one read of job versions for all long polls, however many they are."""
 
 import asyncio
 from dataclasses import dataclass
 
 from streametrics.redis.job_versions import RETRY_AFTER_S, JobVersionReader, JobVersionsUnavailable
 
-#: Between two looks while anybody waits, in seconds: what a change may be late by.
+#: Between two reads while anybody waits, in seconds: what a change may be late by.
 CHECK_INTERVAL_S = 0.1
 
 
@@ -17,7 +17,7 @@ class _Waiter:
 
 
 class ChangeWatch:
-    """Looks at the stamps of all jobs that somebody waits for; does nothing while nobody does. For one event loop."""
+    """Reads the versions of all jobs that somebody waits for; does nothing while nobody does. For one event loop."""
 
     def __init__(self, version_reader: JobVersionReader) -> None:
         self._version_reader = version_reader
@@ -25,7 +25,7 @@ class ChangeWatch:
         self._checker: asyncio.Task[None] | None = None
 
     async def wait(self, task_id: str, version: str | None, timeout_s: float) -> None:
-        """Return when the job's stamp is another one, when that cannot be known, or when the time is over."""
+        """Return when the job's version is another one, when that cannot be known, or when the time is over."""
         waiter = _Waiter(task_id, version, asyncio.Event())
         self._waiters.add(waiter)
         if self._checker is None:

@@ -1,7 +1,7 @@
-"""Answers to polls: a finished body out of memory while its stamp is the same, else the row.
+"""Answers polls: a finished body out of memory while the job's version is the same, else the row.
 
-The order makes it right: a writer commits the row and then changes the stamp; a reader reads the stamp and then
-the row. So what is kept under a stamp is as new as that stamp or newer.
+The order makes it right: a writer commits the row and then changes the version; a reader reads the version and then
+the row. So what is cached under a version is as new as that version or newer.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ from streametrics.redis.job_versions import JobVersionReader, JobVersionsUnavail
 from streametrics.status.long_poll import ChangeWatch
 from streametrics.status.response_cache import CachedResponse, ResponseCache
 
-#: How long an answer counts though nothing is heard of a change, in seconds: of a job in work, and of one that has
-#: ended. A writer that was killed between its commit and the new stamp tells nobody.
+#: How long a response is cached, in seconds: of a job in work, and of one that has ended. A writer that was killed
+#: between its commit and the new version tells nobody of its change.
 CACHE_TTL_S, FINAL_CACHE_TTL_S = 5.0, 15.0
-#: Bodies kept in one process, in bytes.
+#: The most that the cached responses of one process take, in bytes.
 MAX_CACHE_BYTES = 64_000_000
-#: A client may wait for a change for so long at most, in seconds.
+#: The longest that a client may wait for a change, in seconds.
 MAX_WAIT_S = 30.0
 
 
 class StatusReader:
-    """Answers polls without work in the event loop. For one event loop.
+    """Reads the status of jobs for polls, without work in the event loop. For one event loop.
 
     clock: monotonic seconds.
     """
@@ -49,7 +49,7 @@ class StatusReader:
         self._watch = ChangeWatch(version_reader)
 
     async def answer(self, task_id: str, principal: Principal = LOCAL) -> CachedResponse:
-        """Where the job stands now. Raises JobUnknown (also to who may not see it), JobExpired, DatabaseUnavailable."""
+        """Read a job's status. Raises JobUnknown (also to who may not see it), JobExpired, DatabaseUnavailable."""
         try:
             answer = await self._answer(task_id)
         except JobExpired:
@@ -61,7 +61,7 @@ class StatusReader:
         return answer
 
     async def answer_after_change(self, task_id: str, wait_s: float, principal: Principal = LOCAL) -> CachedResponse:
-        """The same, as soon as it differs from what it is now, the job has ended, or `wait_s` (30 at most) is over."""
+        """Read a job's status once it differs from now, the job has ended, or `wait_s` (30 at most) is over."""
         until = self._clock() + min(wait_s, MAX_WAIT_S)
         first = latest = await self.answer(task_id, principal)
         while not latest.is_final and latest.body == first.body and (left_s := until - self._clock()) > 0:
@@ -73,7 +73,7 @@ class StatusReader:
         try:
             version = await self._version_reader.read(task_id)
         except JobVersionsUnavailable:
-            # Changes go unheard until it speaks again, so nothing that is kept can be trusted afterwards.
+            # Changes go unnoticed until Redis answers again, so nothing that is cached can be trusted afterwards.
             self._cache.clear()
             return await self._read(task_id, None, queue_answers=False)
         if version is None:
@@ -104,7 +104,7 @@ class StatusReader:
         return await to_thread.run_sync(lambda: self._render(task_id, version, queue_answers=queue_answers))
 
     def _render(self, task_id: str, version: str | None, *, queue_answers: bool) -> CachedResponse:
-        # The clock first: an answer must not outlive its row by the time that reading takes.
+        # The clock first: a response must not outlive its row by the time that reading takes.
         began = self._clock()
         record, status = self._jobs.look(task_id, queue_answers=queue_answers)
         ttl_s = CACHE_TTL_S

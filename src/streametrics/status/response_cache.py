@@ -1,9 +1,9 @@
-"""Finished answers in memory, each good for one stamp and for a while."""
+"""Caches finished responses in memory, each for one job version and for a while."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
 
-#: What a kept answer costs beside its body, in bytes: objects, keys, the dictionary's slot.
+#: What a cached response costs beside its body, in bytes: objects, keys, the dictionary's slot.
 _OVERHEAD_BYTES = 600
 
 
@@ -11,8 +11,8 @@ _OVERHEAD_BYTES = 600
 class CachedResponse:
     """One job's status as it goes over the wire.
 
-    stamp: which version of the job it tells of; None where that is not known. good_until: on the clock of the one
-    who made it; never after the result's expiry.
+    version: the job version it was made under; None where that is not known. expires_at: on the clock of the one who
+    made it; never after the result's expiry.
     """
 
     body: bytes
@@ -23,7 +23,7 @@ class CachedResponse:
 
 
 class ResponseCache:
-    """The answers asked for most lately, up to so many bytes. For one thread."""
+    """Keeps the responses that were asked for most lately, up to so many bytes. For one thread."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -31,7 +31,7 @@ class ResponseCache:
         self.size_bytes = 0
 
     def get(self, task_id: str, version: str, now: float) -> CachedResponse | None:
-        """The answer, where one is kept for this very stamp and is still good."""
+        """Get the response that is cached for this version and has not expired, else None."""
         answer = self._cache.get(task_id)
         if answer is None or answer.version != version or now >= answer.expires_at:
             return None
@@ -39,7 +39,7 @@ class ResponseCache:
         return answer
 
     def put(self, task_id: str, answer: CachedResponse) -> None:
-        """Keep it in place of an older one; the ones not asked for the longest make room."""
+        """Cache a response in place of an older one; the least recently used ones make room."""
         self.drop(task_id)
         self._cache[task_id] = answer
         self.size_bytes += _size_of(answer)
@@ -48,12 +48,12 @@ class ResponseCache:
             self.size_bytes -= _size_of(oldest)
 
     def drop(self, task_id: str) -> None:
-        """Keep none of this job."""
+        """Drop this job's response."""
         if (old := self._cache.pop(task_id, None)) is not None:
             self.size_bytes -= _size_of(old)
 
     def clear(self) -> None:
-        """Keep none at all."""
+        """Drop every response."""
         self._cache.clear()
         self.size_bytes = 0
 

@@ -1,4 +1,4 @@
-"""The commands of the service's processes: what `up` supervises, and what `worker` and the .bat files run alone."""
+"""Builds the commands of the service's processes: what `up` supervises, and what `worker` and the .bat files run."""
 
 import signal
 import sys
@@ -43,7 +43,7 @@ _WORKERS: dict[WorkerKind, _CeleryOptions] = {
 
 
 def worker_command(kind: WorkerKind, settings: Settings) -> tuple[str, ...]:
-    """Celery's own command line; `all` is the one process that also runs on Windows."""
+    """Build Celery's command line; `all` is the one process that also runs on Windows."""
     worker = _WORKERS[kind]
     return (
         sys.executable,
@@ -55,7 +55,7 @@ def worker_command(kind: WorkerKind, settings: Settings) -> tuple[str, ...]:
 
 
 def process_specs(settings: Settings, *, transcribe: bool, summarize: bool, api: bool) -> list[ProcessSpec]:
-    """The processes that stand on the queue, in the order of their start."""
+    """List the processes that need the queue, in the order of their start."""
     found = []
     if transcribe:
         command = worker_command("transcribe", settings)

@@ -1,4 +1,4 @@
-"""Outlives a supervisor that was killed, and stops what it leaves behind. A script; imports nothing of ours.
+"""Stops the processes that a killed supervisor leaves behind. A script; imports nothing of ours.
 
 The supervisor writes `+<group>` and `-<group>` lines to this process's standard input, one for each process
 group that it starts and sees end. When the input ends, the supervisor is gone, in whatever way, and every

@@ -1,4 +1,4 @@
-"""Starts the processes, brings back the one that dies, and stops them in their order, to the last one."""
+"""Starts the processes, restarts the one that dies, and stops them in their order, to the last one."""
 
 import contextlib
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 from streametrics.supervisor.child_process import ChildProcess, ProcessSpec, stop_together
 from streametrics.supervisor.console import Console
 
-#: A process that lived this long starts again without the pause that its earlier deaths had earned.
+#: A process that ran for so long restarts without the delay of its earlier deaths, in seconds.
 STABLE_AFTER_S = 60.0
 MAX_RESTART_DELAY_S = 30.0
 
 
 class Supervisor:
-    """Keeps processes running. Everything is called from the main thread, several times a second `tick`."""
+    """Keeps processes running. Everything is called from the main thread, `tick` several times a second."""
 
     def __init__(self, console: Console, *, keep_open: tuple[int, ...] = ()) -> None:
-        """`keep_open` are file descriptors that the guardian holds until all has ended, such as a lock."""
+        """`keep_open` are file descriptors that the orphan guard holds until all has ended, such as a lock."""
         self._console = console
         self._keep_open = keep_open
         self._children: dict[str, ChildProcess] = {}
@@ -35,7 +35,7 @@ class Supervisor:
         return self._launch(spec)
 
     def tick(self) -> None:
-        """Notice deaths, and start again what is due."""
+        """Notice processes that died, and restart what is due."""
         now = time.monotonic()
         for name, child in list(self._children.items()):
             if not child.is_running:
@@ -51,7 +51,7 @@ class Supervisor:
                 self._tell_orphan_guard(f"+{child.pid}")
 
     def child(self, name: str) -> ChildProcess | None:
-        """The running process of this name."""
+        """Get the running process of this name."""
         return self._children.get(name)
 
     @property
@@ -70,7 +70,7 @@ class Supervisor:
         self._orphan_guard.wait(timeout=10)
 
     def hurry(self) -> None:
-        """Called by a second Ctrl-C, in the middle of `stop`."""
+        """Shorten the waits of a `stop` that is under way; called at a second Ctrl-C."""
         self._hurried = True
 
     def _launch(self, spec: ProcessSpec) -> ChildProcess:

@@ -1,4 +1,4 @@
-"""`python -m streametrics up`: everything, in order, under one supervisor, until Ctrl-C."""
+"""Runs `python -m streametrics up`: every process, in order, under one supervisor, until Ctrl-C."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ QUEUE_START_S = 60.0
 STILL_WAITING_S = 15.0
 #: A start that takes longer tells why, in seconds.
 SLOW_START_S = 60.0
-#: How long a killed supervisor's guardian may need to clear up, in seconds.
+#: How long a killed supervisor's orphan guard may need to clear up, in seconds.
 ORPHAN_GUARD_TIMEOUT_S = 15.0
 
 
@@ -38,7 +38,7 @@ class AlreadyRunning(StreametricsError):
 
 @dataclass(frozen=True, slots=True)
 class ProcessSelection:
-    """Which processes this host runs; all of them, unless a part stands elsewhere."""
+    """Which processes this host runs; all of them, unless some run elsewhere."""
 
     transcribe: bool = True
     summarize: bool = True
@@ -46,13 +46,13 @@ class ProcessSelection:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The checks of `/health/ready` that this start waits for."""
+        """List the checks of `/health/ready` that this start waits for."""
         workers = (("transcribe_worker", self.transcribe), ("summarise_worker", self.summarize))
         return ("database", "queue", *(name for name, here in workers if here))
 
 
 def up(settings: Settings, selection: ProcessSelection) -> int:
-    """Run until a signal; returns the exit code. Raises StreametricsError where it cannot start."""
+    """Run the service until a signal; returns the exit code. Raises StreametricsError where it cannot start."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     warnings = [*checks.settings_warnings(), *checks.require_safe(settings)]
@@ -74,7 +74,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def exclusive_data_dir(settings: Settings) -> Iterator[int]:
-    """Hold the data folder for this process; yields the lock's file descriptor. Raises AlreadyRunning."""
+    """Lock the data folder for this process; yields the lock's file descriptor. Raises AlreadyRunning."""
     import fcntl  # not on Windows, where `up` is not offered
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def exclusive_data_dir(settings: Settings) -> Iterator[int]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                # The guardian of a killed supervisor holds the lock on until it has cleared up.
+                # The orphan guard of a killed supervisor holds the lock until it has cleared up.
                 if _holder_is_alive(path) or time.monotonic() > deadline:
                     raise AlreadyRunning(_already_running(path, settings)) from None
                 time.sleep(TICK_S)
@@ -114,7 +114,7 @@ def _already_running(path: Path, settings: Settings) -> str:
 
 
 class ServiceRun:
-    """One life of the service."""
+    """Runs the service once, from its start to its stop."""
 
     def __init__(self, settings: Settings, selection: ProcessSelection, console: Console, warnings: list[str]) -> None:
         self._settings, self._selection, self._console = settings, selection, console
@@ -159,7 +159,7 @@ class ServiceRun:
             measure_engines(self._settings, self._console)
 
     def _clear_worker_registry(self) -> None:
-        """Before a worker looks: a queue that was used before may name an older database, and dead workers."""
+        """Correct what a queue that was used before says of database and workers, before a worker reads it."""
         from streametrics.database.engine import Database
         from streametrics.database.jobs import JobRecords
         from streametrics.redis.client import RedisClient
@@ -200,7 +200,7 @@ class ServiceRun:
             time.sleep(0.05)
 
     def _shared_settings(self) -> dict[str, str]:
-        """What was decided here, so that every process decides the same."""
+        """List the settings that were decided here, so that every process has the same."""
         settings = self._settings
         return {
             "HOST": settings.host,
@@ -255,7 +255,7 @@ class ServiceRun:
 
 
 def fetch_weights(settings: Settings, console: Console | None = None) -> None:
-    """The model's weights, with a progress bar where they are missing."""
+    """Fetch the model's weights where they are missing, with a progress bar."""
     from streametrics.transcription import factory as transcriber_factory
     from streametrics.weights import cache as weights_cache
 
@@ -268,7 +268,7 @@ def fetch_weights(settings: Settings, console: Console | None = None) -> None:
 
 
 def measure_engines(settings: Settings, console: Console) -> None:
-    """Once on each machine: which engine is the fastest here?"""
+    """Measure, once on each machine, which engine is the fastest."""
     from streametrics.transcription import engine_benchmark
 
     if not engine_benchmark.is_due(settings):

@@ -1,4 +1,4 @@
-"""Whether one more upload is taken in. Looked at before its body is read: what would wait too long is refused at once.
+"""Admits uploads, or refuses them before their body is read where they would wait too long.
 
 An old client reads the refusal as an error and goes on with its next chunk; a new one waits for `Retry-After`.
 """
@@ -19,7 +19,7 @@ VALID_S = 1.0
 
 
 class Admission:
-    """The limits of one API process. `waiting` may block; it is called in a thread."""
+    """Enforces the limits of one API process. `waiting` may block; it is called in a thread."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Admission:
         self._uploads = 0
 
     async def check_waiting(self) -> None:
-        """Raises TooBusy where live chunks wait too long or too much waits, DatabaseUnavailable."""
+        """Check the backlog. Raises TooBusy where live chunks wait too long or too much waits, DatabaseUnavailable."""
         waiting = await self._waiting.get()
         limit_s, limit = self._settings.max_live_wait_s, self._settings.max_waiting
         live = waiting.get(QueueName.LIVE, Backlog())
@@ -48,17 +48,17 @@ class Admission:
             raise TooBusy(f"{limit} pieces of work are waiting (MAX_WAITING), so nothing more is accepted for now.")
 
     async def check_upload(self) -> None:
-        """The same, and whether as many uploads as may are coming in already. Raises TooBusy, DatabaseUnavailable."""
+        """Check the backlog and the number of uploads that are coming in. Raises TooBusy, DatabaseUnavailable."""
         self._check_uploads()
         await self.check_waiting()
 
     @contextmanager
     def upload(self, announced_bytes: int | None) -> Iterator[Reservation]:
-        """Around the upload: its place among those at once, and its space. Raises TooBusy, StorageFull.
+        """Hold one of the concurrent uploads, and reserve its disk space. Raises TooBusy, StorageFull.
 
-        An upload that announces no length gets its space as it comes.
+        An upload that announces no length reserves its space as it comes.
         """
-        self._check_uploads()  # again: others may have come in while what waits was looked at
+        self._check_uploads()  # again: others may have come in while the backlog was read
         self._uploads += 1
         try:
             space = self._disk_space.reserve(announced_bytes or 0)

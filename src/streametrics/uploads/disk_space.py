@@ -1,4 +1,4 @@
-"""A floor of free disk space that uploads keep, also together: what an upload announces is set aside for it."""
+"""Keeps a minimum of free disk space: what an upload announces is reserved for it, so that the sum counts."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from streametrics.errors import StorageFull
 
 
 class DiskSpace:
-    """Space above the floor, given out to uploads. Thread-safe; one per process.
+    """Reserves disk space for uploads, above a floor that stays free. Thread-safe; one per process.
 
     free_bytes: what the disk has left now. Other programs write there too, so it is asked before every write.
     """
@@ -20,7 +20,7 @@ class DiskSpace:
         self._reserved_bytes = 0
 
     def reserve(self, size_bytes: int) -> "Reservation":
-        """Set space aside. Raises StorageFull where the floor would not be kept."""
+        """Reserve space. Raises StorageFull where less than the floor would stay free."""
         self._reserve(size_bytes)
         return Reservation(self, size_bytes)
 
@@ -40,7 +40,7 @@ class DiskSpace:
 
 
 class Reservation:
-    """The space of one upload; grows when more comes than was announced. Used by one thread at a time."""
+    """The reserved space of one upload; grows when more comes than was announced. Used by one thread at a time."""
 
     def __init__(self, disk_space: DiskSpace, size_bytes: int) -> None:
         self._disk_space = disk_space
@@ -48,7 +48,7 @@ class Reservation:
 
     @contextmanager
     def writing(self, size_bytes: int) -> Iterator[None]:
-        """Around a write of so many bytes. Raises StorageFull before it."""
+        """Account for the write of so many bytes in this block. Raises StorageFull before it."""
         missing_bytes = max(0, size_bytes - self._left_bytes)
         self._disk_space._reserve(missing_bytes)
         self._left_bytes += missing_bytes
@@ -58,6 +58,6 @@ class Reservation:
         self._disk_space._release(size_bytes)
 
     def release(self) -> None:
-        """What is left goes to others; harmless twice."""
+        """Release what is left of it; harmless twice."""
         left_bytes, self._left_bytes = self._left_bytes, 0
         self._disk_space._release(left_bytes)

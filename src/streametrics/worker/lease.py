@@ -1,4 +1,4 @@
-"""Holds a claim while somebody works on it: renews the lease, and says when to stop."""
+"""Renews a claim's lease while somebody works on it, and says when to stop."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.worker.progress_reporter import REPORT_INTERVAL_S, ProgressReporter
 from streametrics.worker.watchdog import GRACE_S, watchdog
 
-#: How long after its deadline a process that does not listen ends itself, in seconds.
+#: How long after its deadline a process whose work does not stop ends itself, in seconds.
 OVERDUE_GRACE_S = 5.0
 #: The exit status of such a process (EX_SOFTWARE of sysexits.h).
 OVERDUE_EXIT = 70
@@ -70,7 +70,7 @@ class Lease:
             raise TimedOut(f"The job took longer than {self._claim.time_left_s:.0f} s and was stopped.")
 
     def _keep(self) -> None:
-        """Renew the lease when it is time, tell what waits, and notice that the job is cancelled."""
+        """Renew the lease when it is time, publish pending progress, and notice that the job is cancelled."""
         now = time.monotonic()
         if now >= self._deadline:
             self._end_if_stuck()
@@ -89,7 +89,7 @@ class Lease:
         self.reporter.publish_pending()
 
     def _renew(self) -> bool:
-        """False when the claim is somebody else's by now."""
+        """Renew the lease; False when the claim no longer holds."""
         try:
             if self._jobs.renew(self._claim):
                 return True
@@ -101,7 +101,7 @@ class Lease:
         return False
 
     def _end_if_stuck(self) -> None:
-        """The deadline has passed. Work that still runs after the grace is stuck where no exception reaches."""
+        """End the process where work still runs after deadline and grace: it is stuck where no exception reaches."""
         if not self._exit_when_overdue or self._thread.stopped.wait(OVERDUE_GRACE_S):
             return
         logger.error("work is stuck past its deadline: ending this process")

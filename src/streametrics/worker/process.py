@@ -1,4 +1,4 @@
-"""What one worker process holds: made when the process starts, so that the model is warm before a job.
+"""Creates a process's workers when it starts, so that the model is warm before a job.
 
 A process that transcribes can also summarize (`--pool=solo` with all queues); one that only summarizes
 never loads Whisper.
@@ -32,12 +32,12 @@ _heartbeats: dict[Stage, WorkerHeartbeat] = {}
 
 
 def transcribing_worker() -> Worker:
-    """This process's worker with a warm model. Raises what kept it from being made."""
+    """Get this process's worker with a warm model. Raises what kept it from being created."""
     return _worker(Stage.TRANSCRIBE)
 
 
 def summarizing_worker() -> Worker:
-    """This process's worker for summaries."""
+    """Get this process's worker for summaries."""
     return _worker(Stage.SUMMARIZE)
 
 
@@ -109,7 +109,7 @@ def _load(stage: Stage, settings: Settings, connections: Connections) -> tuple[W
 
 
 def stop() -> None:
-    """Ask the work in this process to stop at the next segment, and say that it is gone."""
+    """Ask the work in this process to stop at the next segment, and withdraw its heartbeats."""
     for worker in _workers.values():
         worker.stopping.set()
     for heartbeat in _heartbeats.values():

@@ -1,4 +1,4 @@
-"""Publishes how far a job is, across the parts that are transcribed at the same time."""
+"""Publishes a job's progress, across the parts that are transcribed at the same time."""
 
 import threading
 import time
@@ -20,15 +20,14 @@ from streametrics.jobs.lifecycle import JobLifecycle
 
 #: Between two progress writes of one job, in seconds.
 REPORT_INTERVAL_S = 1.0
-#: Of a summary: with less, what is left cannot be told from how long reading the prompt took.
+#: The least share of a summary from which the rest is estimated: with less, reading the prompt took most of the time.
 MIN_SHARE_FOR_ETA = 0.05
 
 
 class FinishedParts:
-    """Read again whenever something is told, as other parts are heard at the same time; of an upload in one piece there
-    are none.
+    """Reads which parts of a recording are transcribed, again and again, as others work on it; no parts for a chunk.
 
-    done_s: seconds of sound in the parts that are done. text: the words up to the first gap. fills_the_gap: whether the
+    done_s: seconds of sound in the parts that are done. text: the words up to the first gap. is_next: whether the
     words of this claim's part come right behind them.
     """
 
@@ -42,7 +41,7 @@ class FinishedParts:
         return self._claim.part_index is None or self._claim.start_s == self._reached_s
 
     def refresh(self) -> None:
-        """Read what has been heard since. A database that does not answer leaves things as they are."""
+        """Read what has been transcribed since. A database that does not answer leaves things as they are."""
         if self._claim.part_index is None:
             return
         with suppress(DatabaseUnavailable):
@@ -55,7 +54,7 @@ class FinishedParts:
 
 
 class ProgressReporter:
-    """The pipeline's reporter for one claim. check: raises when its work should stop."""
+    """Publishes the progress of one claim, about once a second. check: raises when its work should stop."""
 
     def __init__(self, jobs: JobLifecycle, claim: Claim, *, check: Callable[[], None]) -> None:
         self._jobs = jobs
@@ -63,10 +62,10 @@ class ProgressReporter:
         self._check = check
         self._started = time.monotonic()
         self._reported = 0.0
-        #: Length of the sound that was heard under this claim, 0 where none was, in seconds.
+        #: Length of the sound that is transcribed under this claim, 0 where none is, in seconds.
         self.sound_s = 0.0
         self._text_published = False
-        #: Words that came too soon after others; the lease's thread tells the last of them when it is time.
+        #: What came too soon after the last publication; the lease's thread publishes it when it is time.
         self._pending: Snapshot | None = None
         self._lock = threading.Lock()
         self._finished = FinishedParts(jobs, claim)
@@ -78,7 +77,7 @@ class ProgressReporter:
         self._check()
 
     def begin(self) -> None:
-        """Say that work on this stage has begun."""
+        """Publish that work on this stage has begun."""
         if self._claim.stage is Stage.SUMMARIZE:
             self._publish(Snapshot(JobState.SUMMARIZING, progress=SUMMARIZING_FROM))
         else:
@@ -87,14 +86,14 @@ class ProgressReporter:
             self._publish(Snapshot(JobState.TRANSCRIBING, progress=progress, transcription=self._finished.text or None))
 
     def transcribed(self, position_s: float, length_s: float, text: str) -> None:
-        """The sound of this claim is transcribed up to `position_s` of its `length_s`."""
+        """Report that the claim's sound is transcribed up to `position_s` of `length_s`; `text` is all of it so far."""
         self.sound_s = length_s
         if self._is_due():
             self._finished.refresh()
         whole_s = self._claim.audio_s or length_s
         done_s = min(self._finished.done_s + position_s, whole_s)
         shown = " ".join(filter(None, (self._finished.text, text if self._finished.is_next else "")))
-        # Of all who hear this recording: other parts are heard at the same time.
+        # The speed of all who work on this recording: other parts are transcribed at the same time.
         speed = (done_s - self._done_before_s) / max(time.monotonic() - self._started, 1e-3)
         self._publish_throttled(
             Snapshot(
@@ -106,7 +105,7 @@ class ProgressReporter:
         )
 
     def written(self, share: float, text: str) -> None:
-        """A share (0…1) of the summary is written; its first words are told at once."""
+        """Report that a share (0…1) of the summary is written; its first words are published at once."""
         is_first = bool(text) and not self._text_published
         self._text_published = self._text_published or bool(text)
         elapsed_s = time.monotonic() - self._started
@@ -122,16 +121,16 @@ class ProgressReporter:
         )
 
     def publish_pending(self) -> None:
-        """Publish the last of what came too soon, once it is time."""
+        """Publish the last snapshot that came too soon, once it is time."""
         with self._lock:
             if self._is_due():
                 self._publish_pending()
 
     def _publish_throttled(self, snapshot: Snapshot, *, at_once: bool = False) -> None:
-        """Publish, about once a second; what is said in between waits, and only the last of it is told.
+        """Publish a snapshot, about once a second; of those in between the last one waits for its time.
 
-        Whisper tells a whole window's segments at once and is silent while it hears the next one, so a rule
-        that drops what comes too soon would show the window's first segment for all that time.
+        Whisper yields a whole window's segments at once and nothing during the next window, so a rule that drops
+        what comes too soon would show the window's first segment for all that time.
         """
         with self._lock:
             self._pending = snapshot

@@ -1,4 +1,4 @@
-"""A worker process: claims a job, runs the pipeline on it, writes the outcome. Knows no queue library."""
+"""Runs jobs in a worker process: claims one, runs the pipeline on it, writes the outcome. Knows no queue library."""
 
 import logging
 import threading
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 
 class Worker:
-    """One process's tools for the work, made once. `transcriber` is None where only summaries are written.
+    """Works on jobs, with one process's engine and decoder. `transcriber` is None where only summaries are written.
 
-    make_summarizer: the writer for a model, None for the settings' own; it keeps what it made.
+    make_summarizer: the summarizer for a model, None for the settings' own; it keeps what it made.
     time_limit_error: what the task framework raises in the middle of work that takes too long; () where it raises
     nothing. clock: for tests.
     """
@@ -56,7 +56,7 @@ class Worker:
             )
 
     def transcribe(self, task_id: str, worker: str) -> None:
-        """Do what waits of this job's sound: all of it, its cutting, or a part. Chunks and further parts join it."""
+        """Transcribe the job: whole, split into parts, or one part; chunks and further parts may join the batch."""
         assert self._transcribe_stage is not None
         with about_job(task_id):
             attempts = self._claim(task_id, Stage.TRANSCRIBE, worker, most=self._transcribe_stage.max_claims)
@@ -64,7 +64,7 @@ class Worker:
             self._transcribe_stage.run(attempts, lambda: self._join(attempts, worker))
 
     def summarize(self, task_id: str, worker: str) -> None:
-        """Write this job's summary."""
+        """Summarize the job."""
         with about_job(task_id):
             attempts = self._claim(task_id, Stage.SUMMARIZE, worker, most=1)
         with running(attempts):
@@ -74,11 +74,11 @@ class Worker:
                     attempt.end()
 
     def write_incremental_notes(self, task_id: str) -> None:
-        """Write notes on what is transcribed of a long recording; nothing but time depends on it."""
+        """Write notes on what is transcribed so far of a recording; nothing but time depends on it."""
         self._summarize_stage.write_incremental_notes(task_id)
 
     def model_server(self) -> ModelHealth:
-        """How far the model server is, for this process's presence."""
+        """Check the model server, for this process's heartbeat."""
         return self._summarize_stage.model_server(valid_s=HEARTBEAT_INTERVAL_S)
 
     def _claim(self, task_id: str, stage: Stage, worker: str, *, most: int) -> list[Attempt]:
@@ -90,13 +90,13 @@ class Worker:
         return [self._attempt(claim, together=len(claims)) for claim in claims]
 
     def _join(self, attempts: list[Attempt], worker: str) -> Attempt | None:
-        """A sound that waits, taken to those in work; None where there is none, or this process is about to stop."""
+        """Begin one more attempt in this batch; None where nothing waits, or this process is about to stop."""
         if self.stopping.is_set():
             return None
         try:
             claim = self._claim_one_more(attempts, worker)
         except DatabaseUnavailable:
-            return None  # what is in work need not end for it
+            return None  # the attempts that run need not end for it
         if claim is None:
             return None
         attempts.append(self._attempt(claim, together=1 + sum(each.is_open for each in attempts)))
@@ -104,7 +104,7 @@ class Worker:
         return attempts[-1]
 
     def _claim_one_more(self, attempts: list[Attempt], worker: str) -> Claim | None:
-        """A chunk, or where none waits the next part of the recording that this work began with."""
+        """Claim a chunk, or where none waits the next part of the recording that this batch began with."""
         assert self._transcribe_stage is not None
         missing = not self._summarize_stage.model_server().reachable
         if claims := self._jobs.claim_chunks(Stage.TRANSCRIBE, worker, most=1, model_server_missing=missing):

@@ -1,4 +1,4 @@
-"""A worker's work on summaries: one that is due, notes ahead of one, and a look at the model server."""
+"""Runs the summarize stage in a worker: summaries, incremental notes, and checks of the model server."""
 
 import logging
 import threading
@@ -26,23 +26,23 @@ from streametrics.pipeline.reporter import JobReporter
 from streametrics.settings import Settings
 from streametrics.summarization.base import Notes, Summarizer, Summary
 
-#: How long a look at the model server counts, in seconds.
+#: How long a check of the model server counts, in seconds.
 HEALTH_VALID_S = 10.0
-#: What is kept of LIVE_DEADLINE_S for what follows the model's time: noticing its end (a beat, a quarter of a second),
-#: hanging up, picking sentences and storing them, in seconds.
+#: What is reserved of LIVE_DEADLINE_S for what follows the model's time: noticing its end (within a quarter of a
+#: second), hanging up, picking sentences and storing them, in seconds.
 DELIVERY_RESERVE_S = 0.75
 
-#: Between two looks at whether a job is cancelled, in seconds.
+#: Between two checks of whether a job is cancelled, in seconds.
 CANCEL_CHECK_INTERVAL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
 
 class SummarizeStage:
-    """What a worker does with transcripts. Thread-safe.
+    """Summarizes transcripts. Thread-safe.
 
-    make_summarizer: the writer for a model, None for the settings' own; it keeps what it made. stopping: set when the
-    process is asked to stop. clock: for tests; seconds.
+    make_summarizer: the summarizer for a model, None for the settings' own; it keeps what it made. stopping: set when
+    the process is asked to stop. clock: for tests; seconds.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class SummarizeStage:
         self._jobs.finish(claim, result)
 
     def _write_counted(self, *request: Any, **how: Any) -> Summary:  # noqa: ANN401 - as `pipeline.summarize.write`
-        """As `summarize.write`; what the model server did wrong is counted, whether a fallback helped or not."""
+        """Call `summarize.write` and count the model server's failures, whether a fallback helped or not."""
         try:
             summary = summarize.write(*request, **how)
         except SummarizerError as error:
@@ -101,11 +101,11 @@ class SummarizeStage:
         return summary
 
     def _model_time_s(self, claim: Claim) -> float:
-        """What is left for the model before a live chunk's summary comes too late."""
+        """Compute the time that is left for the model before a live chunk's summary comes too late."""
         return max(0.0, self._settings.live_deadline_s - DELIVERY_RESERVE_S - claim.waited_s)
 
     def write_incremental_notes(self, task_id: str) -> None:
-        """Write notes on what is transcribed of a long recording, until it has caught up.
+        """Write notes on what is transcribed so far of a recording, until it has caught up.
 
         Nothing depends on it but time: it holds no claim, and what it does not get done the summary does.
         """
@@ -125,11 +125,11 @@ class SummarizeStage:
                 self._taking_notes.discard(task_id)
 
     def model_server(self, *, valid_s: float = HEALTH_VALID_S) -> ModelHealth:
-        """A cheap look, remembered for a while: every job in work asks for it."""
+        """Check the model server, with a result that counts for a while: every job in work asks for it."""
         return self._model_server.get(ttl_s=valid_s)
 
     def prepare_model_server(self) -> ModelHealth:
-        """The same look; a model that is not in memory begins to load, while the sound is transcribed."""
+        """Check the model server; a model that is not in memory begins to load while the sound is transcribed."""
         health = self.model_server()
         if health.condition is Condition.COLD:
             self._make_summarizer(None).warm_up()
@@ -152,7 +152,7 @@ class SummarizeStage:
             logger.info("event=written_ahead notes=%d", written)
 
     def _cancellation_check(self, task_id: str) -> Callable[[], None]:
-        """A check for work without a claim, which no lease's thread stops: asked several times a second."""
+        """Make the check of work without a claim, which no lease's thread stops: called several times a second."""
         check_at = time.monotonic() + CANCEL_CHECK_INTERVAL_S
 
         def check() -> None:
@@ -168,7 +168,7 @@ class SummarizeStage:
 
 
 class _CountingNotes:
-    """Notes, and how many were written through these hands."""
+    """Reads and writes notes, and counts those written."""
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
@@ -183,9 +183,10 @@ class _CountingNotes:
 
 
 class _TimeSlice:
-    """A reporter for a summary that may take hours, though a task may take minutes: ten hours of speech on a slow
-    machine are a hundred calls. When a task's time is over, the job goes back to the queue, and its next task finds
-    the notes that this one has written. A task that wrote none gets nowhere: the model is given up.
+    """Stops a summary when its task's time is over, for summaries that take longer than a task may.
+
+    Ten hours of speech on a slow machine are a hundred calls to the model. The job goes back to the queue, and its next
+    task finds the notes that this one has written. Where a task wrote none the model is given up, as nothing is gained.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A worker's work on sound: an upload, or several live chunks and parts of a recording together."""
+"""Runs the transcribe stage in a worker: an upload, or several live chunks and parts of a recording in one batch."""
 
 import math
 import time
@@ -19,16 +19,16 @@ from streametrics.transcription.base import Transcriber, TranscriptionRequest
 from streametrics.worker import malloc_trim
 from streametrics.worker.attempt import Attempt
 
-#: The share of a task's time after which it begins no further sound: what it has taken and not begun goes back to
+#: The share of a task's time after which it begins no further request: what it has claimed and not begun goes back to
 #: the queue, so that nothing times out for its neighbors' sake.
 INTAKE_SHARE = 0.5
 
-#: Stores what was heard of one sound.
+#: Stores the transcript of one request.
 StoreTranscript = Callable[[Transcript], None]
 
 
 class TranscribeStage:
-    """What a worker does with sound. Not thread-safe. clock: for tests; seconds."""
+    """Transcribes claimed jobs and parts. Not thread-safe. clock: for tests; seconds."""
 
     def __init__(
         self,
@@ -47,19 +47,19 @@ class TranscribeStage:
 
     @property
     def max_claims(self) -> int:
-        """Live chunks that are worth taking together."""
+        """The most live chunks that are worth claiming together."""
         return min(self._settings.live_batch_max, self._transcriber.max_batch_requests)
 
     @property
     def max_part_claims(self) -> int:
-        """The same of parts of a recording, each of which is as long as two chunks."""
+        """The most parts of a recording that are, each as long as two chunks."""
         return max(1, self.max_claims // 2)
 
     def run(self, attempts: Sequence[Attempt], join: Callable[[], Attempt | None]) -> None:
-        """Do what these attempts have claimed, first things first; each is ended as soon as its words are stored.
+        """Transcribe what these attempts have claimed, in order; each ends as soon as its transcript is stored.
 
-        join: takes one more sound that waits to these attempts; None where none does. It is asked while they are at
-        work, so that the engine never waits for the last of them.
+        join: begins one more attempt; None where nothing waits. It is called while the others are at work, so that the
+        engine never waits for the last of them.
         """
         requested: list[tuple[Attempt, StoreTranscript]] = []
         for number, outcome in self._transcriber.transcribe_batch(self._requests(attempts, join, requested)):
@@ -79,7 +79,7 @@ class TranscribeStage:
         join: Callable[[], Attempt | None],
         requested: list[tuple[Attempt, StoreTranscript]],
     ) -> Iterator[TranscriptionRequest | None]:
-        """What there is to hear, each decoded when its turn comes; notes in `asked` who asked for it."""
+        """Yield the requests, each decoded when its turn comes; appends to `requested` whose each one is."""
         intake_ends_at = self._clock() + INTAKE_SHARE * self._settings.task_soft_time_limit_s
         for attempt in list(attempts):
             # However long the first one takes: somebody has to come to an end.
@@ -96,7 +96,7 @@ class TranscribeStage:
     def _request(
         self, attempt: Attempt, requested: list[tuple[Attempt, StoreTranscript]], *, begin_until: float
     ) -> Iterator[TranscriptionRequest]:
-        """Of one attempt; nothing where it has ended, or ends with this."""
+        """Yield the request of one attempt; nothing where it has ended, or ends with this."""
 
         def check() -> None:
             attempt.reporter.check()
@@ -116,7 +116,7 @@ class TranscribeStage:
             yield replace(request, check=check)
 
     def _prepare(self, attempt: Attempt) -> tuple[TranscriptionRequest, StoreTranscript] | None:
-        """The sound of a claim and what stores its words; None where it was not for this worker to hear."""
+        """Decode a claim's sound; returns its request and how to store the transcript; None for a split recording."""
         claim = attempt.claim
         assert claim.audio_key is not None
         try:
@@ -154,7 +154,7 @@ class TranscribeStage:
                     request = transcribe.transcription_request(
                         decoded.samples, claim.request, reporter=attempt.reporter
                     )
-                    return request, self._store(claim, decoded)
+                    return request, self._transcript_store(claim, decoded)
                 case transcribe.SplitRecording():
                     self._jobs.store_parts(
                         claim,
@@ -167,7 +167,7 @@ class TranscribeStage:
                     self._jobs.reroute(claim, decoded.kind)
         return None
 
-    def _store(self, claim: Claim, decoded: transcribe.DecodedUpload) -> StoreTranscript:
+    def _transcript_store(self, claim: Claim, decoded: transcribe.DecodedUpload) -> StoreTranscript:
         # Not the samples: they would stay in memory as long as this does.
         audio_s, warnings = decoded.audio_s, decoded.warnings
         return lambda transcript: self._jobs.store_transcript(claim, transcript, audio_s=audio_s, warnings=warnings)

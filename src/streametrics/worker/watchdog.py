@@ -1,9 +1,9 @@
-"""Ends a process whose Python has stopped.
+"""Ends a process whose interpreter lock is held past a limit.
 
 Work in C that keeps the interpreter's lock stops every thread of its process: the lease is renewed no more, signals are
-not heard, and neither Celery's limits (solo, threads) nor a thread of ours can end it. So a clock that runs outside of
-the interpreter is wound up again and again while there is work; when nobody winds it up, it ends the process, which
-its supervisor, or Celery's parent, brings back. What it held is freed by the keeper, as after any other death.
+not handled, and neither Celery's limits (solo, threads) nor a thread of ours can end it. So faulthandler's timer, which
+runs outside of the interpreter, is armed again every second while there is work; when it expires, it ends the process,
+which its supervisor, or Celery's parent, brings back. Its leases are freed by recovery, as after any other death.
 """
 
 import contextlib
@@ -16,16 +16,16 @@ from typing import TextIO
 
 from streametrics.concurrency.periodic import PeriodicThread
 
-#: How much longer than the time that the work has the silence must be, in seconds: the job has failed by then.
+#: How much longer than the work's time limit the lock must be held, in seconds: the job has failed by then.
 GRACE_S = 5.0
-#: Between two windings, in seconds.
+#: Between two armings, in seconds.
 INTERVAL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
 
 class Watchdog:
-    """Beats while any block of `watched` runs in this process. Thread-safe."""
+    """Keeps the timer armed while any block of `watch` runs in this process. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +51,7 @@ class Watchdog:
 
     def _start(self, silence_s: float) -> None:
         _arm(silence_s)
-        thread = PeriodicThread("pulse", lambda: self._keep_armed(thread, silence_s), min(INTERVAL_S, silence_s / 4))
+        thread = PeriodicThread("watchdog", lambda: self._keep_armed(thread, silence_s), min(INTERVAL_S, silence_s / 4))
         self._thread = thread
         thread.start()
 
@@ -63,13 +63,13 @@ class Watchdog:
 
 
 def _arm(silence_s: float) -> None:
-    """The standard library's own clock: a thread in C, which writes where each thread stands and ends the process."""
+    """Arm faulthandler's timer: a thread in C, which writes where each thread stands and ends the process."""
     if (file := _error_output()) is not None:
         faulthandler.dump_traceback_later(silence_s, exit=True, file=file)
 
 
 def _error_output() -> TextIO | None:
-    """Standard error, where it is a real file; a process without one has no such clock."""
+    """Find standard error, where it is a real file; a process without one has no watchdog."""
     for file in (sys.stderr, sys.__stderr__):
         with contextlib.suppress(AttributeError, OSError, ValueError):
             if file is not None and file.fileno() >= 0:
@@ -77,5 +77,5 @@ def _error_output() -> TextIO | None:
     return None
 
 
-#: The one of this process: the clock outside of the interpreter is one only.
+#: The one of this process: faulthandler has a single timer.
 watchdog = Watchdog()

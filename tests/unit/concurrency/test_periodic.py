@@ -34,13 +34,13 @@ def test_a_round_that_fails_is_logged_and_the_next_one_tries_again(caplog: pytes
             raise RuntimeError("the first one")
         second.set()
 
-    thread = PeriodicThread("keeper", fail_once, 0.0)
+    thread = PeriodicThread("maintenance", fail_once, 0.0)
     thread.start()
 
     assert second.wait(LIMIT_S)
     thread.stop(wait_s=LIMIT_S)
     [record] = caplog.records
-    assert record.getMessage() == "a round of 'keeper' failed; the next one tries again"
+    assert record.getMessage() == "a round of 'maintenance' failed; the next one tries again"
     assert record.exc_info is not None and "the first one" in str(record.exc_info[1])
 
 

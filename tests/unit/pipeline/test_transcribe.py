@@ -84,7 +84,7 @@ def test_samples_are_written_as_they_come_and_cut_into_parts_that_tile_them() ->
             written.append(len(sink.getvalue()) // 2 // SAMPLE_RATE_HZ)
             yield block
 
-    spans = transcribe.store_and_cut(coming(), sink, 30.0)
+    spans = transcribe.store_and_split(coming(), sink, 30.0)
 
     # Expect each block to be on disk before the next one is asked for
     assert written == list(range(70))
@@ -96,7 +96,7 @@ def test_samples_are_written_as_they_come_and_cut_into_parts_that_tile_them() ->
 
 def test_without_a_sample_there_is_no_part() -> None:
     sink = io.BytesIO()
-    assert transcribe.store_and_cut([], sink, 30.0) == []
+    assert transcribe.store_and_split([], sink, 30.0) == []
     assert sink.getvalue() == b""
 
 

@@ -31,7 +31,7 @@ def test_a_job_that_could_not_be_written_is_given_back_once_the_database_is_ther
     jobs = SimpleNamespace(release=release)
     # Given an attempt whose words cannot be stored, in a process that lives on
     Attempt(cast(JobLifecycle, jobs), CLAIM, stopping=threading.Event()).end(DatabaseUnavailable())
-    # Expect it to be given back, for a keeper leaves alone what a living process holds; and only once
+    # Expect it to be released, for recovery leaves alone what a living process holds; and only once
     until(lambda: len(calls) == 3, within_s=10, what="it is given back")
     until(
         lambda: all(thread.name != "give-back" for thread in threading.enumerate()), within_s=5, what="it stops trying"

@@ -1,4 +1,4 @@
-"""What Prometheus reads."""
+"""The route that Prometheus reads."""
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse

@@ -1,4 +1,4 @@
-"""Polls: where a job stands, and its result."""
+"""The route of polls: a job's status, and its result."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ router = APIRouter()
 
 
 def _wait_parameter() -> dict[str, Any]:
-    """Read by hand, so that a wrong value is refused in the words of this service; so it is described by hand too."""
+    """Describe `wait`, which is read by hand so that a wrong value is refused in the words of this service."""
     schema = {"type": "number", "minimum": 0, "default": 0}
     text = f"Answer as soon as the status changes, or after so many seconds (at most {MAX_WAIT_S:.0f})."
     return {"parameters": [{"name": "wait", "in": "query", "required": False, "schema": schema, "description": text}]}
@@ -45,7 +45,7 @@ async def answer_poll(state: State, principal: Principal, task_id: str, query: b
 
 
 def _wait_s(query: bytes) -> float:
-    """The seconds that the client wants to wait at most. Raises InvalidRequest."""
+    """Parse the seconds that the client wants to wait at most. Raises InvalidRequest."""
     text = QueryParams(query).get("wait", "0")
     try:
         wait_s = float(text)

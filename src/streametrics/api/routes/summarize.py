@@ -1,4 +1,4 @@
-"""The main job: sound in, a task's id out; its progress and its result by that id."""
+"""Routes that submit, resummarize and cancel jobs."""
 
 import logging
 from typing import Any
@@ -21,12 +21,12 @@ logger = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/summarize")
 
-#: Of these a code or a name is taken, which no pattern tells.
+#: Fields that take a language's code or name, which no pattern tells.
 LANGUAGE_FIELDS = {"language": "language", "speech_language": "speech-language"}
 
 
 def _form_schema() -> dict[str, Any]:
-    """The form is read as it streams in, so the framework cannot derive its description from a signature."""
+    """Describe the form, which is read while it is received: the framework has no signature to derive it from."""
     texts = {name: _text(name, limit) for name, limit in (FIELD_LIMITS | OPTIONAL_FIELDS).items()}
     schema = {
         "type": "object",
@@ -37,7 +37,7 @@ def _form_schema() -> dict[str, Any]:
 
 
 def _text(name: str, limit: int) -> dict[str, Any]:
-    """A text field: no null character, and not blank where it may not be empty."""
+    """Describe a text field: no null character, and not blank where it may not be empty."""
     if name in LANGUAGE_FIELDS:
         return {"type": "string", "maxLength": limit, "format": LANGUAGE_FIELDS[name]}
     pattern = r"^[^\x00]*$" if name in MAY_BE_EMPTY else r"^[^\x00]*[^\s\x00][^\x00]*$"

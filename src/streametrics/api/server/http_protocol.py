@@ -1,4 +1,4 @@
-"""uvicorn's HTTP connection with what it lacks: limits of time for receiving and for being read.
+"""Adds to uvicorn's HTTP connection limits of time for receiving a request and for sending the response.
 
 uvicorn waits for ever for half a head, a body that trickles in, a socket on which nothing comes, and a client that does
 not read its answer; each holds a socket and memory.
@@ -18,8 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class StrictProtocol(HttpToolsProtocol):
-    """A target that is a whole address names a host of its own, which the parser drops: here it counts as another
-    Host, and two are refused. `*` (of OPTIONS) is no path either and is left to the guard."""
+    """Counts the host of a target that is a whole address, which the parser drops, as another Host: two are refused.
+
+    `*` (of OPTIONS) is no path either and is left to `TrustedOriginMiddleware`.
+    """
 
     def on_headers_complete(self) -> None:
         if not self.url.startswith((b"/", b"*")):
@@ -28,7 +30,7 @@ class StrictProtocol(HttpToolsProtocol):
 
 
 class BoundedHttp(StrictProtocol):
-    """One connection. It notes what has come, and is looked at once a second by `watch`."""
+    """One connection, which counts what has come and is checked once a second by `watch`."""
 
     watch: SlowClients
 
@@ -82,7 +84,7 @@ class BoundedHttp(StrictProtocol):
 
     @property
     def _is_free(self) -> bool:
-        """No request is being answered."""
+        """Whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
     def _look_at_body(self, now: float) -> None:
@@ -93,7 +95,7 @@ class BoundedHttp(StrictProtocol):
             self._cut(RequestTimeout())
 
     def _is_read_too_slowly(self, now: float) -> bool:
-        """Whether an answer waits to be read and hardly gets less; also one that the connection is closed behind."""
+        """Tell whether a response waits to be read and hardly gets less; also one after which the connection closes."""
         waiting_bytes = self.transport.get_write_buffer_size()
         if waiting_bytes == 0 or not (self.flow.write_paused or self.transport.is_closing()):
             self._answer_rate.restart()
@@ -126,5 +128,5 @@ def _answer(error: StreametricsError) -> bytes:
 
 
 def bounded_http(limits: SlowLimits | None = None) -> type[BoundedHttp]:
-    """The class for uvicorn's `http`; all its connections are looked after together."""
+    """Make the class for uvicorn's `http`; all its connections are watched together."""
     return type("BoundedHttp", (BoundedHttp,), {"watch": SlowClients(limits or SlowLimits())})
