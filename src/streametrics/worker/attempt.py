@@ -138,7 +138,7 @@ class Attempt:
                     self._jobs.release(self.claim)
                 thread.stop()
 
-        thread = PeriodicThread("give-back", try_again, RELEASE_RETRY_INTERVAL_S)
+        thread = PeriodicThread("release", try_again, RELEASE_RETRY_INTERVAL_S)
         thread.start()
 
     def _fail(self, error: JobFailed) -> str:

@@ -57,7 +57,7 @@ class Watchdog:
 
     def _keep_armed(self, thread: PeriodicThread, silence_s: float) -> None:
         with self._lock:
-            # The block may have ended since: a clock that is wound up then would end a process that waits for work.
+            # The block may have ended since: a timer that is armed then would end a process that waits for work.
             if self._thread is thread:
                 _arm(silence_s)
 
