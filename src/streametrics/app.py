@@ -1,4 +1,4 @@
-"""The web entry: joins the routes, renders errors, guards the door. Never imports an engine."""
+"""Creates the FastAPI application: its routes, errors and middleware. Never imports an engine."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -14,10 +14,10 @@ from streametrics import __version__
 from streametrics.api.dependencies import State
 from streametrics.api.error_responses import error_response
 from streametrics.api.middleware import fast_polling
-from streametrics.api.middleware.authentication import KeyGuard
-from streametrics.api.middleware.trusted_origin import Guard, allowed_origins
+from streametrics.api.middleware.authentication import AuthenticationMiddleware
+from streametrics.api.middleware.trusted_origin import TrustedOriginMiddleware, allowed_origins
 from streametrics.api.openapi import describe
-from streametrics.api.readiness import Health
+from streametrics.api.readiness import ReadinessChecks
 from streametrics.api.routes import health, metrics, status, summarize
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.database.api_keys import KeyRecords
@@ -25,12 +25,12 @@ from streametrics.database.engine import Database
 from streametrics.domain.status import error_body
 from streametrics.errors import StreametricsError
 from streametrics.jobs.connections import Connections
-from streametrics.jobs.maintenance import Keeper
+from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.service import JobService
 from streametrics.observability.metrics import REFUSED
-from streametrics.redis.job_versions import Board
+from streametrics.redis.job_versions import JobVersionReader
 from streametrics.settings import Settings
-from streametrics.status.reader import Statuses
+from streametrics.status.reader import StatusReader
 from streametrics.summarization import factory as summarizer_factory
 from streametrics.uploads.admission import Admission
 from streametrics.uploads.receiver import UploadReceiver
@@ -39,32 +39,32 @@ logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application. The database has to be migrated already: only `up` and `api` do that."""
+    """Create the application. The database has to be migrated already: only `up` and `api` do that."""
     settings = settings or Settings()
     database = Database(settings.effective_database_url)
     api_keys = ApiKeys(settings.internal_api_key, KeyRecords(database).all)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        held = Connections(settings)
-        await to_thread.run_sync(lambda: held.registry.announce_database(held.records.database_id()))
-        jobs = JobService(held)
-        board = Board(settings.effective_redis_url)
-        admission = Admission(settings, held.waiting.by_queue, held.audio.free_bytes)
+        connections = Connections(settings)
+        await to_thread.run_sync(lambda: connections.registry.announce_database(connections.records.database_id()))
+        jobs = JobService(connections)
+        version_reader = JobVersionReader(settings.effective_redis_url)
+        admission = Admission(settings, connections.backlog.by_queue, connections.audio.free_bytes)
         app.state.streametrics = State(
-            connections=held,
+            connections=connections,
             jobs=jobs,
-            statuses=Statuses(jobs, board),
-            uploads=UploadReceiver(settings, held.audio, admission),
+            status_reader=StatusReader(jobs, version_reader),
+            uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
-            health=Health(held, summarizer_factory.create(settings)),
+            health=ReadinessChecks(connections, summarizer_factory.create(settings)),
         )
-        keeper = Keeper(held)
-        keeper.start()
+        maintenance = Maintenance(connections)
+        maintenance.start()
         yield
-        await to_thread.run_sync(keeper.stop)
-        await board.close()
-        held.close()
+        await to_thread.run_sync(maintenance.stop)
+        await version_reader.close()
+        connections.close()
         database.close()
 
     app = FastAPI(title="StreaMetrics API", version=__version__, lifespan=lifespan, redirect_slashes=False)
@@ -77,8 +77,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _render_http)
     app.add_exception_handler(Exception, _render_unexpected)
     # The last one added is the first to see a request.
-    app.add_middleware(fast_polling.DirectPolls)
-    app.add_middleware(KeyGuard, api_keys=api_keys)
+    app.add_middleware(fast_polling.FastPollingMiddleware)
+    app.add_middleware(AuthenticationMiddleware, api_keys=api_keys)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=allowed_origins(settings),
@@ -86,7 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_headers=["X-API-Key", "Authorization", "Content-Type"],
         expose_headers=["Retry-After", "Location"],
     )
-    app.add_middleware(Guard, settings=settings, api_keys=api_keys)
+    app.add_middleware(TrustedOriginMiddleware, settings=settings, api_keys=api_keys)
     return app
 
 
@@ -98,7 +98,7 @@ async def _render(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _render_http(_: Request, error: Exception) -> JSONResponse:
-    """The framework's own refusals, such as a path that does not exist."""
+    """Render the framework's own refusals, such as a path that does not exist."""
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     return JSONResponse(error_body(str(error.detail), code), status_code=error.status_code, headers=error.headers)

@@ -1,4 +1,4 @@
-"""The worker's entry: `celery -A streametrics.celery_app worker`. Its options stand in `jobs.broker`."""
+"""Creates the worker's application: `celery -A streametrics.celery_app worker`. Its options are in `jobs.broker`."""
 
 import sys
 

@@ -3,7 +3,7 @@
     .venv/bin/python -m tests.chaos --quick                    # what every change goes through
     .venv/bin/python -m tests.chaos --full                     # 1,000 kills, 20 restarts, 5,000 files, a soak
     .venv/bin/python -m tests.chaos --full --only kills --kills 250 --seed 2   # one slice of it
-    .venv/bin/python -m tests.chaos --broken                   # the keeper is off: has to fail
+    .venv/bin/python -m tests.chaos --broken                   # maintenance is off: has to fail
 
 Exit status 1 when something was lost, came twice, crashed, was read by a stranger or left lying about; and when a time
 was missed: in the quick form by a generous multiple, in the full form at all.
@@ -83,7 +83,7 @@ def _options() -> argparse.Namespace:
     form = parser.add_mutually_exclusive_group(required=True)
     form.add_argument("--quick", action="store_true", help="within 8 minutes")
     form.add_argument("--full", action="store_true", help="all of it; results are kept in RESULTS.md")
-    form.add_argument("--broken", action="store_true", help="kills with the keeper off, which has to fail")
+    form.add_argument("--broken", action="store_true", help="kills with maintenance off, which has to fail")
     parser.add_argument("--only", help=f"some parts alone, joined by commas: {', '.join(PARTS)}")
     parser.add_argument("--kills", type=int, help="kills in the part of that name (quick 100, full 1,000)")
     parser.add_argument("--seed", type=int, default=1, help="another slice of the same part")

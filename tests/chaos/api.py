@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.api`: the real API; its keeper looks for orphans sooner, or not at all for a broken build.
+"""`python -m tests.chaos.api`: the real API; maintenance deletes orphans sooner, or never in a broken build.
 
 CHAOS_ORPHAN_AGE_S: age at which audio that nobody needs is deleted, in seconds.
 """

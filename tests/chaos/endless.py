@@ -1,6 +1,6 @@
 """Row 8: work that never ends, in Python and in C with the interpreter's lock held, is ended by the hard limit.
 
-In C with the lock nothing else of its process runs. A keeper on the same machine sees that it lives, and fails the
+In C with the lock nothing else of its process runs. Recovery on the same machine sees that it lives, and fails the
 job at the limit; one on another machine tries it again, and it ends as `worker_lost` after its third run.
 """
 

@@ -51,7 +51,7 @@ def _part(name: str, slices: dict[str, Any]) -> str:
             figure = Figure(**fields)
             columns.setdefault(f"{figure.row} {figure.requirement}", []).append(figure)
     figures = [merged(each) for each in columns.values()]
-    title = f"{name}: the keeper is off, so this has to fail" if name == "broken" else name
+    title = f"{name}: maintenance is off, so this has to fail" if name == "broken" else name
     dates = "\n".join(
         f"- seed {seed}: {run['date']}, {run['took_s']} s, {run['machine']}; {run['load']}; {run['versions']}"
         for seed, run in slices.items()

@@ -30,7 +30,8 @@ from streametrics.llm.base import ChatModel, ChatResponse, Condition, Message, M
 from streametrics.llm.fake import FakeChatModel, copying
 from streametrics.llm.ollama import OllamaModel
 from streametrics.llm.openai_compatible import OpenAICompatibleModel
-from streametrics.llm.retries import AnswerProgress, Retrier
+from streametrics.llm.progress import AnswerProgress
+from streametrics.llm.retries import Retrier
 from streametrics.settings import Settings
 from tests.support.doubles import ManualClock, Stop
 from tests.support.model_server import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streametrics.database.backlog import Backlog, Waiting
+from streametrics.database.backlog import Backlog, BacklogReader
 from streametrics.database.checkpoints import Checkpoints
 from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
@@ -28,7 +28,7 @@ def opened(tmp_path: Path) -> Iterator[Database]:
 
 
 def counts(opened: Database) -> tuple[int, int, int]:
-    found = Waiting(opened).by_queue()
+    found = BacklogReader(opened).by_queue()
     return found[QueueName.LIVE].count, found[QueueName.LONG].count, found[QueueName.SUMMARIZE].count
 
 
@@ -37,7 +37,7 @@ def insert(opened: Database, task_id: str, kind: JobKind = JobKind.LIVE) -> None
 
 
 def test_nothing_waits_in_an_empty_database(opened: Database) -> None:
-    assert Waiting(opened).by_queue() == dict.fromkeys(QueueName, Backlog(0, 0.0))
+    assert BacklogReader(opened).by_queue() == dict.fromkeys(QueueName, Backlog(0, 0.0))
 
 
 def test_a_job_waits_in_one_queue_after_the_other_and_in_none_while_it_is_worked_on(opened: Database) -> None:
@@ -55,7 +55,7 @@ def test_a_job_waits_in_one_queue_after_the_other_and_in_none_while_it_is_worked
 
     claim = claims.claim("a", Stage.SUMMARIZE, "w")
     assert claim is not None
-    assert Waiting(opened).in_work() == {Stage.TRANSCRIBE: 0, Stage.SUMMARIZE: 1}
+    assert BacklogReader(opened).in_work() == {Stage.TRANSCRIBE: 0, Stage.SUMMARIZE: 1}
     checkpoints.finish(claim, JobResult(WORDS, "a summary", "fake"))
     assert counts(opened) == (0, 1, 0)
 
@@ -72,7 +72,7 @@ def test_a_recording_in_parts_waits_by_its_parts(opened: Database) -> None:
 
     assert claims.claim("a", Stage.TRANSCRIBE, "w") is not None
     assert counts(opened) == (0, 2, 0)
-    assert Waiting(opened).in_work() == {Stage.TRANSCRIBE: 1, Stage.SUMMARIZE: 0}
+    assert BacklogReader(opened).in_work() == {Stage.TRANSCRIBE: 1, Stage.SUMMARIZE: 0}
 
 
 def test_what_is_put_off_does_not_wait_and_the_age_is_of_the_oldest(opened: Database) -> None:
@@ -81,9 +81,9 @@ def test_what_is_put_off_does_not_wait_and_the_age_is_of_the_oldest(opened: Data
     insert(opened, "b")
     with opened.write() as connection:
         connection.exec_driver_sql("UPDATE jobs SET received_at = received_at - 100 WHERE task_id = 'a'")
-    assert 100 <= Waiting(opened).by_queue()[QueueName.LIVE].oldest_s < 200
+    assert 100 <= BacklogReader(opened).by_queue()[QueueName.LIVE].oldest_s < 200
 
     claim = claims.claim("a", Stage.TRANSCRIBE, "w")
     assert claim is not None and Leases(opened, lease_s=10).release(claim, after_s=600)
     assert counts(opened) == (1, 0, 0)
-    assert Waiting(opened).by_queue()[QueueName.LIVE].oldest_s < 100
+    assert BacklogReader(opened).by_queue()[QueueName.LIVE].oldest_s < 100

@@ -159,7 +159,7 @@ def test_a_chunk_that_kills_its_process_takes_its_neighbours_with_it_once(fresh:
 
 @pytest.mark.parametrize("pool", ["prefork", "solo"])
 def test_a_worker_that_is_made_to_stop_gives_all_of_them_back(fresh: Stack, pool: str) -> None:
-    fresh.settings["LEASE_S"] = "600"  # so that the keeper has no hand in it
+    fresh.settings["LEASE_S"] = "600"  # so that recovery has no hand in it
     fresh.start_api()
     waiting = [fresh.submit(CHUNK) for _ in range(3)]
     worker = start_worker(fresh, queues="live,long", pool=pool, name="first")

@@ -291,10 +291,10 @@ def test_samples_that_come_too_late_are_deleted(jobs: Jobs, fresh: Stack) -> Non
 def test_notes_are_no_longer_written_ahead_of_a_cancelled_recording(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summarize_stage, "CANCEL_LOOK_S", 0.0)
+    monkeypatch.setattr(summarize_stage, "CANCEL_CHECK_INTERVAL_S", 0.0)
     sound = jobs.connections.audio.writer()
     task_id = jobs.service.accept(REQUEST, kind=JobKind.LONG, audio_key=sound.commit(), container="wav")
-    work = summarize_stage.SummaryWork(
+    work = summarize_stage.SummarizeStage(
         jobs.settings, jobs.lifecycle, make_summarizer=lambda model: FakeSummarizer(), stopping=threading.Event()
     )
     check = work._check_of(task_id)

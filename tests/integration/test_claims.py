@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 from sqlalchemy import func, select
 
-from streametrics.database.backlog import Waiting
+from streametrics.database.backlog import BacklogReader
 from streametrics.database.checkpoints import Checkpoints
 from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
@@ -41,7 +41,7 @@ def holds(database: Database, claim: Claim) -> bool:
 
 
 def free_all(database: Database) -> None:
-    """What the keeper does with leases of no length: all of them are out at once."""
+    """What recovery does with leases of no length: all of them are out at once."""
     leases = Leases(database, lease_s=0.0)
     for expired in leases.expired():
         assert leases.free(expired)
@@ -58,7 +58,7 @@ class Life(RuleBasedStateMachine):
         self._opened = database(Path(self._folder.name))
         self.database = Database(self._opened.__enter__())
         self.records = JobRecords(self.database)
-        # A lease of no length: every claim looks dead to the keeper at once.
+        # A lease of no length: every claim looks dead to recovery at once.
         self.store = Claims(self.database, lease_s=0.0, deadline_s=600.0)
         self.leases = Leases(self.database, lease_s=0.0)
         self.checkpoints = Checkpoints(self.database)
@@ -93,20 +93,20 @@ class Life(RuleBasedStateMachine):
         assert self.leases.renew(claim) == holds(self.database, claim)
 
     @rule(claim=claims)
-    def give_back(self, claim: Claim) -> None:
+    def release(self, claim: Claim) -> None:
         held = holds(self.database, claim)
         assert self.leases.release(claim) == held
         assert not holds(self.database, claim)
 
     @rule()
     def rescue(self) -> None:
-        """The keeper frees what a dead worker held, and fails what has run often enough."""
+        """Recovery frees what a dead worker held, and fails what has run often enough."""
         for expired in self.leases.expired():
             if expired.tries < MOST_RUNS:
                 assert self.leases.free(expired)
             else:
                 assert self.checkpoints.fail_expired(expired, WorkerLost()) is not None
-            assert not self.leases.free(expired), "a second keeper finds nothing to do"
+            assert not self.leases.free(expired), "a second recovery finds nothing to do"
             assert self.checkpoints.fail_expired(expired, WorkerLost()) is None
 
     @rule(claim=claims)
@@ -123,10 +123,10 @@ class Life(RuleBasedStateMachine):
             return
         with self._refused_unless_held(claim):
             spans = [TimeSpan(60.0 * index, 60.0 * (index + 1)) for index in range(count)]
-            wake_ups = self.checkpoints.store_parts(
+            messages = self.checkpoints.store_parts(
                 claim, audio_key="pcm", audio_s=60.0 * count, spans=spans, warnings=()
             )
-            assert len(wake_ups) == count
+            assert len(messages) == count
 
     @rule(claim=claims)
     def hear_part(self, claim: Claim) -> None:
@@ -213,7 +213,7 @@ def test_a_job_that_is_given_back_for_later_cannot_be_claimed_before(tmp_path: P
         Leases(opened, lease_s=10.0).release(claim, after_s=60.0)
 
         assert store.claim("a", Stage.TRANSCRIBE, "two") is None
-        assert Waiting(opened).overdue(QueueName.LIVE, 0.0, 10) == []
+        assert BacklogReader(opened).overdue(QueueName.LIVE, 0.0, 10) == []
 
 
 def test_a_stopping_worker_gives_back_its_own_and_no_others(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_stopping_worker_gives_back_its_own_and_no_others(tmp_path: Path) -> N
 
         given = Leases(opened, lease_s=10.0).release_all("one")
 
-        assert [wake_up.task_id for wake_up in given] == ["a", "c"], "its own and its children's"
+        assert [message.task_id for message in given] == ["a", "c"], "its own and its children's"
         assert store.claim("a", Stage.TRANSCRIBE, "two") is not None
         assert store.claim("b", Stage.TRANSCRIBE, "one") is None
 

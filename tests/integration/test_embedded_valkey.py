@@ -49,7 +49,7 @@ def test_what_was_queued_survives(end: signal.Signals, tmp_path: Path) -> None:
         for number in range(100):
             client.rpush("live", f"job {number}")
         # When it is stopped, or killed once the disk has all of it: it writes when the disk has time, a second later at
-        # most; what a kill takes before that the keeper sends again
+        # most; what a kill takes before that maintenance sends again
         assert client.execute_command("WAITAOF", 1, 0, 10_000)[0] == 1
         process.send_signal(end)
         process.wait(timeout=10)

@@ -1,4 +1,4 @@
-"""What the keeper does, against a real database and a real queue, with no other process about."""
+"""What maintenance does, against a real database and a real queue, with no other process about."""
 
 import contextlib
 import signal
@@ -16,7 +16,7 @@ from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Stage
 from streametrics.domain.transcript import Segment, TimeSpan, Transcript
 from streametrics.errors import StaleAttempt, WorkerLost
 from streametrics.jobs import lease_holder
-from streametrics.jobs.maintenance import Keeper
+from streametrics.jobs.maintenance import Maintenance
 from streametrics.settings import Settings
 from tests.support.jobs import Jobs
 from tests.support.stack import Stack, until
@@ -66,7 +66,7 @@ def run_out(jobs: Jobs, task_id: str, tries: int) -> Claim:
         claim = take(jobs, task_id)
         older(jobs, task_id, "lease_until", 45)
         if number < tries - 1:
-            (expired,) = [each for each in jobs.connections.leases.expired() if each.wake_up.task_id == task_id]
+            (expired,) = [each for each in jobs.connections.leases.expired() if each.message.task_id == task_id]
             assert jobs.connections.leases.free(expired)
     return claim
 
@@ -82,13 +82,13 @@ def test_a_job_that_has_run_three_times_is_failed_in_one_write(jobs: Jobs, monke
     task_id = accept(jobs)
     last = run_out(jobs, task_id, 3)
 
-    # Given a keeper that dies right after its write
+    # Given a process that dies right after its write
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(jobs.connections, "delete_audio", die)
     with pytest.raises(KeyboardInterrupt):
-        Keeper(jobs.connections).recovery.round()
+        Maintenance(jobs.connections).recovery.round()
 
     # Expect the job to have ended: nobody runs it a fourth time, and its last worker writes no more
     assert jobs.service.status(task_id).error_code == "worker_lost"
@@ -118,19 +118,19 @@ def test_a_lease_never_reaches_past_its_deadline(settings: Settings) -> None:
         # Expect it to run out with the deadline, and not half a minute later
         until(jobs.connections.leases.expired, within_s=5, what="the lease has run out")
 
-        Keeper(jobs.connections).recovery.round()
+        Maintenance(jobs.connections).recovery.round()
 
         assert jobs.service.status(task_id).error_code == "timed_out"
 
 
-def test_a_job_whose_worker_died_runs_again_however_late_the_keeper_comes(jobs: Jobs) -> None:
+def test_a_job_whose_worker_died_runs_again_however_late_that_is_noticed(jobs: Jobs) -> None:
     task_id = accept(jobs)
     take(jobs, task_id)
     # Given a machine that was off for a night
     for column in ("lease_until", "deadline_at"):
         older(jobs, task_id, column, 30_000)
 
-    Keeper(jobs.connections).recovery.round()
+    Maintenance(jobs.connections).recovery.round()
 
     assert jobs.service.status(task_id).error_code is None
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "w") is not None
@@ -157,12 +157,12 @@ def test_a_stuck_process_keeps_its_job_until_the_deadline_and_takes_no_other_wit
     jobs: Jobs, process: "subprocess.Popen[bytes]"
 ) -> None:
     task_id = held_by(jobs, process)
-    keeper = Keeper(jobs.connections)
-    keeper.recovery.round()
+    maintenance = Maintenance(jobs.connections)
+    maintenance.recovery.round()
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "other") is None
 
     older(jobs, task_id, "deadline_at", 61)
-    keeper.recovery.round()
+    maintenance.recovery.round()
 
     assert jobs.service.status(task_id).error_code == "timed_out"
 
@@ -172,13 +172,13 @@ def test_a_stuck_process_that_was_ended_at_its_limit_is_not_sent_again(
     jobs: Jobs, process: "subprocess.Popen[bytes]", left_s: float, code: str | None
 ) -> None:
     task_id = held_by(jobs, process)
-    keeper = Keeper(jobs.connections)
-    keeper.recovery.round()
+    maintenance = Maintenance(jobs.connections)
+    maintenance.recovery.round()
     # When it is ended, by Celery's limit or long before it by somebody else
     older(jobs, task_id, "deadline_at", 60 - left_s)
     process.kill()
     process.wait()
-    keeper.recovery.round()
+    maintenance.recovery.round()
 
     assert jobs.service.status(task_id).error_code == code
     assert (jobs.claim(task_id, Stage.TRANSCRIBE, "other") is None) == (code is not None)
@@ -192,10 +192,12 @@ def test_a_process_that_is_killed_or_stopped_loses_its_job_at_once(
     # Given a process that nobody has buried yet, or one that a signal has stopped
     process.send_signal(end)
     until(
-        lambda: not lease_holder.runs_here(f"w@{socket.gethostname()}/{process.pid}"), within_s=5, what="it has ended"
+        lambda: not lease_holder.is_running_here(f"w@{socket.gethostname()}/{process.pid}"),
+        within_s=5,
+        what="it has ended",
     )
 
-    Keeper(jobs.connections).recovery.round()
+    Maintenance(jobs.connections).recovery.round()
 
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "other") is not None
 
@@ -207,9 +209,9 @@ def test_a_lost_message_is_sent_again_whatever_dead_workers_had_taken(jobs: Jobs
     client.hset("unacked", mapping={f"tag-{number}": "[]" for number in range(5)})
     older(jobs, task_id, "sent_at", 60)
 
-    keeper = Keeper(jobs.connections)
+    maintenance = Maintenance(jobs.connections)
     for _ in range(3):
-        keeper.recovery.round()
+        maintenance.recovery.round()
 
     assert client.llen("live") == 1, "sent once, for it is there now"
 
@@ -224,7 +226,7 @@ def test_other_work_that_waits_does_not_hide_a_lost_message(jobs: Jobs, client: 
     for _ in range(3):
         accept(jobs)
 
-    Keeper(jobs.connections).recovery.round()
+    Maintenance(jobs.connections).recovery.round()
 
     assert client.llen("long") == 3
     assert client.llen("live") == 4
@@ -235,7 +237,7 @@ def test_nothing_is_sent_again_while_every_message_is_there(jobs: Jobs, client: 
     for _ in range(3):
         older(jobs, accept(jobs), "sent_at", 60)
 
-    Keeper(jobs.connections).recovery.round()
+    Maintenance(jobs.connections).recovery.round()
 
     assert client.llen("live") == 3
 
@@ -248,14 +250,14 @@ def test_a_job_that_nobody_takes_ends_at_last(settings: Settings, fresh: Stack) 
         spans = [TimeSpan(0.0, 1.0), TimeSpan(1.0, 2.0)]
         pcm = jobs.connections.audio.writer().commit()
         jobs.lifecycle.store_parts(take(jobs, cut), audio_key=pcm, audio_s=2.0, spans=spans, warnings=())
-        keeper = Keeper(jobs.connections)
-        keeper.retention.round()
+        maintenance = Maintenance(jobs.connections)
+        maintenance.retention.round()
         assert [jobs.service.status(each).error_code for each in (waiting, taken, cut)] == [None] * 3
 
         for task_id in (waiting, taken, cut):
             older(jobs, task_id, "sent_at", 3601)
         young = accept(jobs)
-        keeper.retention.round()
+        maintenance.retention.round()
 
         assert [jobs.service.status(each).error_code for each in (waiting, cut)] == ["timed_out"] * 2
         assert "No worker took this job for 1 hour" in str(jobs.service.status(waiting).error)
@@ -263,7 +265,7 @@ def test_a_job_that_nobody_takes_ends_at_last(settings: Settings, fresh: Stack) 
         assert len(fresh.audio_files) == 2, "of those that go on"
 
 
-def test_two_keepers_at_once_do_what_one_would(settings: Settings, client: "redis.Redis") -> None:
+def test_maintenance_twice_at_once_does_what_one_would(settings: Settings, client: "redis.Redis") -> None:
     with contextlib.ExitStack() as stack:
         both = [stack.enter_context(contextlib.closing(Jobs(settings))) for _ in range(2)]
         jobs = both[0]
@@ -277,10 +279,10 @@ def test_two_keepers_at_once_do_what_one_would(settings: Settings, client: "redi
         start = threading.Barrier(2)
 
         def keep(mine: Jobs) -> None:
-            keeper = Keeper(mine.connections)
+            maintenance = Maintenance(mine.connections)
             start.wait()
             for _ in range(5):
-                keeper.recovery.round()
+                maintenance.recovery.round()
 
         threads = [threading.Thread(target=keep, args=(mine,)) for mine in both]
         for thread in threads:
@@ -294,22 +296,24 @@ def test_two_keepers_at_once_do_what_one_would(settings: Settings, client: "redi
         assert all(jobs.claim(task_id, Stage.TRANSCRIBE, "w") for task_id in lost)
 
 
-def test_a_workers_keeper_leaves_to_other_hosts_what_is_theirs(jobs: Jobs, process: "subprocess.Popen[bytes]") -> None:
+def test_a_workers_maintenance_leaves_to_other_hosts_what_is_theirs(
+    jobs: Jobs, process: "subprocess.Popen[bytes]"
+) -> None:
     ours, theirs = held_by(jobs, process), accept(jobs)
     assert jobs.claim(theirs, Stage.TRANSCRIBE, f"w@another-host/{process.pid}")
     older(jobs, theirs, "lease_until", 10)
     process.kill()
     process.wait()
 
-    Keeper(jobs.connections, in_worker=True).recovery.round()
+    Maintenance(jobs.connections, in_worker=True).recovery.round()
 
     assert jobs.claim(ours, Stage.TRANSCRIBE, "w") is not None
     assert jobs.claim(theirs, Stage.TRANSCRIBE, "w") is None
-    Keeper(jobs.connections).recovery.round()
+    Maintenance(jobs.connections).recovery.round()
     assert jobs.claim(theirs, Stage.TRANSCRIBE, "w") is not None
 
 
-def test_a_workers_keeper_does_nothing_while_the_api_writes_to_another_database(
+def test_a_workers_maintenance_does_nothing_while_the_api_writes_to_another_database(
     jobs: Jobs, process: "subprocess.Popen[bytes]"
 ) -> None:
     task_id = held_by(jobs, process)
@@ -317,7 +321,7 @@ def test_a_workers_keeper_does_nothing_while_the_api_writes_to_another_database(
     process.wait()
     jobs.connections.registry.announce_database("another")
 
-    Keeper(jobs.connections, in_worker=True).recovery.round()
+    Maintenance(jobs.connections, in_worker=True).recovery.round()
 
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "w") is None
     assert jobs.connections.registry.announced_database() == "another"

@@ -30,7 +30,7 @@ def test_a_worker_takes_the_messages_of_the_version_before(tmp_path: Path) -> No
             held.records.insert(
                 chunk, REQUEST, owner="local", kind=JobKind.LIVE, audio_key=sound.commit(), container="wav"
             )
-            held.records.insert_redo(transcribed, REQUEST, owner="local", transcript=TRANSCRIPT, warnings=())
+            held.records.insert_resummarize(transcribed, REQUEST, owner="local", transcript=TRANSCRIPT, warnings=())
             # And the messages as they were sent before: written out, so that no name here changes with the code's
             with Celery("of before", broker=service.redis_url) as sender:
                 sender.send_task("streametrics.transcribe", args=[chunk], task_id=f"{chunk}.transcribe.0", queue="live")

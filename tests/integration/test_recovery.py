@@ -95,7 +95,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_has(fresh: Stack) -> No
 
 
 def test_a_worker_that_is_made_to_stop_gives_its_job_back_without_counting_a_try(fresh: Stack) -> None:
-    fresh.settings["LEASE_S"] = "600"  # so that the keeper has no hand in it
+    fresh.settings["LEASE_S"] = "600"  # so that recovery has no hand in it
     fresh.start_api()
     worker = fresh.start_worker(app=GATED, name="only")
     task_id = fresh.submit(CHUNK)

@@ -11,20 +11,20 @@ from sqlalchemy import func, select
 from streametrics.database.engine import open_engine
 from streametrics.database.tables import jobs
 from streametrics.redis.client import RedisClient
-from streametrics.redis.worker_registry import WorkerPresence, WorkerRegistry
-from streametrics.supervisor.commands import SIGQUIT, WORKER_LADDER
+from streametrics.redis.worker_registry import RegisteredWorker, WorkerRegistry
+from streametrics.supervisor.commands import SIGQUIT, WORKER_STOP_SEQUENCE
 from tests.support.media import plain_wav, tone
 from tests.support.stack import Stack, until
 
 GATED = "tests.support.workers.gated"
 CHUNK = plain_wav(tone(3.0, 16_000), 16_000)
 #: What the supervisor gives a worker after SIGQUIT, before it kills it; here with room for a machine that is busy.
-ENDS_WITHIN_S = dict(WORKER_LADDER)[SIGQUIT] * 5
+ENDS_WITHIN_S = dict(WORKER_STOP_SEQUENCE)[SIGQUIT] * 5
 
 
 @pytest.fixture
 def service(fresh: Stack) -> Stack:
-    """An API, and leases that no keeper ends."""
+    """An API, and leases that no recovery ends."""
     fresh.settings["LEASE_S"] = "600"
     fresh.start_api()
     return fresh
@@ -60,7 +60,7 @@ def held(stack: Stack) -> int:
     return int(count)
 
 
-def announced(stack: Stack) -> list[WorkerPresence]:
+def announced(stack: Stack) -> list[RegisteredWorker]:
     """Every worker process that is said to be there."""
     client = RedisClient(stack.redis_url)
     workers = WorkerRegistry(client).workers()

@@ -13,12 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from streametrics.supervisor.child_process import Ladder, ProcessSpec
+from streametrics.supervisor.child_process import ProcessSpec, StopSequence
 from streametrics.supervisor.console import Console
 from streametrics.supervisor.supervisor import Supervisor
 from tests.support.stack import until
 
-GENTLE: Ladder = ((signal.SIGTERM, 5.0),)
+GENTLE: StopSequence = ((signal.SIGTERM, 5.0),)
 
 #: Says its id and stays; with a grandchild that would outlive it.
 WITH_GRANDCHILD = """
@@ -44,8 +44,8 @@ time.sleep(600)
 """
 
 
-def spec(name: str, program: str, ladder: Ladder = GENTLE) -> ProcessSpec:
-    return ProcessSpec(name, (sys.executable, "-c", program), ladder)
+def spec(name: str, program: str, stop_sequence: StopSequence = GENTLE) -> ProcessSpec:
+    return ProcessSpec(name, (sys.executable, "-c", program), stop_sequence)
 
 
 class Watched:
@@ -195,6 +195,6 @@ def test_a_killed_supervisor_leaves_nothing(end: signal.Signals, tmp_path: Path)
 
 def test_a_killed_guardian_is_replaced(watched: Watched) -> None:
     watched.supervisor.start(spec("a", SAYS_WHEN_STOPPED))
-    guardian = watched.supervisor.guardian_pid
+    guardian = watched.supervisor.orphan_guard_pid
     os.kill(guardian, signal.SIGKILL)
-    watched.until(lambda: watched.supervisor.guardian_pid != guardian, 5, "another guardian")
+    watched.until(lambda: watched.supervisor.orphan_guard_pid != guardian, 5, "another orphan guard")

@@ -188,7 +188,7 @@ def test_a_result_is_told_as_it_was_stored_and_can_be_summarized_anew(jobs: Jobs
     store.insert_job(state="done", result=RESULT, warnings=MERGED_WARNINGS, finished_at=time.time())
 
     assert body(jobs) == json.dumps(json.loads(DONE), ensure_ascii=False, separators=(",", ":"))
-    redone = jobs.service.redo(TASK_ID, language="en", model=None, extra_instruction="")
+    redone = jobs.service.resummarize(TASK_ID, language="en", model=None, extra_instruction="")
 
     assert store.column("transcript", redone) == f'{{"language": "de", "segments": {SEGMENTS}}}'
     assert store.column("warnings", redone) == MERGED_WARNINGS

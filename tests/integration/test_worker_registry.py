@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streametrics.redis.client import RedisClient
-from streametrics.redis.worker_registry import EXPIRES_S, WorkerPresence, WorkerRegistry, withdraw_the_dead
+from streametrics.redis.worker_registry import EXPIRES_S, RegisteredWorker, WorkerRegistry, withdraw_dead_workers
 from tests.support.stack import Stack, redis_server, until
 
 
@@ -36,8 +36,8 @@ def test_a_start_withdraws_the_dead_of_its_host_and_nobody_else(registry: Worker
     # Given a process that was killed, one that lives, and one on another host of which nothing is known here
     names = [f"transcribe@{here}:{dead_pid()}", f"transcribe@{here}:{os.getpid()}", f"transcribe@other:{dead_pid()}"]
     for name in names:
-        registry.announce(WorkerPresence(name, "transcribe", True, {}), expires_s=EXPIRES_S)
-    withdraw_the_dead(registry)
+        registry.announce(RegisteredWorker(name, "transcribe", True, {}), expires_s=EXPIRES_S)
+    withdraw_dead_workers(registry)
     assert {worker.name for worker in registry.workers()} == set(names[1:])
 
 

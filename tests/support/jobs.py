@@ -1,4 +1,4 @@
-"""A process that is a client's, a worker's and the keeper's in one, for tests of what they do to a job."""
+"""A process that is a client's, a worker's and maintenance's in one, for tests of what they do to a job."""
 
 from streametrics.domain.job import Claim, Stage
 from streametrics.jobs.connections import Connections

@@ -7,7 +7,7 @@ from streametrics.redis import counters, job_versions, progress, worker_registry
 
 def test_tasks_and_queues_keep_their_names() -> None:
     assert broker.TASKS == {Stage.TRANSCRIBE: "streametrics.transcribe", Stage.SUMMARIZE: "streametrics.summarise"}
-    assert broker.WRITE_AHEAD == "streametrics.write_ahead"
+    assert broker.INCREMENTAL_NOTES == "streametrics.write_ahead"
     assert [*QueueName] == ["live", "long", "summarise"]
 
 
@@ -15,8 +15,8 @@ def test_keys_in_redis_keep_their_names() -> None:
     assert progress._snapshot_key("id") == "streametrics:job:{id}:now"
     assert progress._events_key("id") == "streametrics:job:{id}:events"
     assert progress._cancelled_key("id") == "streametrics:job:{id}:cancelled"
-    assert job_versions.stamp_key("id") == "streametrics:job:{id}:stamp"
-    assert job_versions.EVERY_JOB_STAMP == "streametrics:jobs:stamp"
+    assert job_versions.version_key("id") == "streametrics:job:{id}:stamp"
+    assert job_versions.ALL_JOBS_VERSION_KEY == "streametrics:jobs:stamp"
     assert counters._COUNTS == "streametrics:counts"
     assert worker_registry._WORKERS == "streametrics:worker:"
     assert worker_registry._DATABASE_ID == "streametrics:database_id"

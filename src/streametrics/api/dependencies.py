@@ -1,15 +1,15 @@
-"""What the routes share, made once by `app`."""
+"""Provides what the routes share, made once by `app`."""
 
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from streametrics.api.readiness import Health
+from streametrics.api.readiness import ReadinessChecks
 from streametrics.auth.principal import Principal
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.service import JobService
-from streametrics.status.reader import Statuses
+from streametrics.status.reader import StatusReader
 from streametrics.uploads.admission import Admission
 from streametrics.uploads.receiver import UploadReceiver
 
@@ -20,10 +20,10 @@ class State:
 
     connections: Connections
     jobs: JobService
-    statuses: Statuses
+    status_reader: StatusReader
     uploads: UploadReceiver
     admission: Admission
-    health: Health
+    health: ReadinessChecks
 
 
 # `async`, though nothing is waited for: the framework runs a plain function in a thread, for each request.
@@ -34,11 +34,11 @@ async def _state(request: Request) -> State:
 StateOf = Annotated[State, Depends(_state)]
 
 
-async def _caller(request: Request) -> Principal:
+async def _principal(request: Request) -> Principal:
     principal = request.state.principal
     assert isinstance(principal, Principal)
     return principal
 
 
-#: Whose key came with the request; the key guard has put it there.
-PrincipalOf = Annotated[Principal, Depends(_caller)]
+#: The principal of the request; `AuthenticationMiddleware` has put it there.
+PrincipalOf = Annotated[Principal, Depends(_principal)]

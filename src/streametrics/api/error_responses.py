@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: one body for all of them, which old clients can read."""
+"""Renders errors as HTTP responses: one body for all of them, which old clients can read."""
 
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
@@ -11,7 +11,7 @@ _CLOSED_BY_POLICY = 1008
 
 
 def error_response(error: StreametricsError) -> JSONResponse:
-    """The answer to a request that failed."""
+    """Make the response to a request that failed."""
     return JSONResponse(error_body(str(error), error.code), status_code=error.status, headers=error.headers)
 
 

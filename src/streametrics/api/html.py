@@ -1,4 +1,4 @@
-"""Words of strangers on a page of ours: a stream's title, a transcript, a model's answer. They stay text.
+"""Renders pages with untrusted text: a stream's title, a transcript, a model's answer. It stays text.
 
 A page is built of elements whose names stand in our source, and of text; there is no way to put markup in. What a
 page shows later, by script, goes through `textContent` alone: the policy below forbids everything else.
@@ -52,7 +52,7 @@ _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;",
 
 
 def escaped(text: str) -> str:
-    """Text for any place between tags or inside a quoted attribute.
+    """Escape text for any place between tags or inside a quoted attribute.
 
     Control characters, which a parser may drop from the middle of a word, become the replacement character.
     """
@@ -115,7 +115,7 @@ class Page:
         )
 
     def headers(self) -> dict[str, str]:
-        """Nothing runs but the page's own script, by its nonce; nothing is loaded from elsewhere; nobody frames it."""
+        """Make the headers: only the page's own script runs, by its nonce; nothing is loaded or framed."""
         policy = {
             "default-src": "'none'",
             "script-src": f"'nonce-{self.nonce}'",

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of answers and keys; the routes' code decides, this tells."""
+"""Describes responses and keys for the OpenAPI document; what the routes' code does is what counts."""
 
 from typing import Any, Literal
 
@@ -59,7 +59,7 @@ class Status(BaseModel):
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The refusals of a route, for its `responses`."""
+    """Describe the refusals of a route, for its `responses`."""
     return {
         status: {"model": Refusal, "description": _REASONS[status], "headers": _HEADERS.get(status, {})}
         for status in sorted(statuses)
@@ -67,18 +67,18 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def answered(status: int, description: str, model: type[BaseModel] | None = None) -> dict[int | str, dict[str, Any]]:
-    """An answer of a route that is no refusal, for its `responses`."""
+    """Describe a response of a route that is no refusal, for its `responses`."""
     return {status: {"description": description} | ({"model": model} if model is not None else {})}
 
 
 def linked(*operations: str) -> dict[int | str, dict[str, Any]]:
-    """The answer with a job's id, and what can be done with that id."""
+    """Describe the response with a job's id, and what can be done with that id."""
     links = {name: {"operationId": name, "parameters": {"task_id": "$response.body#/task_id"}} for name in operations}
     return {200: {"model": Accepted, "description": "Accepted.", "links": links}}
 
 
 def describe(app: FastAPI) -> None:
-    """Let the document tell of the keys: either header, or none while there are no keys."""
+    """Add the keys to the document: either header, or none while there are no keys."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -1,4 +1,4 @@
-"""The page at `/metrics`, in Prometheus' text format: what was counted, and what waits at this moment."""
+"""Renders `/metrics` in Prometheus' text format: what was counted, and what waits at this moment."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
@@ -11,15 +11,15 @@ from prometheus_client.registry import Collector
 from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName
 from streametrics.observability.metrics import DEFINITIONS, MetricDefinition
-from streametrics.redis.worker_registry import WorkerPresence
+from streametrics.redis.worker_registry import RegisteredWorker
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 def render(
-    counts: Mapping[str, float], waiting: Mapping[QueueName, Backlog], workers: Iterable[WorkerPresence]
+    counts: Mapping[str, float], waiting: Mapping[QueueName, Backlog], workers: Iterable[RegisteredWorker]
 ) -> bytes:
-    """The page. counts: the sums of all processes, by `metrics.key`."""
+    """Render the page. counts: the sums of all processes, by `metrics.key`."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families([*_counted(counts), *_waiting(waiting), _workers(workers)]))
     return generate_latest(registry)
@@ -76,7 +76,7 @@ def _waiting(waiting: Mapping[QueueName, Backlog]) -> Iterator[Metric]:
     yield from (count, oldest)
 
 
-def _workers(workers: Iterable[WorkerPresence]) -> Metric:
+def _workers(workers: Iterable[RegisteredWorker]) -> Metric:
     family: Any = GaugeMetricFamily(
         "streametrics_workers", "Worker processes that are there, by stage and readiness.", labels=["stage", "ready"]
     )

@@ -1,22 +1,22 @@
-"""Whether the service can do its work, told apart by what is missing and what to do about it."""
+"""Checks whether the service can do its work, with what is missing and what to do about it."""
 
-import threading
 import time
 from typing import Any
 
+from streametrics.concurrency.ttl_cache import TtlCache
 from streametrics.domain.job import QueueName, Stage
 from streametrics.errors import DatabaseUnavailable
 from streametrics.jobs.connections import Connections
 from streametrics.llm.base import Condition, ModelHealth
-from streametrics.redis.worker_registry import WorkerPresence
+from streametrics.redis.worker_registry import RegisteredWorker
 from streametrics.summarization.base import Summarizer
 
-#: A look at the model server counts for so long, in seconds: many may ask for readiness.
+#: How long a check of the model server counts, in seconds: many may ask for readiness.
 MODEL_SERVER_VALID_S = 5.0
 #: A live job that waits longer than this shows that the workers do not keep up, whatever they say of themselves.
 STALLED_AFTER_S = 60.0
-#: Between two looks at a queue that seems to stand still: a worker may be between two jobs at the first, in seconds.
-SECOND_LOOK_S = 0.3
+#: Between two checks of a queue that seems to stand still: a worker may be between two jobs at the first, in seconds.
+RECHECK_AFTER_S = 0.3
 
 #: The queues that a stage's workers empty.
 _QUEUES = {
@@ -25,18 +25,16 @@ _QUEUES = {
 }
 
 
-class Health:
-    """Looks at every part. Thread-safe."""
+class ReadinessChecks:
+    """Checks every part of the service. Thread-safe."""
 
     def __init__(self, connections: Connections, summarizer: Summarizer) -> None:
-        self._held = connections
-        self._summarizer = summarizer
-        self._lock = threading.Lock()
-        self._model_server: tuple[float, ModelHealth | None] = (0.0, None)
+        self._connections = connections
+        self._model_server = TtlCache(summarizer.health, MODEL_SERVER_VALID_S)
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
-        """Whether jobs are taken and finished, and the body of `GET /health/ready`."""
-        workers = self._held.registry.workers()
+        """Tell whether jobs are taken and finished, with the body of `GET /health/ready`."""
+        workers = self._connections.registry.workers()
         checks = {
             "database": self._database(),
             "queue": self._queue(),
@@ -51,11 +49,11 @@ class Health:
         return ok, {"status": status, "checks": checks}
 
     def _model_is_a_must(self) -> bool:
-        return self._held.settings.summary_fallback == "error"
+        return self._connections.settings.summary_fallback == "error"
 
     def _database(self) -> dict[str, Any]:
         try:
-            waited_s = self._held.waiting.by_queue()[QueueName.LIVE].oldest_s
+            waited_s = self._connections.backlog.by_queue()[QueueName.LIVE].oldest_s
         except DatabaseUnavailable as error:
             return {"ok": False, "detail": str(error)}
         if waited_s > STALLED_AFTER_S:
@@ -63,15 +61,15 @@ class Health:
             return {"ok": False, "detail": detail}
         return {"ok": True, "detail": "answers"}
 
-    def _worker(self, workers: list[WorkerPresence], stage: Stage) -> dict[str, Any]:
-        """What its workers say of themselves, unless the rows show that none of them takes anything."""
+    def _worker(self, workers: list[RegisteredWorker], stage: Stage) -> dict[str, Any]:
+        """Check a stage by its workers' heartbeats, unless the rows show that none of them claims anything."""
         said = _worker(workers, stage)
         if not said["ok"]:
             return said
         try:
             waited_s = self._waits_in_vain_s(stage)
             if waited_s > 0:
-                time.sleep(SECOND_LOOK_S)
+                time.sleep(RECHECK_AFTER_S)
                 waited_s = self._waits_in_vain_s(stage)
         except DatabaseUnavailable:
             return said  # the database's own check tells it
@@ -81,28 +79,24 @@ class Health:
         return said | {"ok": False, "detail": detail}
 
     def _waits_in_vain_s(self, stage: Stage) -> float:
-        """How long something has waited while nothing of this stage is worked on; 0 where that is soon or not so.
+        """Tell how long something has waited while nothing of this stage is worked on; 0 where that is soon or not so.
 
         A lost message is sent again after RESEND_AFTER_S; six times that is soon, on a busy machine too.
         """
-        backlogs = self._held.waiting.by_queue()
+        backlogs = self._connections.backlog.by_queue()
         waited_s = max(backlogs[queue].oldest_s for queue in _QUEUES[stage])
-        if waited_s <= 6 * self._held.settings.resend_after_s or self._held.waiting.in_work()[stage] > 0:
+        if waited_s <= 6 * self._connections.settings.resend_after_s or self._connections.backlog.in_work()[stage] > 0:
             return 0.0
         return waited_s
 
     def _queue(self) -> dict[str, Any]:
-        if self._held.redis.answers():
+        if self._connections.redis.answers():
             return {"ok": True, "detail": "answers"}
         return {"ok": False, "detail": "The queue does not answer: start Redis or Valkey, or correct REDIS_URL."}
 
-    def _model_server_check(self, workers: list[WorkerPresence]) -> dict[str, Any]:
-        """What this process sees from outside, and what the workers learned from their calls."""
-        with self._lock:
-            seen_at, health = self._model_server
-            if health is None or time.monotonic() - seen_at > MODEL_SERVER_VALID_S:
-                health = self._summarizer.health()
-                self._model_server = (time.monotonic(), health)
+    def _model_server_check(self, workers: list[RegisteredWorker]) -> dict[str, Any]:
+        """Check the model server, by what this process sees and by what the workers learned from their calls."""
+        health = self._model_server.get()
         condition, detail = _with_what_workers_know(health, workers)
         check = {
             "ok": health.has_model and condition is not Condition.FAILING,
@@ -112,8 +106,8 @@ class Health:
         return check | ({"warming": True} if condition is Condition.WARMING else {})
 
 
-def _with_what_workers_know(health: ModelHealth, workers: list[WorkerPresence]) -> tuple[Condition, str]:
-    """Lists are answered while generation hangs: only who loads and calls can know whether that works."""
+def _with_what_workers_know(health: ModelHealth, workers: list[RegisteredWorker]) -> tuple[Condition, str]:
+    """Prefer what workers found: a server lists its models while generation hangs, which only its callers notice."""
     theirs = {
         worker.facts["model_server"]: worker.facts["model_server_detail"]
         for worker in workers
@@ -129,7 +123,7 @@ def _with_what_workers_know(health: ModelHealth, workers: list[WorkerPresence]) 
     return health.condition, health.detail
 
 
-def _worker(workers: list[WorkerPresence], stage: Stage) -> dict[str, Any]:
+def _worker(workers: list[RegisteredWorker], stage: Stage) -> dict[str, Any]:
     mine = [worker for worker in workers if worker.stage == stage]
     for worker in mine:
         if worker.ready:

@@ -1,4 +1,4 @@
-"""The request for another summary of a transcript: another language, another model, a word on what matters."""
+"""Reads a request to resummarize: another language, another model, an extra instruction."""
 
 import json
 import re
@@ -10,14 +10,14 @@ from streametrics.errors import InvalidRequest
 from streametrics.text import languages
 
 #: Longest value of each field, in characters; all are optional.
-REDO_FIELDS = {"language": 64, "model": 100, "prompt": 500}
+RESUMMARIZE_FIELDS = {"language": 64, "model": 100, "prompt": 500}
 
 _MODEL = re.compile(r"[\w.:/@-]+")
 _MAX_BODY_BYTES = 16_000
 
 
 @dataclass(frozen=True, slots=True)
-class RedoRequest:
+class ResummarizeRequest:
     """What should be different; None or empty leaves it as it was."""
 
     language: str | None = None
@@ -25,7 +25,7 @@ class RedoRequest:
     extra_instruction: str = ""
 
 
-async def redo_request(content_type: str, body: AsyncIterator[bytes]) -> RedoRequest:
+async def read_resummarize_request(content_type: str, body: AsyncIterator[bytes]) -> ResummarizeRequest:
     """Read and check the fields, sent as JSON or as a plain form. Raises InvalidRequest."""
     data = bytearray()
     async for chunk in body:
@@ -34,15 +34,15 @@ async def redo_request(content_type: str, body: AsyncIterator[bytes]) -> RedoReq
             raise InvalidRequest("The request is too long.")
     fields = _fields(content_type.partition(";")[0].strip().lower(), bytes(data))
     for name, value in fields.items():
-        if name not in REDO_FIELDS:
-            raise InvalidRequest(f"There is no field {name[:40]!r}: {', '.join(REDO_FIELDS)} can be given.")
-        if len(value) > REDO_FIELDS[name]:
-            raise InvalidRequest(f"The field '{name}' is longer than {REDO_FIELDS[name]} characters.")
+        if name not in RESUMMARIZE_FIELDS:
+            raise InvalidRequest(f"There is no field {name[:40]!r}: {', '.join(RESUMMARIZE_FIELDS)} can be given.")
+        if len(value) > RESUMMARIZE_FIELDS[name]:
+            raise InvalidRequest(f"The field '{name}' is longer than {RESUMMARIZE_FIELDS[name]} characters.")
     model = fields.get("model", "").strip()
     if model and not _MODEL.fullmatch(model):
         raise InvalidRequest("The field 'model' is no model's name, such as 'mistral' or 'llama3.2:3b'.")
     language = fields.get("language", "").strip()
-    return RedoRequest(
+    return ResummarizeRequest(
         language=languages.parse(language) if language else None,
         model=model or None,
         extra_instruction=fields.get("prompt", "").strip(),

@@ -1,7 +1,7 @@
 """PCM samples: their types, their rate, and their raw form on disk."""
 
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,27 +20,13 @@ def to_float32(block: Pcm) -> Samples:
     return block.astype(np.float32) / np.float32(32_768)
 
 
-class PcmWriter:
-    """Writes blocks as raw s16le samples, mono, `SAMPLE_RATE_HZ`: a range can be read without the rest."""
-
-    def __init__(self, path: Path) -> None:
-        #: Samples written so far.
-        self.samples = 0
-        self._file = path.open("wb")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def write(self, block: Pcm) -> None:
-        self._file.write(block.astype("<i2", copy=False).tobytes())
-        self.samples += block.size
+def to_raw(block: Pcm) -> bytes:
+    """Convert samples to their form on disk, s16le: a range of it can be read without the rest."""
+    return block.astype("<i2", copy=False).tobytes()
 
 
 def read_pcm(source: Path | BinaryIO, start_s: float = 0.0, end_s: float | None = None) -> Samples:
-    """Read the samples between two times of what `PcmWriter` wrote; what lies outside of the file is left out.
+    """Read the samples between two times of raw samples (`to_raw`); what lies outside of the file is left out.
 
     source: a path, or an open seekable file, which stays open. end_s: None for the end of the file.
     """

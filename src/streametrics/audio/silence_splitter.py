@@ -1,6 +1,5 @@
 """Splits a recording at quiet places into parts of about a minute. No I/O: samples in, positions out."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,11 +87,3 @@ class SilenceSplitter:
         windows = sums[_QUIET_HOPS:] - sums[:-_QUIET_HOPS]
         cuts = self._earliest + np.flatnonzero(windows == windows.min()) + _QUIET_HOPS // 2
         return int(cuts[np.argmin(np.abs(cuts - self._target_hops))])
-
-
-def cut_points(blocks: Iterable[NDArray[np.int16]], target_s: float = 60.0) -> Iterator[RecordingPart]:
-    """The parts of a whole recording that arrives in blocks."""
-    cutter = SilenceSplitter(target_s)
-    for block in blocks:
-        yield from cutter.feed(block)
-    yield from cutter.finish()

@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from anyio import Lock, to_thread
-
 from streametrics.auth.principal import LOCAL, LOCAL_OWNER, KeyRecord, Principal, Scope
+from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.errors import DatabaseUnavailable, StreametricsError, Unauthorized
 
 #: How long keys are cached, in seconds. So a poll costs no query, and a key that was removed, or the first one that
@@ -40,15 +39,12 @@ class ApiKeys:
         internal = _KnownKey(digest_of(internal_api_key.encode()), Principal(LOCAL_OWNER, Scope.ADMIN))
         self._internal = [internal] if internal_api_key else []
         self._load = load
-        self._clock = clock
-        self._lock = Lock()
-        self._known: list[_KnownKey] = []
-        self._read_at: float | None = None
+        # While the database is away, what was known goes on: nothing can be accepted or read by its row then anyway.
+        self._known = AsyncTtlCache(self._loaded, CACHE_TTL_S, clock=clock, stale_on=DatabaseUnavailable)
 
     async def principal(self, given: bytes | None) -> Principal:
         """Find the principal of a key; LOCAL while there is no key at all. Raises Unauthorized, DatabaseUnavailable."""
-        await self._refresh()
-        known = self._internal + self._known
+        known = self._internal + await self._known.get()
         if not known:
             return LOCAL
         found = None
@@ -64,27 +60,10 @@ class ApiKeys:
 
     async def has_keys(self) -> bool:
         """Whether there is any key at all. Raises DatabaseUnavailable."""
-        await self._refresh()
-        return bool(self._internal or self._known)
+        return bool(self._internal + await self._known.get())
 
-    async def _refresh(self) -> None:
-        if self._is_fresh():
-            return
-        async with self._lock:
-            if self._is_fresh():
-                return
-            try:
-                records = await to_thread.run_sync(self._load)
-            except DatabaseUnavailable:
-                if self._read_at is None:
-                    raise
-                # What was known goes on: without a database nothing can be accepted or read by its row anyway.
-            else:
-                self._known = [_KnownKey(record.digest, Principal(record.owner, record.scope)) for record in records]
-            self._read_at = self._clock()
-
-    def _is_fresh(self) -> bool:
-        return self._read_at is not None and self._clock() - self._read_at < CACHE_TTL_S
+    def _loaded(self) -> list[_KnownKey]:
+        return [_KnownKey(record.digest, Principal(record.owner, record.scope)) for record in self._load()]
 
 
 class BadKeyName(StreametricsError):

@@ -1,4 +1,4 @@
-"""`python -m streametrics doctor`: looks at everything that a job needs, and says how to mend what is not well."""
+"""Runs `python -m streametrics doctor`: checks everything that a job needs, and says how to mend what fails."""
 
 import json
 import shutil
@@ -16,6 +16,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from streametrics.errors import StreametricsError, SummarizerError, SummaryUnusable
+from streametrics.net import urls
 from streametrics.preflight import broker, checks, ports, settings_errors
 from streametrics.preflight import checks as self_check
 from streametrics.settings import Settings
@@ -37,7 +38,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. `mend` says what to do, and is empty where nothing is to be done."""
+    """The result of one check. `mend` says what to do, and is empty where nothing is to be done."""
 
     name: str
     verdict: Verdict
@@ -46,7 +47,7 @@ class Check:
 
 
 def main(*, as_json: bool) -> int:
-    """Print every check; 1 where one failed."""
+    """Print every check; returns 1 where one failed."""
     checks = examine()
     if as_json:
         print(json.dumps([asdict(check) for check in checks], indent=2))
@@ -59,20 +60,20 @@ def main(*, as_json: bool) -> int:
 
 
 def examine() -> list[Check]:
-    """Everything, in the order in which a start meets it."""
+    """Run every check, in the order in which a start meets it."""
     checks = [guarded("python", python), guarded("packages", packages)]
     try:
         settings = settings_errors.load_settings()
     except StreametricsError as error:
         return [*checks, Check("settings", Verdict.FAIL, str(error), "correct it in the environment or in .env")]
-    checks.append(guarded("settings", lambda: settings_of_note(settings)))
+    checks.append(guarded("settings", lambda: settings_check(settings)))
     if checks[-1].verdict is Verdict.FAIL:
         return checks
     looks: dict[str, Callable[[Settings], Check]] = {
         "disk": disk,
         "database": database,
         "queue": queue,
-        "weights": weights_here,
+        "weights": weights_check,
         "engine": engine,
         "decoder": decoder,
         "summary": model_server,
@@ -82,7 +83,7 @@ def examine() -> list[Check]:
 
 
 def guarded(name: str, look: Callable[[], Check]) -> Check:
-    """The check, or a failed one that says what broke."""
+    """Run a check; one that raises has failed, and says what broke."""
     try:
         return look()
     except StreametricsError as error:
@@ -97,7 +98,7 @@ def python() -> Check:
 
 
 def packages() -> Check:
-    """Every requirement of ours, as installed."""
+    """Check that every requirement of ours is installed."""
     wrong = []
     for text in metadata.requires("streametrics-api") or []:
         requirement = Requirement(text)
@@ -116,8 +117,8 @@ def packages() -> Check:
     return Check("packages", Verdict.OK, ", ".join(f"{name} {metadata.version(name)}" for name in names))
 
 
-def settings_of_note(settings: Settings) -> Check:
-    """What a start would refuse or warn of; the queue has a line of its own."""
+def settings_check(settings: Settings) -> Check:
+    """Check what a start would refuse or warn of; the queue has a line of its own."""
     findings = [finding for finding in self_check.examine(settings) if not finding.about_queue]
     if refused := [finding.sentence for finding in findings if finding.refused]:
         return Check("settings", Verdict.FAIL, " ".join(refused), "correct it in the environment or in .env")
@@ -158,7 +159,7 @@ def database(settings: Settings) -> Check:
 
 def queue(settings: Settings) -> Check:
     url = settings.effective_redis_url
-    shown = broker.without_password(url)
+    shown = urls.without_password(url)
     if not broker.answers_now(url):
         if settings.redis_url:
             return Check("queue", Verdict.FAIL, f"{shown} does not answer", "start it, or correct REDIS_URL")
@@ -173,7 +174,7 @@ def queue(settings: Settings) -> Check:
     return Check("queue", Verdict.OK, f"{detail}, kept on disk")
 
 
-def weights_here(settings: Settings) -> Check:
+def weights_check(settings: Settings) -> Check:
     from streametrics.transcription import factory as transcriber_factory
     from streametrics.weights import cache as weights_cache
 
@@ -192,11 +193,11 @@ def weights_here(settings: Settings) -> Check:
 
 
 def engine(settings: Settings) -> Check:
-    """Load the model and let it hear something."""
+    """Load the model and let it transcribe something."""
     from streametrics.transcription import factory as transcriber_factory
     from streametrics.transcription.base import warm
 
-    if guarded("weights", lambda: weights_here(settings)).verdict is not Verdict.OK:
+    if guarded("weights", lambda: weights_check(settings)).verdict is not Verdict.OK:
         return Check(
             "engine", Verdict.WARN, f"{transcriber_factory.resolve_engine(settings)}, not tried: no weights yet"
         )
@@ -228,7 +229,7 @@ def decoder(settings: Settings) -> Check:
 
 
 def model_server(settings: Settings) -> Check:
-    """Whether it is there, has the model, has it in memory, and writes: each is another thing to mend."""
+    """Check that the server answers, has the model, has it in memory, and writes: each is mended in another way."""
     from streametrics.llm.base import Condition
     from streametrics.summarization import factory as summarizer_factory
 
@@ -247,7 +248,7 @@ def model_server(settings: Settings) -> Check:
 
 
 def _written_in_s(settings: Settings) -> float:
-    """Seconds that the model needs for a word or two. Raises a SummarizerError."""
+    """Measure the seconds that the model needs for a word or two. Raises a SummarizerError."""
     from streametrics.llm import factory as chat_model_factory
     from streametrics.llm.base import Message
 

@@ -1,4 +1,4 @@
-"""`python -m streametrics keys`: add a key, list them, remove one. A key is shown once, when it is made."""
+"""Runs `python -m streametrics keys`: add a key, list them, remove one. A key is shown once, when it is made."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ def show(settings: Settings, tell: Callable[[str], None] = print) -> int:
 
 
 def remove(settings: Settings, name: str) -> int:
-    """Forget a key. Raises KeyUnknown."""
+    """Delete a key. Raises KeyUnknown."""
     with _records(settings) as records:
         records.remove(name)
         is_last = not records.all() and not settings.internal_api_key
@@ -87,5 +87,5 @@ def _day(created_at: float) -> str:
 
 
 def _tell(text: str) -> None:
-    """Beside the key, so that `keys add … > file` keeps the key alone."""
+    """Print to standard error, so that `keys add … > file` stores the key alone."""
     print(text, file=sys.stderr)

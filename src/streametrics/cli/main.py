@@ -136,7 +136,7 @@ def _add_transcribe(commands: Commands) -> None:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    """The settings, where `--host` and `--port` are stronger than HOST and PORT."""
+    """Load the settings; `--host` and `--port` override HOST and PORT."""
     for name in ("host", "port"):
         if getattr(options, name, None) is not None:
             os.environ[name.upper()] = getattr(options, name)
@@ -147,10 +147,12 @@ def _up(options: argparse.Namespace) -> int:
     if sys.platform == "win32":
         print("On Windows, run start_api.bat and start_celery.bat instead.", file=sys.stderr)
         return FAILED
-    from streametrics.supervisor.up import Parts, up
+    from streametrics.supervisor.up import ProcessSelection, up
 
-    parts = Parts(transcribe=not options.no_transcribe, summarize=not options.no_summarise, api=not options.no_api)
-    return up(_settings(options), parts)
+    selection = ProcessSelection(
+        transcribe=not options.no_transcribe, summarize=not options.no_summarise, api=not options.no_api
+    )
+    return up(_settings(options), selection)
 
 
 def _api(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`python -m streametrics transcribe FILE`: the job without any server."""
+"""Runs `python -m streametrics transcribe FILE`: a transcript without any server."""
 
 import tempfile
 from collections import Counter
@@ -9,12 +9,11 @@ from tqdm import tqdm
 
 from streametrics.audio import sniffing
 from streametrics.audio.decoder import AudioDecoder
-from streametrics.audio.pcm import PcmWriter, read_pcm
-from streametrics.audio.silence_splitter import RecordingPart, SilenceSplitter
-from streametrics.domain.transcript import FilterReason, Segment, Transcript
+from streametrics.audio.pcm import read_pcm
+from streametrics.domain.transcript import FilterReason, Segment, TimeSpan, Transcript
 from streametrics.domain.warnings import words_filtered
 from streametrics.errors import AudioUnreadable, EmptyAudio, UnsupportedAudio
-from streametrics.pipeline.transcribe import WARN_TRUNCATED
+from streametrics.pipeline.transcribe import WARN_TRUNCATED, store_and_split
 from streametrics.settings import Settings
 from streametrics.text import languages
 from streametrics.text.subtitles import OutputFormat, render
@@ -28,9 +27,9 @@ DECODE_TIMEOUT_S = 3600.0
 def run(
     settings: Settings, file: Path, language: str | None, output: OutputFormat, *, warn: Callable[[str], None]
 ) -> str:
-    """The transcript of `file` in the format asked for; `language` is what is spoken, as a code or a name.
+    """Transcribe `file` into the format asked for; `language` is what is spoken, as a code or a name.
 
-    warn: hears what a reader should know beside the text. Raises StreametricsError with one sentence.
+    warn: called with what a reader should know beside the text. Raises StreametricsError with one sentence.
     """
     code = languages.parse_speech(language) if language else None
     demuxer = _demuxer(file)
@@ -62,23 +61,16 @@ def _demuxer(file: Path) -> str:
     return demuxer
 
 
-def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[list[RecordingPart], bool]:
-    """Write the samples to `pcm` and cut them at silences, so that hours of sound need no hours of memory.
-
-    Returns the parts, and whether the file is cut off.
-    """
-    cutter = SilenceSplitter(settings.part_target_s)
-    parts: list[RecordingPart] = []
-    with AudioDecoder() as decoder, PcmWriter(pcm) as writer:
+def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[list[TimeSpan], bool]:
+    """Write the samples to `pcm`; returns the spans of its parts, and whether the file is cut off."""
+    with AudioDecoder() as decoder, pcm.open("wb") as sink:
         decoding = decoder.decode(file, demuxer, max_audio_s=settings.max_audio_s, timeout_s=DECODE_TIMEOUT_S)
         with decoding:
-            for block in decoding:
-                writer.write(block)
-                parts += cutter.feed(block)
-    return parts + cutter.finish(), decoding.truncated
+            parts = store_and_split(decoding, sink, settings.part_target_s)
+    return parts, decoding.truncated
 
 
-def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[RecordingPart], language: str | None) -> Transcript:
+def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[TimeSpan], language: str | None) -> Transcript:
     segments: list[Segment] = []
     left_out: Counter[FilterReason] = Counter()
     total_s = parts[-1].end_s if parts else 0.0
@@ -89,12 +81,12 @@ def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[RecordingPart],
             def on_segment(segment: Segment, start_s: float = start_s) -> None:
                 bar.update(max(0.0, round(min(start_s + segment.end, total_s), 1) - bar.n))
 
-            heard = transcriber.transcribe(
+            result = transcriber.transcribe(
                 read_pcm(pcm, part.start_s, part.end_s), speech_language=language, on_segment=on_segment
             )
             # What the first words were spoken in holds for the rest, as it does for a stream.
-            language = language or heard.language
-            left_out += Counter(heard.left_out)
-            segments += [Segment(s.start + start_s, s.end + start_s, s.text) for s in heard.segments]
+            language = language or result.language
+            left_out += Counter(result.left_out)
+            segments += [Segment(s.start + start_s, s.end + start_s, s.text) for s in result.segments]
             bar.update(max(0.0, round(part.end_s, 1) - bar.n))
     return Transcript(tuple(segments), language, left_out)

@@ -1,4 +1,4 @@
-"""The keys' rows: a name for people, an id for jobs, and a digest. The key itself is nowhere."""
+"""Reads and writes API keys: a name for people, an id for jobs, and a digest. The key itself is stored nowhere."""
 
 import uuid
 from pathlib import Path
@@ -13,13 +13,13 @@ from streametrics.errors import KeyNameTaken, KeyUnknown
 
 
 class KeyRecords:
-    """Reads and writes of keys."""
+    """Reads and writes the rows of API keys."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def all(self) -> list[KeyRecord]:
-        """Every key, the oldest first."""
+        """Read every key, the oldest first."""
         with self._database.read() as connection:
             rows = connection.execute(select(keys).order_by(keys.c.created_at, keys.c.name)).all()
         return [
@@ -27,7 +27,7 @@ class KeyRecords:
         ]
 
     def add(self, name: str, scope: Scope, digest: str, *, reads_for: str | None = None) -> None:
-        """Keep a key's digest. `reads_for` names the key whose jobs it sees. Raises KeyNameTaken, KeyUnknown."""
+        """Store a key's digest. `reads_for` names the key whose jobs it sees. Raises KeyNameTaken, KeyUnknown."""
         key_id = str(uuid.uuid4())
         try:
             with self._database.write() as connection:
@@ -45,14 +45,14 @@ class KeyRecords:
             raise KeyNameTaken(f"There is a key named {name!r} already: remove it first, or choose a name.") from error
 
     def remove(self, name: str) -> None:
-        """Forget a key. Raises KeyUnknown."""
+        """Delete a key. Raises KeyUnknown."""
         with self._database.write() as connection:
             if connection.execute(delete(keys).where(keys.c.name == name)).rowcount == 0:
                 raise KeyUnknown(f"There is no key named {name!r}.")
 
 
 def has_keys(url: str) -> bool:
-    """Whether there is a key, in a database that may not be there yet. Raises DatabaseUnavailable."""
+    """Tell whether there is a key, in a database that may not exist yet. Raises DatabaseUnavailable."""
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
         return False
     database = Database(url)

@@ -1,4 +1,4 @@
-"""What waits for a worker, queue by queue: from the rows, which know it even when the queue has lost its messages."""
+"""Reads what waits for a worker, queue by queue: from the rows, as the queue may have lost its messages."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, literal, select, union, union_all
 
 from streametrics.database.engine import Database, now
-from streametrics.database.jobs import DECODED, stage_of
+from streametrics.database.jobs import DECODED_CONTAINER, stage_of
 from streametrics.database.tables import jobs, parts
 from streametrics.domain.job import JobKind, JobState, QueueName, Stage, TaskMessage
 
@@ -21,7 +21,7 @@ _A_JOB_WAITS = (
     jobs.c.lease_until.is_(None)
     & (_FOR_SOUND | _FOR_A_SUMMARY)
     # A recording in parts waits by its parts.
-    & ((jobs.c.state != JobState.TRANSCRIBING) | jobs.c.container.is_distinct_from(DECODED))
+    & ((jobs.c.state != JobState.TRANSCRIBING) | jobs.c.container.is_distinct_from(DECODED_CONTAINER))
     & (jobs.c.not_before <= now())
 )
 _A_PART_WAITS = parts.c.lease_until.is_(None) & parts.c.transcript.is_(None) & (parts.c.not_before <= now())
@@ -29,7 +29,7 @@ _A_PART_WAITS = parts.c.lease_until.is_(None) & parts.c.transcript.is_(None) & (
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """The work of one queue that could be done now and that nobody has taken.
+    """The work of one queue that could be done now and that nobody has claimed.
 
     A waiting job counts once, a recording in parts once for each of its parts. oldest_s: the age of the one that has
     waited longest, in seconds, 0 where nothing waits: of an upload since its last byte, of all else since it was sent.
@@ -39,14 +39,14 @@ class Backlog:
     oldest_s: float = 0.0
 
 
-class Waiting:
-    """Counts what waits. Thread-safe; raises DatabaseUnavailable."""
+class BacklogReader:
+    """Reads what waits. Thread-safe; raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def by_queue(self) -> dict[QueueName, Backlog]:
-        """Every queue's backlog, empty ones included."""
+        """Count every queue's backlog, empty ones included."""
         found = dict.fromkeys(QueueName, Backlog())
         since: ColumnElement[float] = case((_FOR_SOUND, jobs.c.received_at), else_=jobs.c.sent_at)
         whole = select(_QUEUE.label("queue"), since.label("since")).where(_A_JOB_WAITS)
@@ -59,7 +59,7 @@ class Waiting:
         return found
 
     def overdue(self, queue: QueueName, after_s: float, limit: int) -> list[TaskMessage]:
-        """What waits for this queue and was sent to it more than `after_s` seconds ago, the oldest first."""
+        """List what waits and was sent to this queue more than `after_s` seconds ago, the oldest first."""
         whole = select(jobs).where(_A_JOB_WAITS, _QUEUE.in_([queue]), jobs.c.sent_at < now() - after_s)
         pieces = select(parts).where(_A_PART_WAITS, parts.c.sent_at < now() - after_s)
         with self._database.read() as connection:
@@ -77,7 +77,7 @@ class Waiting:
         return found[:limit]
 
     def in_work(self) -> dict[Stage, int]:
-        """How many jobs, and parts of recordings, somebody works on, by stage."""
+        """Count the jobs, and parts of recordings, that somebody works on, by stage."""
         found = dict.fromkeys(Stage, 0)
         whole = select(jobs.c.state).where(jobs.c.lease_until > now())
         pieces = select(literal(JobState.TRANSCRIBING.value).label("state")).where(parts.c.lease_until > now())
@@ -88,13 +88,13 @@ class Waiting:
         return found
 
     def longer_than(self, limit_s: float) -> list[str]:
-        """Jobs that have waited for more than `limit_s` seconds, some part of them at least."""
+        """List the jobs of which something has waited for more than `limit_s` seconds."""
         with self._database.read() as connection:
-            return list(connection.execute(waiting_longer_than(limit_s)).scalars())
+            return list(connection.execute(select_waiting_longer_than(limit_s)).scalars())
 
 
-def waiting_longer_than(limit_s: float) -> Select[Any, Any]:
-    """Their task ids."""
+def select_waiting_longer_than(limit_s: float) -> Select[Any, Any]:
+    """Build the query for the ids of jobs of which something has waited for longer than `limit_s` seconds."""
     whole = select(jobs.c.task_id).where(_A_JOB_WAITS, jobs.c.sent_at < now() - limit_s)
     pieces = select(parts.c.task_id).where(_A_PART_WAITS, parts.c.sent_at < now() - limit_s)
     found = union(whole, pieces).subquery()

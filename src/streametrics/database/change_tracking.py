@@ -1,7 +1,7 @@
-"""Which jobs a transaction changes, as those see them who ask: found in its statements, so no writer has to say it.
+"""Tracks which jobs a transaction changes as clients see them: found in its statements, so no writer has to say it.
 
-Whoever keeps a job's answer has to hear of every change. A writer that has to tell can forget to; a statement
-cannot be made without its WHERE.
+A cached response must not outlive a change. A writer that has to report its changes can forget to; a statement cannot
+be made without its WHERE.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,12 +13,12 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ClauseE
 
 from streametrics.database.tables import LEASE_COLUMNS, jobs, notes, parts
 
-#: The tables that an answer is made of.
-_SEEN = (jobs, parts, notes)
+#: The tables that a job's status is made of.
+_STATUS_TABLES = (jobs, parts, notes)
 
 
 class Changes:
-    """The jobs that one transaction has changed so far. `every` says that it may be any of them."""
+    """Collects the jobs that one transaction has changed so far. `every` says that it may be any of them."""
 
     def __init__(self) -> None:
         self.task_ids: set[str] = set()
@@ -32,7 +32,7 @@ class Changes:
         if isinstance(statement, Select) or rows == 0:
             return
         if isinstance(statement, Insert):
-            # A job that is new has no answer that anybody could keep, and a part has no words yet.
+            # A job that is new has no response that could be cached, and a part has no words yet.
             if statement.table is notes:
                 self.task_ids |= {row["task_id"] for row in parameters}
             return
@@ -43,7 +43,7 @@ class Changes:
 
     def _note_where(self, statement: Update | Delete) -> None:
         table = statement.table
-        if table not in _SEEN or (isinstance(statement, Update) and _sets_lease_only(statement)):
+        if table not in _STATUS_TABLES or (isinstance(statement, Update) and _sets_lease_only(statement)):
             return
         found = _named_jobs(statement.whereclause, table) if isinstance(table, Table) else None
         if found is None:
@@ -53,13 +53,13 @@ class Changes:
 
 
 def _sets_lease_only(statement: Update) -> bool:
-    """Who works on a job until when is told to nobody, and is written every few seconds."""
+    """Tell whether only lease columns are set: clients do not see them, and they are written every few seconds."""
     values = statement._values
     return bool(values) and {getattr(column, "key", column) for column in values or ()} <= LEASE_COLUMNS
 
 
 def _named_jobs(where: ColumnElement[Any] | None, table: Table) -> set[str] | None:
-    """The jobs that a condition allows at most: it names them in `task_id = …` or `task_id IN (…)`; else None."""
+    """Find the jobs that a condition allows at most, named in `task_id = …` or `task_id IN (…)`; else None."""
     if isinstance(where, BooleanClauseList) and where.operator is operators.and_:
         named = [_named_jobs(clause, table) for clause in where.clauses]
         return next((found for found in named if found is not None), None)

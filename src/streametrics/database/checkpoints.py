@@ -1,4 +1,4 @@
-"""Checkpoints: what a worker's attempt leaves behind for good.
+"""Stores checkpoints: what a worker's attempt leaves behind for good.
 
 Each write names the attempt that it was made under, so that a worker that was thought dead cannot overwrite
 its successor; such a write raises StaleAttempt and changes nothing.
@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from streametrics.database.backlog import waiting_longer_than
+from streametrics.database.backlog import select_waiting_longer_than
 from streametrics.database.engine import Database, now
-from streametrics.database.jobs import DECODED, FINAL_STATES
+from streametrics.database.jobs import DECODED_CONTAINER, FINAL_STATES
 from streametrics.database.leases import ExpiredLease, expired_row, held_row, released
 from streametrics.database.tables import jobs, notes, parts
 from streametrics.domain.job import Claim, JobKind, JobState, Stage, TaskMessage, Warn, WarnJson
@@ -26,20 +26,20 @@ Merge = Callable[[Sequence[TranscriptPart]], Transcript]
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A job that this write has ended. audio_key: of sound that nobody needs any more."""
+class EndedJob:
+    """A job that a write has ended. audio_key: of audio that is not needed any more."""
 
     audio_key: str | None
 
 
 class Checkpoints:
-    """The writes of those who hold a claim. Lengths are in seconds of sound."""
+    """Writes the outcome of claims. Lengths are in seconds of sound."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def reroute(self, claim: Claim, kind: JobKind) -> None:
-        """The sound turned out to be of the other kind: back to that queue, without counting a try."""
+        """Release a job to the queue of the kind that it turned out to be, without counting a try."""
         self._write(
             claim,
             state=JobState.QUEUED,
@@ -57,13 +57,13 @@ class Checkpoints:
         spans: Sequence[TimeSpan],
         warnings: tuple[Warn, ...],
     ) -> list[TaskMessage]:
-        """The recording is decoded and cut: its parts can be claimed from here on."""
+        """Store a decoded recording and its parts, which can be claimed from here on; returns their task messages."""
         with self._database.write() as connection:
             self._update(
                 connection,
                 claim,
                 audio_key=audio_key,
-                container=DECODED,
+                container=DECODED_CONTAINER,
                 kind=JobKind.LONG,
                 audio_s=audio_s,
                 warnings=_as_json(warnings),
@@ -88,7 +88,7 @@ class Checkpoints:
         return [TaskMessage(claim.task_id, Stage.TRANSCRIBE, JobKind.LONG, index + 1) for index in range(len(spans))]
 
     def store_part(self, claim: Claim, transcript: Transcript, merge: Merge) -> Transcript | None:
-        """Keep one part's transcript. With the last one the whole is merged and returned, else None."""
+        """Store one part's transcript. With the last one the whole is merged and returned, else None."""
         with self._database.write() as connection:
             # The job's row first, in every writer of parts: two last parts must not each miss the other.
             job = select(jobs.c.warnings).where(jobs.c.task_id == claim.task_id).with_for_update()
@@ -120,7 +120,7 @@ class Checkpoints:
     def store_transcript(
         self, claim: Claim, transcript: Transcript, *, audio_s: float, warnings: tuple[Warn, ...]
     ) -> None:
-        """The sound is heard and is never transcribed again."""
+        """Store a job's transcript; the sound is never transcribed again."""
         self._write(
             claim,
             state=JobState.TRANSCRIBED,
@@ -133,7 +133,7 @@ class Checkpoints:
         )
 
     def finish(self, claim: Claim, result: JobResult) -> None:
-        """The job is done, for good."""
+        """End the job as done, for good."""
         body = result.to_json(claim.request)
         with self._database.write() as connection:
             self._update(
@@ -148,31 +148,31 @@ class Checkpoints:
             )
             connection.execute(delete(notes).where(notes.c.task_id == claim.task_id))
 
-    def fail(self, task_id: str, error: JobFailed, claim: Claim) -> Ended | None:
-        """The job failed, for good; a part's failure ends the whole. None where it had ended already."""
+    def fail(self, task_id: str, error: JobFailed, claim: Claim) -> EndedJob | None:
+        """End the job as failed, for good; a part's failure ends the whole. None where it had ended already."""
         with self._database.write() as connection:
             job = _locked(connection, task_id)
             self._update(connection, claim, sent_at=now())
             return _end(connection, job, error)
 
-    def fail_expired(self, expired: ExpiredLease, error: JobFailed) -> Ended | None:
-        """The job failed, for good, because of a lease that ran out. None where somebody has dealt with that lease.
+    def fail_expired(self, expired: ExpiredLease, error: JobFailed) -> EndedJob | None:
+        """End the job as failed, for good, because its lease expired. None where somebody has dealt with that lease.
 
-        One write: between freeing the lease and failing the job a worker could claim it, or the keeper could die.
+        One write: between freeing the lease and failing the job a worker could claim it, or this process could die.
         """
         with self._database.write() as connection:
-            job = _locked(connection, expired.wake_up.task_id)
+            job = _locked(connection, expired.message.task_id)
             table, still_expired = expired_row(expired)
             query = select(table.c.attempt).where(*still_expired).with_for_update()
             if connection.execute(query).one_or_none() is None:
                 return None
             return _end(connection, job, error)
 
-    def fail_waiting(self, task_id: str, error: JobFailed, limit_s: float) -> Ended | None:
-        """The job failed, for good, because it waits for longer than `limit_s`. None where it does not."""
+    def fail_waiting(self, task_id: str, error: JobFailed, limit_s: float) -> EndedJob | None:
+        """End the job as failed, for good, because it waits for longer than `limit_s`. None where it does not."""
         with self._database.write() as connection:
             job = _locked(connection, task_id)
-            too_long = waiting_longer_than(limit_s).subquery()
+            too_long = select_waiting_longer_than(limit_s).subquery()
             query = select(too_long.c.task_id).where(too_long.c.task_id == task_id).limit(1)
             if connection.execute(query).one_or_none() is None:
                 return None
@@ -192,7 +192,7 @@ def _locked(connection: Connection, task_id: str) -> Row[Any] | None:
     return connection.execute(select(jobs).where(jobs.c.task_id == task_id).with_for_update()).one_or_none()
 
 
-def _end(connection: Connection, job: Row[Any] | None, error: JobFailed) -> Ended | None:
+def _end(connection: Connection, job: Row[Any] | None, error: JobFailed) -> EndedJob | None:
     """Fail a job whose row is locked, unless it has ended."""
     if job is None or job.state in FINAL_STATES:
         return None
@@ -210,7 +210,7 @@ def _end(connection: Connection, job: Row[Any] | None, error: JobFailed) -> Ende
     )
     connection.execute(delete(parts).where(parts.c.task_id == job.task_id))
     connection.execute(delete(notes).where(notes.c.task_id == job.task_id))
-    return Ended(job.audio_key)
+    return EndedJob(job.audio_key)
 
 
 def _as_json(warnings: tuple[Warn, ...]) -> list[WarnJson]:

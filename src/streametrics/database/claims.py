@@ -1,4 +1,4 @@
-"""Claims: who may work on what.
+"""Claims what waits for a worker.
 
 A row is claimable while its `lease_until` is null. Claiming raises `attempt`, which each later write names: see
 `leases`.
@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Table, select, update
 
 from streametrics.database.engine import Database, now
-from streametrics.database.jobs import DECODED, request_of, transcript_of, warnings_of
-from streametrics.database.leases import part_row, whole_row
+from streametrics.database.jobs import DECODED_CONTAINER, request_of, transcript_of, warnings_of
+from streametrics.database.leases import job_row, part_row
 from streametrics.database.tables import jobs, parts
 from streametrics.domain.job import Claim, JobKind, JobState, Stage
 
@@ -23,7 +23,7 @@ _CLAIMED = {Stage.TRANSCRIBE: JobState.TRANSCRIBING, Stage.SUMMARIZE: JobState.S
 
 
 class Claims:
-    """Takes what waits. Lengths of leases and deadlines are in seconds."""
+    """Claims jobs and parts. Lengths of leases and deadlines are in seconds."""
 
     def __init__(self, database: Database, *, lease_s: float, deadline_s: float) -> None:
         self._database = database
@@ -31,9 +31,9 @@ class Claims:
         self._deadline_s = deadline_s
 
     def claim(self, task_id: str, stage: Stage, worker: str, *, model_server_missing: bool = False) -> Claim | None:
-        """Take what waits of this job in this stage; None when there is nothing, or somebody has it.
+        """Claim what waits of this job in this stage; None when there is nothing, or somebody has it.
 
-        model_server_missing: what the worker saw just before, for those who ask after the job.
+        model_server_missing: whether the worker just found the model server away, for the job's status.
         """
         with self._database.write() as connection:
             return self._claim(connection, task_id, stage, worker, model_server_missing=model_server_missing)
@@ -41,9 +41,9 @@ class Claims:
     def claim_together(
         self, task_id: str, stage: Stage, worker: str, *, most: int, model_server_missing: bool = False
     ) -> list[Claim]:
-        """The same, and with a live chunk other chunks that wait, oldest first, `most` in all.
+        """Claim as `claim` does, and with a live chunk other chunks that wait, oldest first, `most` in all.
 
-        Only chunks that nobody has tried yet keep company: one that has killed its process takes no neighbors with
+        Only chunks that nobody has tried yet share a batch: one that has killed its process takes no neighbors with
         it a second time.
         """
         with self._database.write() as connection:
@@ -55,12 +55,12 @@ class Claims:
             return [first, *self._take_chunks(connection, stage, worker, most - 1, model_server_missing)]
 
     def claim_chunks(self, stage: Stage, worker: str, *, most: int, model_server_missing: bool = False) -> list[Claim]:
-        """Live chunks that wait and that nobody has tried yet, oldest first."""
+        """Claim live chunks that wait and that nobody has tried yet, oldest first."""
         with self._database.write() as connection:
             return self._take_chunks(connection, stage, worker, most, model_server_missing)
 
     def claim_next_part(self, task_id: str, worker: str) -> Claim | None:
-        """The first part of this recording that waits and that nobody has tried yet.
+        """Claim the first part of this recording that waits and that nobody has tried yet.
 
         None while a live chunk waits, one that was tried before too: it has its turn first.
         """
@@ -68,7 +68,7 @@ class Claims:
             if connection.execute(self._waiting().where(*_waiting_chunks(Stage.TRANSCRIBE)).limit(1)).first():
                 return None
             job = self._claimable(connection, task_id, Stage.TRANSCRIBE)
-            if job is None or job.container != DECODED:
+            if job is None or job.container != DECODED_CONTAINER:
                 return None
             return self._claim_part(connection, job, worker, untried=True)
 
@@ -91,20 +91,20 @@ class Claims:
         job = self._claimable(connection, task_id, stage)
         if job is None:
             return None
-        if stage is Stage.TRANSCRIBE and job.container == DECODED:
+        if stage is Stage.TRANSCRIBE and job.container == DECODED_CONTAINER:
             return self._claim_part(connection, job, worker)
         if job.lease_until is not None:
             return None
         return self._take_job(connection, job, stage, worker, model_server_missing)
 
     def _claimable(self, connection: Connection, task_id: str, stage: Stage) -> Row[Any] | None:
-        """The job's row, locked; None where there is nothing for this stage in it."""
+        """Read and lock the job's row; None where there is nothing for this stage in it."""
         query = self._waiting().where(jobs.c.task_id == task_id).with_for_update()
         job = connection.execute(query).one_or_none()
         return job if job is not None and job.state in _CLAIMABLE[stage] else None
 
     def _waiting(self) -> Select[Any]:
-        """Rows whose time has come, and how long ago each was accepted."""
+        """Build the query for rows whose `not_before` is past, with the time since each was accepted."""
         waited_s = (now() - jobs.c.received_at).label("waited_s")
         return select(jobs, waited_s).where(jobs.c.not_before <= now())
 
@@ -114,7 +114,7 @@ class Claims:
         self._take(
             connection,
             jobs,
-            whole_row(job.task_id),
+            job_row(job.task_id),
             worker,
             state=_CLAIMED[stage],
             model_server_missing=model_server_missing,
@@ -188,5 +188,5 @@ class Claims:
 
 
 def _waiting_chunks(stage: Stage) -> list[Any]:
-    """Live chunks that nobody has; `_waiting` says whose time has come."""
+    """Build the conditions for live chunks that nobody has claimed."""
     return [jobs.c.state.in_(_CLAIMABLE[stage]), jobs.c.kind == JobKind.LIVE, jobs.c.lease_until.is_(None)]

@@ -1,4 +1,4 @@
-"""The connection to the database: SQLite on a local disk, or PostgreSQL by address."""
+"""Connects to the database: SQLite on a local disk, or PostgreSQL by address."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,14 +33,14 @@ def _now_postgresql(element: now, compiler: Any, **options: Any) -> str:  # noqa
     return "extract(epoch from clock_timestamp())::float8"
 
 
-#: Hears which jobs have changed; None stands for all of them.
+#: Called with the jobs that have changed; None stands for all of them.
 OnChange = Callable[[frozenset[str] | None], None]
 
 
 class Database:
-    """One engine with short transactions; safe to share between threads, not between processes.
+    """Runs short transactions on one engine; safe to share between threads, not between processes.
 
-    on_change: called after each transaction that changed jobs as those see them who ask. It must not raise.
+    on_change: called after each transaction that changed jobs as clients see them. It must not raise.
     """
 
     def __init__(self, url: str, on_change: OnChange = lambda _: None) -> None:
@@ -50,18 +50,18 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that holds SQLite's write lock from its start, so that it cannot fail half-way."""
+        """Begin a transaction that holds SQLite's write lock from its start, so that it cannot fail half-way."""
         changes = Changes()
-        with translated(), self.engine.begin() as connection:
+        with translate_errors(), self.engine.begin() as connection:
             yield connection.execution_options(streametrics_changes=changes)
-        # After the commit: told before it, somebody could read the old row and keep it as the new one.
+        # After the commit: told before it, somebody could read the old row and cache it as the new one.
         if changes:
             self._on_change(None if changes.every else frozenset(changes.task_ids))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that never waits for a writer."""
-        with translated(), self.engine.connect() as connection:
+        """Begin a transaction that never waits for a writer."""
+        with translate_errors(), self.engine.connect() as connection:
             yield connection.execution_options(streametrics_read=True)
 
     def close(self) -> None:
@@ -69,8 +69,8 @@ class Database:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """What goes wrong with the database is raised as DatabaseUnavailable."""
+def translate_errors() -> Iterator[None]:
+    """Raise the driver's errors as DatabaseUnavailable."""
     try:
         yield
     except OperationalError as error:
@@ -91,7 +91,7 @@ def _note_change(
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for a `sqlite:///file` or `postgresql+psycopg://…` address."""
+    """Create an engine for a `sqlite:///file` or `postgresql+psycopg://…` address."""
     if not url.startswith("sqlite"):
         return create_engine(_with_driver(url), pool_pre_ping=True, connect_args={"connect_timeout": 3})
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
@@ -113,7 +113,7 @@ def open_engine(url: str) -> Engine:
 
 
 def _with_driver(url: str) -> str:
-    """Addresses as PostgreSQL's own tools print them name no driver; ours is psycopg 3."""
+    """Add the driver, psycopg 3, to addresses as PostgreSQL's own tools print them."""
     for prefix in ("postgres://", "postgresql://"):
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)

@@ -1,4 +1,4 @@
-"""A job that nobody wants any more: stopped while it is in work, emptied when it has ended.
+"""Erases a job at its client's word: stopped while it is in work, emptied when it has ended.
 
 One transaction decides which of the two it is, so that a cancel that meets the job's own end does one of them whole.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 
 from streametrics.database.engine import Database, now
-from streametrics.database.jobs import BLANK, FINAL_STATES
+from streametrics.database.jobs import ERASED_VALUES, FINAL_STATES
 from streametrics.database.leases import released
 from streametrics.database.tables import jobs, notes, parts
 from streametrics.domain.job import JobState
@@ -17,7 +17,7 @@ from streametrics.errors import JobCancelled
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What a call has changed. audio_key: of sound that nobody needs any more."""
+    """What a call has changed. audio_key: of audio that is not needed any more."""
 
     was_stopped: bool = False
     was_erased: bool = False
@@ -25,7 +25,7 @@ class Erased:
 
 
 class Erasure:
-    """Ends and empties jobs at their client's word. Thread-safe."""
+    """Cancels and empties jobs. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -41,10 +41,10 @@ class Erasure:
                 return Erased()
             this = update(jobs).where(jobs.c.task_id == task_id)
             if job.state in FINAL_STATES:
-                connection.execute(this.values(erased_at=now(), **BLANK))
+                connection.execute(this.values(erased_at=now(), **ERASED_VALUES))
                 return Erased(was_erased=True)
             ending = {
-                **BLANK,
+                **ERASED_VALUES,
                 **released(attempt=jobs.c.attempt + 1),
                 "state": JobState.FAILED,
                 "error": str(JobCancelled()),

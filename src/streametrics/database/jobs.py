@@ -1,4 +1,4 @@
-"""A job's rows as its client and its API see them: put in, read, expired, erased."""
+"""Reads and writes the rows of jobs for the API: inserted, read, expired, erased."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +12,15 @@ from streametrics.domain.status import ResultJson, result_from_json
 from streametrics.domain.transcript import Transcript, TranscriptPart
 
 #: The container of a recording that is decoded and cut into parts: raw 16-bit mono samples at 16 kHz.
-DECODED = "s16le"
+DECODED_CONTAINER = "s16le"
 
-#: Jobs that one statement of the keeper erases at most; the next round goes on.
-_AT_ONCE = 1000
+#: The most jobs that one statement of retention erases; the next round goes on.
+MAX_ERASED_AT_ONCE = 1000
 
 FINAL_STATES = (JobState.DONE, JobState.FAILED)
 
-#: An emptied row: nothing in it tells who streamed what, or what was said.
-BLANK: dict[str, object] = {
+#: The values of an erased row: nothing in it tells who streamed what, or what was said.
+ERASED_VALUES: dict[str, object] = {
     "streamer": "",
     "game": "",
     "time_raw": "",
@@ -91,7 +91,7 @@ def _columns(request: JobRequest) -> dict[str, object]:
 
 
 class JobRecords:
-    """Reads and writes that need no claim."""
+    """Reads and writes jobs where no claim is needed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -99,48 +99,43 @@ class JobRecords:
     def insert(
         self, task_id: str, request: JobRequest, *, owner: str, kind: JobKind, audio_key: str, container: str
     ) -> None:
-        """Write the row of an accepted upload, before anybody is told of it."""
-        with self._database.write() as connection:
-            connection.execute(
-                insert(jobs).values(
-                    task_id=task_id,
-                    owner=owner,
-                    kind=kind,
-                    state=JobState.QUEUED,
-                    received_at=now(),
-                    sent_at=now(),
-                    audio_key=audio_key,
-                    container=container,
-                    **_columns(request),
-                )
-            )
+        """Insert the row of an accepted upload, before anybody is told of it."""
+        self._insert(
+            request,
+            task_id=task_id,
+            owner=owner,
+            kind=kind,
+            state=JobState.QUEUED,
+            audio_key=audio_key,
+            container=container,
+        )
 
-    def insert_redo(
+    def insert_resummarize(
         self, task_id: str, request: JobRequest, *, owner: str, transcript: Transcript, warnings: tuple[Warn, ...]
     ) -> None:
-        """Write the row of a job that begins with a transcript."""
+        """Insert the row of a job that resummarizes a transcript."""
+        self._insert(
+            request,
+            task_id=task_id,
+            owner=owner,
+            kind=JobKind.LONG,
+            state=JobState.TRANSCRIBED,
+            transcript=transcript.to_json(),
+            warnings=[warning.to_json() for warning in warnings],
+        )
+
+    def _insert(self, request: JobRequest, **values: object) -> None:
         with self._database.write() as connection:
-            connection.execute(
-                insert(jobs).values(
-                    task_id=task_id,
-                    owner=owner,
-                    kind=JobKind.LONG,
-                    state=JobState.TRANSCRIBED,
-                    transcript=transcript.to_json(),
-                    warnings=[warning.to_json() for warning in warnings],
-                    received_at=now(),
-                    sent_at=now(),
-                    **_columns(request),
-                )
-            )
+            row = {"received_at": now(), "sent_at": now(), **_columns(request), **values}
+            connection.execute(insert(jobs).values(row))
 
     def delete(self, task_id: str) -> None:
-        """Forget a job that could not be queued."""
+        """Delete a job that could not be queued."""
         with self._database.write() as connection:
             connection.execute(delete(jobs).where(jobs.c.task_id == task_id))
 
     def get(self, task_id: str) -> JobRecord | None:
-        """The row as it stands, or None for an id that was never given out."""
+        """Read a job's row; None for an id that was never given out."""
         query = select(jobs, (now() - jobs.c.finished_at).label("age_s")).where(jobs.c.task_id == task_id)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
@@ -164,7 +159,7 @@ class JobRecords:
         )
 
     def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[TranscriptPart]:
-        """Each transcribed part from `from_s` on, in the order of the recording."""
+        """Read each transcribed part from `from_s` on, in the order of the recording."""
         query = (
             select(parts.c.start_s, parts.c.end_s, parts.c.transcript)
             .where(parts.c.task_id == task_id, parts.c.transcript.is_not(None), parts.c.start_s >= from_s)
@@ -175,40 +170,42 @@ class JobRecords:
         return [TranscriptPart(row.start_s, row.end_s, Transcript.from_json(row.transcript)) for row in rows]
 
     def database_id(self) -> str:
-        """Tells one database from another. Raises DatabaseUnavailable."""
+        """Read the id that tells this database from others. Raises DatabaseUnavailable."""
         query = select(facts.c.value).where(facts.c.name == "database_id")
         with self._database.read() as connection:
             return str(connection.execute(query).scalar_one())
 
     def keys_in_use(self) -> set[str]:
-        """Keys of the audio store that an unfinished job still needs."""
+        """Read the keys of audio that an unfinished job still needs."""
         query = select(jobs.c.audio_key).where(jobs.c.audio_key.is_not(None))
         with self._database.read() as connection:
             return set(connection.execute(query).scalars())
 
     def erase_expired(self, ttl_s: float) -> int:
-        """Empty the rows whose result is older than `ttl_s`; they go on answering 'expired'."""
+        """Erase the rows whose result is older than `ttl_s`; they go on answering 'expired'."""
         expired = [jobs.c.erased_at.is_(None), jobs.c.finished_at < now() - ttl_s]
         with self._database.write() as connection:
             return connection.execute(
                 update(jobs)
-                .where(jobs.c.task_id.in_(_some(connection, expired)), *expired)
-                .values(erased_at=now(), **BLANK)
+                .where(jobs.c.task_id.in_(_some_task_ids(connection, expired)), *expired)
+                .values(erased_at=now(), **ERASED_VALUES)
             ).rowcount
 
     def delete_tombstones(self, age_s: float) -> int:
-        """Remove rows that were erased more than `age_s` ago; their ids are unknown from then on."""
+        """Delete rows that were erased more than `age_s` ago; their ids are unknown from then on."""
         old = [jobs.c.erased_at < now() - age_s]
         with self._database.write() as connection:
-            return connection.execute(delete(jobs).where(jobs.c.task_id.in_(_some(connection, old)), *old)).rowcount
+            return connection.execute(
+                delete(jobs).where(jobs.c.task_id.in_(_some_task_ids(connection, old)), *old)
+            ).rowcount
 
 
-def _some(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[str]:
-    """The jobs that meet the conditions, by name: a write that names no job makes every kept answer old."""
-    return list(connection.execute(select(jobs.c.task_id).where(*conditions).limit(_AT_ONCE)).scalars())
+def _some_task_ids(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[str]:
+    """Read the ids of jobs that meet the conditions: a write that names no job would change all job versions."""
+    return list(connection.execute(select(jobs.c.task_id).where(*conditions).limit(MAX_ERASED_AT_ONCE)).scalars())
 
 
 def stage_of(state: str) -> Stage:
-    """The stage that a waiting job in this state waits for."""
+    """Tell the stage that a waiting job in this state waits for."""
     waits_for_summary = state in (JobState.TRANSCRIBED, JobState.SUMMARIZING)
     return Stage.SUMMARIZE if waits_for_summary else Stage.TRANSCRIBE

@@ -1,4 +1,4 @@
-"""Leases: how long a claim holds, and what becomes of it when it is given up or runs out.
+"""Renews, releases and frees leases: how long a claim holds, and what becomes of it afterwards.
 
 Each write names the attempt it was made under, so that a worker that was thought dead cannot overwrite its successor.
 """
@@ -18,12 +18,12 @@ from streametrics.domain.job import Claim, JobKind, Stage, TaskMessage
 class ExpiredLease:
     """A lease that ran out.
 
-    overdue: it was renewed up to its deadline, so its worker lived and did not get the work done. One that died before
-    is not judged by when somebody looks: its job may have waited for the whole service to come back. held_by: the
-    process, see `lease_holder`. time_left_s: to the deadline, negative when that has passed.
+    overdue: it was renewed up to its deadline, so its worker lived and did not get the work done. A worker that died
+    before counts as dead however late that is noticed: its job may have waited for the whole service to come back.
+    held_by: the process, see `lease_holder`. time_left_s: to the deadline, negative when that has passed.
     """
 
-    wake_up: TaskMessage
+    message: TaskMessage
     part_index: int | None
     attempt: int
     tries: int
@@ -53,7 +53,7 @@ class Leases:
             )
 
     def release(self, claim: Claim, *, after_s: float = 0.0) -> bool:
-        """Let somebody else do it, not before `after_s`, without counting a try; False if it is not ours."""
+        """Release a claim without counting a try, claimable after `after_s`; False when it is no longer ours."""
         table, held = held_row(claim)
         with self._database.write() as connection:
             return (
@@ -72,23 +72,23 @@ class Leases:
             )
 
     def release_all(self, worker: str) -> list[TaskMessage]:
-        """Let go of all that a stopping worker holds, without counting a try; what is to be sent again."""
-        wake_ups: list[TaskMessage] = []
+        """Release all claims of a stopping worker, without counting a try; returns the messages to send."""
+        messages: list[TaskMessage] = []
         with self._database.write() as connection:
             for table in (jobs, parts):
                 its_processes = table.c.claimed_by.startswith(f"{worker}/", autoescape=True)
                 held = [(table.c.claimed_by == worker) | its_processes, table.c.lease_until.is_not(None)]
                 rows = connection.execute(select(table).where(*held)).all()
-                wake_ups.extend(_wake_up(table, row) for row in rows)
+                messages.extend(_message(table, row) for row in rows)
                 connection.execute(
                     update(table)
                     .where(*held)
                     .values(lease_until=None, claimed_by=None, tries=table.c.tries - 1, sent_at=now())
                 )
-        return wake_ups
+        return messages
 
     def expired(self) -> list[ExpiredLease]:
-        """Every claim whose lease is out: its worker is dead, stuck, or cut off from the database."""
+        """Read every expired lease: its worker is dead, stuck, or cut off from the database."""
         found: list[ExpiredLease] = []
         with self._database.read() as connection:
             for table in (jobs, parts):
@@ -98,7 +98,7 @@ class Leases:
                 query = select(table, reached, time_left_s).where(table.c.lease_until < now())
                 found.extend(
                     ExpiredLease(
-                        wake_up=_wake_up(table, row),
+                        message=_message(table, row),
                         part_index=row.part_index if table is parts else None,
                         attempt=row.attempt,
                         tries=row.tries,
@@ -111,7 +111,7 @@ class Leases:
         return found
 
     def free(self, expired: ExpiredLease) -> bool:
-        """Make an expired claim claimable again; False when another keeper did, or its worker renewed it."""
+        """Free an expired lease, so that its row can be claimed again; False when it was freed or renewed meanwhile."""
         table, still_expired = expired_row(expired)
         with self._database.write() as connection:
             return (
@@ -122,7 +122,7 @@ class Leases:
             )
 
 
-def whole_row(task_id: str) -> list[Any]:
+def job_row(task_id: str) -> list[Any]:
     return [jobs.c.task_id == task_id]
 
 
@@ -131,18 +131,18 @@ def part_row(task_id: str, part_index: int) -> list[Any]:
 
 
 def held_row(claim: Claim) -> tuple[Table, list[Any]]:
-    """The claimed row, on condition that the claim still holds."""
-    table, key = jobs, whole_row(claim.task_id)
+    """Make table and conditions of a claimed row, one of them that the claim still holds."""
+    table, key = jobs, job_row(claim.task_id)
     if claim.part_index is not None:
         table, key = parts, part_row(claim.task_id, claim.part_index)
     return table, [*key, table.c.attempt == claim.attempt, table.c.lease_until.is_not(None)]
 
 
 def expired_row(expired: ExpiredLease) -> tuple[Table, list[Any]]:
-    """The row of a lease that ran out, on condition that nobody has dealt with it since."""
-    table, key = jobs, whole_row(expired.wake_up.task_id)
+    """Make table and conditions of an expired lease's row, one of them that nobody has dealt with it since."""
+    table, key = jobs, job_row(expired.message.task_id)
     if expired.part_index is not None:
-        table, key = parts, part_row(expired.wake_up.task_id, expired.part_index)
+        table, key = parts, part_row(expired.message.task_id, expired.part_index)
     return table, [*key, table.c.attempt == expired.attempt, table.c.lease_until < now()]
 
 
@@ -150,7 +150,7 @@ def released(**values: object) -> dict[str, object]:
     return {"lease_until": None, "deadline_at": None, "claimed_by": None, **values}
 
 
-def _wake_up(table: Table, row: Row[Any]) -> TaskMessage:
+def _message(table: Table, row: Row[Any]) -> TaskMessage:
     if table is parts:
         return TaskMessage(row.task_id, Stage.TRANSCRIBE, JobKind.LONG, row.part_index * 1000 + row.attempt)
     return TaskMessage(row.task_id, stage_of(row.state), JobKind(row.kind), row.attempt)

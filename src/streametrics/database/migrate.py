@@ -1,17 +1,17 @@
-"""Brings a database to the present tables. Apart, because few processes migrate and Alembic takes long to import."""
+"""Migrates a database. Apart from `engine`, because few processes migrate and Alembic takes long to import."""
 
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 
-from streametrics.database.engine import open_engine, translated
+from streametrics.database.engine import open_engine, translate_errors
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate(url: str) -> None:
-    """Bring the database to the present tables; harmless when it already has them."""
+    """Migrate the database to the present tables; harmless when it already has them."""
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     config = Config()
@@ -19,7 +19,7 @@ def migrate(url: str) -> None:
     config.set_main_option("path_separator", "os")
     engine = open_engine(url)
     try:
-        with translated(), engine.begin() as connection:
+        with translate_errors(), engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 # Two processes that start at once must not both create the tables.
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(5000)")

@@ -1,4 +1,4 @@
-"""What was written about pieces of a long transcript, until its job ends."""
+"""Stores notes on pieces of a long transcript, until its job ends."""
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
@@ -10,20 +10,20 @@ from streametrics.domain.transcript import Note, TimeSpan
 
 
 class JobNotes:
-    """One job's notes, by key. They go with the job's end, for they tell what was said."""
+    """Reads and writes one job's notes, by key. They are deleted with the job's end, for they tell what was said."""
 
     def __init__(self, database: Database, task_id: str) -> None:
         self._database = database
         self._task_id = task_id
 
     def get(self, key: str) -> str | None:
-        """The note, or None where none is kept."""
+        """Read a note; None where there is none."""
         query = select(notes.c.text).where(notes.c.task_id == self._task_id, notes.c.key == key)
         with self._database.read() as connection:
             return connection.execute(query).scalar_one_or_none()
 
     def put(self, key: str, text: str, span: TimeSpan | None = None) -> None:
-        """Keep a note; the first one under a key stays, and none is kept of a job that is gone or has ended."""
+        """Store a note; the first one under a key stays, and none is stored for a job that is gone or has ended."""
         values = {
             "task_id": self._task_id,
             "key": key,
@@ -43,7 +43,7 @@ class JobNotes:
             return
 
     def timed(self) -> list[Note]:
-        """Those that are about a stretch of the recording, in its order."""
+        """Read the notes that are about a stretch of the recording, in its order."""
         query = (
             select(notes.c.start_s, notes.c.end_s, notes.c.text)
             .where(notes.c.task_id == self._task_id, notes.c.start_s.is_not(None))

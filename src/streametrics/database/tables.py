@@ -1,4 +1,4 @@
-"""The tables. Times are seconds since 1970 by the database's own clock; lengths are seconds of sound."""
+"""Defines the tables. Times are seconds since 1970 by the database's own clock; lengths are seconds of sound."""
 
 from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, false
 
@@ -6,24 +6,24 @@ metadata = MetaData()
 
 
 def _lease_columns() -> list[Column[object]]:
-    """Columns of everything that a worker can claim."""
+    """Make the columns of everything that a worker can claim."""
     return [
         #: Raised by every claim and carried by every write: an old value marks a worker that lost its lease.
         Column("attempt", Integer, nullable=False, default=0),
-        #: Claims in the present stage that ended in neither a checkpoint nor a give-back.
+        #: Claims in the present stage that ended in neither a checkpoint nor a release.
         Column("tries", Integer, nullable=False, default=0),
         #: Null while nobody works on it.
         Column("lease_until", Float),
         Column("deadline_at", Float),
         Column("not_before", Float, nullable=False, default=0),
-        #: The worker's node name, so that a stopping worker can give back what it holds.
+        #: The lease holder, so that a stopping worker can release what it holds.
         Column("claimed_by", String(200)),
-        #: When its wake-up was last sent.
+        #: When its task message was last sent.
         Column("sent_at", Float),
     ]
 
 
-#: Their names: what is in them is told to nobody who asks after a job.
+#: Their names: no status shows what is in them.
 LEASE_COLUMNS = frozenset(column.key for column in _lease_columns())
 
 jobs = Table(
@@ -41,7 +41,7 @@ jobs = Table(
     Column("time_raw", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("speech_language", String(8)),
-    #: The job whose transcript this one summarizes anew.
+    #: The job whose transcript this one resummarizes.
     Column("parent_task_id", String(36)),
     #: Another model than the settings' one, and words added to the instruction.
     Column("summary_model", String(100)),

@@ -1,1 +1,1 @@
-"""The life of a job: a service for clients, a lifecycle for workers, the broker and the maintenance."""
+"""Takes jobs through their life: a service for clients, a lifecycle for workers, the broker, maintenance."""

@@ -1,4 +1,4 @@
-"""Celery: every option with its reason, and how a wake-up is sent by name."""
+"""Configures Celery, every option with its reason, and sends task messages."""
 
 import logging
 from typing import Any
@@ -15,15 +15,17 @@ from streametrics.settings import VISIBILITY_TIMEOUT_S, Settings
 
 LIVE, LONG, SUMMARIZE = (name.value for name in QueueName)
 QUEUES = (LIVE, LONG, SUMMARIZE)
-WRITE_AHEAD = "streametrics.write_ahead"
+INCREMENTAL_NOTES = "streametrics.write_ahead"
 TASKS = {Stage.TRANSCRIBE: "streametrics.transcribe", Stage.SUMMARIZE: "streametrics.summarise"}
 
 logger = logging.getLogger(__name__)
 
 
 class _Channel(redis_transport.Channel):
-    """Where Celery has given up a connection, kombu's channel still asks it for the server's address: of None. That
-    ends a worker which is in the middle of a task when the queue goes away (5.7.0). A connection's error does not.
+    """Raises ConnectionError where kombu's channel would ask a connection that Celery has given up for its address.
+
+    That is an AttributeError of None, and ends a worker that is in the middle of a task when the queue goes away
+    (5.7.0); a connection's error does not.
     """
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
@@ -34,13 +36,13 @@ class _Channel(redis_transport.Channel):
 
 
 class Transport(redis_transport.Transport):
-    """Kombu's way to Redis, with our channel."""
+    """Kombu's transport for Redis, with our channel."""
 
     Channel = _Channel
 
 
 def create_celery(settings: Settings) -> Celery:
-    """One Celery application, for those who send as for those who work."""
+    """Create the Celery application, the same for those who send as for workers."""
     celery = Celery(
         "streametrics",
         broker=settings.effective_redis_url,
@@ -50,7 +52,7 @@ def create_celery(settings: Settings) -> Celery:
     celery.conf.update(
         task_queues=[_own_queue(name) for name in QUEUES],
         task_default_queue=LONG,
-        # Nobody reads Celery's results: a job's progress and end have one home, its row.
+        # Nobody reads Celery's results: a job's progress and end are kept in its row alone.
         task_ignore_result=True,
         task_track_started=True,
         result_expires=settings.result_ttl_s,
@@ -99,25 +101,25 @@ def create_celery(settings: Settings) -> Celery:
 
 
 def _own_queue(name: str) -> KombuQueue:
-    """A queue with an exchange of its own: with the default one, each message would go to all queues."""
+    """Make a queue with an exchange of its own: with the default one, each message would go to all queues."""
     exchange = Exchange(name)  # type: ignore[no-untyped-call]
     return KombuQueue(name, exchange, routing_key=name)  # type: ignore[no-untyped-call]
 
 
 class Queue:
-    """Sends wake-ups. Thread-safe."""
+    """Sends task messages. Thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         self._celery = create_celery(settings)
 
-    def send(self, wake_up: TaskMessage) -> None:
-        """Ask some worker to look at a job. Raises QueueUnavailable within 5 s."""
-        message_id = f"{wake_up.task_id}.{wake_up.stage}.{wake_up.number}"
-        self._send(TASKS[wake_up.stage], [wake_up.task_id], message_id, queue_of(wake_up))
+    def send(self, message: TaskMessage) -> None:
+        """Send a task message. Raises QueueUnavailable within 5 s."""
+        message_id = f"{message.task_id}.{message.stage}.{message.number}"
+        self._send(TASKS[message.stage], [message.task_id], message_id, queue_of(message))
 
-    def send_ahead(self, task_id: str) -> None:
-        """Ask some worker to write notes on what is transcribed of a long recording. Raises QueueUnavailable."""
-        self._send(WRITE_AHEAD, [task_id], f"{task_id}.ahead", SUMMARIZE)
+    def send_incremental_notes(self, task_id: str) -> None:
+        """Ask for notes on what is transcribed so far of a recording. Raises QueueUnavailable."""
+        self._send(INCREMENTAL_NOTES, [task_id], f"{task_id}.ahead", SUMMARIZE)
 
     def _send(self, task: str, arguments: list[str], message_id: str, queue: str) -> None:
         try:
@@ -132,8 +134,8 @@ class Queue:
         self._celery.close()
 
 
-def queue_of(wake_up: TaskMessage) -> str:
-    """Where a wake-up waits."""
-    if wake_up.stage is Stage.SUMMARIZE:
+def queue_of(message: TaskMessage) -> str:
+    """Choose the queue of a task message."""
+    if message.stage is Stage.SUMMARIZE:
         return SUMMARIZE
-    return LIVE if wake_up.kind is JobKind.LIVE else LONG
+    return LIVE if message.kind is JobKind.LIVE else LONG

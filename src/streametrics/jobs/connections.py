@@ -1,8 +1,8 @@
-"""What one process holds open for jobs: their rows, Redis, the queue and the audio."""
+"""Holds the connections of one process: database, Redis, the queue and the audio store."""
 
 import logging
 
-from streametrics.database.backlog import Waiting
+from streametrics.database.backlog import BacklogReader
 from streametrics.database.checkpoints import Checkpoints
 from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class Connections:
-    """Made once in a process, and handed to whoever works on jobs there. Thread-safe."""
+    """The connections of one process, made once and shared by all who work on jobs there. Thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -35,7 +35,7 @@ class Connections:
         self.metrics = Metrics(self.counters.add)
         self.database = Database(settings.effective_database_url, on_change=JobVersions(self.redis).touch)
         self.records = JobRecords(self.database)
-        self.waiting = Waiting(self.database)
+        self.backlog = BacklogReader(self.database)
         self.claims = Claims(self.database, lease_s=settings.lease_s, deadline_s=settings.task_time_limit_s)
         self.leases = Leases(self.database, lease_s=settings.lease_s)
         self.checkpoints = Checkpoints(self.database)
@@ -44,21 +44,21 @@ class Connections:
         self.queue = Queue(settings)
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         self.queue.close()
         self.metrics.close()
         self.redis.close()
         self.database.close()
 
     def notes(self, task_id: str) -> JobNotes:
-        """Where notes on this job's transcript are kept."""
+        """Open the notes on this job's transcript."""
         return JobNotes(self.database, task_id)
 
     def delete_audio(self, key: str | None) -> None:
-        """Delete audio that no job needs any more; where that fails, the keeper does it later."""
+        """Delete audio that no job needs any more; where that fails, maintenance does it later."""
         if key is None:
             return
         try:
             self.audio.delete(key)
         except OSError as error:
-            logger.warning("audio not deleted; the keeper will: %s", error)
+            logger.warning("audio not deleted; maintenance will: %s", error)

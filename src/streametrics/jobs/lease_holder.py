@@ -1,4 +1,4 @@
-"""Which process holds a claim: so that a keeper on the same machine tells a worker that is stuck from one that is dead.
+"""Names the process that holds a lease, and tells on the same machine whether it is stuck or dead.
 
 Work in C that keeps the interpreter's lock stops the lease's thread, and the lease runs out as if the worker had died.
 Sent again, such a job would take one worker after another with it.
@@ -8,24 +8,24 @@ import os
 import socket
 from pathlib import Path
 
-#: Of `/proc/<pid>/stat`: dead but not buried, and stopped by a signal.
+#: States in `/proc/<pid>/stat`: a zombie, dead, and stopped by a signal.
 _DEAD_OR_STOPPED = ("Z", "X", "T", "t")
 #: What stands in the command line of a worker's process, or of its child's.
 _WORKERS = (b"celery", b"billiard")
 
 
-def holder(worker: str) -> str:
-    """The name under which this process claims: `transcribe@host/4711`."""
+def lease_holder_name(worker: str) -> str:
+    """Name this process as a lease holder: `transcribe@host/4711`."""
     return f"{worker}/{os.getpid()}"
 
 
-def is_of_this_host(held_by: str | None) -> bool:
-    """Whether this holder is, or was, a process of this machine."""
+def is_on_this_host(held_by: str | None) -> bool:
+    """Tell whether this lease holder is, or was, a process of this machine."""
     return _pid_here(held_by) is not None
 
 
-def runs_here(held_by: str | None) -> bool:
-    """Whether this holder is a worker's process on this machine that is alive and not stopped.
+def is_running_here(held_by: str | None) -> bool:
+    """Tell whether this lease holder is a worker's process on this machine that is alive and not stopped.
 
     False as well where that cannot be known: on another host, or on a system without `/proc`.
     """
@@ -43,6 +43,6 @@ def runs_here(held_by: str | None) -> bool:
 
 
 def _pid_here(held_by: str | None) -> str | None:
-    """The process id, as text, of a holder of this machine."""
+    """Extract the process id, as text, of a lease holder of this machine; None for one of another."""
     node, _, pid = (held_by or "").rpartition("/")
     return pid if pid.isdigit() and node.partition("@")[2] == socket.gethostname() else None

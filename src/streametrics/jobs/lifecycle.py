@@ -1,8 +1,8 @@
-"""Jobs for workers: claims, progress, checkpoints, and the end."""
+"""Takes jobs through their work, for workers: claims, progress, checkpoints, and the end."""
 
 import logging
 
-from streametrics.database.checkpoints import Ended
+from streametrics.database.checkpoints import EndedJob
 from streametrics.database.leases import ExpiredLease
 from streametrics.database.notes import JobNotes
 from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Snapshot, Stage, TaskMessage, Warn
@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 
 
 class JobLifecycle:
-    """The door for workers and for maintenance. Thread-safe."""
+    """Changes jobs for workers and for maintenance, in database, Redis and queue. Thread-safe."""
 
     def __init__(self, connections: Connections) -> None:
-        self._held = connections
+        self._connections = connections
         self.audio = connections.audio
         self.metrics = connections.metrics
         #: A claim that is not renewed within this is taken for a dead worker's, in seconds.
@@ -32,39 +32,41 @@ class JobLifecycle:
     def claim_together(
         self, task_id: str, stage: Stage, worker: str, *, most: int, model_server_missing: bool = False
     ) -> list[Claim]:
-        """The same, and with a live chunk others that wait, `most` in all; empty when there is nothing to do."""
-        return self._held.claims.claim_together(
+        """Claim what waits of a job, and with a live chunk others that wait, `most` in all; empty for nothing."""
+        return self._connections.claims.claim_together(
             task_id, stage, worker, most=most, model_server_missing=model_server_missing
         )
 
     def claim_chunks(self, stage: Stage, worker: str, *, most: int, model_server_missing: bool = False) -> list[Claim]:
-        """Live chunks that wait and were never tried."""
-        return self._held.claims.claim_chunks(stage, worker, most=most, model_server_missing=model_server_missing)
+        """Claim live chunks that wait and were never tried."""
+        return self._connections.claims.claim_chunks(
+            stage, worker, most=most, model_server_missing=model_server_missing
+        )
 
     def claim_next_part(self, task_id: str, worker: str) -> Claim | None:
-        """A part of this recording that waits and was never tried; None while a live chunk waits."""
-        return self._held.claims.claim_next_part(task_id, worker)
+        """Claim a part of this recording that waits and was never tried; None while a live chunk waits."""
+        return self._connections.claims.claim_next_part(task_id, worker)
 
     def renew(self, claim: Claim) -> bool:
-        """Hold a claim for another lease; False when it is somebody else's by now. Raises DatabaseUnavailable."""
-        return self._held.leases.renew(claim)
+        """Renew a claim's lease; False when the claim no longer holds. Raises DatabaseUnavailable."""
+        return self._connections.leases.renew(claim)
 
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
-        """Say where the job stands; may be lost."""
-        self._held.progress.publish(claim.task_id, claim.job_attempt, snapshot)
+        """Publish where the job stands; may be lost."""
+        self._connections.progress.publish(claim.task_id, claim.job_attempt, snapshot)
 
     def is_cancelled(self, task_id: str) -> bool:
-        """Whether nobody wants this job any more; cheap, and may say no where it is yes."""
-        return self._held.progress.is_cancelled(task_id)
+        """Tell whether this job is cancelled; cheap, and may say no where it is yes."""
+        return self._connections.progress.is_cancelled(task_id)
 
     def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[TranscriptPart]:
-        """Each part that is done and does not begin before `from_s`."""
-        return self._held.records.finished_parts(task_id, from_s=from_s)
+        """Read each transcribed part that does not begin before `from_s`."""
+        return self._connections.records.finished_parts(task_id, from_s=from_s)
 
     def reroute(self, claim: Claim, kind: JobKind) -> None:
-        """The sound turned out to belong into the other queue."""
-        self._held.checkpoints.reroute(claim, kind)
-        self.wake(TaskMessage(claim.task_id, Stage.TRANSCRIBE, kind, claim.attempt))
+        """Move the job into the other queue, as its sound turned out to be of the other kind."""
+        self._connections.checkpoints.reroute(claim, kind)
+        self.send(TaskMessage(claim.task_id, Stage.TRANSCRIBE, kind, claim.attempt))
 
     def store_parts(
         self,
@@ -75,84 +77,84 @@ class JobLifecycle:
         spans: list[TimeSpan],
         warnings: tuple[Warn, ...],
     ) -> None:
-        """The recording is decoded: its samples replace the upload, and its parts can be worked on."""
+        """Store the parts of a decoded recording, which can be claimed from here on; its samples replace the upload."""
         try:
-            wake_ups = self._held.checkpoints.store_parts(
+            messages = self._connections.checkpoints.store_parts(
                 claim, audio_key=audio_key, audio_s=audio_s, spans=spans, warnings=warnings
             )
         except StaleAttempt:
-            self._held.delete_audio(audio_key)
+            self._connections.delete_audio(audio_key)
             raise
-        self._held.delete_audio(claim.audio_key)
-        for wake_up in wake_ups:
-            self.wake(wake_up)
+        self._connections.delete_audio(claim.audio_key)
+        for message in messages:
+            self.send(message)
 
     def store_part(self, claim: Claim, transcript: Transcript) -> None:
-        """One part is heard; with the last one the recording is."""
-        merged = self._held.checkpoints.store_part(claim, transcript, merge_transcripts)
+        """Store one part's transcript; with the last one the recording is transcribed."""
+        merged = self._connections.checkpoints.store_part(claim, transcript, merge_transcripts)
         self._count_sound(transcript, claim.end_s - claim.start_s)
         if merged is not None:
             self._transcribed(claim)
-        elif self._held.settings.summarize_while_transcribing:
-            self._wake_ahead(claim.task_id)
+        elif self._connections.settings.summarize_while_transcribing:
+            self._send_incremental_notes(claim.task_id)
 
     def transcribed_so_far(self, task_id: str) -> tuple[JobRequest, Transcript] | None:
-        """Of a recording in parts: what was asked, and the transcript up to the first part that is missing."""
-        record = self._held.records.get(task_id)
+        """Read a recording's request and its transcript up to the first missing part; None where it is not in parts."""
+        record = self._connections.records.get(task_id)
         if record is None or record.state is not JobState.TRANSCRIBING:
             return None
-        return record.request, merge_transcripts(up_to_a_gap(self._held.records.finished_parts(task_id)))
+        return record.request, merge_transcripts(up_to_a_gap(self._connections.records.finished_parts(task_id)))
 
     def notes(self, task_id: str) -> JobNotes:
-        """Where notes on this job's transcript are kept."""
-        return self._held.notes(task_id)
+        """Open the notes on this job's transcript."""
+        return self._connections.notes(task_id)
 
     def store_transcript(
         self, claim: Claim, transcript: Transcript, *, audio_s: float, warnings: tuple[Warn, ...]
     ) -> None:
-        """The sound is heard: keep the words, drop the sound, ask for the summary."""
-        self._held.checkpoints.store_transcript(claim, transcript, audio_s=audio_s, warnings=warnings)
+        """Store the transcript, delete the audio, ask for the summary."""
+        self._connections.checkpoints.store_transcript(claim, transcript, audio_s=audio_s, warnings=warnings)
         self._count_sound(transcript, audio_s)
         self._transcribed(claim)
 
     def finish(self, claim: Claim, result: JobResult) -> None:
-        """The job is done."""
-        self._held.checkpoints.finish(claim, result)
+        """End the job as done."""
+        self._connections.checkpoints.finish(claim, result)
         self.metrics.count(metrics.ENDED, "done", "")
-        self._held.progress.forget(claim.task_id)
+        self._connections.progress.forget(claim.task_id)
 
     def fail(self, task_id: str, error: JobFailed, claim: Claim) -> None:
-        """The job failed. Raises StaleAttempt when the claim no longer holds."""
-        self._failed(task_id, error, self._held.checkpoints.fail(task_id, error, claim))
+        """End the job as failed. Raises StaleAttempt when the claim no longer holds."""
+        self._failed(task_id, error, self._connections.checkpoints.fail(task_id, error, claim))
 
     def fail_expired(self, expired: ExpiredLease, error: JobFailed) -> bool:
-        """The job failed with a lease that ran out; False where somebody has dealt with that."""
-        return self._failed(expired.wake_up.task_id, error, self._held.checkpoints.fail_expired(expired, error))
+        """End the job as failed because its lease expired; False where somebody has dealt with that."""
+        return self._failed(expired.message.task_id, error, self._connections.checkpoints.fail_expired(expired, error))
 
     def fail_waiting(self, task_id: str, error: JobFailed) -> bool:
-        """The job failed because nobody took it for WAIT_LIMIT_S; False where that is not so any more."""
-        limit_s = self._held.settings.wait_limit_s
-        return self._failed(task_id, error, self._held.checkpoints.fail_waiting(task_id, error, limit_s))
+        """End the job as failed because nobody took it for WAIT_LIMIT_S; False where that is not so any more."""
+        limit_s = self._connections.settings.wait_limit_s
+        return self._failed(task_id, error, self._connections.checkpoints.fail_waiting(task_id, error, limit_s))
 
-    def _failed(self, task_id: str, error: JobFailed, ended: Ended | None) -> bool:
+    def _failed(self, task_id: str, error: JobFailed, ended: EndedJob | None) -> bool:
         if ended is None:
             return False
         self.metrics.count(metrics.ENDED, "error", error.code)
-        self._held.delete_audio(ended.audio_key)
-        self._held.progress.forget(task_id)
+        self._connections.delete_audio(ended.audio_key)
+        self._connections.progress.forget(task_id)
         return True
 
-    def give_back(self, claim: Claim, *, after_s: float = 0.0) -> None:
-        """Somebody else should do it; no try is counted."""
-        if self._held.leases.release(claim, after_s=after_s) and after_s == 0:
-            self.wake(TaskMessage(claim.task_id, claim.stage, claim.kind, claim.attempt))
+    def release(self, claim: Claim, *, after_s: float = 0.0) -> None:
+        """Release a claim for another worker, without counting a try."""
+        if self._connections.leases.release(claim, after_s=after_s) and after_s == 0:
+            self.send(TaskMessage(claim.task_id, claim.stage, claim.kind, claim.attempt))
 
-    def give_back_all(self, worker: str) -> int:
-        """Let go of all that a stopping worker holds; returns how much that was."""
-        wake_ups = self._held.leases.release_all(worker)
-        for wake_up in wake_ups:
-            self.wake(wake_up)
-        return len(wake_ups)
+    def release_all(self, worker: str) -> int:
+        """Release all claims of a stopping worker; returns how many there were."""
+        messages = self._connections.leases.release_all(worker)
+        for message in messages:
+            self.send(message)
+        return len(messages)
 
     def _count_sound(self, transcript: Transcript, audio_s: float) -> None:
         self.metrics.count(metrics.AUDIO, by=audio_s)
@@ -160,18 +162,18 @@ class JobLifecycle:
             self.metrics.count(metrics.WORDS_FILTERED, reason, by=words)
 
     def _transcribed(self, claim: Claim) -> None:
-        self._held.delete_audio(claim.audio_key)
-        self.wake(TaskMessage(claim.task_id, Stage.SUMMARIZE, claim.kind, claim.job_attempt))
+        self._connections.delete_audio(claim.audio_key)
+        self.send(TaskMessage(claim.task_id, Stage.SUMMARIZE, claim.kind, claim.job_attempt))
 
-    def wake(self, wake_up: TaskMessage) -> None:
-        """The row is written already, so a queue that is away is no failure: the keeper sends again."""
+    def send(self, message: TaskMessage) -> None:
+        """Send a task message. The row is written already, so maintenance sends again what an absent queue lost."""
         try:
-            self._held.queue.send(wake_up)
+            self._connections.queue.send(message)
         except QueueUnavailable:
-            logger.warning("wake-up not sent; the keeper will")
+            logger.warning("task message not sent; maintenance will")
 
-    def _wake_ahead(self, task_id: str) -> None:
+    def _send_incremental_notes(self, task_id: str) -> None:
         try:
-            self._held.queue.send_ahead(task_id)
+            self._connections.queue.send_incremental_notes(task_id)
         except QueueUnavailable:
-            logger.warning("notes are not written ahead; the summary takes longer")
+            logger.warning("incremental notes not asked for; the summary takes longer")

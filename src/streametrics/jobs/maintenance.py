@@ -1,28 +1,24 @@
 """Background maintenance: recovers expired leases, sends lost messages again, erases expired results.
 
 A thread of the API process, and a smaller one of each worker, for the time in which no API lives. Several may run at
-once, on several hosts: each change is one conditional write, so a second keeper finds nothing left to do.
+once, on several hosts: each change is one conditional write, so a second one finds nothing left to do.
 """
 
-import logging
-import threading
-
+from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.jobs.recovery import Recovery
 from streametrics.jobs.retention import Retention
 
-#: The slow rounds (expiry, orphans) are made once in so many quick ones.
+#: In one of so many rounds retention follows recovery.
 SLOW_ROUNDS = 15
 
-logger = logging.getLogger(__name__)
 
-
-class Keeper:
+class Maintenance:
     """Runs a round every `keeper_interval_s` until it is stopped.
 
-    in_worker: it makes quick rounds only, frees what processes of its own host held (whether one of another host is
-    dead or stuck, that host's keeper knows), and does nothing while the API uses another database.
+    in_worker: recovery only, of leases that processes of its own host held (whether one of another host is dead or
+    stuck, that host's maintenance knows), and nothing while the API uses another database.
     """
 
     def __init__(self, connections: Connections, *, in_worker: bool = False) -> None:
@@ -30,27 +26,20 @@ class Keeper:
         self.recovery = Recovery(connections, lifecycle, in_worker=in_worker)
         self.retention = Retention(connections, lifecycle)
         self._in_worker = in_worker
-        self._interval_s = connections.settings.keeper_interval_s
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._rounds = 0
+        self._thread = PeriodicThread("maintenance", self._round, connections.settings.keeper_interval_s)
 
     def start(self) -> None:
-        """Begin to keep."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the present round."""
-        self._stopped.set()
-        self._thread.join(timeout=10)
+        """Stop after the present round."""
+        self._thread.stop(wait_s=10)
 
-    def _run(self) -> None:
-        rounds = 0
-        while not self._stopped.wait(self._interval_s):
-            try:
-                self.recovery.round()
-                if rounds % SLOW_ROUNDS == 0 and not self._in_worker:
-                    self.retention.round()
-            except Exception:
-                # The keeper must outlive whatever goes wrong in one round.
-                logger.exception("a keeper's round failed; the next one tries again")
-            rounds += 1
+    def _round(self) -> None:
+        is_slow = self._rounds % SLOW_ROUNDS == 0 and not self._in_worker
+        self._rounds += 1
+        self.recovery.round()
+        if is_slow:
+            self.retention.round()

@@ -14,25 +14,25 @@ logger = logging.getLogger(__name__)
 
 
 class Retention:
-    """One round after another."""
+    """Erases what need not be kept, in rounds."""
 
     def __init__(self, connections: Connections, lifecycle: JobLifecycle) -> None:
-        self._held = connections
+        self._connections = connections
         self._jobs = lifecycle
         self._settings = connections.settings
 
     def round(self) -> None:
-        """Erase what has expired, end what waits for ever, delete what nobody needs."""
-        erased = self._held.records.erase_expired(self._settings.result_ttl_s)
-        forgotten = self._held.records.delete_tombstones(self._settings.tombstone_days * 86_400)
+        """Erase expired results, fail jobs that nobody takes, delete orphaned audio."""
+        erased = self._connections.records.erase_expired(self._settings.result_ttl_s)
+        forgotten = self._connections.records.delete_tombstones(self._settings.tombstone_days * 86_400)
         if erased or forgotten:
             logger.info("event=expired erased=%d forgotten=%d", erased, forgotten)
-        self._end_what_nobody_takes()
+        self._fail_unclaimed()
         self._delete_orphans()
 
-    def _end_what_nobody_takes(self) -> None:
+    def _fail_unclaimed(self) -> None:
         limit_s = self._settings.wait_limit_s
-        for task_id in self._held.waiting.longer_than(limit_s):
+        for task_id in self._connections.backlog.longer_than(limit_s):
             error = TimedOut(
                 f"No worker took this job for {limit_s / 3600:.3g} hour(s): start one "
                 "('python -m streametrics worker'), then send the audio again."
@@ -46,7 +46,7 @@ class Retention:
         old = list(self._jobs.audio.keys_older_than(ORPHAN_AGE_S))
         if not old:
             return
-        needed = self._held.records.keys_in_use()
+        needed = self._connections.records.keys_in_use()
         for key in old:
             if key not in needed:
                 logger.info("event=orphan_deleted")

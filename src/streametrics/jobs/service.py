@@ -1,4 +1,4 @@
-"""Jobs for clients: accept one, tell where it stands, cancel it, summarize it anew."""
+"""Serves clients' requests about jobs: accept one, read its status, cancel it, resummarize it."""
 
 import logging
 import uuid
@@ -22,58 +22,58 @@ logger = logging.getLogger(__name__)
 
 
 class JobService:
-    """The door for clients' requests. Thread-safe."""
+    """Accepts, reads, resummarizes and cancels jobs for clients. Thread-safe."""
 
     def __init__(self, connections: Connections) -> None:
-        self._held = connections
+        self._connections = connections
         #: For how long a finished job is kept, in seconds.
         self.result_ttl_s = connections.settings.result_ttl_s
 
     def accept(
         self, request: JobRequest, *, kind: JobKind, audio_key: str, container: str, owner: str = LOCAL_OWNER
     ) -> str:
-        """Make a job of stored audio: the row first, then its message; returns the task's id.
+        """Create a job of stored audio: the row first, then its task message; returns the task's id.
 
         Raises QueueUnavailable or DatabaseUnavailable, and then nothing is left of it, the audio included.
         """
         task_id = str(uuid.uuid4())
         try:
-            self._held.records.insert(
+            self._connections.records.insert(
                 task_id, request, owner=owner, kind=kind, audio_key=audio_key, container=container
             )
         except BaseException:
-            self._held.audio.delete(audio_key)
+            self._connections.audio.delete(audio_key)
             raise
         try:
-            self._held.queue.send(TaskMessage(task_id, Stage.TRANSCRIBE, kind, 0))
+            self._connections.queue.send(TaskMessage(task_id, Stage.TRANSCRIBE, kind, 0))
         except BaseException:
-            self._held.records.delete(task_id)
-            self._held.audio.delete(audio_key)
+            self._connections.records.delete(task_id)
+            self._connections.audio.delete(audio_key)
             raise
-        self._held.metrics.count(metrics.ACCEPTED, kind)
+        self._connections.metrics.count(metrics.ACCEPTED, kind)
         return task_id
 
     def status(self, task_id: str, principal: Principal = LOCAL) -> JobStatus:
-        """Where a job stands. Raises JobUnknown, JobExpired."""
+        """Read a job's status. Raises JobUnknown, JobExpired."""
         return self.look(task_id, principal)[1]
 
     def look(
         self, task_id: str, principal: Principal = LOCAL, *, queue_answers: bool = True
     ) -> tuple[JobRecord, JobStatus]:
-        """A job's row, and where it stands. Raises JobUnknown, JobExpired.
+        """Read a job's row and its status. Raises JobUnknown, JobExpired.
 
-        queue_answers: False where the caller knows that it does not, and that asking it costs a second.
+        queue_answers: False where Redis is known not to answer, as asking it costs a second.
         """
         record = self._record(task_id, principal)
         waiting = record.state is JobState.QUEUED
         if waiting or record.state.is_final:
             return record, status_of(record, None)
-        status = status_of(record, self._held.progress.snapshot(task_id) if queue_answers else None)
+        status = status_of(record, self._connections.progress.snapshot(task_id) if queue_answers else None)
         if record.kind is JobKind.LONG:
-            status = replace(status, notes=tuple(self._held.notes(task_id).timed()))
+            status = replace(status, notes=tuple(self._connections.notes(task_id).timed()))
         return record, status
 
-    def redo(
+    def resummarize(
         self,
         task_id: str,
         *,
@@ -82,7 +82,7 @@ class JobService:
         extra_instruction: str,
         principal: Principal = LOCAL,
     ) -> str:
-        """Summarise a job's transcript anew, as a job of its own; returns its id.
+        """Summarize a job's transcript again, as a job of its own; returns its id.
 
         Raises JobUnknown, JobExpired, JobNotReady, QueueUnavailable; nothing is left of the new job then.
         """
@@ -97,45 +97,47 @@ class JobService:
             summary_model=model,
             extra_instruction=extra_instruction,
         )
-        redone_id = str(uuid.uuid4())
+        new_task_id = str(uuid.uuid4())
         # What was wrong with the sound stays; what was wrong with the first summary does not.
         warnings = tuple(
             warning
             for warning in record.warnings
             if warning.code.startswith("audio_") or warning.code == "words_filtered"
         )
-        self._held.records.insert_redo(redone_id, request, owner=record.owner, transcript=transcript, warnings=warnings)
+        self._connections.records.insert_resummarize(
+            new_task_id, request, owner=record.owner, transcript=transcript, warnings=warnings
+        )
         try:
-            self._held.queue.send(TaskMessage(redone_id, Stage.SUMMARIZE, JobKind.LONG, 0))
+            self._connections.queue.send(TaskMessage(new_task_id, Stage.SUMMARIZE, JobKind.LONG, 0))
         except BaseException:
-            self._held.records.delete(redone_id)
+            self._connections.records.delete(new_task_id)
             raise
-        self._held.metrics.count(metrics.ACCEPTED, "redo")
-        return redone_id
+        self._connections.metrics.count(metrics.ACCEPTED, "redo")
+        return new_task_id
 
     def cancel(self, task_id: str, principal: Principal = LOCAL) -> None:
         """Stop an unfinished job, which then ends as cancelled; erase a finished one, which is expired from then on.
 
         Harmless on a job that is cancelled or erased already. Raises JobUnknown.
         """
-        record = self._held.records.get(task_id)
+        record = self._connections.records.get(task_id)
         if record is None or not may_see(principal, record.owner):
             raise JobUnknown
-        erased = self._held.erasure.erase(task_id)
+        erased = self._connections.erasure.erase(task_id)
         if erased.was_stopped:
-            self._held.progress.cancel(task_id)
-            self._held.delete_audio(erased.audio_key)
-            self._held.metrics.count(metrics.ENDED, "error", JobCancelled.code)
+            self._connections.progress.cancel(task_id)
+            self._connections.delete_audio(erased.audio_key)
+            self._connections.metrics.count(metrics.ENDED, "error", JobCancelled.code)
             logger.info("event=cancelled")
         elif erased.was_erased:
-            self._held.metrics.count(metrics.ERASED)
+            self._connections.metrics.count(metrics.ERASED)
             logger.info("event=erased")
 
     def _record(self, task_id: str, principal: Principal) -> JobRecord:
-        record = self._held.records.get(task_id)
+        record = self._connections.records.get(task_id)
         if record is None or not may_see(principal, record.owner):
             raise JobUnknown
-        # The keeper may be a moment late; the promise is the age.
-        if record.erased or (record.age_s is not None and record.age_s > self._held.settings.result_ttl_s):
+        # Retention may be a moment late; the promise is the age.
+        if record.erased or (record.age_s is not None and record.age_s > self._connections.settings.result_ttl_s):
             raise JobExpired
         return record

@@ -1,4 +1,4 @@
-"""What a job's row means to those who ask for it."""
+"""Derives the status that clients see from a job's row."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ _PROGRESS_BY_CHECKPOINT = {JobState.TRANSCRIBED: TRANSCRIBED_AT, JobState.SUMMAR
 
 
 def status_of(record: JobRecord, snapshot: Snapshot | None) -> JobStatus:
-    """The row decides the state; a snapshot of the same state says the rest."""
+    """Make the status: the row decides the state, a snapshot of the same state adds the rest."""
     transcription = record.transcript.text if record.transcript is not None else None
     status = JobStatus(
         state=record.state,
@@ -36,7 +36,7 @@ def status_of(record: JobRecord, snapshot: Snapshot | None) -> JobStatus:
 
 
 def stored_transcript(record: JobRecord) -> Transcript | None:
-    """The words of a job that has ended, wherever they are kept; None where there are none."""
+    """Find the transcript of a job that has ended, wherever it is kept; None where there is none."""
     if record.result is not None:
         return transcript_in(record.result)
     return record.transcript if record.state.is_final else None

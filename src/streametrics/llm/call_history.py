@@ -5,7 +5,8 @@ import threading
 from collections.abc import Iterator
 
 from streametrics.errors import SummarizerError, SummaryUnusable
-from streametrics.llm.retries import TRANSIENT_ERRORS, AnswerProgress
+from streametrics.llm.progress import AnswerProgress
+from streametrics.llm.retries import TRANSIENT_ERRORS
 
 
 class CallHistory:

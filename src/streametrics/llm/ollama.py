@@ -16,10 +16,10 @@ from streametrics.errors import (
     SummaryUnusable,
     TranscriptTooLong,
 )
-from streametrics.llm import concurrency, http, parsing, timeouts
+from streametrics.llm import http, parsing, timeouts
 from streametrics.llm.base import ChatResponse, Condition, Message, ModelHealth, OnAnswer
-from streametrics.llm.call_history import CallHistory
-from streametrics.llm.retries import AnswerProgress, Retrier
+from streametrics.llm.progress import AnswerProgress
+from streametrics.llm.remote_model import HEALTH_TIMEOUT_S, RemoteModelBase
 from streametrics.llm.warmup import LoadTimeout, ModelLoader
 from streametrics.net import urls
 from streametrics.settings import Settings
@@ -28,7 +28,6 @@ from streametrics.settings import Settings
 KEEP_ALIVE = "30m"
 #: Loading 4 GB from a slow disk; giving up earlier makes the server throw the half-loaded model away.
 LOAD_TIMEOUT_S = 300.0
-HEALTH_TIMEOUT_S = 1.0
 #: `/api/ps` only reads a list; a server that needs longer for it is in trouble.
 _LIST_TIMEOUT_S = 5.0
 _TEMPERATURE = 0.2
@@ -39,7 +38,7 @@ _HINTS = http.ErrorHints(
 )
 
 
-class OllamaModel:
+class OllamaModel(RemoteModelBase):
     """MISTRAL_MODEL at OLLAMA_URL; thread-safe. At most SUMMARIZER_CONCURRENCY calls a server run in this process."""
 
     source = "ollama"
@@ -52,20 +51,19 @@ class OllamaModel:
         clock: Callable[[], float] = time.monotonic,
         load_timeout_s: float = LOAD_TIMEOUT_S,
     ) -> None:
-        """wait, clock: for tests. Between tries `wait` is called in steps of at most `http.POLL_INTERVAL_S` seconds."""
-        self.model = settings.mistral_model
-        #: Always the same: another `num_ctx` makes the server load the model again.
-        self.context_tokens = settings.mistral_num_ctx
-        self._settings = settings
-        self._url = urls.with_scheme(settings.ollama_url)
-        # A proxy that HTTP_PROXY names knows nothing of our loopback.
-        self._trust_env = not urls.is_loopback(self._url)
-        self._limiter = concurrency.limiter_for(self._url, settings.summarizer_concurrency)
-        self._wait = wait
-        self._clock = clock
+        """wait, clock: see `RemoteModelBase`."""
+        super().__init__(
+            settings,
+            model=settings.mistral_model,
+            # Always the same: another `num_ctx` makes the server load the model again.
+            context_tokens=settings.mistral_num_ctx,
+            url=urls.with_scheme(settings.ollama_url),
+            hints=_HINTS,
+            wait=wait,
+            clock=clock,
+        )
         self._load_timeout_s = load_timeout_s
         self._loader = ModelLoader(self._load)
-        self._history = CallHistory(settings.breaker_failures)
 
     def chat(
         self,
@@ -78,10 +76,9 @@ class OllamaModel:
     ) -> ChatResponse:
         """See `ChatModel`. `on_answer` is also called with its last arguments, about four times a second, while nothing
         comes: while waiting for a slot, while the model loads, and between two tries."""
-        if parsing.words_in(messages) > self.context_tokens:  # no megabytes are sent to learn it
-            raise self._too_long()
+        self._refuse_what_cannot_fit(messages)
         progress = AnswerProgress(on_answer)
-        retrier = Retrier(self._settings, progress, wait=self._wait, clock=self._clock)
+        retrier = self._retrier(progress)
         body = self._chat_body(messages, max_tokens, schema)
 
         def one_try() -> ChatResponse:
@@ -100,14 +97,12 @@ class OllamaModel:
         if self.health().condition is Condition.COLD:
             self._loader.start()
 
-    def health(self) -> ModelHealth:
-        shown = urls.without_credentials(self._url)
+    def _no_answer(self, shown: str) -> str:
+        return f"Ollama does not answer at {shown}: start it with 'ollama serve'."
+
+    def _look(self, shown: str) -> ModelHealth:
         ends_at = self._clock() + HEALTH_TIMEOUT_S
-        try:
-            listed = self._models("/api/tags", HEALTH_TIMEOUT_S, _nothing)
-        except SummarizerError:
-            detail = f"Ollama does not answer at {shown}: start it with 'ollama serve'."
-            return ModelHealth(Condition.UNREACHABLE, detail)
+        listed = self._models("/api/tags", HEALTH_TIMEOUT_S)
         if listed is None:
             return ModelHealth(Condition.UNREACHABLE, f"What answers at {shown} is no Ollama: check OLLAMA_URL.")
         if _tagged(self.model) not in listed:
@@ -117,7 +112,7 @@ class OllamaModel:
             return ModelHealth(Condition.FAILING, detail)
         has_it = f"Ollama answers at {shown} and has the model '{self.model}'"
         try:
-            loaded = self._models("/api/ps", max(0.1, ends_at - self._clock()), _nothing)
+            loaded = self._models("/api/ps", max(0.1, ends_at - self._clock()))
         except SummarizerError:
             loaded = None  # the calls will show what is wrong with it
         if self._loader.is_running:
@@ -141,7 +136,7 @@ class OllamaModel:
     def _load(self) -> None:
         call = self._call("/api/generate", {"stream": False, "options": {"num_ctx": self.context_tokens}})
         try:
-            answer = http.fetch_json(call, limit_s=self._load_timeout_s, clock=self._clock, on_wait=_nothing)
+            answer = self._fetch(call, self._load_timeout_s)
         except SummarizerTimeout as error:
             raise LoadTimeout from error
         if answer.status != 200:
@@ -196,32 +191,22 @@ class OllamaModel:
             raise TranscriptTooLong(
                 "The model server dropped a part of the transcript: raise MISTRAL_NUM_CTX or update Ollama."
             )
-        answer = parsing.answer_of(text)
-        if not answer:
-            raise SummaryUnusable("The model's answer was empty.")
-        return ChatResponse(answer, last.get("done_reason") == "length", prompt_tokens)
+        return self._response(text, last.get("done_reason") == "length", prompt_tokens)
 
-    def _models(self, path: str, limit_s: float, on_wait: Callable[[], None]) -> dict[str, int | None] | None:
+    def _models(
+        self, path: str, limit_s: float, on_wait: Callable[[], None] | None = None
+    ) -> dict[str, int | None] | None:
         """The models of `/api/tags` or `/api/ps`, each with its tag and the context that it was loaded with (None
         where the server does not say); None where the answer is not Ollama's."""
-        answer = http.fetch_json(self._call(path), limit_s=limit_s, clock=self._clock, on_wait=on_wait)
+        answer = self._fetch(self._request(path), limit_s, on_wait)
         models = answer.data.get("models") if answer.status == 200 and isinstance(answer.data, dict) else None
         if not isinstance(models, list):
             return None
         found = [model for model in models if isinstance(model, dict)]
         return {_tagged(str(model.get("name"))): model.get("context_length") or None for model in found}
 
-    def _call(
-        self,
-        path: str,
-        body: dict[str, Any] | None = None,
-        longest_bytes: int = http.MAX_RESPONSE_BYTES,
-    ) -> http.HttpRequest:
-        if body is not None:
-            body = {"model": self.model, "keep_alive": KEEP_ALIVE} | body
-        return http.HttpRequest(
-            self._url + path, _HINTS, body, trust_env=self._trust_env, max_response_bytes=longest_bytes
-        )
+    def _call(self, path: str, body: dict[str, Any], longest_bytes: int = http.MAX_RESPONSE_BYTES) -> http.HttpRequest:
+        return self._request(path, {"model": self.model, "keep_alive": KEEP_ALIVE} | body, longest_bytes)
 
     def _refusal(self, status: int, data: dict[str, Any] | None) -> SummarizerError:
         """Translate an answer other than 200 (or an error line in a stream, as 500) into an error of ours."""
@@ -237,8 +222,7 @@ class OllamaModel:
             return _no_ollama()
         return SummarizerRefused(f"The model server refused the request ({reason}).")
 
-    @staticmethod
-    def _too_long() -> TranscriptTooLong:
+    def _too_long(self) -> TranscriptTooLong:
         return TranscriptTooLong(f"{TranscriptTooLong.__doc__} Raise MISTRAL_NUM_CTX to give it more.")
 
 
@@ -252,7 +236,3 @@ def _missing(model: str) -> str:
 
 def _no_ollama() -> SummarizerRefused:
     return SummarizerRefused("What answers at OLLAMA_URL is no Ollama: check the address.")
-
-
-def _nothing() -> None:
-    """Ignore the time that passes: nobody waits."""

@@ -15,16 +15,16 @@ from streametrics.errors import (
     SummaryUnusable,
     TranscriptTooLong,
 )
-from streametrics.llm import concurrency, http, parsing, timeouts
+from streametrics.llm import http, parsing, timeouts
 from streametrics.llm.base import ChatResponse, Condition, Message, ModelHealth, OnAnswer
-from streametrics.llm.call_history import CallHistory
 from streametrics.llm.parsing import Completion
-from streametrics.llm.retries import AnswerProgress, Retrier
+from streametrics.llm.progress import AnswerProgress
+from streametrics.llm.remote_model import HEALTH_TIMEOUT_S, RemoteModelBase
+from streametrics.llm.retries import Retrier
 from streametrics.llm.server_capabilities import ServerCapabilities
 from streametrics.net import urls
 from streametrics.settings import Settings
 
-HEALTH_TIMEOUT_S = 1.0
 #: What follows an answer (counts of tokens, the end mark) is waited for no longer than this.
 _TRAILER_TIMEOUT_S = 2.0
 #: Models that a sentence names.
@@ -39,7 +39,7 @@ _NO_SUCH_SERVER = "What answers at OPENAI_BASE_URL has no chat completions: chec
 _NO_MODEL = "OPENAI_MODEL is empty: set it to the name of a model of this server."
 
 
-class OpenAICompatibleModel:
+class OpenAICompatibleModel(RemoteModelBase):
     """OPENAI_MODEL at OPENAI_BASE_URL; thread-safe. At most SUMMARIZER_CONCURRENCY calls run in this process."""
 
     source = "openai_compatible"
@@ -51,18 +51,18 @@ class OpenAICompatibleModel:
         wait: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """wait, clock: for tests. Between tries `wait` is called in steps of at most `http.POLL_INTERVAL_S` seconds."""
-        self.model = settings.openai_model
-        self.context_tokens = settings.openai_context_tokens
-        self._settings = settings
-        self._url = _base(settings.openai_base_url)
-        self._key = settings.openai_api_key.get_secret_value().strip()
-        self._trust_env = not urls.is_loopback(self._url)
-        self._limiter = concurrency.limiter_for(self._url, settings.summarizer_concurrency)
-        self._wait = wait
-        self._clock = clock
+        """wait, clock: see `RemoteModelBase`."""
+        super().__init__(
+            settings,
+            model=settings.openai_model,
+            context_tokens=settings.openai_context_tokens,
+            url=_base(settings.openai_base_url),
+            hints=_HINTS,
+            key=settings.openai_api_key.get_secret_value().strip(),
+            wait=wait,
+            clock=clock,
+        )
         self._capabilities = ServerCapabilities()
-        self._history = CallHistory(settings.breaker_failures)
 
     def chat(
         self,
@@ -80,10 +80,9 @@ class OpenAICompatibleModel:
             raise ModelMissing(_NO_MODEL)
         if not _is_sendable(self._key):
             raise SummarizerRefused(_BAD_KEY)
-        if parsing.words_in(messages) > self.context_tokens:  # no megabytes are sent to learn it
-            raise self._too_long()
+        self._refuse_what_cannot_fit(messages)
         progress = AnswerProgress(on_answer)
-        retrier = Retrier(self._settings, progress, wait=self._wait, clock=self._clock)
+        retrier = self._retrier(progress)
 
         def one_try() -> ChatResponse:
             with self._limiter.slot(progress.on_wait, urgent=urgent), retrier.timed() as limit_s:
@@ -95,17 +94,13 @@ class OpenAICompatibleModel:
     def warm_up(self) -> None:
         """These servers load their models themselves."""
 
-    def health(self) -> ModelHealth:
-        shown = urls.without_credentials(self._url)
+    def _no_answer(self, shown: str) -> str:
+        return f"The model server does not answer at {shown}: start it, or correct OPENAI_BASE_URL."
+
+    def _look(self, shown: str) -> ModelHealth:
         if not _is_sendable(self._key):
             return ModelHealth(Condition.FAILING, _BAD_KEY)
-        try:
-            answer = http.fetch_json(
-                self._call("/models"), limit_s=HEALTH_TIMEOUT_S, clock=self._clock, on_wait=_nothing
-            )
-        except SummarizerError:
-            detail = f"The model server does not answer at {shown}: start it, or correct OPENAI_BASE_URL."
-            return ModelHealth(Condition.UNREACHABLE, detail)
+        answer = self._fetch(self._request("/models"), HEALTH_TIMEOUT_S)
         if answer.status in (401, 403):
             return ModelHealth(Condition.FAILING, _BAD_KEY)
         if not isinstance(answer.data, dict) or answer.status in (301, 302, 307, 308):
@@ -136,7 +131,7 @@ class OpenAICompatibleModel:
         limits = timeouts.for_chat(self._clock, limit_s, parsing.bytes_in(messages), self.context_tokens)
         while True:
             body = self._capabilities.body(self.model, messages, max_tokens, schema)
-            call = self._call("/chat/completions", body, http.max_response_bytes(max_tokens))
+            call = self._request("/chat/completions", body, http.max_response_bytes(max_tokens))
             with http.open_response(call, limits, on_wait=progress.on_wait) as reply:
                 if reply.status == 200:
                     return self._streamed(reply, messages, max_tokens, limits, progress)
@@ -193,18 +188,7 @@ class OpenAICompatibleModel:
             raise TranscriptTooLong(
                 "The model server dropped a part of the transcript: lower OPENAI_CONTEXT_TOKENS to what it really has."
             )
-        answer = parsing.answer_of(completion.text)
-        if not answer:
-            raise SummaryUnusable("The model's answer was empty.")
-        return ChatResponse(answer, completion.finish_reason == "length", tokens)
-
-    def _call(
-        self,
-        path: str,
-        body: dict[str, Any] | None = None,
-        longest_bytes: int = http.MAX_RESPONSE_BYTES,
-    ) -> http.HttpRequest:
-        return http.HttpRequest(self._url + path, _HINTS, body, self._trust_env, self._key, longest_bytes)
+        return self._response(completion.text, completion.finish_reason == "length", tokens)
 
     def _refusal(self, status: int, said: dict[str, Any] | None) -> SummarizerError:
         """Translate an answer other than 200 (or an error in a stream, as 500) into an error of ours."""
@@ -225,8 +209,7 @@ class OpenAICompatibleModel:
             return SummarizerRefused(_NO_SUCH_SERVER)
         return SummarizerRefused(f"The model server refused the request ({reason}).")
 
-    @staticmethod
-    def _too_long() -> TranscriptTooLong:
+    def _too_long(self) -> TranscriptTooLong:
         return TranscriptTooLong(f"{TranscriptTooLong.__doc__} Correct OPENAI_CONTEXT_TOKENS to what the server has.")
 
 
@@ -264,7 +247,3 @@ def _lists(data: dict[str, Any], model: str) -> bool:
 def _offer(data: dict[str, Any]) -> str:
     names = _names(data)
     return f" It has: {', '.join(names[:_NAMED_MODELS])}." if names else ""
-
-
-def _nothing() -> None:
-    """Ignore the time that passes: nobody waits."""

@@ -19,6 +19,7 @@ from streametrics.errors import (
     SummaryUnusable,
 )
 from streametrics.llm.http import POLL_INTERVAL_S
+from streametrics.llm.progress import AnswerProgress
 from streametrics.llm.warmup import LoadTimeout
 from streametrics.settings import Settings
 
@@ -27,34 +28,6 @@ TRANSIENT_ERRORS = (SummarizerUnavailable, SummarizerTimeout, SummarizerBusy)
 MAX_RETRY_AFTER_S = 6.0
 
 Found = TypeVar("Found")
-
-
-class AnswerProgress:
-    """Reports a growing answer. A retry is not reported until it is longer, so that no reader sees text taken back."""
-
-    def __init__(self, on_answer: Callable[[str, float], None] | None) -> None:
-        #: What `on_answer` raised: it wants the call to end, so that no retry may swallow it.
-        self.stopped_by: BaseException | None = None
-        self._on_answer = on_answer
-        self._text = ""
-        self._share = 0.0
-
-    def grow(self, text: str, share: float) -> None:
-        """text: all of it so far. share: of the tokens that the answer may have, 0…1."""
-        self._share = max(self._share, min(share, 1.0))
-        if len(text) >= len(self._text):
-            self._text = text
-        self.on_wait()
-
-    def on_wait(self) -> None:
-        """Report again while nothing comes: waiting for a slot, loading the model, between two tries."""
-        if self._on_answer is None:
-            return
-        try:
-            self._on_answer(self._text, self._share)
-        except BaseException as error:
-            self.stopped_by = error
-            raise
 
 
 class Retrier:

@@ -1,8 +1,8 @@
 """What can be told from a server's address without asking it."""
 
-import contextlib
-import ipaddress
 from urllib.parse import SplitResult, urlsplit
+
+from streametrics.net import addresses
 
 
 def with_scheme(url: str) -> str:
@@ -11,16 +11,23 @@ def with_scheme(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
+    """Whether a URL of our settings leads to this machine: in these `*.localhost` counts, in a Host header not."""
     host = parts(url).hostname or ""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost" or host.endswith(".localhost")
+    return addresses.is_loopback(host) or host.endswith(".localhost")
 
 
 def without_credentials(url: str) -> str:
-    """The address as it may be shown."""
+    """The address as it may be shown to clients too: neither user, password nor query."""
     split = parts(url)
     return split._replace(netloc=split.netloc.rpartition("@")[2], query="").geturl()
+
+
+def without_password(url: str) -> str:
+    """The address as an operator may see it, in logs too: which user, and whether there is a password."""
+    split = urlsplit(url)
+    if not split.password:
+        return url
+    return split._replace(netloc=split.netloc.replace(f":{split.password}@", ":***@")).geturl()
 
 
 def parts(url: str) -> SplitResult:

@@ -9,6 +9,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from streametrics.concurrency.periodic import PeriodicThread
+
 #: Between two flushes, in seconds.
 FLUSH_INTERVAL_S = 1.0
 
@@ -87,8 +89,8 @@ class Metrics:
         self._flush = flush
         self._lock = threading.Lock()
         self._amounts: dict[str, float] = {}
-        self._thread: threading.Thread | None = None
-        self._stopped = threading.Event()
+        self._thread: PeriodicThread | None = None
+        self._is_closed = False
 
     def count(self, metric: MetricDefinition, *labels: str, by: float = 1) -> None:
         """Add to a counter."""
@@ -101,20 +103,19 @@ class Metrics:
 
     def close(self) -> None:
         """Flush what is left."""
-        self._stopped.set()
+        with self._lock:
+            self._is_closed = True
+            if self._thread is not None:
+                self._thread.stop()
         self._flush_all()
 
     def _add(self, amounts: Mapping[str, float]) -> None:
         with self._lock:
             for name, amount in amounts.items():
                 self._amounts[name] = self._amounts.get(name, 0) + amount
-            if self._thread is None and not self._stopped.is_set():
-                self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
+            if self._thread is None and not self._is_closed:
+                self._thread = PeriodicThread("metrics", self._flush_all, FLUSH_INTERVAL_S)
                 self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(FLUSH_INTERVAL_S):
-            self._flush_all()
 
     def _flush_all(self) -> None:
         with self._lock:

@@ -1,1 +1,1 @@
-"""The two stages of a job, transcription and summary, without a framework."""
+"""Runs the two stages of a job, transcription and summary, without a framework."""

@@ -1,4 +1,4 @@
-"""The second stage of a job: a stored transcript becomes a summary."""
+"""Runs the second stage of a job: a stored transcript becomes a summary."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +18,7 @@ def write(
     notes: Notes,
     time_limit_s: float | None = None,
 ) -> Summary:
-    """Summarise a stored transcript in the language asked for. Raises a SummarizerError, and what the reporter raises.
+    """Summarize a stored transcript in the language asked for. Raises a SummarizerError, and what the reporter raises.
 
     time_limit_s: how long a live chunk can wait for the model, None where nobody waits.
     """

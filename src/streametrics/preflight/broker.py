@@ -1,13 +1,13 @@
-"""Looks at the Redis of REDIS_URL before a start: does it answer, and would it lose jobs?"""
+"""Checks the Redis of REDIS_URL before a start: whether it answers, and whether it would lose jobs."""
 
 import time
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
 
 import redis
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
 from streametrics.errors import QueueUnavailable, StreametricsError, UnsafeSettings
+from streametrics.net.urls import without_password
 
 ANSWER_WITHIN_S = 10.0
 PROBE_S = 1.0
@@ -59,14 +59,6 @@ class QueueFacts:
         return found
 
 
-def without_password(url: str) -> str:
-    """The address as it may be shown and logged."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
-
-
 def _client(url: str, timeout_s: float) -> "redis.Redis":
     return redis.Redis.from_url(
         url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=None, retry_on_timeout=False
@@ -74,7 +66,7 @@ def _client(url: str, timeout_s: float) -> "redis.Redis":
 
 
 def answers(url: str, timeout_s: float = PROBE_S) -> bool:
-    """Whether a server answers PING there. Raises QueueWantsPassword, and BusyLoadingError while it loads."""
+    """Tell whether a server answers PING there. Raises QueueWantsPassword, and BusyLoadingError while it loads."""
     try:
         with _client(url, timeout_s) as client:
             return bool(client.ping())
@@ -90,7 +82,7 @@ def answers(url: str, timeout_s: float = PROBE_S) -> bool:
 
 
 def answers_now(url: str) -> bool:
-    """Whether a server answers PING there and has read its data."""
+    """Tell whether a server answers PING there and has read its data."""
     try:
         return answers(url)
     except BusyLoadingError:
@@ -98,7 +90,7 @@ def answers_now(url: str) -> bool:
 
 
 def is_there(url: str) -> bool:
-    """Whether a server listens there, even if it is still reading its data."""
+    """Tell whether a server listens there, even if it is still reading its data."""
     try:
         return answers(url)
     except BusyLoadingError:
@@ -106,7 +98,7 @@ def is_there(url: str) -> bool:
 
 
 def wait_until_answers(url: str, within_s: float = ANSWER_WITHIN_S) -> None:
-    """Raises QueueUnavailable when nothing answers in time; a server that is loading is waited for."""
+    """Wait for a server, also for one that is loading. Raises QueueUnavailable when nothing answers in time."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         try:
@@ -122,7 +114,7 @@ def wait_until_answers(url: str, within_s: float = ANSWER_WITHIN_S) -> None:
 
 
 def facts(url: str) -> QueueFacts:
-    """What the server says of itself, by INFO since hosted servers forbid CONFIG. Raises QueueUnavailable."""
+    """Ask a server for its version and settings, by INFO as hosted ones forbid CONFIG. Raises QueueUnavailable."""
     try:
         with _client(url, ANSWER_WITHIN_S) as client:
             info = client.info("everything")
@@ -147,7 +139,7 @@ def _takes_snapshots(client: "redis.Redis") -> bool:
 
 
 def require_safe(url: str) -> list[str]:
-    """Raises UnsafeSettings where this server would lose jobs; returns what else should be known."""
+    """Refuse a server that would lose jobs, with UnsafeSettings; returns warnings about others."""
     found = facts(url)
     if found.unsafe:
         raise UnsafeSettings(found.unsafe)

@@ -1,7 +1,7 @@
-"""What a start looks at before anything runs: settings that would lose jobs or let strangers in are refused by name.
+"""Checks settings before a start: those that would lose jobs or let strangers in are refused by name.
 
 Each sentence names the setting and says what to set. What only might be wrong is a warning. `up`, `api` and `worker`
-look, `doctor` shows it.
+check at their start, `doctor` shows it.
 """
 
 import difflib
@@ -32,7 +32,7 @@ _NETWORK_FILE_SYSTEMS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not well: a name for programs, and the sentence. refused: nothing starts with it."""
+    """One problem: a name for programs, and the sentence for people. refused: nothing starts with it."""
 
     name: str
     sentence: str
@@ -40,12 +40,12 @@ class Finding:
 
     @property
     def about_queue(self) -> bool:
-        """Whether the queue's server says it, and not the settings."""
+        """Whether it is about the queue's server, and not about the settings."""
         return self.name in ("queue", "queue_policy")
 
 
 def require_safe(settings: Settings, *, serves: bool = True) -> list[str]:
-    """Raises UnsafeSettings with every refusal, a line each; returns the warnings. serves: whether HOST counts."""
+    """Refuse unsafe settings, with UnsafeSettings of a line each; returns the warnings. serves: whether HOST counts."""
     findings = examine(settings, serves=serves)
     refused = [finding.sentence for finding in findings if finding.refused]
     if refused:
@@ -54,7 +54,7 @@ def require_safe(settings: Settings, *, serves: bool = True) -> list[str]:
 
 
 def examine(settings: Settings, *, serves: bool = True) -> list[Finding]:
-    """All that is found, refusals first."""
+    """Find all problems, refusals first."""
     found = [*_times(settings), *_data_dir(settings), *_queue(settings)]
     if serves:
         found += [*_bind(settings), *_pages(settings)]
@@ -141,7 +141,7 @@ def _data_dir(settings: Settings) -> Iterator[Finding]:
 
 
 def _file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
-    """The kind of the file system that a folder lies on; empty where the system does not tell."""
+    """Find the kind of the file system that a folder lies on; empty where the system does not tell."""
     try:
         lines = [line.split(" ") for line in mounts.read_text(errors="replace").splitlines()]
     except OSError:
@@ -173,7 +173,7 @@ def _queue(settings: Settings) -> Iterator[Finding]:
 
 
 def refuse_open_bind(settings: Settings) -> None:
-    """Raises UnsafeSettings where other machines could call and no long key stands in their way."""
+    """Refuse an address that other machines reach without a long key, with UnsafeSettings."""
     if is_loopback(settings.host) or len(settings.internal_api_key) >= KEY_MIN_LENGTH:
         return
     state = "too short" if settings.internal_api_key else "the published one" if _published_key_is_set() else "not set"
@@ -188,7 +188,7 @@ def _published_key_is_set() -> bool:
 
 
 def settings_warnings() -> list[str]:
-    """What is allowed and probably not meant: the published key, and names in `.env` that nothing reads."""
+    """Find what is allowed and probably not meant: the published key, and names in `.env` that nothing reads."""
     written = {name.upper(): value or "" for name, value in dotenv_values(".env").items()}
     warnings = []
     if _published_key_is_set():

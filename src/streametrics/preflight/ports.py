@@ -13,7 +13,7 @@ class PortTaken(StreametricsError):
 
 
 def port_is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now. Raises PortTaken where the host is no address of ours."""
+    """Tell whether a server could listen there now. Raises PortTaken where the host is no address of ours."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
@@ -31,7 +31,7 @@ def port_is_free(host: str, port: int) -> bool:
 
 
 def require_free_port(settings: Settings) -> None:
-    """Raises PortTaken with the way out."""
+    """Refuse a port that is in use, with PortTaken, which says what to do."""
     if port_is_free(settings.host, settings.port):
         return
     airplay = " (on a Mac, AirPlay Receiver uses 5000)" if settings.port == 5000 else ""
@@ -42,7 +42,7 @@ def require_free_port(settings: Settings) -> None:
 
 
 def free_port(host: str) -> int:
-    """A port that nothing listens on now, for PORT=0."""
+    """Find a port that nothing listens on now, for PORT=0."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
@@ -50,6 +50,6 @@ def free_port(host: str) -> int:
 
 
 def local_url(settings: Settings) -> str:
-    """Where this machine reaches the API, without a slash at the end."""
+    """Make the address by which this machine reaches the API, without a slash at the end."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"

@@ -16,7 +16,7 @@ class InvalidSettings(StreametricsError):
 
 
 def load_settings() -> Settings:
-    """The settings out of the environment and `.env`. Raises InvalidSettings with one line a mistake."""
+    """Load the settings from the environment and `.env`. Raises InvalidSettings with one line a mistake."""
     try:
         return Settings()
     except ValidationError as error:
@@ -52,7 +52,7 @@ def _wanted(mistake: ErrorDetails) -> str:
 
 
 def display(path: Path) -> str:
-    """A path as short as it can be said: from the working folder where it lies below."""
+    """Shorten a path for display: relative to the working folder where it lies below."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

@@ -1,1 +1,1 @@
-"""Shared state in Redis that may vanish: progress, job versions, the worker registry, counters."""
+"""Shares state in Redis that may vanish: progress, job versions, the worker registry, counters."""

@@ -1,14 +1,14 @@
 """Connects to Redis, which holds what processes share and may lose at any time.
 
-The rows say what holds for good. So a Redis that does not answer is a line in the log of whoever asks, never an error
-of a job.
+The database says what holds for good. So a Redis that does not answer is a line in the log of whoever asks, never an
+error of a job.
 """
 
 import redis
 
-#: How long a call may take before Redis counts as down, in seconds: a poll answers from the row within 3 s.
+#: How long a call may take before Redis counts as down, in seconds: a poll is answered from the row within 3 s.
 TIMEOUT_S = 1.0
-#: What is kept of a job outlives its work by this much at most, in seconds.
+#: How long a job's keys are kept after their last write, in seconds.
 EXPIRES_S = 3600
 
 
@@ -21,14 +21,14 @@ class RedisClient:
         )
 
     def answers(self) -> bool:
-        """Whether Redis answers now."""
+        """Tell whether Redis answers now."""
         try:
             return bool(self.commands.ping())
         except redis.RedisError:
             return False
 
     def queue_lengths(self, queues: tuple[str, ...]) -> dict[str, int] | None:
-        """Messages in each queue, without those that a worker has taken; None when Redis does not answer."""
+        """Count the messages in each queue, without those that a worker has taken; None when Redis does not answer."""
         try:
             pipeline = self.commands.pipeline(transaction=False)
             for queue in queues:
@@ -38,11 +38,11 @@ class RedisClient:
             return None
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self.commands.close()
 
 
 def job_key(task_id: str, what: str) -> str:
-    """Where something of a job is kept."""
+    """Make the key under which something of a job is kept."""
     # The braces keep a job's keys on one node of a Redis cluster, where one script may touch several.
     return f"streametrics:job:{{{task_id}}}:{what}"

@@ -1,4 +1,4 @@
-"""Sums over all processes, for the metrics."""
+"""Sums the metrics of all processes."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,7 @@ class Counters:
         return True
 
     def sums(self) -> dict[str, float]:
-        """The sums; empty when Redis does not answer."""
+        """Read the sums; empty when Redis does not answer."""
         try:
             return {str(name): float(amount) for name, amount in self._client.commands.hgetall(_COUNTS).items()}
         except redis.RedisError:

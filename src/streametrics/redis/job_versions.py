@@ -1,7 +1,7 @@
-"""The stamps of jobs: written after each change, read by the API process, where many polls share one round trip.
+"""Writes job versions after each change, and reads them for the API process.
 
-A stamp tells one version of a job's answer from another (see `JobVersions.touch`), so that a poll has to look no
-further while it is the same.
+A job version tells one state of a job's status from another, as an ETag does (see `JobVersions.touch`): while it is
+the same, a poll needs no look at the row. In Redis and in its keys it is called `stamp`.
 """
 
 import asyncio
@@ -15,127 +15,131 @@ import redis.asyncio
 
 from streametrics.redis.client import EXPIRES_S, TIMEOUT_S, RedisClient, job_key
 
-#: Part of every job's stamp: a write that may have changed any of them needs one key.
-EVERY_JOB_STAMP = "streametrics:jobs:stamp"
-#: After a failure Redis is not asked for so long, in seconds: each poll would wait for it in vain.
-REST_S = 1.0
-#: Stamps in one read at most.
+#: Where the part is kept that is common to all job versions: a write that may have changed any job needs one key.
+ALL_JOBS_VERSION_KEY = "streametrics:jobs:stamp"
+#: For how long Redis is not asked after a failure, in seconds: each poll would wait for it in vain.
+RETRY_AFTER_S = 1.0
+#: The most job versions in one read.
 MAX_BATCH = 1000
 
 logger = logging.getLogger(__name__)
 
 
 class JobVersions:
-    """Writes stamps. Thread-safe."""
+    """Writes job versions. Thread-safe."""
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
     def touch(self, task_ids: Collection[str] | None) -> None:
-        """Give these jobs (None: all of them) a new stamp, after their rows were written.
+        """Give these jobs (None: all of them) a new version, after their rows were written.
 
-        Whoever keeps an answer under the old stamp reads anew. A touch that gets lost makes that later, for nothing
-        is kept for long.
+        Whoever has cached a response under the old version reads anew. Where a touch gets lost that happens later, as
+        nothing is cached for long.
         """
-        keys = [EVERY_JOB_STAMP] if task_ids is None else [stamp_key(task_id) for task_id in task_ids]
+        keys = [ALL_JOBS_VERSION_KEY] if task_ids is None else [version_key(task_id) for task_id in task_ids]
         expires_s = None if task_ids is None else EXPIRES_S
         try:
             pipeline = self._client.commands.pipeline(transaction=False)
             for key in keys:
-                pipeline.set(key, new_stamp(), ex=expires_s)
+                pipeline.set(key, new_version(), ex=expires_s)
             pipeline.execute()
         except redis.RedisError as error:
-            logger.warning("stamp not changed: %s", error)
+            logger.warning("job version not changed: %s", error)
 
 
-class BoardSilent(Exception):
-    """Redis does not answer, so nobody can say what has changed."""
+class JobVersionsUnavailable(Exception):
+    """Redis does not answer, so it is not known what has changed."""
 
 
-class Board:
-    """Reads stamps. For one event loop, in which it has to be made."""
+class JobVersionReader:
+    """Reads job versions for the API process; concurrent polls are batched into one MGET.
+
+    For one event loop, in which it has to be made.
+    """
 
     def __init__(self, url: str) -> None:
         self._redis = redis.asyncio.Redis.from_url(
             url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, decode_responses=True
         )
         self._loop = asyncio.get_running_loop()
-        self._wanted: dict[str, list[asyncio.Future[str | None]]] = {}
+        self._pending: dict[str, list[asyncio.Future[str | None]]] = {}
         self._reader: asyncio.Task[None] | None = None
-        self._silent_until = 0.0
+        self._unavailable_until = 0.0
 
-    async def stamp(self, task_id: str) -> str | None:
-        """The job's stamp, read after this call began; None where it has none. Raises BoardSilent."""
-        self._check_speaking()
+    async def read(self, task_id: str) -> str | None:
+        """Read a job's version, after this call began; None where it has none. Raises JobVersionsUnavailable."""
+        self._check_available()
         future: asyncio.Future[str | None] = self._loop.create_future()
-        self._wanted.setdefault(task_id, []).append(future)
+        self._pending.setdefault(task_id, []).append(future)
         if self._reader is None:
-            self._reader = self._loop.create_task(self._read_what_is_wanted())
+            self._reader = self._loop.create_task(self._read_pending())
         return await future
 
-    async def stamps(self, task_ids: Sequence[str]) -> dict[str, str | None]:
-        """The stamps of many jobs, in a read of their own. Raises BoardSilent."""
-        self._check_speaking()
+    async def read_many(self, task_ids: Sequence[str]) -> dict[str, str | None]:
+        """Read the versions of many jobs, in a round trip of their own. Raises JobVersionsUnavailable."""
+        self._check_available()
         found: dict[str, str | None] = {}
         for start in range(0, len(task_ids), MAX_BATCH):
-            found |= await self._read(task_ids[start : start + MAX_BATCH])
+            found |= await self._fetch(task_ids[start : start + MAX_BATCH])
         return found
 
-    async def begin(self, task_id: str) -> None:
-        """Give a job its first stamp, or the first one after Redis has lost its memory."""
+    async def create(self, task_id: str) -> None:
+        """Give a job its first version, or the first one after Redis has lost its memory."""
         try:
-            await self._redis.set(stamp_key(task_id), new_stamp(), nx=True, ex=EXPIRES_S)
+            await self._redis.set(version_key(task_id), new_version(), nx=True, ex=EXPIRES_S)
         except (redis.RedisError, OSError) as error:
-            self._rest(error)
+            self._back_off(error)
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         if self._reader is not None:
             await self._reader
         await self._redis.aclose()
 
-    async def _read_what_is_wanted(self) -> None:
-        """Read until nothing is wanted: who comes while a read is under way shares the next one."""
-        while self._wanted:
-            wanted, self._wanted = self._wanted, {}
+    async def _read_pending(self) -> None:
+        """Read until nothing is pending: polls that come during a read share the next one."""
+        while self._pending:
+            pending, self._pending = self._pending, {}
             try:
-                found = await self.stamps(list(wanted))
-            except BoardSilent as error:
-                for future in (future for futures in wanted.values() for future in futures if not future.done()):
+                found = await self.read_many(list(pending))
+            except JobVersionsUnavailable as error:
+                for future in (future for futures in pending.values() for future in futures if not future.done()):
                     future.set_exception(error)
                 continue
-            for task_id, futures in wanted.items():
+            for task_id, futures in pending.items():
                 for future in futures:
                     # A poller that has gone away has cancelled its own.
                     if not future.done():
                         future.set_result(found[task_id])
         self._reader = None
 
-    async def _read(self, task_ids: Sequence[str]) -> dict[str, str | None]:
+    async def _fetch(self, task_ids: Sequence[str]) -> dict[str, str | None]:
         try:
-            found: list[Any] = await self._redis.mget([EVERY_JOB_STAMP, *map(stamp_key, task_ids)])
+            found: list[Any] = await self._redis.mget([ALL_JOBS_VERSION_KEY, *map(version_key, task_ids)])
         except (redis.RedisError, OSError) as error:
-            self._rest(error)
-            raise BoardSilent from error
+            self._back_off(error)
+            raise JobVersionsUnavailable from error
         every, *own = found
         return {
-            task_id: None if stamp is None else f"{every}/{stamp}" for task_id, stamp in zip(task_ids, own, strict=True)
+            task_id: None if version is None else f"{every}/{version}"
+            for task_id, version in zip(task_ids, own, strict=True)
         }
 
-    def _check_speaking(self) -> None:
-        if self._loop.time() < self._silent_until:
-            raise BoardSilent
+    def _check_available(self) -> None:
+        if self._loop.time() < self._unavailable_until:
+            raise JobVersionsUnavailable
 
-    def _rest(self, error: Exception) -> None:
-        logger.warning("stamps not read, answers come from the rows: %s", error)
-        self._silent_until = self._loop.time() + REST_S
+    def _back_off(self, error: Exception) -> None:
+        logger.warning("job versions not read, answers come from the rows: %s", error)
+        self._unavailable_until = self._loop.time() + RETRY_AFTER_S
 
 
-def new_stamp() -> str:
-    """Never used before, not even by a Redis that has lost its memory and begins to count anew."""
+def new_version() -> str:
+    """Make a random version: never used before, not even by a Redis that has lost its memory and counts anew."""
     return secrets.token_hex(8)
 
 
-def stamp_key(task_id: str) -> str:
-    """Where a job's stamp is kept: it is another one after each change of what is told of the job."""
+def version_key(task_id: str) -> str:
+    """Make the key of a job's version."""
     return job_key(task_id, "stamp")

@@ -1,4 +1,4 @@
-"""What a job says of itself while it runs: a bounded stream of events and a snapshot for polls."""
+"""Publishes a running job's progress: a bounded log of events, and a snapshot for polls."""
 
 import json
 import logging
@@ -7,17 +7,17 @@ import redis
 
 from streametrics.domain.job import JobState, Snapshot
 from streametrics.redis.client import EXPIRES_S, RedisClient, job_key
-from streametrics.redis.job_versions import new_stamp, stamp_key
+from streametrics.redis.job_versions import new_version, version_key
 
-#: Events kept of one job; a reader that is further behind takes the snapshot.
+#: The most events kept of one job; a reader that is further behind takes the snapshot.
 MAX_EVENTS = 500
 
 #: Order of the states within one job; a snapshot never goes back.
 _RANK = {state: rank for rank, state in enumerate(JobState)}
 
-#: Writes event, snapshot and stamp together, and only if they are news: an older attempt is refused, and within a state
-#: neither per cent nor the transcript ever shrinks, whichever of a recording's parts reports last. Of a cancelled job
-#: nothing is kept, for its worker may still be talking. Event ids are `<attempt>-<sequence>`.
+#: Writes event, snapshot and job version together, and only if they are news: an older attempt is refused, and within
+#: a state neither per cent nor the transcript ever shrinks, whichever of a recording's parts reports last. Of a
+#: cancelled job nothing is kept, for its worker may still be reporting. Event ids are `<attempt>-<sequence>`.
 _PUBLISH = """
 if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
 local old = redis.call('HMGET', KEYS[2], 'attempt', 'rank', 'progress', 'seq', 'transcription')
@@ -44,14 +44,14 @@ logger = logging.getLogger(__name__)
 
 
 class JobProgress:
-    """Publishes and reads how far jobs are, and tells workers of cancelled ones. Thread-safe."""
+    """Publishes and reads the progress of jobs, and tells workers of cancelled ones. Thread-safe."""
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
         self._script = client.commands.register_script(_PUBLISH)
 
     def publish(self, task_id: str, attempt: int, snapshot: Snapshot) -> None:
-        """Tell pollers and readers where the job stands, in one round trip."""
+        """Publish where the job stands, in one round trip."""
         body = json.dumps(
             {
                 "state": snapshot.state,
@@ -61,7 +61,7 @@ class JobProgress:
         )
         try:
             self._script(
-                keys=[_events_key(task_id), _snapshot_key(task_id), stamp_key(task_id), _cancelled_key(task_id)],
+                keys=[_events_key(task_id), _snapshot_key(task_id), version_key(task_id), _cancelled_key(task_id)],
                 args=[
                     attempt,
                     _RANK[snapshot.state],
@@ -70,7 +70,7 @@ class JobProgress:
                     EXPIRES_S,
                     MAX_EVENTS,
                     snapshot.state,
-                    new_stamp(),
+                    new_version(),
                     snapshot.transcription or "",
                 ],
             )
@@ -78,7 +78,7 @@ class JobProgress:
             logger.warning("progress not published: %s", error)
 
     def snapshot(self, task_id: str) -> Snapshot | None:
-        """The last word of a job in work; None where there is none, or Redis does not answer."""
+        """Read a job's last snapshot; None where there is none, or Redis does not answer."""
         try:
             progress, body, transcription = self._client.commands.hmget(
                 _snapshot_key(task_id), "progress", "body", "transcription"
@@ -91,14 +91,14 @@ class JobProgress:
         return _read(str(progress), str(body), str(transcription or ""))
 
     def forget(self, task_id: str) -> None:
-        """Drop what is known of a job, once it has ended for good."""
+        """Delete a job's events and snapshot, once it has ended for good."""
         try:
             self._client.commands.delete(_events_key(task_id), _snapshot_key(task_id))
         except redis.RedisError as error:
             logger.warning("snapshot not dropped, it expires by itself: %s", error)
 
     def cancel(self, task_id: str) -> None:
-        """Tell whoever works on this job to stop, and drop what is known of it.
+        """Tell whoever works on this job to stop, and delete its events and snapshot.
 
         Only a hint: without Redis they learn it from the row, when they renew their lease.
         """
@@ -111,7 +111,7 @@ class JobProgress:
             logger.warning("workers not told of the cancelled job, they look at its row: %s", error)
 
     def is_cancelled(self, task_id: str) -> bool:
-        """Whether `cancel` was called; False where Redis does not know."""
+        """Tell whether `cancel` was called; False where Redis does not know."""
         try:
             return bool(self._client.commands.exists(_cancelled_key(task_id)))
         except redis.RedisError:

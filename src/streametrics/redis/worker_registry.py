@@ -1,20 +1,21 @@
-"""A worker process says that it is there, so that readiness can be told and a start knows when it is over."""
+"""Registers worker processes by their heartbeats, so that readiness can be told and a start knows when it is over."""
 
 import json
 import logging
 import os
 import socket
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import redis
 
+from streametrics.concurrency.periodic import PeriodicThread
+from streametrics.concurrency.processes import is_alive
 from streametrics.redis.client import RedisClient
 
-#: Between two signs of life, and after how long without one a worker counts as gone, in seconds.
+#: Between two heartbeats, and after how long without one a worker counts as gone, in seconds.
 INTERVAL_S, EXPIRES_S = 3.0, 10.0
-#: How long a stopping process waits for a sign of life that is on its way, in seconds.
+#: How long a stopping process waits for a heartbeat that is on its way, in seconds.
 STOP_S = 2.0
 
 _DATABASE_ID = "streametrics:database_id"
@@ -24,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerPresence:
-    """A worker process that said lately that it is there; `facts` are for people and for `/health/ready`."""
+class RegisteredWorker:
+    """A worker process whose heartbeat has not expired; `facts` are for people and for `/health/ready`."""
 
     name: str
     stage: str
@@ -34,29 +35,29 @@ class WorkerPresence:
 
 
 class WorkerRegistry:
-    """Which worker processes are there, and which database the API writes to. Thread-safe."""
+    """Keeps which worker processes are there, and which database the API writes to. Thread-safe."""
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
-    def announce(self, presence: WorkerPresence, *, expires_s: float) -> None:
-        """Say that a worker process is there; to be repeated before it expires."""
-        value = json.dumps({"stage": presence.stage, "ready": presence.ready, "facts": presence.facts})
+    def announce(self, worker: RegisteredWorker, *, expires_s: float) -> None:
+        """Write a worker's heartbeat; to be repeated before it expires."""
+        value = json.dumps({"stage": worker.stage, "ready": worker.ready, "facts": worker.facts})
         try:
-            self._client.commands.set(_WORKERS + presence.name, value, px=int(expires_s * 1000))
+            self._client.commands.set(_WORKERS + worker.name, value, px=int(expires_s * 1000))
         except redis.RedisError as error:
-            logger.warning("presence not announced: %s", error)
+            logger.warning("heartbeat not written: %s", error)
 
     def withdraw(self, name: str) -> None:
-        """Say that a worker process has stopped."""
+        """Remove a worker process that has stopped."""
         try:
             self._client.commands.delete(_WORKERS + name)
         except redis.RedisError as error:
-            logger.warning("presence not withdrawn, it expires by itself: %s", error)
+            logger.warning("worker not withdrawn, its heartbeat expires by itself: %s", error)
 
-    def workers(self) -> list[WorkerPresence]:
-        """Every worker process that is there; empty when Redis does not answer."""
-        found: list[WorkerPresence] = []
+    def workers(self) -> list[RegisteredWorker]:
+        """List the worker processes that are there; empty when Redis does not answer."""
+        found: list[RegisteredWorker] = []
         try:
             names = list(self._client.commands.scan_iter(match=_WORKERS + "*", count=1000))
             values = self._client.commands.mget(names) if names else []
@@ -64,18 +65,18 @@ class WorkerRegistry:
             return []
         for name, value in zip(names, values, strict=True):
             if value is not None:
-                found.append(WorkerPresence(name=name.removeprefix(_WORKERS), **json.loads(value)))
+                found.append(RegisteredWorker(name=name.removeprefix(_WORKERS), **json.loads(value)))
         return found
 
     def announce_database(self, database_id: str) -> None:
-        """The API says which database it writes to, so that a worker on another one refuses to start."""
+        """Write which database the API uses, so that a worker on another one refuses to start."""
         try:
             self._client.commands.set(_DATABASE_ID, database_id)
         except redis.RedisError as error:
             logger.warning("database not announced: %s", error)
 
     def announced_database(self) -> str | None:
-        """The database that the API writes to, if one has said so."""
+        """Read which database the API uses, if one has said so."""
         try:
             value = self._client.commands.get(_DATABASE_ID)
         except redis.RedisError:
@@ -83,8 +84,8 @@ class WorkerRegistry:
         return value if isinstance(value, str) else None
 
 
-class Presence:
-    """Says every few seconds that this process is there, and whether it is warm."""
+class WorkerHeartbeat:
+    """Writes this process's heartbeat every few seconds, with whether it is ready."""
 
     def __init__(self, registry: WorkerRegistry, stage: str) -> None:
         self._registry = registry
@@ -92,56 +93,40 @@ class Presence:
         self._stage = stage
         self._ready = False
         self._facts: Callable[[], dict[str, str]] = dict
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+        self._thread = PeriodicThread("heartbeat", self._announce, INTERVAL_S)
 
     def start(self) -> None:
-        """Begin to announce, as not ready yet."""
+        """Begin the heartbeat, as not ready yet."""
         self._announce()
         self._thread.start()
 
     def ready(self, facts: Callable[[], dict[str, str]]) -> None:
-        """From here on this process can work; the facts are for people, and asked for each time."""
+        """Mark this process as ready; the facts are for people, and asked for at each heartbeat."""
         self._ready, self._facts = True, facts
         self._announce()
 
     def failed(self, reason: str) -> None:
-        """This process cannot work, and why."""
+        """Mark this process as unable to work, with the reason."""
         self._ready, self._facts = False, lambda: {"error": reason}
         self._announce()
 
     def stop(self) -> None:
-        """Withdraw at once."""
-        self._stopped.set()
-        self._thread.join(STOP_S)  # its last word must not come after the withdrawal
+        """End the heartbeat and withdraw at once."""
+        self._thread.stop(wait_s=STOP_S)  # a last heartbeat must not come after the withdrawal
         self._registry.withdraw(self._name)
 
-    def _run(self) -> None:
-        while not self._stopped.wait(INTERVAL_S):
-            self._announce()
-
     def _announce(self) -> None:
-        presence = WorkerPresence(self._name, self._stage, self._ready, self._facts())
-        self._registry.announce(presence, expires_s=EXPIRES_S)
+        worker = RegisteredWorker(self._name, self._stage, self._ready, self._facts())
+        self._registry.announce(worker, expires_s=EXPIRES_S)
 
 
-def withdraw_the_dead(registry: WorkerRegistry) -> None:
+def withdraw_dead_workers(registry: WorkerRegistry) -> None:
     """Withdraw the processes of this host that are gone. Not for Windows, where the question would kill them.
 
-    A killed process cannot withdraw, and the queue keeps its word on disk: a start right after it would take
+    A killed process cannot withdraw, and the queue keeps its heartbeat on disk: a start right after it would take
     the dead worker for its own, and call itself ready before its model is.
     """
     for worker in registry.workers():
         host, _, pid = worker.name.partition("@")[2].rpartition(":")
-        if host == socket.gethostname() and not _is_alive(int(pid)):
+        if host == socket.gethostname() and not is_alive(int(pid)):
             registry.withdraw(worker.name)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,1 +1,1 @@
-"""Answers to those who ask after a job: a poll, a long poll."""
+"""Answers status requests: a poll, a long poll."""

@@ -1,54 +1,54 @@
-"""Waiting for a job to change: one look at the stamps for all who wait, however many they are."""
+"""Waits for jobs to change: one read of job versions for all long polls, however many they are."""
 
 import asyncio
 from dataclasses import dataclass
 
-from streametrics.redis.job_versions import REST_S, Board, BoardSilent
+from streametrics.redis.job_versions import RETRY_AFTER_S, JobVersionReader, JobVersionsUnavailable
 
-#: Between two looks while anybody waits, in seconds: what a change may be late by.
-LOOK_INTERVAL_S = 0.1
+#: Between two reads while anybody waits, in seconds: what a change may be late by.
+CHECK_INTERVAL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiter:
     task_id: str
-    stamp: str | None
-    woken: asyncio.Event
+    version: str | None
+    changed: asyncio.Event
 
 
 class ChangeWatch:
-    """Looks at the stamps of all jobs that somebody waits for; does nothing while nobody does. For one event loop."""
+    """Reads the versions of all jobs that somebody waits for; does nothing while nobody does. For one event loop."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, version_reader: JobVersionReader) -> None:
+        self._version_reader = version_reader
         self._waiters: set[_Waiter] = set()
-        self._looker: asyncio.Task[None] | None = None
+        self._checker: asyncio.Task[None] | None = None
 
-    async def wait(self, task_id: str, stamp: str | None, timeout_s: float) -> None:
-        """Return when the job's stamp is another one, when that cannot be known, or when the time is over."""
-        waiter = _Waiter(task_id, stamp, asyncio.Event())
+    async def wait(self, task_id: str, version: str | None, timeout_s: float) -> None:
+        """Return when the job's version is another one, when that cannot be known, or when the time is over."""
+        waiter = _Waiter(task_id, version, asyncio.Event())
         self._waiters.add(waiter)
-        if self._looker is None:
-            self._looker = asyncio.create_task(self._look())
+        if self._checker is None:
+            self._checker = asyncio.create_task(self._check())
         try:
-            await asyncio.wait_for(waiter.woken.wait(), timeout_s)
+            await asyncio.wait_for(waiter.changed.wait(), timeout_s)
         except TimeoutError:
             return
         finally:
             self._waiters.discard(waiter)
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         while self._waiters:
             try:
-                stamps = await self._board.stamps(list({waiter.task_id for waiter in self._waiters}))
-            except BoardSilent:
+                versions = await self._version_reader.read_many(list({waiter.task_id for waiter in self._waiters}))
+            except JobVersionsUnavailable:
                 # Changes are in the rows alone now: all may look there, but not all the time.
-                await asyncio.sleep(REST_S)
+                await asyncio.sleep(RETRY_AFTER_S)
                 for waiter in self._waiters:
-                    waiter.woken.set()
+                    waiter.changed.set()
                 continue
             for waiter in self._waiters:
-                if stamps.get(waiter.task_id, waiter.stamp) != waiter.stamp:
-                    waiter.woken.set()
-            await asyncio.sleep(LOOK_INTERVAL_S)
-        self._looker = None
+                if versions.get(waiter.task_id, waiter.version) != waiter.version:
+                    waiter.changed.set()
+            await asyncio.sleep(CHECK_INTERVAL_S)
+        self._checker = None

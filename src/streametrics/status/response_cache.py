@@ -1,9 +1,9 @@
-"""Finished answers in memory, each good for one stamp and for a while."""
+"""Caches finished responses in memory, each for one job version and for a while."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
 
-#: What a kept answer costs beside its body, in bytes: objects, keys, the dictionary's slot.
+#: What a cached response costs beside its body, in bytes: objects, keys, the dictionary's slot.
 _OVERHEAD_BYTES = 600
 
 
@@ -11,52 +11,52 @@ _OVERHEAD_BYTES = 600
 class CachedResponse:
     """One job's status as it goes over the wire.
 
-    stamp: which version of the job it tells of; None where that is not known. good_until: on the clock of the one
-    who made it; never after the result's expiry.
+    version: the job version it was made under; None where that is not known. expires_at: on the clock of the one who
+    made it; never after the result's expiry.
     """
 
     body: bytes
     owner: str
     is_final: bool
-    stamp: str | None
-    good_until: float
+    version: str | None
+    expires_at: float
 
 
-class AnswerCache:
-    """The answers asked for most lately, up to so many bytes. For one thread."""
+class ResponseCache:
+    """Keeps the responses that were asked for most lately, up to so many bytes. For one thread."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[str, CachedResponse] = OrderedDict()
+        self._cache: OrderedDict[str, CachedResponse] = OrderedDict()
         self.size_bytes = 0
 
-    def get(self, task_id: str, stamp: str, now: float) -> CachedResponse | None:
-        """The answer, where one is kept for this very stamp and is still good."""
-        answer = self._kept.get(task_id)
-        if answer is None or answer.stamp != stamp or now >= answer.good_until:
+    def get(self, task_id: str, version: str, now: float) -> CachedResponse | None:
+        """Get the response that is cached for this version and has not expired, else None."""
+        answer = self._cache.get(task_id)
+        if answer is None or answer.version != version or now >= answer.expires_at:
             return None
-        self._kept.move_to_end(task_id)
+        self._cache.move_to_end(task_id)
         return answer
 
     def put(self, task_id: str, answer: CachedResponse) -> None:
-        """Keep it in place of an older one; the ones not asked for the longest make room."""
+        """Cache a response in place of an older one; the least recently used ones make room."""
         self.drop(task_id)
-        self._kept[task_id] = answer
-        self.size_bytes += _cost(answer)
+        self._cache[task_id] = answer
+        self.size_bytes += _size_of(answer)
         while self.size_bytes > self._max_bytes:
-            _, oldest = self._kept.popitem(last=False)
-            self.size_bytes -= _cost(oldest)
+            _, oldest = self._cache.popitem(last=False)
+            self.size_bytes -= _size_of(oldest)
 
     def drop(self, task_id: str) -> None:
-        """Keep none of this job."""
-        if (old := self._kept.pop(task_id, None)) is not None:
-            self.size_bytes -= _cost(old)
+        """Drop this job's response."""
+        if (old := self._cache.pop(task_id, None)) is not None:
+            self.size_bytes -= _size_of(old)
 
     def clear(self) -> None:
-        """Keep none at all."""
-        self._kept.clear()
+        """Drop every response."""
+        self._cache.clear()
         self.size_bytes = 0
 
 
-def _cost(answer: CachedResponse) -> int:
+def _size_of(answer: CachedResponse) -> int:
     return len(answer.body) + _OVERHEAD_BYTES

@@ -1,31 +1,15 @@
 """Reports the progress of a summary of many calls, as one share and one text that only grow."""
 
 from streametrics.llm.base import OnAnswer
-from streametrics.summarization.base import OnText
+from streametrics.llm.progress import AnswerProgress
 
 
-class SummaryProgress:
-    """Reports to `on_text`, and remembers what it raised, so that no retry swallows it."""
-
-    def __init__(self, on_text: OnText | None) -> None:
-        self.stopped_by: BaseException | None = None
-        #: Of the whole work, 0…1.
-        self.share = 0.0
-        self._on_text = on_text
-        self._text = ""
+class SummaryProgress(AnswerProgress):
+    """The progress of all calls of a summary; `on_answer` is its `OnText`."""
 
     def report(self, share: float, text: str = "") -> None:
         """Report a share and a text; smaller ones than before change nothing, as a retry begins again."""
-        self.share = max(self.share, min(share, 1.0))
-        if len(text) >= len(self._text):
-            self._text = text
-        if self._on_text is None:
-            return
-        try:
-            self._on_text(self._text, self.share)
-        except BaseException as error:
-            self.stopped_by = error
-            raise
+        self.grow(text, share)
 
     def without_text(self, begin: float, end: float) -> OnAnswer:
         """Make a callback for a call whose text is no summary: it fills the shares from `begin` to `end`."""

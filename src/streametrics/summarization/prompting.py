@@ -5,6 +5,7 @@ from typing import Any
 
 from streametrics.errors import SummaryUnusable, TranscriptTooLong
 from streametrics.llm.base import ChatModel, ChatResponse, Message, OnAnswer
+from streametrics.llm.progress import AnswerProgress
 from streametrics.summarization import output_validation, prompts, token_budget
 from streametrics.summarization.base import SummaryRequest
 from streametrics.summarization.prompts import Defect
@@ -53,20 +54,13 @@ class PromptRunner:
         if not self.fits(messages, max_tokens):
             raise TranscriptTooLong
         text = token_budget.content(messages)
-        stopped_by: BaseException | None = None
-
-        def watched(so_far: str, share: float) -> None:
-            nonlocal stopped_by
-            try:
-                on_answer(so_far, share)
-            except BaseException as error:
-                stopped_by = error  # the caller wants to leave: no answer of the server's
-                raise
-
+        progress = AnswerProgress(on_answer)
         try:
-            answer = self.model.chat(messages, max_tokens=max_tokens, schema=schema, on_answer=watched, urgent=urgent)
+            answer = self.model.chat(
+                messages, max_tokens=max_tokens, schema=schema, on_answer=progress.grow, urgent=urgent
+            )
         except TranscriptTooLong as error:
-            if error is stopped_by:
+            if error is progress.stopped_by:  # the caller wants to leave: no answer of the server's
                 raise
             if not self.estimator.refused(text, self.budget.context_tokens - max_tokens):
                 raise

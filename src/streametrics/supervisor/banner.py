@@ -1,9 +1,9 @@
-"""The few lines at the end of a start: what runs, what is missing, and a command to copy."""
+"""Writes the few lines at the end of a start: what runs, what is missing, and a command to copy."""
 
 import shlex
 from pathlib import Path
 
-from streametrics.preflight.broker import without_password
+from streametrics.net.urls import without_password
 from streametrics.preflight.ports import local_url
 from streametrics.preflight.settings_errors import display
 from streametrics.settings import Settings
@@ -11,7 +11,7 @@ from streametrics.supervisor.readiness_probe import Readiness
 
 
 def text(settings: Settings, ready: Readiness, *, started_in_s: float, queue_is_embedded: bool, log_file: Path) -> str:
-    """Several lines, for a person who has never seen this service."""
+    """Write the lines, for a person who has never seen this service."""
     url = local_url(settings)
     return "\n".join(
         (
@@ -32,7 +32,7 @@ def text(settings: Settings, ready: Readiness, *, started_in_s: float, queue_is_
 
 
 def curl_line(settings: Settings) -> str:
-    """A command to copy, with all six fields."""
+    """Write a command to copy, with all six fields."""
     fields = ("streamer=me", "language=en", "game=Chess", "time=00:00:00", "title=My stream")
     forms = " ".join(f"-F {shlex.quote(field)}" for field in ("audio=@recording.wav", *fields))
     return f"curl {_key_option(settings)}{forms} {local_url(settings)}/summarize/"

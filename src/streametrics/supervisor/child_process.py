@@ -1,4 +1,4 @@
-"""One process under supervision: in a group of its own, listened to, stopped to the last grandchild."""
+"""Runs one process under supervision: in a group of its own, with its output read, stopped to the last grandchild."""
 
 import contextlib
 import os
@@ -9,20 +9,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-#: A single line of a child's output is cut here, in bytes, so that one without an end fills no memory.
+#: A single line of a child's output is cut at this size, in bytes, so that one without an end fills no memory.
 LINE_BYTES = 16_384
 
 #: Signals in order, each with the seconds that it is given; afterwards the whole group is killed.
-Ladder = tuple[tuple[signal.Signals, float], ...]
+StopSequence = tuple[tuple[signal.Signals, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """What to run, under which name, and how it likes to be stopped."""
+    """What to run, under which name, and by which signals it is stopped."""
 
     name: str
     command: tuple[str, ...]
-    ladder: Ladder
+    stop_sequence: StopSequence
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -60,20 +60,20 @@ class ChildProcess:
     def is_running(self) -> bool:
         return self._process.poll() is None
 
-    def end_in_words(self) -> str:
-        """Why it ended: `exit code 1` or `killed by SIGKILL`, and the last thing it said."""
+    def exit_description(self) -> str:
+        """Describe why it ended: `exit code 1` or `killed by SIGKILL`, with its last line of output."""
         self._pump.join(0.5)
         code = self._process.poll() or 0
         reason = f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
         return f"{reason}; its last words: {self.last_line}" if self.last_line else reason
 
     def send(self, number: signal.Signals) -> None:
-        """To the process alone: Celery's parent tells its children itself, and needs them to finish."""
+        """Signal the process alone: Celery's parent tells its children itself, and needs them to finish."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
 
     def kill_group(self) -> None:
-        """End whatever of it remains, grandchildren included."""
+        """Kill what remains of its group, grandchildren included."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
@@ -81,26 +81,26 @@ class ChildProcess:
 
 
 def stop_together(children: list[ChildProcess], hurry: Callable[[], bool]) -> None:
-    """Climb each child's ladder side by side until all have ended, then kill what remains of their groups.
+    """Send each child its stop sequence, side by side, until all have ended, then kill what remains of their groups.
 
-    `hurry` turns true when waiting is no longer wanted: every remaining rung is then given half a second.
+    `hurry` turns true when waiting is no longer wanted: every remaining step is then given half a second.
     """
-    rungs = dict.fromkeys(children, 0)
+    steps = dict.fromkeys(children, 0)
     since = dict.fromkeys(children, time.monotonic())
     for child in children:
-        child.send(child.spec.ladder[0][0])
+        child.send(child.spec.stop_sequence[0][0])
     while waiting := [child for child in children if child.is_running]:
         now = time.monotonic()
         for child in waiting:
-            patience_s = child.spec.ladder[rungs[child]][1]
-            if now - since[child] < (min(patience_s, 0.5) if hurry() else patience_s):
+            timeout_s = child.spec.stop_sequence[steps[child]][1]
+            if now - since[child] < (min(timeout_s, 0.5) if hurry() else timeout_s):
                 continue
-            rungs[child] += 1
+            steps[child] += 1
             since[child] = now
-            if rungs[child] == len(child.spec.ladder):
+            if steps[child] == len(child.spec.stop_sequence):
                 child.kill_group()
                 continue
-            child.send(child.spec.ladder[rungs[child]][0])
+            child.send(child.spec.stop_sequence[steps[child]][0])
         time.sleep(0.02)
     for child in children:
         child.kill_group()

@@ -1,4 +1,4 @@
-"""The commands of the service's processes: what `up` supervises, and what `worker` and the .bat files run alone."""
+"""Builds the commands of the service's processes: what `up` supervises, and what `worker` and the .bat files run."""
 
 import signal
 import sys
@@ -7,7 +7,7 @@ from signal import SIGTERM
 from typing import Literal
 
 from streametrics.settings import Settings
-from streametrics.supervisor.child_process import Ladder, ProcessSpec
+from streametrics.supervisor.child_process import ProcessSpec, StopSequence
 from streametrics.supervisor.embedded_valkey import EmbeddedQueue
 
 WorkerKind = Literal["transcribe", "summarise", "all"]
@@ -16,10 +16,10 @@ WorkerKind = Literal["transcribe", "summarise", "all"]
 SIGQUIT = getattr(signal, "SIGQUIT", SIGTERM)
 
 #: Celery finishes its task on SIGTERM and drops it on SIGQUIT; a dropped job goes back to the queue.
-WORKER_LADDER: Ladder = ((SIGTERM, 8.0), (SIGQUIT, 3.0))
-API_LADDER: Ladder = ((SIGTERM, 6.0),)
+WORKER_STOP_SEQUENCE: StopSequence = ((SIGTERM, 8.0), (SIGQUIT, 3.0))
+API_STOP_SEQUENCE: StopSequence = ((SIGTERM, 6.0),)
 #: On SIGTERM, Valkey writes the rest of its append-only file.
-QUEUE_LADDER: Ladder = ((SIGTERM, 10.0),)
+QUEUE_STOP_SEQUENCE: StopSequence = ((SIGTERM, 10.0),)
 
 #: The summarizing worker's threads. They wait for the model server, whose calls have their own limit
 #: (SUMMARIZER_CONCURRENCY): with few, some long recordings would leave none for a live chunk, whose summary is due.
@@ -29,21 +29,21 @@ WORKER_ENVIRONMENT = {"PYTHONWARNINGS": "ignore:You're running the worker with s
 
 
 @dataclass(frozen=True, slots=True)
-class _Worker:
+class _CeleryOptions:
     queues: str
     pool: tuple[str, ...]
 
 
-_WORKERS: dict[WorkerKind, _Worker] = {
+_WORKERS: dict[WorkerKind, _CeleryOptions] = {
     # Prefork: its child holds the model, is killed at the hard time limit, and is replaced.
-    "transcribe": _Worker("live,long", ("--pool=prefork", "--concurrency=1")),
-    "summarise": _Worker("summarise", ("--pool=threads", f"--concurrency={SUMMARIZE_THREADS}")),
-    "all": _Worker("live,long,summarise", ("--pool=solo",)),
+    "transcribe": _CeleryOptions("live,long", ("--pool=prefork", "--concurrency=1")),
+    "summarise": _CeleryOptions("summarise", ("--pool=threads", f"--concurrency={SUMMARIZE_THREADS}")),
+    "all": _CeleryOptions("live,long,summarise", ("--pool=solo",)),
 }
 
 
 def worker_command(kind: WorkerKind, settings: Settings) -> tuple[str, ...]:
-    """Celery's own command line; `all` is the one process that also runs on Windows."""
+    """Build Celery's command line; `all` is the one process that also runs on Windows."""
     worker = _WORKERS[kind]
     return (
         sys.executable,
@@ -54,19 +54,19 @@ def worker_command(kind: WorkerKind, settings: Settings) -> tuple[str, ...]:
     )
 
 
-def specs(settings: Settings, *, transcribe: bool, summarize: bool, api: bool) -> list[ProcessSpec]:
-    """The processes that stand on the queue, in the order of their start."""
+def process_specs(settings: Settings, *, transcribe: bool, summarize: bool, api: bool) -> list[ProcessSpec]:
+    """List the processes that need the queue, in the order of their start."""
     found = []
     if transcribe:
         command = worker_command("transcribe", settings)
-        found.append(ProcessSpec("transcribe", command, WORKER_LADDER, WORKER_ENVIRONMENT))
+        found.append(ProcessSpec("transcribe", command, WORKER_STOP_SEQUENCE, WORKER_ENVIRONMENT))
     if summarize:
         command = worker_command("summarise", settings)
-        found.append(ProcessSpec("summarise", command, WORKER_LADDER, WORKER_ENVIRONMENT))
+        found.append(ProcessSpec("summarise", command, WORKER_STOP_SEQUENCE, WORKER_ENVIRONMENT))
     if api:
-        found.append(ProcessSpec("api", (sys.executable, "-m", "streametrics", "api"), API_LADDER))
+        found.append(ProcessSpec("api", (sys.executable, "-m", "streametrics", "api"), API_STOP_SEQUENCE))
     return found
 
 
 def queue_spec(queue: EmbeddedQueue) -> ProcessSpec:
-    return ProcessSpec("queue", tuple(queue.prepare()), QUEUE_LADDER)
+    return ProcessSpec("queue", tuple(queue.prepare()), QUEUE_STOP_SEQUENCE)

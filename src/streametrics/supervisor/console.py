@@ -1,4 +1,4 @@
-"""One readable log of several processes: prefixed on the terminal, and kept in files of bounded size."""
+"""Merges the logs of several processes: prefixed on the terminal, and kept in files of bounded size."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ _COLORS = {"queue": 35, "transcribe": 36, "summarise": 33, "api": 32}
 
 
 class Console:
-    """Thread-safe; a terminal that has gone away stops nothing."""
+    """Writes to terminal and log file. Thread-safe; a terminal that has gone away stops nothing."""
 
     def __init__(self, log_file: Path, *, color: bool | None = None, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
@@ -33,14 +33,14 @@ class Console:
         self._file.setFormatter(logging.Formatter("%(message)s"))
 
     def line(self, name: str, text: str) -> None:
-        """A line of the process `name`."""
+        """Write a line of the process `name`."""
         prefix = f"{name:<{_NAME_WIDTH}} |"
         if self._color:
             prefix = f"\x1b[{_COLORS.get(name, 37)}m{prefix}\x1b[0m"
         self._write(f"{prefix} {text}", f"{name:<{_NAME_WIDTH}} | {text}")
 
     def say(self, text: str) -> None:
-        """The supervisor's own words, one line or several."""
+        """Write a message of the supervisor's own, one line or several."""
         for line in text.splitlines():
             now = time.strftime("%Y-%m-%d %H:%M:%S")  # the other processes' lines bring theirs
             self._write(line, f"{'start':<{_NAME_WIDTH}} | {now} {line}")
@@ -49,7 +49,7 @@ class Console:
         self.say(f"\x1b[33mWARNING\x1b[0m {text}" if self._color else f"WARNING {text}")
 
     def status(self, text: str) -> None:
-        """A line that the next one replaces; only on a terminal."""
+        """Show a line that the next one replaces; only on a terminal."""
         if self.is_terminal:
             with self._lock, contextlib.suppress(OSError, ValueError):
                 self._out.write(f"\r\x1b[K{text}")

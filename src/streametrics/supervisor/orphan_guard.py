@@ -1,4 +1,4 @@
-"""Outlives a supervisor that was killed, and stops what it leaves behind. A script; imports nothing of ours.
+"""Stops the processes that a killed supervisor leaves behind. A script; imports nothing of ours.
 
 The supervisor writes `+<group>` and `-<group>` lines to this process's standard input, one for each process
 group that it starts and sees end. When the input ends, the supervisor is gone, in whatever way, and every
@@ -12,10 +12,10 @@ import sys
 import time
 
 #: How long the groups have between SIGTERM and SIGKILL, in seconds.
-PATIENCE_S = 5.0
+STOP_TIMEOUT_S = 5.0
 
 
-def alive(group: int) -> bool:
+def is_alive(group: int) -> bool:
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -45,8 +45,8 @@ def main() -> None:
         else:
             groups.discard(group)
     signal_all(groups, signal.SIGTERM)
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline and any(alive(group) for group in groups):
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while time.monotonic() < deadline and any(is_alive(group) for group in groups):
         time.sleep(0.05)
     signal_all(groups, signal.SIGKILL)
 

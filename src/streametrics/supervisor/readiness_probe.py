@@ -1,4 +1,4 @@
-"""What `GET /health/ready` says, for those who wait for it: the start, and `doctor`."""
+"""Asks `GET /health/ready`, for the start and for `doctor`."""
 
 import json
 import urllib.error
@@ -6,7 +6,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-#: What has to be well before a job can be finished; the model server may come later.
+#: The checks that must pass before a job can be finished; the model server may come later.
 NEEDED = ("database", "queue", "transcribe_worker", "summarise_worker")
 
 
@@ -21,11 +21,11 @@ class Readiness:
         return all(self.checks.get(name, {}).get("ok") for name in needed)
 
     def missing(self, needed: tuple[str, ...] = NEEDED) -> str:
-        """The names of what is not well yet."""
+        """List the names of checks that do not pass yet."""
         return ", ".join(name.replace("_", " ") for name in needed if not self.checks.get(name, {}).get("ok"))
 
     def waiting_for(self, needed: tuple[str, ...] = NEEDED) -> str:
-        """What is not well yet, in words."""
+        """Say which checks do not pass yet, and why."""
         missing = [name for name in needed if not self.checks.get(name, {}).get("ok")]
         return "; ".join(
             f"{name.replace('_', ' ')}: {self.checks.get(name, {}).get('detail') or 'nothing heard of it'}"

@@ -1,4 +1,4 @@
-"""Starts the processes, brings back the one that dies, and stops them in their order, to the last one."""
+"""Starts the processes, restarts the one that dies, and stops them in their order, to the last one."""
 
 import contextlib
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 from streametrics.supervisor.child_process import ChildProcess, ProcessSpec, stop_together
 from streametrics.supervisor.console import Console
 
-#: A process that lived this long starts again without the pause that its earlier deaths had earned.
-SETTLED_S = 60.0
-LONGEST_PAUSE_S = 30.0
+#: A process that ran for so long restarts without the delay of its earlier deaths, in seconds.
+STABLE_AFTER_S = 60.0
+MAX_RESTART_DELAY_S = 30.0
 
 
 class Supervisor:
-    """Keeps processes running. Everything is called from the main thread, several times a second `tick`."""
+    """Keeps processes running. Everything is called from the main thread, `tick` several times a second."""
 
     def __init__(self, console: Console, *, keep_open: tuple[int, ...] = ()) -> None:
-        """`keep_open` are file descriptors that the guardian holds until all has ended, such as a lock."""
+        """`keep_open` are file descriptors that the orphan guard holds until all has ended, such as a lock."""
         self._console = console
         self._keep_open = keep_open
         self._children: dict[str, ChildProcess] = {}
@@ -27,7 +27,7 @@ class Supervisor:
         self._deaths: dict[str, int] = {}
         self._start_again_at: dict[str, float] = {}
         self._hurried = False
-        self._guardian = self._start_guardian()
+        self._orphan_guard = self._start_orphan_guard()
 
     def start(self, spec: ProcessSpec) -> ChildProcess:
         """Start a process and keep it running until `stop`."""
@@ -35,28 +35,28 @@ class Supervisor:
         return self._launch(spec)
 
     def tick(self) -> None:
-        """Notice deaths, and start again what is due."""
+        """Notice processes that died, and restart what is due."""
         now = time.monotonic()
         for name, child in list(self._children.items()):
             if not child.is_running:
-                self._bury(name, child, now)
+                self._on_exit(name, child, now)
         for name, due in list(self._start_again_at.items()):
             if now >= due:
                 del self._start_again_at[name]
                 self._launch(self._specs[name])
-        if self._guardian.poll() is not None:
-            self._close_guardian()
-            self._guardian = self._start_guardian()
+        if self._orphan_guard.poll() is not None:
+            self._close_orphan_guard()
+            self._orphan_guard = self._start_orphan_guard()
             for child in self._children.values():
-                self._tell_guardian(f"+{child.pid}")
+                self._tell_orphan_guard(f"+{child.pid}")
 
     def child(self, name: str) -> ChildProcess | None:
-        """The running process of this name."""
+        """Get the running process of this name."""
         return self._children.get(name)
 
     @property
-    def guardian_pid(self) -> int:
-        return self._guardian.pid
+    def orphan_guard_pid(self) -> int:
+        return self._orphan_guard.pid
 
     def stop(self, order: list[list[str]]) -> None:
         """Stop the processes, those of one list together, list by list; `hurry` shortens every wait."""
@@ -66,35 +66,35 @@ class Supervisor:
             stop_together(children, lambda: self._hurried)
             for child in children:
                 self._forget(child)
-        self._close_guardian()
-        self._guardian.wait(timeout=10)
+        self._close_orphan_guard()
+        self._orphan_guard.wait(timeout=10)
 
     def hurry(self) -> None:
-        """Called by a second Ctrl-C, in the middle of `stop`."""
+        """Shorten the waits of a `stop` that is under way; called at a second Ctrl-C."""
         self._hurried = True
 
     def _launch(self, spec: ProcessSpec) -> ChildProcess:
         child = ChildProcess(spec, lambda text: self._console.line(spec.name, text))
-        self._tell_guardian(f"+{child.pid}")
+        self._tell_orphan_guard(f"+{child.pid}")
         self._children[spec.name] = child
         return child
 
-    def _bury(self, name: str, child: ChildProcess, now: float) -> None:
+    def _on_exit(self, name: str, child: ChildProcess, now: float) -> None:
         lived_s = now - child.started_at
         child.kill_group()  # a worker's children would go on with work that is no longer theirs
-        reason = child.end_in_words()
+        reason = child.exit_description()
         self._forget(child)
-        self._deaths[name] = 1 if lived_s > SETTLED_S else self._deaths.get(name, 0) + 1
-        pause_s = min(LONGEST_PAUSE_S, 2.0 ** (self._deaths[name] - 1))
+        self._deaths[name] = 1 if lived_s > STABLE_AFTER_S else self._deaths.get(name, 0) + 1
+        pause_s = min(MAX_RESTART_DELAY_S, 2.0 ** (self._deaths[name] - 1))
         self._start_again_at[name] = now + pause_s
         self._console.warn(f"{name} ended unexpectedly ({reason}). It starts again in {pause_s:.0f} s.")
 
     def _forget(self, child: ChildProcess) -> None:
-        self._tell_guardian(f"-{child.pid}")
+        self._tell_orphan_guard(f"-{child.pid}")
         if self._children.get(child.spec.name) is child:
             del self._children[child.spec.name]
 
-    def _start_guardian(self) -> "subprocess.Popen[str]":
+    def _start_orphan_guard(self) -> "subprocess.Popen[str]":
         script = Path(__file__).with_name("orphan_guard.py")
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(script)],
@@ -107,13 +107,13 @@ class Supervisor:
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         )
 
-    def _close_guardian(self) -> None:
+    def _close_orphan_guard(self) -> None:
         with contextlib.suppress(OSError):
-            assert self._guardian.stdin is not None
-            self._guardian.stdin.close()
+            assert self._orphan_guard.stdin is not None
+            self._orphan_guard.stdin.close()
 
-    def _tell_guardian(self, message: str) -> None:
+    def _tell_orphan_guard(self, message: str) -> None:
         with contextlib.suppress(OSError):  # it died; `tick` starts another and tells it everything
-            assert self._guardian.stdin is not None
-            self._guardian.stdin.write(message + "\n")
-            self._guardian.stdin.flush()
+            assert self._orphan_guard.stdin is not None
+            self._orphan_guard.stdin.write(message + "\n")
+            self._orphan_guard.stdin.flush()

@@ -1,4 +1,4 @@
-"""`python -m streametrics up`: everything, in order, under one supervisor, until Ctrl-C."""
+"""Runs `python -m streametrics up`: every process, in order, under one supervisor, until Ctrl-C."""
 
 import os
 import signal
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from streametrics.concurrency.processes import is_alive
 from streametrics.errors import QueueUnavailable, StreametricsError
 from streametrics.preflight import broker, checks, ports, settings_errors
 from streametrics.settings import Settings
@@ -25,8 +26,8 @@ QUEUE_START_S = 60.0
 STILL_WAITING_S = 15.0
 #: A start that takes longer tells why, in seconds.
 SLOW_START_S = 60.0
-#: How long a killed supervisor's guardian may need to clear up, in seconds.
-GUARDIAN_CLEARS_S = 15.0
+#: How long a killed supervisor's orphan guard may need to clear up, in seconds.
+ORPHAN_GUARD_TIMEOUT_S = 15.0
 
 
 class AlreadyRunning(StreametricsError):
@@ -36,8 +37,8 @@ class AlreadyRunning(StreametricsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Which processes this host runs; all of them, unless a part stands elsewhere."""
+class ProcessSelection:
+    """Which processes this host runs; all of them, unless some run elsewhere."""
 
     transcribe: bool = True
     summarize: bool = True
@@ -45,24 +46,24 @@ class Parts:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The checks of `/health/ready` that this start waits for."""
+        """List the checks of `/health/ready` that this start waits for."""
         workers = (("transcribe_worker", self.transcribe), ("summarise_worker", self.summarize))
         return ("database", "queue", *(name for name, here in workers if here))
 
 
-def up(settings: Settings, parts: Parts) -> int:
-    """Run until a signal; returns the exit code. Raises StreametricsError where it cannot start."""
+def up(settings: Settings, selection: ProcessSelection) -> int:
+    """Run the service until a signal; returns the exit code. Raises StreametricsError where it cannot start."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     warnings = [*checks.settings_warnings(), *checks.require_safe(settings)]
-    with only_one(settings) as lock:
+    with exclusive_data_dir(settings) as lock:
         console = Console(settings.data_dir / "logs" / "streametrics.log")
         try:
             if settings.port == 0:
                 settings = settings.model_copy(update={"port": ports.free_port(settings.host)})
-            if parts.api:
+            if selection.api:
                 ports.require_free_port(settings)
-            return Start(settings, parts, console, warnings).run(lock)
+            return ServiceRun(settings, selection, console, warnings).run(lock)
         finally:
             console.close()
 
@@ -72,21 +73,21 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def only_one(settings: Settings) -> Iterator[int]:
-    """Hold the data folder for this process; yields the lock's file descriptor. Raises AlreadyRunning."""
+def exclusive_data_dir(settings: Settings) -> Iterator[int]:
+    """Lock the data folder for this process; yields the lock's file descriptor. Raises AlreadyRunning."""
     import fcntl  # not on Windows, where `up` is not offered
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     path = settings.data_dir / "streametrics.lock"
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        deadline = time.monotonic() + GUARDIAN_CLEARS_S
+        deadline = time.monotonic() + ORPHAN_GUARD_TIMEOUT_S
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                # The guardian of a killed supervisor holds the lock on until it has cleared up.
+                # The orphan guard of a killed supervisor holds the lock until it has cleared up.
                 if _holder_is_alive(path) or time.monotonic() > deadline:
                     raise AlreadyRunning(_already_running(path, settings)) from None
                 time.sleep(TICK_S)
@@ -99,27 +100,24 @@ def only_one(settings: Settings) -> Iterator[int]:
 
 def _holder_is_alive(path: Path) -> bool:
     try:
-        os.kill(int(path.read_text()), 0)
-    except (ProcessLookupError, ValueError):
+        return is_alive(int(path.read_text()))
+    except ValueError:  # it has not written its id yet
         return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _already_running(path: Path, settings: Settings) -> str:
-    holder = path.read_text().strip() or "unknown"
+    pid = path.read_text().strip() or "unknown"
     return (
-        f"StreaMetrics is already running on {settings_errors.display(settings.data_dir)} (process {holder}): stop "
+        f"StreaMetrics is already running on {settings_errors.display(settings.data_dir)} (process {pid}): stop "
         "it with Ctrl-C there, or start this one with another DATA_DIR, PORT and QUEUE_PORT."
     )
 
 
-class Start:
-    """One life of the service."""
+class ServiceRun:
+    """Runs the service once, from its start to its stop."""
 
-    def __init__(self, settings: Settings, parts: Parts, console: Console, warnings: list[str]) -> None:
-        self._settings, self._parts, self._console = settings, parts, console
+    def __init__(self, settings: Settings, selection: ProcessSelection, console: Console, warnings: list[str]) -> None:
+        self._settings, self._selection, self._console = settings, selection, console
         self._warnings = warnings
         self._signals = 0
         self._started_at = time.monotonic()
@@ -137,12 +135,12 @@ class Start:
             self._start_queue(supervisor)
             if not self._signals:
                 os.environ.update(self._shared_settings())
-                self._clear_the_board()
-                for spec in commands.specs(
+                self._clear_worker_registry()
+                for spec in commands.process_specs(
                     self._settings,
-                    transcribe=self._parts.transcribe,
-                    summarize=self._parts.summarize,
-                    api=self._parts.api,
+                    transcribe=self._selection.transcribe,
+                    summarize=self._selection.summarize,
+                    api=self._selection.api,
                 ):
                     supervisor.start(spec)
                 self._watch(supervisor)
@@ -156,21 +154,21 @@ class Start:
         from streametrics.database.migrate import migrate
 
         migrate(self._settings.effective_database_url)
-        if self._parts.transcribe:
+        if self._selection.transcribe:
             fetch_weights(self._settings, self._console)
             measure_engines(self._settings, self._console)
 
-    def _clear_the_board(self) -> None:
-        """Before a worker looks: a queue that was used before may name an older database, and dead workers."""
+    def _clear_worker_registry(self) -> None:
+        """Correct what a queue that was used before says of database and workers, before a worker reads it."""
         from streametrics.database.engine import Database
         from streametrics.database.jobs import JobRecords
         from streametrics.redis.client import RedisClient
-        from streametrics.redis.worker_registry import WorkerRegistry, withdraw_the_dead
+        from streametrics.redis.worker_registry import WorkerRegistry, withdraw_dead_workers
 
         client = RedisClient(self._settings.effective_redis_url)
         registry = WorkerRegistry(client)
-        withdraw_the_dead(registry)
-        if self._parts.api:
+        withdraw_dead_workers(registry)
+        if self._selection.api:
             database = Database(self._settings.effective_database_url)
             registry.announce_database(JobRecords(database).database_id())
             database.close()
@@ -198,11 +196,11 @@ class Start:
         deadline = time.monotonic() + QUEUE_START_S
         while not self._signals and not broker.answers_now(self._settings.effective_redis_url):
             if not child.is_running or time.monotonic() > deadline:
-                raise QueueUnavailable(f"The embedded queue does not start: {child.end_in_words()}")
+                raise QueueUnavailable(f"The embedded queue does not start: {child.exit_description()}")
             time.sleep(0.05)
 
     def _shared_settings(self) -> dict[str, str]:
-        """What was decided here, so that every process decides the same."""
+        """List the settings that were decided here, so that every process has the same."""
         settings = self._settings
         return {
             "HOST": settings.host,
@@ -213,7 +211,7 @@ class Start:
         }
 
     def _watch(self, supervisor: Supervisor) -> None:
-        waiting = self._parts.api
+        waiting = self._selection.api
         if waiting:
             threading.Thread(target=self._await_readiness, daemon=True).start()
         else:
@@ -237,13 +235,13 @@ class Start:
         url, told_at = ports.local_url(self._settings), time.monotonic()
         while not self._signals:
             answer = readiness_probe.fetch(url)
-            if answer is not None and answer.is_ready(self._parts.needed):
+            if answer is not None and answer.is_ready(self._selection.needed):
                 self._ready = answer
                 return
             waited_s = time.monotonic() - self._started_at
-            text = "waiting for the " + (answer.missing(self._parts.needed) if answer else "API")
+            text = "waiting for the " + (answer.missing(self._selection.needed) if answer else "API")
             if answer and waited_s > SLOW_START_S:
-                text = answer.waiting_for(self._parts.needed)  # by now the reasons are worth a reading
+                text = answer.waiting_for(self._selection.needed)  # by now the reasons are worth a reading
             self._console.status(f"Warming up, {waited_s:.0f} s: {text}"[:120])
             if time.monotonic() - told_at > STILL_WAITING_S:
                 told_at = time.monotonic()
@@ -257,7 +255,7 @@ class Start:
 
 
 def fetch_weights(settings: Settings, console: Console | None = None) -> None:
-    """The model's weights, with a progress bar where they are missing."""
+    """Fetch the model's weights where they are missing, with a progress bar."""
     from streametrics.transcription import factory as transcriber_factory
     from streametrics.weights import cache as weights_cache
 
@@ -270,7 +268,7 @@ def fetch_weights(settings: Settings, console: Console | None = None) -> None:
 
 
 def measure_engines(settings: Settings, console: Console) -> None:
-    """Once on each machine: which engine is the fastest here?"""
+    """Measure, once on each machine, which engine is the fastest."""
     from streametrics.transcription import engine_benchmark
 
     if not engine_benchmark.is_due(settings):

@@ -1,4 +1,4 @@
-"""Whether one more upload is taken in. Looked at before its body is read: what would wait too long is refused at once.
+"""Admits uploads, or refuses them before their body is read where they would wait too long.
 
 An old client reads the refusal as an error and goes on with its next chunk; a new one waits for `Retry-After`.
 """
@@ -7,20 +7,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from anyio import Lock, to_thread
-
+from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName
 from streametrics.errors import TooBusy
 from streametrics.settings import Settings
-from streametrics.uploads.disk_space import DiskFloor, Reservation
+from streametrics.uploads.disk_space import DiskSpace, Reservation
 
 #: How long a look at what waits counts, in seconds: a flood costs one query a second.
 VALID_S = 1.0
 
 
 class Admission:
-    """The limits of one API process. `waiting` may block; it is called in a thread."""
+    """Enforces the limits of one API process. `waiting` may block; it is called in a thread."""
 
     def __init__(
         self,
@@ -31,42 +30,38 @@ class Admission:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._floor = DiskFloor(settings.min_free_disk_mb * 1_000_000, free_bytes)
-        self._waiting = waiting
-        self._clock = clock
-        self._lock = Lock()
-        self._seen: Mapping[QueueName, Backlog] = {}
-        self._seen_at: float | None = None
+        self._disk_space = DiskSpace(settings.min_free_disk_mb * 1_000_000, free_bytes)
+        self._waiting = AsyncTtlCache(waiting, VALID_S, clock=clock)
         self._uploads = 0
 
     async def check_waiting(self) -> None:
-        """Raises TooBusy where live chunks wait too long or too much waits, DatabaseUnavailable."""
-        await self._look()
+        """Check the backlog. Raises TooBusy where live chunks wait too long or too much waits, DatabaseUnavailable."""
+        waiting = await self._waiting.get()
         limit_s, limit = self._settings.max_live_wait_s, self._settings.max_waiting
-        live = self._seen.get(QueueName.LIVE, Backlog())
+        live = waiting.get(QueueName.LIVE, Backlog())
         if live.count and live.oldest_s > limit_s:
             raise TooBusy(
                 f"The oldest live chunk has waited for {live.oldest_s:.0f} s (the limit is {limit_s:g}, "
                 "MAX_LIVE_WAIT_S), so nothing more is accepted for now: try again in a few seconds."
             )
-        if sum(backlog.count for backlog in self._seen.values()) >= limit:
+        if sum(backlog.count for backlog in waiting.values()) >= limit:
             raise TooBusy(f"{limit} pieces of work are waiting (MAX_WAITING), so nothing more is accepted for now.")
 
     async def check_upload(self) -> None:
-        """The same, and whether as many uploads as may are coming in already. Raises TooBusy, DatabaseUnavailable."""
+        """Check the backlog and the number of uploads that are coming in. Raises TooBusy, DatabaseUnavailable."""
         self._check_uploads()
         await self.check_waiting()
 
     @contextmanager
     def upload(self, announced_bytes: int | None) -> Iterator[Reservation]:
-        """Around the upload: its place among those at once, and its space. Raises TooBusy, StorageFull.
+        """Hold one of the concurrent uploads, and reserve its disk space. Raises TooBusy, StorageFull.
 
-        An upload that announces no length gets its space as it comes.
+        An upload that announces no length reserves its space as it comes.
         """
-        self._check_uploads()  # again: others may have come in while what waits was looked at
+        self._check_uploads()  # again: others may have come in while the backlog was read
         self._uploads += 1
         try:
-            space = self._floor.reserve(announced_bytes or 0)
+            space = self._disk_space.reserve(announced_bytes or 0)
             try:
                 yield space
             finally:
@@ -77,14 +72,3 @@ class Admission:
     def _check_uploads(self) -> None:
         if self._uploads >= self._settings.max_uploads:
             raise TooBusy(f"{self._uploads} uploads are coming in at once (MAX_UPLOADS): try again in a few seconds.")
-
-    async def _look(self) -> None:
-        if self._is_fresh():
-            return
-        async with self._lock:
-            if not self._is_fresh():
-                self._seen = await to_thread.run_sync(self._waiting)
-                self._seen_at = self._clock()
-
-    def _is_fresh(self) -> bool:
-        return self._seen_at is not None and self._clock() - self._seen_at < VALID_S

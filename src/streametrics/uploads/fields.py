@@ -1,4 +1,4 @@
-"""The text fields of an upload, and their limits."""
+"""Checks the text fields of an upload."""
 
 from streametrics.domain.job import JobRequest
 from streametrics.errors import InvalidRequest
@@ -13,7 +13,7 @@ MAY_BE_EMPTY = ("game", "title", *OPTIONAL_FIELDS)
 
 
 def job_request(fields: dict[str, str]) -> JobRequest:
-    """The text fields of an upload, checked. Raises InvalidRequest with the field's name and what it may be."""
+    """Check the text fields of an upload. Raises InvalidRequest with the field's name and what it may be."""
     for name, limit in (FIELD_LIMITS | OPTIONAL_FIELDS).items():
         if name not in fields:
             if name in OPTIONAL_FIELDS:
@@ -39,5 +39,5 @@ def job_request(fields: dict[str, str]) -> JobRequest:
     )
 
 
-def shown(name: str) -> str:
+def shortened(name: str) -> str:
     return repr(name[:40])

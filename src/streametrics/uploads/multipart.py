@@ -1,4 +1,4 @@
-"""Parses a multipart form as it comes in."""
+"""Parses a multipart form while it is received."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from streametrics.errors import InvalidRequest
 
 if TYPE_CHECKING:  # the name exists for type checkers only
     from python_multipart.multipart import MultipartCallbacks
-from streametrics.uploads.fields import FILE_FIELD, shown
+from streametrics.uploads.fields import FILE_FIELD, shortened
 
 #: A text field larger than this is refused while it comes in, in bytes: four for every character.
 _MAX_FIELD_BYTES = 4 * 1_000
@@ -19,7 +19,7 @@ _MAX_FIELDS = 50
 
 @dataclass(slots=True)
 class Form:
-    """Gathers what the parser calls out: the file's bytes, the text fields, the head of the present part."""
+    """Collects what the parser finds: the file's bytes, the text fields, the head of the present part."""
 
     fields: dict[str, str] = field(default_factory=dict)
     file_bytes: bytearray = field(default_factory=bytearray)
@@ -61,7 +61,7 @@ class Form:
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         is_file = b"filename" in options or b"filename*" in options
         if is_file and self._name != FILE_FIELD:
-            raise InvalidRequest(f"The file came in the field {shown(self._name)}: send it in the field 'audio'.")
+            raise InvalidRequest(f"The file came in the field {shortened(self._name)}: send it in the field 'audio'.")
         if self._name == FILE_FIELD:
             if self.has_file:
                 raise InvalidRequest("The field 'audio' was sent twice: send one file a job.")
@@ -73,7 +73,7 @@ class Form:
         if self._name == FILE_FIELD:
             self.file_bytes.extend(data[start:end])
         elif len(self._value) + end - start > _MAX_FIELD_BYTES:
-            raise InvalidRequest(f"The field {shown(self._name)} is too long.")
+            raise InvalidRequest(f"The field {shortened(self._name)} is too long.")
         else:
             self._value.extend(data[start:end])
 
@@ -83,7 +83,7 @@ class Form:
         try:
             self.fields[self._name] = self._value.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise InvalidRequest(f"The field {shown(self._name)} is not UTF-8 text.") from error
+            raise InvalidRequest(f"The field {shortened(self._name)} is not UTF-8 text.") from error
 
     def _end(self) -> None:
         self.ended = True

@@ -1,4 +1,4 @@
-"""An upload on its way into the audio store: read as it comes, refused as early as it can be.
+"""Receives an upload into the audio store: read as it comes, refused as early as it can be.
 
 The form is parsed here and not by the framework, which would spool the whole file to disk before its size
 or its first bytes could be looked at, and would then copy it.
@@ -33,7 +33,7 @@ _DRAIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A stored upload: who owns the key has to delete it."""
+    """A stored upload: who holds the key has to delete it."""
 
     request: JobRequest
     audio_key: str
@@ -42,7 +42,7 @@ class Upload:
 
 
 class UploadReceiver:
-    """Receives one upload. Memory stays at a few pieces, whatever the file's size."""
+    """Receives uploads. Memory stays at a few pieces each, whatever the file's size."""
 
     def __init__(self, settings: Settings, store: AudioStore, admission: Admission) -> None:
         self._settings = settings
@@ -118,7 +118,7 @@ class UploadReceiver:
 
 
 class _IncomingFile:
-    """The file's bytes on their way to the store, judged as soon as enough of them are there."""
+    """Writes the file's bytes to the store, and checks their format as soon as enough of them are there."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class _IncomingFile:
         await to_thread.run_sync(write)
 
     def container(self) -> str:
-        """The name of FFmpeg's demuxer for this file, by its first bytes. Raises UnsupportedAudio."""
+        """Find the name of FFmpeg's demuxer for this file, by its first bytes. Raises UnsupportedAudio."""
         container = sniff(self.head)
         if container is None:
             raise UnsupportedAudio
@@ -172,7 +172,7 @@ class _IncomingFile:
 
 
 async def _drain(body: AsyncIterator[bytes]) -> None:
-    """Read and forget what a refused client still sends, for a while."""
+    """Read and drop what a refused client still sends, for a while."""
     until = time.monotonic() + _DRAIN_S
     async for _ in body:
         if time.monotonic() > until:

@@ -1,1 +1,1 @@
-"""Whisper's weights: their names and hashes, download, conversion, cache."""
+"""Provides Whisper's weights: their names and hashes, download, conversion, cache."""

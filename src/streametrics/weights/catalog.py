@@ -1,4 +1,4 @@
-"""The Whisper models that can be fetched by name: where from, how large, and what their bytes must give."""
+"""Lists the Whisper models that can be fetched by name, with sources, sizes and hashes."""
 
 from dataclasses import dataclass
 

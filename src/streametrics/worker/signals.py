@@ -1,4 +1,4 @@
-"""What Celery says of a worker's life, and what we do then.
+"""Handles Celery's signals about a worker's start and end.
 
 A spawned child does not import the worker's entry, only the modules that the application includes: this
 file is one of them.
@@ -15,7 +15,7 @@ from celery import signals
 from streametrics.errors import StreametricsError
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
-from streametrics.jobs.maintenance import Keeper
+from streametrics.jobs.maintenance import Maintenance
 from streametrics.observability import logging as logs
 from streametrics.preflight import checks
 from streametrics.settings import Settings
@@ -25,19 +25,19 @@ from streametrics.worker.runner import refuse_other_database
 logger = logging.getLogger(__name__)
 
 #: This worker's, once it may start; prefork's children have none, as their parent has.
-_keepers: list[Keeper] = []
-_giving_back = threading.Lock()
+_maintenance: list[Maintenance] = []
+_releasing = threading.Lock()
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def configure_logs(**_: object) -> None:
-    """One format for all processes; Celery's own is left aside."""
+    """Log in the format of all our processes instead of Celery's."""
     logs.configure(Settings().log_level, "worker")
 
 
 @signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]
 def silence_the_pool(**_: object) -> None:
-    """A spawned child would log in a format of its own before it has ours; this variable is how it is told to."""
+    """Unset the variable by which a spawned child is told to log in Celery's format before it has ours."""
     os.environ.pop("_MP_FORK_LOGLEVEL_", None)
 
 
@@ -51,9 +51,9 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
         refuse_other_database(connections)
     except StreametricsError as error:
         raise SystemExit(f"This worker does not start: {error}") from error
-    keeper = Keeper(connections, in_worker=True)
-    keeper.start()
-    _keepers.append(keeper)
+    maintenance = Maintenance(connections, in_worker=True)
+    maintenance.start()
+    _maintenance.append(maintenance)
     if not sender.pool_cls.__module__.endswith(".prefork"):
         # Threads and solo write summaries in this very process.
         process.summarizing_worker()
@@ -61,52 +61,52 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def load_model(**_: object) -> None:
-    """Prefork's children and the solo process: the model is warm before the first job."""
+    """Load the model before the first job, in prefork's children and in the solo process."""
     logs.configure(Settings().log_level, "worker")
-    # Celery swallows what a signal's receiver raises; the presence says why, and the next job tries again.
+    # Celery swallows what a signal's receiver raises; the heartbeat says why, and the next job tries again.
     with contextlib.suppress(StreametricsError):
         process.transcribing_worker()
 
 
 @signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
 def withdraw(**_: object) -> None:
-    """Prefork's child ends: nobody should count on it from here on."""
+    """Withdraw the heartbeats of a prefork child that ends."""
     process.stop()
 
 
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def stop(sender: str, how: str, **_: object) -> None:
-    """Work in this process stops at its next segment; a cold stop ends other processes' work at once."""
+    """Stop this process's work at its next segment; a cold stop also releases what other processes hold."""
     process.stop()
     if how == "Cold":
         # Celery sends `worker_shutdown` after a warm stop only.
-        give_back(sender)
+        release_claims(sender)
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
 def end(sender: Any, **_: object) -> None:  # noqa: ANN401
-    """After a warm stop nothing should be held any more; what is, goes back."""
-    while _keepers:
-        _keepers.pop().stop()
-    give_back(sender.hostname)
+    """Release what is still held after a warm stop, which should be nothing."""
+    while _maintenance:
+        _maintenance.pop().stop()
+    release_claims(sender.hostname)
 
 
-def give_back(worker: str) -> None:
-    """What this worker holds goes back to the queue without counting as a try.
+def release_claims(worker: str) -> None:
+    """Release what this worker holds, without counting a try.
 
     Two threads may ask for it when a warm stop becomes a cold one; the second waits for the first, whose messages would
     not be sent if the process ended in between.
     """
-    with _giving_back:
-        _give_back(worker)
+    with _releasing:
+        _release_claims(worker)
 
 
-def _give_back(worker: str) -> None:
+def _release_claims(worker: str) -> None:
     connections = Connections(Settings())
     try:
-        if count := JobLifecycle(connections).give_back_all(worker):
+        if count := JobLifecycle(connections).release_all(worker):
             logger.info("event=given_back count=%d", count)
     except StreametricsError as error:
-        logger.warning("not given back, the leases run out by themselves: %s", error)
+        logger.warning("claims not released, their leases run out by themselves: %s", error)
     finally:
         connections.close()

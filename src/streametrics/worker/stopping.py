@@ -19,21 +19,21 @@ from billiard import active_children
 from celery import bootsteps
 
 from streametrics.redis.client import RedisClient
-from streametrics.redis.worker_registry import WorkerRegistry, withdraw_the_dead
+from streametrics.redis.worker_registry import WorkerRegistry, withdraw_dead_workers
 from streametrics.settings import Settings
 from streametrics.worker import process
-from streametrics.worker.signals import give_back
+from streametrics.worker.signals import release_claims
 
-#: How long a cold stop may take before the process ends all the same, in seconds. What is not given back by then comes
-#: back when its lease runs out.
+#: How long a cold stop may take before the process ends all the same, in seconds. What is not released by then is freed
+#: when its lease runs out.
 COLD_STOP_S = 10.0
 #: How long it waits for the main thread to take no more messages, in seconds: it looks once a second. Without the wait
-#: this very worker would take again what it gives back.
-LAST_MESSAGE_S = 1.5
+#: this very worker would claim again what it releases.
+LOOP_END_TIMEOUT_S = 1.5
 #: How long a killed child takes to be gone at most, in seconds.
-KILLED_S = 1.0
+KILL_TIMEOUT_S = 1.0
 #: Once nothing is held: how long the main thread has to end the process in order, in seconds.
-IN_ORDER_S = 1.0
+ORDERLY_EXIT_S = 1.0
 #: The exit status of a cold stop, as Celery's own.
 COLD_EXIT = 1
 
@@ -44,7 +44,7 @@ class StopThread(bootsteps.StartStopStep):  # type: ignore[misc]
     """Reads signals in a thread of the worker's main process. Not for Windows, which has neither SIGQUIT nor the pipe.
 
     The first SIGTERM or SIGINT is Celery's warm stop: work in hand ends. SIGQUIT or a second SIGINT is a cold stop:
-    children are killed, what they held is given back, and the process ends, wherever its main thread stands.
+    children are killed, what they held is released, and the process ends, wherever its main thread stands.
     """
 
     def start(self, worker: Any) -> None:  # noqa: ANN401 - Celery's own worker object
@@ -84,23 +84,23 @@ class StopThread(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def _stop_cold(self) -> None:
         # Not a daemon: should the main thread come to its end meanwhile, the interpreter waits for this one.
-        thread = threading.Thread(target=self._let_go, name="cold-stop")
+        thread = threading.Thread(target=self._end_work, name="cold-stop")
         thread.start()
         thread.join(COLD_STOP_S)
-        time.sleep(IN_ORDER_S)
+        time.sleep(ORDERLY_EXIT_S)
         os._exit(COLD_EXIT)
 
-    def _let_go(self) -> None:
-        """End what runs, and give back what it held, without counting a try."""
+    def _end_work(self) -> None:
+        """Kill the children and release what they held, without counting a try."""
         logger.warning("event=cold_stop")
         with contextlib.suppress(AttributeError):  # the main thread may be putting the pool away just now
             self._worker.pool.close()  # it would replace the children that are killed
         self._kill_children()
-        self._loop_has_ended.wait(LAST_MESSAGE_S)
+        self._loop_has_ended.wait(LOOP_END_TIMEOUT_S)
         self._kill_children()  # one may have been on its way
-        give_back(self._worker.hostname)
+        release_claims(self._worker.hostname)
         process.stop()
-        withdraw_the_dead(WorkerRegistry(RedisClient(Settings().effective_redis_url)))
+        withdraw_dead_workers(WorkerRegistry(RedisClient(Settings().effective_redis_url)))
 
     def _kill_children(self) -> None:
         children = active_children()
@@ -108,7 +108,7 @@ class StopThread(bootsteps.StartStopStep):  # type: ignore[misc]
             # Celery's own way, so that it reports no lost worker.
             self._worker.pool.terminate_job(child.pid, signal.SIGKILL)
         for child in children:
-            child.join(KILLED_S)
+            child.join(KILL_TIMEOUT_S)
 
 
 def _do_nothing(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""A worker's work on summaries: one that is due, notes ahead of one, and a look at the model server."""
+"""Runs the summarize stage in a worker: summaries, incremental notes, and checks of the model server."""
 
 import logging
 import threading
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from streametrics.concurrency.ttl_cache import TtlCache
 from streametrics.domain.job import Claim, JobKind
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import TimeSpan
@@ -25,23 +26,23 @@ from streametrics.pipeline.reporter import JobReporter
 from streametrics.settings import Settings
 from streametrics.summarization.base import Notes, Summarizer, Summary
 
-#: How long a look at the model server counts, in seconds.
+#: How long a check of the model server counts, in seconds.
 HEALTH_VALID_S = 10.0
-#: What is kept of LIVE_DEADLINE_S for what follows the model's time: noticing its end (a beat, a quarter of a second),
-#: hanging up, picking sentences and storing them, in seconds.
-DELIVERY_S = 0.75
+#: What is reserved of LIVE_DEADLINE_S for what follows the model's time: noticing its end (within a quarter of a
+#: second), hanging up, picking sentences and storing them, in seconds.
+DELIVERY_RESERVE_S = 0.75
 
-#: Between two looks at whether a job is cancelled, in seconds.
-CANCEL_LOOK_S = 1.0
+#: Between two checks of whether a job is cancelled, in seconds.
+CANCEL_CHECK_INTERVAL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
 
-class SummaryWork:
-    """What a worker does with transcripts. Thread-safe.
+class SummarizeStage:
+    """Summarizes transcripts. Thread-safe.
 
-    make_summarizer: the writer for a model, None for the settings' own; it keeps what it made. stopping: set when the
-    process is asked to stop. clock: for tests; seconds.
+    make_summarizer: the summarizer for a model, None for the settings' own; it keeps what it made. stopping: set when
+    the process is asked to stop. clock: for tests; seconds.
     """
 
     def __init__(
@@ -58,22 +59,22 @@ class SummaryWork:
         self._make_summarizer = make_summarizer
         self._stopping = stopping
         self._clock = clock
-        self._ahead: set[str] = set()
-        self._ahead_lock = threading.Lock()
-        self._model_server_seen: tuple[float, ModelHealth | None] = (0.0, None)
+        self._taking_notes: set[str] = set()
+        self._taking_notes_lock = threading.Lock()
+        self._model_server = TtlCache(lambda: make_summarizer(None).health(), HEALTH_VALID_S)
 
     def summarize(self, claim: Claim, reporter: JobReporter) -> None:
         """Write a job's summary and finish the job; raises what `pipeline.summarize.write` raises."""
         assert claim.transcript is not None
         is_live = claim.kind is JobKind.LIVE
-        notes = _CountedNotes(self._jobs.notes(claim.task_id))
-        summary = self._written(
+        notes = _CountingNotes(self._jobs.notes(claim.task_id))
+        summary = self._write_counted(
             claim.transcript,
             claim.request,
             summarizer=self._make_summarizer(claim.request.summary_model),
             reporter=reporter
             if is_live
-            else _Turn(reporter, notes, self._settings.task_soft_time_limit_s, self._clock),
+            else _TimeSlice(reporter, notes, self._settings.task_soft_time_limit_s, self._clock),
             notes=notes,
             time_limit_s=self._model_time_s(claim) if is_live else None,
         )
@@ -87,8 +88,8 @@ class SummaryWork:
         )
         self._jobs.finish(claim, result)
 
-    def _written(self, *request: Any, **how: Any) -> Summary:  # noqa: ANN401 - as `pipeline.summarize.write`
-        """As `summarize.write`; what the model server did wrong is counted, whether a fallback helped or not."""
+    def _write_counted(self, *request: Any, **how: Any) -> Summary:  # noqa: ANN401 - as `pipeline.summarize.write`
+        """Call `summarize.write` and count the model server's failures, whether a fallback helped or not."""
         try:
             summary = summarize.write(*request, **how)
         except SummarizerError as error:
@@ -100,18 +101,18 @@ class SummaryWork:
         return summary
 
     def _model_time_s(self, claim: Claim) -> float:
-        """What is left for the model before a live chunk's summary comes too late."""
-        return max(0.0, self._settings.live_deadline_s - DELIVERY_S - claim.waited_s)
+        """Compute the time that is left for the model before a live chunk's summary comes too late."""
+        return max(0.0, self._settings.live_deadline_s - DELIVERY_RESERVE_S - claim.waited_s)
 
     def write_incremental_notes(self, task_id: str) -> None:
-        """Write notes on what is transcribed of a long recording, until it has caught up.
+        """Write notes on what is transcribed so far of a recording, until it has caught up.
 
         Nothing depends on it but time: it holds no claim, and what it does not get done the summary does.
         """
-        with self._ahead_lock:
-            if task_id in self._ahead:
+        with self._taking_notes_lock:
+            if task_id in self._taking_notes:
                 return
-            self._ahead.add(task_id)
+            self._taking_notes.add(task_id)
         try:
             with about_job(task_id):
                 self._catch_up(task_id)
@@ -120,19 +121,15 @@ class SummaryWork:
         except (SummarizerError, DatabaseUnavailable) as error:
             logger.warning("event=write_ahead_failed code=%s", error.code)
         finally:
-            with self._ahead_lock:
-                self._ahead.discard(task_id)
+            with self._taking_notes_lock:
+                self._taking_notes.discard(task_id)
 
     def model_server(self, *, valid_s: float = HEALTH_VALID_S) -> ModelHealth:
-        """A cheap look, remembered for a while: every job in work asks for it."""
-        seen_at, health = self._model_server_seen
-        if health is None or time.monotonic() - seen_at >= valid_s:
-            health = self._make_summarizer(None).health()
-            self._model_server_seen = (time.monotonic(), health)
-        return health
+        """Check the model server, with a result that counts for a while: every job in work asks for it."""
+        return self._model_server.get(ttl_s=valid_s)
 
-    def look_before_a_job(self) -> ModelHealth:
-        """The same look; a model that is not in memory begins to load, while the sound is transcribed."""
+    def prepare_model_server(self) -> ModelHealth:
+        """Check the model server; a model that is not in memory begins to load while the sound is transcribed."""
         health = self.model_server()
         if health.condition is Condition.COLD:
             self._make_summarizer(None).warm_up()
@@ -150,28 +147,28 @@ class SummaryWork:
                 request,
                 summarizer=self._make_summarizer(request.summary_model),
                 notes=self._jobs.notes(task_id),
-                check=self._check_of(task_id),
+                check=self._cancellation_check(task_id),
             )
             logger.info("event=written_ahead notes=%d", written)
 
-    def _check_of(self, task_id: str) -> Callable[[], None]:
-        """A check for work without a claim, which no lease's thread stops: asked several times a second."""
-        look_at = time.monotonic() + CANCEL_LOOK_S
+    def _cancellation_check(self, task_id: str) -> Callable[[], None]:
+        """Make the check of work without a claim, which no lease's thread stops: called several times a second."""
+        check_at = time.monotonic() + CANCEL_CHECK_INTERVAL_S
 
         def check() -> None:
-            nonlocal look_at
+            nonlocal check_at
             if self._stopping.is_set():
                 raise Interrupted
-            if time.monotonic() >= look_at:
-                look_at = time.monotonic() + CANCEL_LOOK_S
+            if time.monotonic() >= check_at:
+                check_at = time.monotonic() + CANCEL_CHECK_INTERVAL_S
                 if self._jobs.is_cancelled(task_id):
                     raise Interrupted
 
         return check
 
 
-class _CountedNotes:
-    """Notes, and how many were written through these hands."""
+class _CountingNotes:
+    """Reads and writes notes, and counts those written."""
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
@@ -185,18 +182,21 @@ class _CountedNotes:
         self.new += 1
 
 
-class _Turn:
-    """A reporter for a summary that may take hours, though a task may take minutes: ten hours of speech on a slow
-    machine are a hundred calls. When a task's time is over, the job goes back to the queue, and its next task finds
-    the notes that this one has written. A task that wrote none gets nowhere: the model is given up.
+class _TimeSlice:
+    """Stops a summary when its task's time is over, for summaries that take longer than a task may.
+
+    Ten hours of speech on a slow machine are a hundred calls to the model. The job goes back to the queue, and its next
+    task finds the notes that this one has written. Where a task wrote none the model is given up, as nothing is gained.
     """
 
-    def __init__(self, reporter: JobReporter, notes: _CountedNotes, turn_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, reporter: JobReporter, notes: _CountingNotes, slice_s: float, clock: Callable[[], float]
+    ) -> None:
         self._reporter = reporter
         self._notes = notes
-        self._turn_s = turn_s
+        self._slice_s = slice_s
         self._clock = clock
-        self._ends_at = clock() + turn_s
+        self._ends_at = clock() + slice_s
 
     def check(self) -> None:
         self._reporter.check()
@@ -205,11 +205,11 @@ class _Turn:
         if self._notes.new:
             raise Interrupted
         raise SummarizerTimeout(
-            f"The model server wrote nothing that could be kept in {self._turn_s / 60:.3g} minutes."
+            f"The model server wrote nothing that could be kept in {self._slice_s / 60:.3g} minutes."
         )
 
-    def heard(self, position_s: float, length_s: float, text: str) -> None:
-        self._reporter.heard(position_s, length_s, text)
+    def transcribed(self, position_s: float, length_s: float, text: str) -> None:
+        self._reporter.transcribed(position_s, length_s, text)
 
     def written(self, share: float, text: str) -> None:
         self._reporter.written(share, text)

@@ -1,4 +1,4 @@
-"""A worker's work on sound: an upload, or several live chunks and parts of a recording together."""
+"""Runs the transcribe stage in a worker: an upload, or several live chunks and parts of a recording in one batch."""
 
 import math
 import time
@@ -19,16 +19,16 @@ from streametrics.transcription.base import Transcriber, TranscriptionRequest
 from streametrics.worker import malloc_trim
 from streametrics.worker.attempt import Attempt
 
-#: The share of a task's time after which it begins no further sound: what it has taken and not begun goes back to
+#: The share of a task's time after which it begins no further request: what it has claimed and not begun goes back to
 #: the queue, so that nothing times out for its neighbors' sake.
-TURN = 0.5
+INTAKE_SHARE = 0.5
 
-#: Stores what was heard of one sound.
-Keep = Callable[[Transcript], None]
+#: Stores the transcript of one request.
+StoreTranscript = Callable[[Transcript], None]
 
 
-class HearingWork:
-    """What a worker does with sound. Not thread-safe. clock: for tests; seconds."""
+class TranscribeStage:
+    """Transcribes claimed jobs and parts. Not thread-safe. clock: for tests; seconds."""
 
     def __init__(
         self,
@@ -46,59 +46,64 @@ class HearingWork:
         self._clock = clock
 
     @property
-    def at_once(self) -> int:
-        """Live chunks that are worth taking together."""
+    def max_claims(self) -> int:
+        """The most live chunks that are worth claiming together."""
         return min(self._settings.live_batch_max, self._transcriber.max_batch_requests)
 
     @property
-    def parts_at_once(self) -> int:
-        """The same of parts of a recording, each of which is as long as two chunks."""
-        return max(1, self.at_once // 2)
+    def max_part_claims(self) -> int:
+        """The most parts of a recording that are, each as long as two chunks."""
+        return max(1, self.max_claims // 2)
 
-    def hear(self, attempts: Sequence[Attempt], join: Callable[[], Attempt | None]) -> None:
-        """Do what these attempts have claimed, first things first; each is ended as soon as its words are stored.
+    def run(self, attempts: Sequence[Attempt], join: Callable[[], Attempt | None]) -> None:
+        """Transcribe what these attempts have claimed, in order; each ends as soon as its transcript is stored.
 
-        join: takes one more sound that waits to these attempts; None where none does. It is asked while they are at
-        work, so that the engine never waits for the last of them.
+        join: begins one more attempt; None where nothing waits. It is called while the others are at work, so that the
+        engine never waits for the last of them.
         """
-        asked: list[tuple[Attempt, Keep]] = []
-        for number, outcome in self._transcriber.transcribe_batch(self._sounds(attempts, join, asked)):
-            attempt, keep = asked[number]
+        requested: list[tuple[Attempt, StoreTranscript]] = []
+        for number, outcome in self._transcriber.transcribe_batch(self._requests(attempts, join, requested)):
+            attempt, store = requested[number]
             with attempt.step():
                 if isinstance(outcome, Exception):
                     raise outcome
-                keep(outcome)
+                store(outcome)
                 attempt.end()
             if attempt.claim.part_index is not None:
                 # Not after a chunk: the next one would ask for it all again while somebody waits.
-                malloc_trim.give_back()
+                malloc_trim.trim_heap()
 
-    def _sounds(
-        self, attempts: Sequence[Attempt], join: Callable[[], Attempt | None], asked: list[tuple[Attempt, Keep]]
+    def _requests(
+        self,
+        attempts: Sequence[Attempt],
+        join: Callable[[], Attempt | None],
+        requested: list[tuple[Attempt, StoreTranscript]],
     ) -> Iterator[TranscriptionRequest | None]:
-        """What there is to hear, each decoded when its turn comes; notes in `asked` who asked for it."""
-        turn_ends_at = self._clock() + TURN * self._settings.task_soft_time_limit_s
+        """Yield the requests, each decoded when its turn comes; appends to `requested` whose each one is."""
+        intake_ends_at = self._clock() + INTAKE_SHARE * self._settings.task_soft_time_limit_s
         for attempt in list(attempts):
             # However long the first one takes: somebody has to come to an end.
-            yield from self._sound(attempt, asked, begin_until=math.inf if attempt is attempts[0] else turn_ends_at)
-        while attempts and attempts[0].claim.may_share_batch and self._clock() < turn_ends_at:
-            joined = join() if sum(each.is_open for each in attempts) < self.at_once else None
+            yield from self._request(
+                attempt, requested, begin_until=math.inf if attempt is attempts[0] else intake_ends_at
+            )
+        while attempts and attempts[0].claim.may_share_batch and self._clock() < intake_ends_at:
+            joined = join() if sum(each.is_open for each in attempts) < self.max_claims else None
             if joined is None:
                 yield None
             else:
-                yield from self._sound(joined, asked, begin_until=turn_ends_at)
+                yield from self._request(joined, requested, begin_until=intake_ends_at)
 
-    def _sound(
-        self, attempt: Attempt, asked: list[tuple[Attempt, Keep]], *, begin_until: float
+    def _request(
+        self, attempt: Attempt, requested: list[tuple[Attempt, StoreTranscript]], *, begin_until: float
     ) -> Iterator[TranscriptionRequest]:
-        """Of one attempt; nothing where it has ended, or ends with this."""
+        """Yield the request of one attempt; nothing where it has ended, or ends with this."""
 
         def check() -> None:
             attempt.reporter.check()
             if not attempt.reporter.sound_s and self._clock() >= begin_until:
                 raise Interrupted
 
-        prepared: tuple[TranscriptionRequest, Keep] | None = None
+        prepared: tuple[TranscriptionRequest, StoreTranscript] | None = None
         if attempt.is_open:
             with attempt.step():
                 check()
@@ -106,24 +111,26 @@ class HearingWork:
                 if prepared is None:
                     attempt.end()
         if prepared is not None:
-            sound, keep = prepared
-            asked.append((attempt, keep))
-            yield replace(sound, check=check)
+            request, store = prepared
+            requested.append((attempt, store))
+            yield replace(request, check=check)
 
-    def _prepare(self, attempt: Attempt) -> tuple[TranscriptionRequest, Keep] | None:
-        """The sound of a claim and what stores its words; None where it was not for this worker to hear."""
+    def _prepare(self, attempt: Attempt) -> tuple[TranscriptionRequest, StoreTranscript] | None:
+        """Decode a claim's sound; returns its request and how to store the transcript; None for a split recording."""
         claim = attempt.claim
         assert claim.audio_key is not None
         try:
             with self._jobs.audio.local_path(claim.audio_key) as path:
                 if claim.part_index is None:
                     return self._decode(attempt, path)
-                sound = transcribe.part(path, claim.start_s, claim.end_s, claim.request, reporter=attempt.reporter)
-                return sound, lambda heard: self._jobs.store_part(claim, heard)
+                request = transcribe.part_request(
+                    path, claim.start_s, claim.end_s, claim.request, reporter=attempt.reporter
+                )
+                return request, lambda transcript: self._jobs.store_part(claim, transcript)
         except FileNotFoundError as error:
             raise AudioUnreadable("The stored audio is gone: send it again.") from error
 
-    def _decode(self, attempt: Attempt, path: Path) -> tuple[TranscriptionRequest, Keep] | None:
+    def _decode(self, attempt: Attempt, path: Path) -> tuple[TranscriptionRequest, StoreTranscript] | None:
         claim, sinks = attempt.claim, list[AudioWriter]()
         assert claim.container is not None
         with ExitStack() as stack:
@@ -143,10 +150,12 @@ class HearingWork:
                 reporter=attempt.reporter,
             )
             match decoded:
-                case transcribe.Decoded():
-                    sound = transcribe.sound(decoded.samples, claim.request, reporter=attempt.reporter)
-                    return sound, self._keep(claim, decoded)
-                case transcribe.Cut():
+                case transcribe.DecodedUpload():
+                    request = transcribe.transcription_request(
+                        decoded.samples, claim.request, reporter=attempt.reporter
+                    )
+                    return request, self._transcript_store(claim, decoded)
+                case transcribe.SplitRecording():
                     self._jobs.store_parts(
                         claim,
                         audio_key=sinks[0].commit(),
@@ -154,11 +163,11 @@ class HearingWork:
                         spans=decoded.spans,
                         warnings=decoded.warnings,
                     )
-                case transcribe.BelongsElsewhere():
+                case transcribe.WrongKind():
                     self._jobs.reroute(claim, decoded.kind)
         return None
 
-    def _keep(self, claim: Claim, decoded: transcribe.Decoded) -> Keep:
+    def _transcript_store(self, claim: Claim, decoded: transcribe.DecodedUpload) -> StoreTranscript:
         # Not the samples: they would stay in memory as long as this does.
         audio_s, warnings = decoded.audio_s, decoded.warnings
-        return lambda heard: self._jobs.store_transcript(claim, heard, audio_s=audio_s, warnings=warnings)
+        return lambda transcript: self._jobs.store_transcript(claim, transcript, audio_s=audio_s, warnings=warnings)

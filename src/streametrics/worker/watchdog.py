@@ -1,9 +1,9 @@
-"""Ends a process whose Python has stopped.
+"""Ends a process whose interpreter lock is held past a limit.
 
 Work in C that keeps the interpreter's lock stops every thread of its process: the lease is renewed no more, signals are
-not heard, and neither Celery's limits (solo, threads) nor a thread of ours can end it. So a clock that runs outside of
-the interpreter is wound up again and again while there is work; when nobody winds it up, it ends the process, which
-its supervisor, or Celery's parent, brings back. What it held is freed by the keeper, as after any other death.
+not handled, and neither Celery's limits (solo, threads) nor a thread of ours can end it. So faulthandler's timer, which
+runs outside of the interpreter, is armed again every second while there is work; when it expires, it ends the process,
+which its supervisor, or Celery's parent, brings back. Its leases are freed by recovery, as after any other death.
 """
 
 import contextlib
@@ -14,59 +14,62 @@ import threading
 from collections.abc import Iterator
 from typing import TextIO
 
-#: How much longer than the time that the work has the silence must be, in seconds: the job has failed by then.
+from streametrics.concurrency.periodic import PeriodicThread
+
+#: How much longer than the work's time limit the lock must be held, in seconds: the job has failed by then.
 GRACE_S = 5.0
-#: Between two windings, in seconds.
+#: Between two armings, in seconds.
 INTERVAL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
 
-class Pulse:
-    """Beats while any block of `watched` runs in this process. Thread-safe."""
+class Watchdog:
+    """Keeps the timer armed while any block of `watch` runs in this process. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._blocks = 0
-        self._stop = threading.Event()
+        self._thread: PeriodicThread | None = None
 
     @contextlib.contextmanager
-    def watched(self, silence_s: float) -> Iterator[None]:
+    def watch(self, silence_s: float) -> Iterator[None]:
         """End the process with status 1 when its threads do not run for `silence_s` seconds within the block."""
         with self._lock:
             self._blocks += 1
             if self._blocks == 1:
-                self._begin(silence_s)
+                self._start(silence_s)
         try:
             yield
         finally:
             with self._lock:
                 self._blocks -= 1
-                if self._blocks == 0:
-                    self._stop.set()
+                if self._blocks == 0 and self._thread is not None:
+                    self._thread.stop()
+                    self._thread = None
                     faulthandler.cancel_dump_traceback_later()
 
-    def _begin(self, silence_s: float) -> None:
-        self._stop = threading.Event()
-        _wind_up(silence_s)
-        threading.Thread(target=self._beat, args=(self._stop, silence_s), name="pulse", daemon=True).start()
+    def _start(self, silence_s: float) -> None:
+        _arm(silence_s)
+        thread = PeriodicThread("watchdog", lambda: self._keep_armed(thread, silence_s), min(INTERVAL_S, silence_s / 4))
+        self._thread = thread
+        thread.start()
 
-    def _beat(self, stop: threading.Event, silence_s: float) -> None:
-        while not stop.wait(min(INTERVAL_S, silence_s / 4)):
-            with self._lock:
-                if stop.is_set():
-                    return
-                _wind_up(silence_s)
+    def _keep_armed(self, thread: PeriodicThread, silence_s: float) -> None:
+        with self._lock:
+            # The block may have ended since: a timer that is armed then would end a process that waits for work.
+            if self._thread is thread:
+                _arm(silence_s)
 
 
-def _wind_up(silence_s: float) -> None:
-    """The standard library's own clock: a thread in C, which writes where each thread stands and ends the process."""
+def _arm(silence_s: float) -> None:
+    """Arm faulthandler's timer: a thread in C, which writes where each thread stands and ends the process."""
     if (file := _error_output()) is not None:
         faulthandler.dump_traceback_later(silence_s, exit=True, file=file)
 
 
 def _error_output() -> TextIO | None:
-    """Standard error, where it is a real file; a process without one has no such clock."""
+    """Find standard error, where it is a real file; a process without one has no watchdog."""
     for file in (sys.stderr, sys.__stderr__):
         with contextlib.suppress(AttributeError, OSError, ValueError):
             if file is not None and file.fileno() >= 0:
@@ -74,5 +77,5 @@ def _error_output() -> TextIO | None:
     return None
 
 
-#: The one of this process: the clock outside of the interpreter is one only.
-pulse = Pulse()
+#: The one of this process: faulthandler has a single timer.
+watchdog = Watchdog()

@@ -5,13 +5,13 @@ from typing import Any, cast
 
 import pytest
 
-from streametrics.api.readiness import Health
+from streametrics.api.readiness import ReadinessChecks
 from streametrics.cli import doctor
 from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName, Stage
 from streametrics.jobs.connections import Connections
 from streametrics.llm.base import Condition, ModelHealth
-from streametrics.redis.worker_registry import WorkerPresence
+from streametrics.redis.worker_registry import RegisteredWorker
 from streametrics.settings import Settings
 from streametrics.summarization.fake import FakeSummarizer
 from tests.support.model_server import ModelServer, closed_port, states
@@ -29,10 +29,12 @@ def ready(
 ) -> dict[str, Any]:
     """The body of `/health/ready` where everything else is well."""
     workers = [
-        WorkerPresence("t", "transcribe", True, {}),
-        WorkerPresence("s", "summarize", True, {}),
+        RegisteredWorker("t", "transcribe", True, {}),
+        RegisteredWorker("s", "summarize", True, {}),
         *(
-            WorkerPresence(f"s{number}", "summarize", True, {"model_server": each, "model_server_detail": "They know."})
+            RegisteredWorker(
+                f"s{number}", "summarize", True, {"model_server": each, "model_server_detail": "They know."}
+            )
             for number, each in enumerate(known)
         ),
     ]
@@ -40,10 +42,10 @@ def ready(
         settings=Settings(_env_file=None, summary_fallback=fallback),
         registry=SimpleNamespace(workers=lambda: workers),
         redis=SimpleNamespace(answers=lambda: True),
-        waiting=SimpleNamespace(by_queue=lambda: waiting, in_work=lambda: in_work),
+        backlog=SimpleNamespace(by_queue=lambda: waiting, in_work=lambda: in_work),
     )
     writer = FakeSummarizer(report=ModelHealth(seen, "It is seen."))
-    _, body = Health(cast(Connections, held), writer).ready()
+    _, body = ReadinessChecks(cast(Connections, held), writer).ready()
     return body
 
 
@@ -91,12 +93,12 @@ def test_one_that_is_between_two_jobs_at_the_first_look_is_ready() -> None:
     looks = iter([IDLE, IDLE | {Stage.TRANSCRIBE: 1}])
     held = SimpleNamespace(
         settings=Settings(_env_file=None),
-        waiting=SimpleNamespace(
+        backlog=SimpleNamespace(
             by_queue=lambda: NOTHING | {QueueName.LONG: Backlog(5, 900.0)}, in_work=lambda: next(looks)
         ),
     )
-    there = [WorkerPresence("t", "transcribe", True, {})]
-    assert Health(cast(Connections, held), FakeSummarizer())._worker(there, Stage.TRANSCRIBE)["ok"]
+    there = [RegisteredWorker("t", "transcribe", True, {})]
+    assert ReadinessChecks(cast(Connections, held), FakeSummarizer())._worker(there, Stage.TRANSCRIBE)["ok"]
 
 
 def look(url: str, **more: Any) -> doctor.Check:

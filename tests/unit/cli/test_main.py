@@ -244,7 +244,7 @@ def test_the_doctor_does_not_promise_a_model_that_cannot_be_had(
 ) -> None:
     monkeypatch.setenv("MODEL_DIR", str(tmp_path))
     monkeypatch.setenv("WHISPER_MODEL", model)
-    check = doctor.guarded("weights", lambda: doctor.weights_here(settings_errors.load_settings()))
+    check = doctor.guarded("weights", lambda: doctor.weights_check(settings_errors.load_settings()))
     assert check.verdict is doctor.Verdict.FAIL
     assert words in check.detail
     assert doctor.engine(settings_errors.load_settings()).verdict is doctor.Verdict.WARN

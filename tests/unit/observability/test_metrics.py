@@ -10,7 +10,7 @@ from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName
 from streametrics.observability import metrics
 from streametrics.observability.metrics import Metrics
-from streametrics.redis.worker_registry import WorkerPresence
+from streametrics.redis.worker_registry import RegisteredWorker
 from tests.support.stack import until
 
 
@@ -31,7 +31,7 @@ class Sums:
 
 
 def read(
-    sums: Sums, waiting: dict[QueueName, Backlog] | None = None, workers: tuple[WorkerPresence, ...] = ()
+    sums: Sums, waiting: dict[QueueName, Backlog] | None = None, workers: tuple[RegisteredWorker, ...] = ()
 ) -> dict[str, float]:
     """Each sample of the page, by its name with its labels."""
     page = prometheus.render(sums.amounts, waiting or {}, workers).decode()
@@ -96,9 +96,9 @@ def test_what_cannot_be_handed_on_is_kept_and_nothing_is_counted_twice() -> None
 def test_what_waits_and_who_is_there_is_told_as_it_is_now() -> None:
     waiting = {QueueName.LIVE: Backlog(3, 12.5), QueueName.LONG: Backlog()}
     workers = (
-        WorkerPresence("a", "transcribe", True, {}),
-        WorkerPresence("b", "transcribe", True, {}),
-        WorkerPresence("c", "summarize", False, {}),
+        RegisteredWorker("a", "transcribe", True, {}),
+        RegisteredWorker("b", "transcribe", True, {}),
+        RegisteredWorker("c", "summarize", False, {}),
     )
     page = read(Sums(), waiting, workers)
     assert page["streametrics_jobs_waiting{queue=live}"] == 3

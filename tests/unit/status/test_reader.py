@@ -15,20 +15,20 @@ from streametrics.domain.job import JobKind, JobRequest, JobState
 from streametrics.domain.status import JobStatus
 from streametrics.errors import JobExpired, JobUnknown
 from streametrics.redis import job_versions
-from streametrics.redis.job_versions import BoardSilent
+from streametrics.redis.job_versions import JobVersionsUnavailable
 from streametrics.status import reader
-from streametrics.status.reader import FINAL_KEPT_S, KEPT_S, Statuses
-from streametrics.status.response_cache import AnswerCache, CachedResponse
+from streametrics.status.reader import CACHE_TTL_S, FINAL_CACHE_TTL_S, StatusReader
+from streametrics.status.response_cache import CachedResponse, ResponseCache
 
 TTL_S = 3600
 
 
 @dataclass
 class Row:
-    """A job's row and its stamp, as a test writes them."""
+    """A job's row and its version, as a test writes them."""
 
     version: int = 0
-    stamp: str | None = "0"
+    job_version: str | None = "0"
     final_age_s: float | None = None
     reads: int = 0
 
@@ -36,7 +36,7 @@ class Row:
         self.version += 1
 
     def touch(self) -> None:
-        self.stamp = f"of {self.version}"
+        self.job_version = f"of {self.version}"
 
 
 @dataclass
@@ -66,42 +66,42 @@ class FakeJobs:
         return record, JobStatus(state, 0, transcription=str(self.row.version), result=result)
 
 
-class FakeBoard:
-    """The stamp, or silence."""
+class FakeVersionReader:
+    """The job version, or no answer."""
 
     def __init__(self, row: Row) -> None:
         self._row = row
-        self.speaks = True
+        self.answers = True
 
-    async def stamp(self, task_id: str) -> str | None:
-        if not self.speaks:
-            raise BoardSilent
-        return self._row.stamp
+    async def read(self, task_id: str) -> str | None:
+        if not self.answers:
+            raise JobVersionsUnavailable
+        return self._row.job_version
 
-    async def stamps(self, task_ids: Sequence[str]) -> dict[str, str | None]:
-        return {task_id: await self.stamp(task_id) for task_id in task_ids}
+    async def read_many(self, task_ids: Sequence[str]) -> dict[str, str | None]:
+        return {task_id: await self.read(task_id) for task_id in task_ids}
 
-    async def begin(self, task_id: str) -> None:
-        self._row.stamp = self._row.stamp or "first"
+    async def create(self, task_id: str) -> None:
+        self._row.job_version = self._row.job_version or "first"
 
 
 class Desk:
-    """Statuses over one row, with a clock that a test moves."""
+    """A status reader over one row, with a clock that a test moves."""
 
-    def __init__(self, max_kept_bytes: int = 10_000) -> None:
+    def __init__(self, max_cache_bytes: int = 10_000) -> None:
         self.row = Row()
         self.jobs = FakeJobs(self.row)
-        self.board = FakeBoard(self.row)
+        self.version_reader = FakeVersionReader(self.row)
         self.now = 0.0
-        self.statuses = Statuses(
+        self.status_reader = StatusReader(
             self.jobs,  # type: ignore[arg-type]
-            self.board,  # type: ignore[arg-type]
+            self.version_reader,  # type: ignore[arg-type]
             clock=lambda: self.now,
-            max_kept_bytes=max_kept_bytes,
+            max_cache_bytes=max_cache_bytes,
         )
 
     async def version(self) -> int:
-        return version_of(await self.statuses.answer("job"))
+        return version_of(await self.status_reader.answer("job"))
 
 
 def version_of(answer: CachedResponse) -> int:
@@ -117,7 +117,7 @@ def run(test: Callable[[], Awaitable[Any]]) -> Any:
     return asyncio.run(test())  # type: ignore[arg-type]
 
 
-def test_an_answer_is_read_once_until_its_stamp_changes() -> None:
+def test_an_answer_is_read_once_until_its_version_changes() -> None:
     desk = Desk()
 
     async def polls() -> None:
@@ -135,7 +135,7 @@ def test_polls_that_come_together_share_one_reading() -> None:
     desk = Desk()
 
     async def polls() -> None:
-        answers = await asyncio.gather(*(desk.statuses.answer("job") for _ in range(50)))
+        answers = await asyncio.gather(*(desk.status_reader.answer("job") for _ in range(50)))
         assert len({answer.body for answer in answers}) == 1
         assert desk.row.reads == 1
 
@@ -146,8 +146,8 @@ def test_one_that_goes_away_does_not_take_the_others_answer_along() -> None:
     desk = Desk()
 
     async def polls() -> None:
-        impatient = asyncio.create_task(desk.statuses.answer("job"))
-        patient = asyncio.create_task(desk.statuses.answer("job"))
+        impatient = asyncio.create_task(desk.status_reader.answer("job"))
+        patient = asyncio.create_task(desk.status_reader.answer("job"))
         await asyncio.sleep(0)
         impatient.cancel()
         assert version_of(await patient) == 0
@@ -155,14 +155,14 @@ def test_one_that_goes_away_does_not_take_the_others_answer_along() -> None:
     run(polls)
 
 
-@pytest.mark.parametrize(("final_age_s", "kept_s"), [(None, KEPT_S), (0.0, FINAL_KEPT_S)])
+@pytest.mark.parametrize(("final_age_s", "kept_s"), [(None, CACHE_TTL_S), (0.0, FINAL_CACHE_TTL_S)])
 def test_a_change_that_nobody_told_of_is_seen_after_a_while(final_age_s: float | None, kept_s: float) -> None:
     desk = Desk()
     desk.row.final_age_s = final_age_s
 
     async def polls() -> None:
         await desk.version()
-        # Given a writer that was killed between its commit and the new stamp
+        # Given a writer that was killed between its commit and the new version
         desk.row.write()
         desk.now = kept_s - 0.01
         assert await desk.version() == 0
@@ -193,21 +193,21 @@ def test_while_the_queue_is_silent_answers_come_from_the_row_and_nothing_is_kept
 
     async def polls() -> None:
         await desk.version()
-        desk.board.speaks = False
+        desk.version_reader.answers = False
         for version in (1, 2):
             desk.row.write()
             assert await desk.version() == version
         assert desk.jobs.asked_queue == [True, False, False]
-        # And what was kept before is not trusted afterwards: its stamp may have been changed in vain
-        desk.board.speaks = True
+        # And what was kept before is not trusted afterwards: its version may have been changed in vain
+        desk.version_reader.answers = True
         assert await desk.version() == 2
 
     run(polls)
 
 
-def test_a_job_without_a_stamp_gets_one() -> None:
+def test_a_job_without_a_version_gets_one() -> None:
     desk = Desk()
-    desk.row.stamp = None
+    desk.row.job_version = None
 
     async def polls() -> None:
         for _ in range(3):
@@ -219,12 +219,12 @@ def test_a_job_without_a_stamp_gets_one() -> None:
 
 def test_an_unknown_job_leaves_nothing_behind() -> None:
     desk = Desk()
-    desk.row.stamp = None
+    desk.row.job_version = None
 
     async def polls() -> None:
         with pytest.raises(JobUnknown):
-            await desk.statuses.answer("another")
-        assert desk.row.stamp is None
+            await desk.status_reader.answer("another")
+        assert desk.row.job_version is None
 
     run(polls)
 
@@ -234,16 +234,16 @@ def test_a_job_of_another_key_is_unknown_whether_its_answer_is_kept_or_has_expir
     owner, other = Principal("owner", Scope.READ), Principal("other", Scope.SUBMIT)
 
     async def polls() -> None:
-        assert version_of(await desk.statuses.answer("job", owner)) == 0
+        assert version_of(await desk.status_reader.answer("job", owner)) == 0
         for wait_s in (0, 30):
             with pytest.raises(JobUnknown):
-                await desk.statuses.answer_after_change("job", wait_s, other)
+                await desk.status_reader.answer_after_change("job", wait_s, other)
         desk.row.final_age_s = TTL_S + 1.0
-        desk.row.stamp = "ended"
+        desk.row.job_version = "ended"
         with pytest.raises(JobExpired):
-            await desk.statuses.answer("job", owner)
+            await desk.status_reader.answer("job", owner)
         with pytest.raises(JobUnknown):
-            await desk.statuses.answer("job", other)
+            await desk.status_reader.answer("job", other)
 
     run(polls)
 
@@ -252,11 +252,11 @@ def test_who_waits_is_answered_at_the_change() -> None:
     desk = Desk()
 
     async def wait() -> None:
-        waiting = [asyncio.create_task(desk.statuses.answer_after_change("job", 30)) for _ in range(20)]
+        waiting = [asyncio.create_task(desk.status_reader.answer_after_change("job", 30)) for _ in range(20)]
         while desk.row.reads == 0:
             await asyncio.sleep(0.01)
-        # Given a new stamp with the same words, then other words
-        desk.row.stamp = "nothing new"
+        # Given a new version with the same words, then other words
+        desk.row.job_version = "nothing new"
         await asyncio.sleep(0.3)
         assert not any(task.done() for task in waiting)
         desk.row.write()
@@ -271,31 +271,31 @@ def test_who_waits_is_answered_at_the_change() -> None:
 def test_who_waits_for_what_has_ended_does_not_wait() -> None:
     desk = Desk()
     desk.row.final_age_s = 0.0
-    assert version_of(run(lambda: desk.statuses.answer_after_change("job", 30))) == 0
+    assert version_of(run(lambda: desk.status_reader.answer_after_change("job", 30))) == 0
 
 
 def test_who_waits_in_vain_gets_the_status_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk()
 
     async def wait() -> None:
-        waiting = asyncio.create_task(desk.statuses.answer_after_change("job", 500))
+        waiting = asyncio.create_task(desk.status_reader.answer_after_change("job", 500))
         while desk.row.reads == 0:
             await asyncio.sleep(0.01)
         # More than the most is the most
         desk.now = reader.MAX_WAIT_S + 0.1
-        desk.row.stamp = "nothing new"
+        desk.row.job_version = "nothing new"
         assert version_of(await asyncio.wait_for(waiting, 20)) == 0
 
     run(wait)
 
 
 def test_who_waits_hears_of_changes_from_the_row_while_the_queue_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streametrics.status.long_poll.REST_S", 0.05)
+    monkeypatch.setattr("streametrics.status.long_poll.RETRY_AFTER_S", 0.05)
     desk = Desk()
-    desk.board.speaks = False
+    desk.version_reader.answers = False
 
     async def wait() -> None:
-        waiting = asyncio.create_task(desk.statuses.answer_after_change("job", 30))
+        waiting = asyncio.create_task(desk.status_reader.answer_after_change("job", 30))
         while desk.row.reads == 0:
             await asyncio.sleep(0.01)
         desk.row.write()
@@ -367,12 +367,12 @@ def test_no_answer_is_older_than_the_last_change_told_before_the_poll(actions: l
 # The cache
 
 
-def answer(size: int, stamp: str = "s", good_until: float = 1.0) -> CachedResponse:
-    return CachedResponse(b"x" * size, "local", False, stamp, good_until)
+def answer(size: int, job_version: str = "s", expires_at: float = 1.0) -> CachedResponse:
+    return CachedResponse(b"x" * size, "local", False, job_version, expires_at)
 
 
 def test_the_cache_holds_so_many_bytes_and_those_asked_for_last() -> None:
-    cache = AnswerCache(10_000)
+    cache = ResponseCache(10_000)
     for name in "abc":
         cache.put(name, answer(2_000))
     assert cache.get("a", "s", 0.0) is not None
@@ -382,8 +382,8 @@ def test_the_cache_holds_so_many_bytes_and_those_asked_for_last() -> None:
     assert (cache.get("e", "s", 0.0), cache.size_bytes) == (None, 0), "one that is too large is not kept"
 
 
-def test_a_kept_answer_is_for_one_stamp_and_a_while() -> None:
-    cache = AnswerCache(10_000)
+def test_a_kept_answer_is_for_one_version_and_a_while() -> None:
+    cache = ResponseCache(10_000)
     cache.put("a", answer(10))
     assert cache.get("a", "s", 0.99) is not None
     assert cache.get("a", "s", 1.0) is None
@@ -394,7 +394,7 @@ def test_a_kept_answer_is_for_one_stamp_and_a_while() -> None:
     assert cache.size_bytes == 0
 
 
-# The board
+# Reading job versions
 
 
 class FakeRedis:
@@ -411,17 +411,17 @@ class FakeRedis:
         return found
 
 
-def test_polls_that_come_while_stamps_are_read_share_the_next_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_polls_that_come_while_versions_are_read_share_the_next_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     async def polls() -> None:
-        made = job_versions.Board("redis://127.0.0.1:1/0")
+        made = job_versions.JobVersionReader("redis://127.0.0.1:1/0")
         await made._redis.aclose()
-        fake = FakeRedis(**{job_versions.stamp_key("a"): "1"})
+        fake = FakeRedis(**{job_versions.version_key("a"): "1"})
         made._redis = fake  # type: ignore[assignment]
-        first = [asyncio.create_task(made.stamp(name)) for name in "aab"]
+        first = [asyncio.create_task(made.read(name)) for name in "aab"]
         await asyncio.sleep(0.001)
         # Given a change while the first reading is under way
-        fake.values[job_versions.stamp_key("a")] = "2"
-        later = [asyncio.create_task(made.stamp(name)) for name in "abcd"]
+        fake.values[job_versions.version_key("a")] = "2"
+        later = [asyncio.create_task(made.read(name)) for name in "abcd"]
         assert await asyncio.gather(*first) == ["None/1", "None/1", None]
         # Expect those who came after it to see it
         assert await asyncio.gather(*later) == ["None/2", None, None, None]
@@ -430,16 +430,16 @@ def test_polls_that_come_while_stamps_are_read_share_the_next_reading(monkeypatc
     run(polls)
 
 
-def test_a_board_that_is_silent_is_left_alone_for_a_moment() -> None:
+def test_a_redis_that_is_silent_is_left_alone_for_a_moment() -> None:
     async def polls() -> None:
-        made = job_versions.Board("redis://127.0.0.1:1/0")
+        made = job_versions.JobVersionReader("redis://127.0.0.1:1/0")
         for _ in range(2):
-            with pytest.raises(BoardSilent):
-                await made.stamp("a")
+            with pytest.raises(JobVersionsUnavailable):
+                await made.read("a")
         asked = []
         made._redis.mget = asked.append  # type: ignore[method-assign]
-        with pytest.raises(BoardSilent):
-            await made.stamp("a")
+        with pytest.raises(JobVersionsUnavailable):
+            await made.read("a")
         assert asked == []
         await made.close()
 

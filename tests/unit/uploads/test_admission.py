@@ -12,7 +12,7 @@ from streametrics.domain.job import QueueName
 from streametrics.errors import StorageFull, TooBusy
 from streametrics.settings import Settings
 from streametrics.uploads.admission import VALID_S, Admission
-from streametrics.uploads.disk_space import DiskFloor, Reservation
+from streametrics.uploads.disk_space import DiskSpace, Reservation
 
 MB = 1_000_000
 
@@ -37,7 +37,7 @@ class Disk:
 def test_the_floor_is_kept_whatever_uploads_announce_and_send(steps: list[tuple[int, str, int]]) -> None:
     # Given a disk with 1,000 bytes and a floor of 300, and uploads that lie about their length
     disk = Disk(1000)
-    floor = DiskFloor(300, disk.look)
+    floor = DiskSpace(300, disk.look)
     uploads: dict[int, Reservation] = {}
     for number, action, size in steps:
         # When they begin, write and end in any order
@@ -58,7 +58,7 @@ def test_the_floor_is_kept_whatever_uploads_announce_and_send(steps: list[tuple[
 
 def test_what_is_announced_is_there_until_it_is_written() -> None:
     disk = Disk(1000)
-    floor = DiskFloor(300, disk.look)
+    floor = DiskSpace(300, disk.look)
     first = floor.reserve(600)
     with pytest.raises(StorageFull):
         floor.reserve(101)
@@ -70,7 +70,7 @@ def test_what_is_announced_is_there_until_it_is_written() -> None:
 
 def test_a_disk_that_others_fill_stops_an_upload_on_its_way() -> None:
     disk = Disk(1000)
-    space = DiskFloor(300, disk.look).reserve(600)
+    space = DiskSpace(300, disk.look).reserve(600)
     disk.write(space, 300)
     disk.free -= 200
     with pytest.raises(StorageFull, match="MIN_FREE_DISK_MB"):

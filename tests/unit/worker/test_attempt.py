@@ -18,8 +18,8 @@ from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.settings import Settings
 from streametrics.transcription.base import Outcome, TranscriptionRequest
 from streametrics.transcription.engines.fake import FakeTranscriber
-from streametrics.worker.attempt import Attempt, begun
-from streametrics.worker.transcribe_stage import TURN, HearingWork
+from streametrics.worker.attempt import Attempt, running
+from streametrics.worker.transcribe_stage import INTAKE_SHARE, TranscribeStage
 from tests.support.media import tone
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
@@ -64,7 +64,7 @@ class Ledger:
             raise DatabaseUnavailable
         self.ends[claim.task_id] = transcript.text
 
-    def give_back(self, claim: Claim) -> None:
+    def release(self, claim: Claim) -> None:
         self.ends[claim.task_id] = "given back"
 
     def fail(self, task_id: str, error: JobFailed, claim: Claim) -> None:
@@ -76,7 +76,7 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path)
 
 
-def hear(
+def transcribe(
     ledger: Ledger,
     *keys: str,
     before_segment: Callable[[int], None] | None = None,
@@ -119,22 +119,22 @@ def hear(
         attempts[-1].begin()
         return attempts[-1]
 
-    work = HearingWork(
+    work = TranscribeStage(
         Settings(_env_file=None),
         jobs,
         transcriber=engine(before_segment=before_segment),
         decoder=cast(AudioDecoder, None),
         clock=clock,
     )
-    with begun(attempts):
-        work.hear(attempts, join)
+    with running(attempts):
+        work.run(attempts, join)
     assert not any(attempt.is_open for attempt in attempts)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("lease-")]
     return attempts
 
 
 def test_each_ends_as_its_own_sound_wants(ledger: Ledger) -> None:
-    hear(ledger, "good", "gone", "broken disk", "stale", "no database", "good")
+    transcribe(ledger, "good", "gone", "broken disk", "stale", "no database", "good")
 
     # Expect those whose claim or database is gone to write nothing
     assert ledger.ends == {
@@ -152,7 +152,7 @@ def test_the_time_limit_of_the_task_ends_all_that_have_not_ended(ledger: Ledger)
         if next(calls) == 3:
             raise TimeIsUp
 
-    hear(ledger, "good", "good", "good", before_segment=before_segment)
+    transcribe(ledger, "good", "good", "good", before_segment=before_segment)
 
     assert ledger.ends == {"job 0": "word0 word1", "job 1": "timed_out", "job 2": "timed_out"}
 
@@ -169,9 +169,9 @@ def test_what_is_not_begun_in_half_of_the_tasks_time_goes_back(ledger: Ledger, e
     now_s = [0.0]
 
     def before_segment(number: int) -> None:
-        now_s[0] += TURN * Settings(_env_file=None).task_soft_time_limit_s / 2
+        now_s[0] += INTAKE_SHARE * Settings(_env_file=None).task_soft_time_limit_s / 2
 
-    hear(
+    transcribe(
         ledger, "good", "good", "good", tried=True, engine=engine, before_segment=before_segment, clock=lambda: now_s[0]
     )
 
@@ -183,10 +183,10 @@ def test_sounds_that_come_later_are_heard_until_the_tasks_turn_is_over(ledger: L
     now_s = [0.0]
 
     def before_segment(number: int) -> None:
-        now_s[0] += TURN * Settings(_env_file=None).task_soft_time_limit_s / 5
+        now_s[0] += INTAKE_SHARE * Settings(_env_file=None).task_soft_time_limit_s / 5
 
     later = ["gone", "good", "good", "good"]
-    attempts = hear(ledger, "good", later=later, before_segment=before_segment, clock=lambda: now_s[0])
+    attempts = transcribe(ledger, "good", later=later, before_segment=before_segment, clock=lambda: now_s[0])
 
     # Expect each to end by itself, and the last not to be taken: two words take two fifths of the turn
     assert len(attempts) == 4
@@ -199,13 +199,13 @@ def test_sounds_that_come_later_are_heard_until_the_tasks_turn_is_over(ledger: L
 
 
 def test_nothing_is_taken_to_a_sound_that_was_tried_before(ledger: Ledger) -> None:
-    hear(ledger, "good", tried=True, later=["good"])
+    transcribe(ledger, "good", tried=True, later=["good"])
 
     assert ledger.ends == {"job 0": "word0 word1"}
 
 
 def test_what_a_step_raises_after_the_end_changes_nothing(ledger: Ledger) -> None:
-    (attempt,) = hear(ledger, "good")
+    (attempt,) = transcribe(ledger, "good")
 
     with attempt.step():
         raise JobFailed
@@ -217,6 +217,6 @@ def test_segments_are_told_to_the_attempts_own_reporter(ledger: Ledger, monkeypa
     told: list[tuple[str, str | None]] = []
     monkeypatch.setattr(ledger, "publish", lambda claim, said: told.append((claim.task_id, said.transcription)))
 
-    hear(ledger, "good", "good")
+    transcribe(ledger, "good", "good")
 
     assert told == [("job 0", None), ("job 1", None), ("job 0", "word0"), ("job 1", "word0")]

@@ -38,53 +38,53 @@ def lease(jobs: Any, claim: Claim = CLAIM) -> Lease:
 
 
 def test_the_first_words_of_a_summary_are_shown_at_once() -> None:
-    heard = Heard()
-    reporter = lease(heard).reporter
+    transcribed = Heard()
+    reporter = lease(transcribed).reporter
     reporter.begin()
     # Given a share that is told, and words that follow within the second in which nothing more is told
     reporter.written(0.1, "")
     reporter.written(0.2, "Ada")
     reporter.written(0.3, "Ada beats")
     # Expect the first of them to be shown all the same, and no empty text before
-    assert [snapshot.partial_summary for snapshot in heard.published] == [None, None, "Ada"]
+    assert [snapshot.partial_summary for snapshot in transcribed.published] == [None, None, "Ada"]
 
 
 def test_the_time_left_is_not_guessed_from_the_first_token() -> None:
-    heard = Heard()
-    reporter = lease(heard).reporter
+    transcribed = Heard()
+    reporter = lease(transcribed).reporter
     reporter.written(0.01, "Ada")
-    assert heard.published[-1].eta_s is None
-    later = lease(heard).reporter
+    assert transcribed.published[-1].eta_s is None
+    later = lease(transcribed).reporter
     later.written(0.5, "Ada beats")
-    assert heard.published[-1].eta_s is not None
+    assert transcribed.published[-1].eta_s is not None
 
 
 def test_what_is_heard_in_a_burst_is_shown_up_to_its_end_while_nothing_follows() -> None:
-    heard = Heard()
+    transcribed = Heard()
     # Given an engine that tells the segments of a window at once, and is then busy with the next window
-    with lease(heard, replace(CLAIM, stage=Stage.TRANSCRIBE)) as reporter:
+    with lease(transcribed, replace(CLAIM, stage=Stage.TRANSCRIBE)) as reporter:
         for second in range(1, 31):
-            reporter.heard(second, 60, f"{second} seconds")
+            reporter.transcribed(second, 60, f"{second} seconds")
         # Expect the position to be the window's end, without another word from the engine
-        until(lambda: heard.published[-1].progress == 49 * 30 // 60, within_s=5, what="the last of it is shown")
-    assert [snapshot.transcription for snapshot in heard.published] == ["1 seconds", "30 seconds"]
+        until(lambda: transcribed.published[-1].progress == 49 * 30 // 60, within_s=5, what="the last of it is shown")
+    assert [snapshot.transcription for snapshot in transcribed.published] == ["1 seconds", "30 seconds"]
 
 
 def test_nothing_is_told_once_the_claim_is_released() -> None:
-    heard = Heard()
+    transcribed = Heard()
     # Given words that wait for their turn when the work ends
-    with lease(heard, replace(CLAIM, stage=Stage.TRANSCRIBE)) as reporter:
-        reporter.heard(1, 60, "first")
-        reporter.heard(2, 60, "second")
+    with lease(transcribed, replace(CLAIM, stage=Stage.TRANSCRIBE)) as reporter:
+        reporter.transcribed(1, 60, "first")
+        reporter.transcribed(2, 60, "second")
     # Expect them to be dropped: the row says more by then
-    assert [snapshot.transcription for snapshot in heard.published] == ["first"]
+    assert [snapshot.transcription for snapshot in transcribed.published] == ["first"]
 
 
 def test_a_cancelled_job_stops_its_work_though_nothing_is_told_of_it() -> None:
-    heard = Heard()
-    with lease(heard) as reporter:
+    transcribed = Heard()
+    with lease(transcribed) as reporter:
         reporter.check()
-        heard.cancelled = True
+        transcribed.cancelled = True
 
         def is_stopped() -> bool:
             try:
@@ -122,12 +122,12 @@ class Recording(Heard):
 def test_words_of_a_part_are_shown_once_all_before_it_are_there() -> None:
     recording = Recording()
     # Given a part that is heard while the one before it is
-    recording.lease(1).reporter.heard(30, 60, "second")
+    recording.lease(1).reporter.transcribed(30, 60, "second")
     assert recording.published[-1].transcription is None
 
     second = recording.lease(1).reporter
     recording.done = {0: "first"}
-    second.heard(30, 60, "second")
+    second.transcribed(30, 60, "second")
 
     shown = recording.published[-1]
     assert (shown.transcription, shown.progress) == ("first second", 49 * 90 // 180)
@@ -149,7 +149,7 @@ def test_a_database_that_is_away_ends_no_part() -> None:
     second = recording.lease(1).reporter
     recording.is_away = True
 
-    second.heard(30, 60, "second")
+    second.transcribed(30, 60, "second")
 
     assert recording.published[-1].transcription == "first second"
 
@@ -163,7 +163,35 @@ def test_the_time_left_of_a_recording_is_told_by_all_that_is_heard_of_it(monkeyp
     recording.done = {0: "first"}
     now_s[0] = 30.0
 
-    second.heard(30, 60, "second")
+    second.transcribed(30, 60, "second")
 
     # Expect the other half of the recording to take as long
     assert recording.published[-1].eta_s == pytest.approx(30.0)
+
+
+class Failing(Heard):
+    """A job whose first look fails in a way that nobody has thought of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lease_s = 0.1
+        self.looks = 0
+        self.renewed = threading.Event()
+
+    def is_cancelled(self, task_id: str) -> bool:
+        self.looks += 1
+        if self.looks == 1:
+            raise RuntimeError("unheard of")
+        return False
+
+    def renew(self, claim: Claim) -> bool:
+        if self.looks > 0:
+            self.renewed.set()
+        return True
+
+
+def test_a_lease_is_renewed_still_after_an_error_that_nobody_expected(caplog: pytest.LogCaptureFixture) -> None:
+    failing = Failing()
+    with lease(failing):
+        assert failing.renewed.wait(10)
+    assert "a round of 'lease-id' failed; the next one tries again" in caplog.messages

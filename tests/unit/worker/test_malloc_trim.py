@@ -29,7 +29,7 @@ def test_what_was_freed_below_something_in_use_goes_back() -> None:
         c.free(block)
     before_mb = resident_mb()
 
-    malloc_trim.give_back()
+    malloc_trim.trim_heap()
 
     assert before_mb - resident_mb() > 0.8 * BLOCK * COUNT / 2**20
     c.free(last)
@@ -40,7 +40,7 @@ def test_where_the_c_library_has_no_such_thing_nothing_happens(monkeypatch: pyte
         raise TypeError("Windows wants a name")
 
     monkeypatch.setattr(ctypes, "CDLL", missing)
-    assert malloc_trim._trim() is None
+    assert malloc_trim._find_malloc_trim() is None
 
-    monkeypatch.setattr(malloc_trim, "_TRIM", None)
-    malloc_trim.give_back()
+    monkeypatch.setattr(malloc_trim, "_MALLOC_TRIM", None)
+    malloc_trim.trim_heap()

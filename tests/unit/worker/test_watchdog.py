@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-BEGIN = "import ctypes, time; from streametrics.worker.watchdog import pulse; hold = ctypes.PyDLL(None).usleep\n"
+BEGIN = "import ctypes, time; from streametrics.worker.watchdog import watchdog; hold = ctypes.PyDLL(None).usleep\n"
 
 
 def run(program: str) -> "subprocess.CompletedProcess[str]":
@@ -18,7 +18,7 @@ def run(program: str) -> "subprocess.CompletedProcess[str]":
 def test_work_in_c_that_keeps_the_interpreters_lock_ends_its_process() -> None:
     # Given a call in C that gives the lock back after half a minute only
     began = time.monotonic()
-    finished = run("with pulse.watched(0.5): hold(30_000_000)")
+    finished = run("with watchdog.watch(0.5): hold(30_000_000)")
     # Expect the process to have ended long before, and to have said where it stood
     assert finished.returncode == 1
     assert time.monotonic() - began < 25
@@ -27,15 +27,15 @@ def test_work_in_c_that_keeps_the_interpreters_lock_ends_its_process() -> None:
 
 def test_a_process_whose_threads_run_goes_on_for_longer() -> None:
     # Given work that takes much longer than the silence that is allowed, in two blocks at once
-    finished = run("with pulse.watched(0.5), pulse.watched(0.5): time.sleep(2)")
+    finished = run("with watchdog.watch(0.5), watchdog.watch(0.5): time.sleep(2)")
     assert (finished.returncode, finished.stderr) == (0, "")
 
 
 def test_outside_of_the_block_nothing_is_watched() -> None:
-    finished = run("with pulse.watched(0.5): pass\nhold(1_500_000)")
+    finished = run("with watchdog.watch(0.5): pass\nhold(1_500_000)")
     assert (finished.returncode, finished.stderr) == (0, "")
 
 
 def test_the_second_of_two_blocks_is_watched_still_when_the_first_has_ended() -> None:
-    finished = run("with pulse.watched(0.5):\n  with pulse.watched(0.5): pass\n  hold(30_000_000)")
+    finished = run("with watchdog.watch(0.5):\n  with watchdog.watch(0.5): pass\n  hold(30_000_000)")
     assert finished.returncode == 1

@@ -1,4 +1,4 @@
-"""Which key is sent, and whether it is enough. Stands behind the answers to preflights, which carry no key."""
+"""Authenticates requests by key, and checks the key's scope. Behind CORS preflights, which carry no key."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Send
@@ -9,12 +9,12 @@ from streametrics.auth.api_keys import ApiKeys
 from streametrics.auth.principal import Scope
 from streametrics.errors import ScopeTooSmall, StreametricsError, Unauthorized
 
-#: Open without a key: nothing of anybody's job is told there.
+#: Open without a key: nothing about any job is told there.
 OPEN_PATHS = ("/", "/health/live", "/health/ready")
 
 
-class KeyGuard:
-    """Puts the caller into the request's state, or refuses: 401 without a known key, 403 for a smaller scope."""
+class AuthenticationMiddleware:
+    """Puts the principal into the request's state, or refuses: 401 without a known key, 403 for a smaller scope."""
 
     def __init__(self, app: ASGIApp, api_keys: ApiKeys) -> None:
         self._app = app
@@ -39,7 +39,7 @@ class KeyGuard:
 
 
 def _given_key(headers: Headers) -> bytes | None:
-    """The key as it was sent, in bytes. Raises Unauthorized where there are several."""
+    """Find the key as it was sent, in bytes. Raises Unauthorized where there are several."""
     given = [value.encode("latin-1") for value in headers.getlist("x-api-key")]
     for value in headers.getlist("authorization"):
         scheme, _, token = value.partition(" ")
@@ -51,9 +51,9 @@ def _given_key(headers: Headers) -> bytes | None:
 
 
 def wanted_scope(method: str, path: str) -> Scope | None:
-    """What a request wants once there are keys; None where it is open to all.
+    """Tell the scope that a request needs once there are keys; None where it is open to all.
 
-    Whatever is not named here wants `admin`, so a route that is new is closed until somebody says otherwise.
+    Whatever is not named here needs `admin`, so a route that is new is closed until somebody says otherwise.
     """
     if path in OPEN_PATHS:
         return None

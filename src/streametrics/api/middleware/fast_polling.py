@@ -8,10 +8,11 @@ from streametrics.api.routes.status import PREFIX, answer_poll
 from streametrics.errors import StreametricsError
 
 
-class DirectPolls:
+class FastPollingMiddleware:
     """Answers polls before the framework looks for their route, which takes it longer than all the rest of a poll.
 
-    Stands behind the guards; the route in `routes.status` describes it, and answers what this one lets pass.
+    Runs after the checks of origin and key; the route in `routes.status` describes polls, and answers what this one
+    lets pass.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,7 +40,7 @@ class DirectPolls:
 
 
 def _polled_task(scope: Scope) -> str | None:
-    """The task's id, where the request is plainly a poll."""
+    """Extract the task's id, where the request is plainly a poll; else None."""
     if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith(PREFIX):
         return None
     task_id: str = scope["path"][len(PREFIX) :]

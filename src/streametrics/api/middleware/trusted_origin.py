@@ -1,4 +1,4 @@
-"""Who may call at all: the address a request came in on, the Host it names, and the page it comes from.
+"""Refuses requests by the address they came in on, the Host they name, and the page they come from.
 
 Any web page can post a form to `localhost` without asking (no preflight), and a rebound name makes that page
 look local; so Origin and Host are checked before anything is read. Keys are `authentication`'s work.
@@ -23,7 +23,7 @@ EXTENSION_ORIGIN = "chrome-extension://oebogjkjhmaifchplglelphhlefhiico"
 _HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<ipv6>[0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?")
 
 
-class Guard:
+class TrustedOriginMiddleware:
     """Checks address, Host and Origin of every request, in this order. Pure ASGI: it reads no body."""
 
     def __init__(self, app: ASGIApp, settings: Settings, api_keys: ApiKeys) -> None:
@@ -48,7 +48,7 @@ class Guard:
         await self._app(scope, receive, send)
 
     async def _check_address(self, scope: Scope) -> None:
-        """Starting uvicorn by hand on an open address must not open a door, nor a key that can be guessed."""
+        """Refuse an open address without a long key, also where uvicorn was started by hand."""
         server = scope.get("server")
         if server is None or is_loopback(server[0]):
             return
@@ -84,7 +84,7 @@ class Guard:
             raise Forbidden("Pages of this origin may not use the service: add it to ALLOWED_ORIGINS.")
 
     def _check_fetch_metadata(self, scope: Scope, headers: Headers) -> None:
-        """A page's pictures, scripts and frames send no Origin, but browsers say where they come from.
+        """Refuse a page's pictures, scripts and frames, which send no Origin; browsers say where they come from.
 
         A link that a person follows is fine, and so is what only an extension with leave can send: a request in
         the mode `cors` without an Origin.
@@ -98,12 +98,12 @@ class Guard:
 
 
 def allowed_origins(settings: Settings) -> list[str]:
-    """Pages of other origins that may call: the extension, and what the settings add."""
+    """List the pages of other origins that may call: the extension, and what the settings add."""
     return [EXTENSION_ORIGIN, *settings.allowed_origins]
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without port and brackets, in lower case; empty for a malformed one."""
+    """Extract the name of a Host header, without port and brackets, in lower case; empty for a malformed one."""
     match = _HOST.fullmatch(host)
     if match is None:
         return ""

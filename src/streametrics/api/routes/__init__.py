@@ -1,1 +1,1 @@
-"""The routes, one file for each subject."""
+"""Defines the routes, one file for each subject."""

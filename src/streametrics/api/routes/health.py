@@ -1,4 +1,4 @@
-"""Whether the service lives, and whether it can work. Open without a key."""
+"""Routes that tell whether the service lives, and whether it can work. Open without a key."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What Prometheus reads."""
+"""The route that Prometheus reads."""
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
@@ -17,6 +17,8 @@ router = APIRouter()
     responses=refusals(401, 403, 503),
 )
 def metrics(state: StateOf) -> Response:
-    held = state.connections
-    page = prometheus.render(held.counters.sums(), held.waiting.by_queue(), held.registry.workers())
+    connections = state.connections
+    page = prometheus.render(
+        connections.counters.sums(), connections.backlog.by_queue(), connections.registry.workers()
+    )
     return Response(page, media_type=prometheus.CONTENT_TYPE)

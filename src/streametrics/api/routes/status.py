@@ -1,4 +1,4 @@
-"""Polls: where a job stands, and its result."""
+"""The route of polls: a job's status, and its result."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ router = APIRouter()
 
 
 def _wait_parameter() -> dict[str, Any]:
-    """Read by hand, so that a wrong value is refused in the words of this service; so it is described by hand too."""
+    """Describe `wait`, which is read by hand so that a wrong value is refused in the words of this service."""
     schema = {"type": "number", "minimum": 0, "default": 0}
     text = f"Answer as soon as the status changes, or after so many seconds (at most {MAX_WAIT_S:.0f})."
     return {"parameters": [{"name": "wait", "in": "query", "required": False, "schema": schema, "description": text}]}
@@ -40,12 +40,12 @@ async def status(task_id: str, request: Request, state: StateOf, principal: Prin
 async def answer_poll(state: State, principal: Principal, task_id: str, query: bytes) -> CachedResponse:
     wait_s = _wait_s(query) if query else 0.0
     if wait_s > 0:
-        return await state.statuses.answer_after_change(task_id, wait_s, principal)
-    return await state.statuses.answer(task_id, principal)
+        return await state.status_reader.answer_after_change(task_id, wait_s, principal)
+    return await state.status_reader.answer(task_id, principal)
 
 
 def _wait_s(query: bytes) -> float:
-    """The seconds that the client wants to wait at most. Raises InvalidRequest."""
+    """Parse the seconds that the client wants to wait at most. Raises InvalidRequest."""
     text = QueryParams(query).get("wait", "0")
     try:
         wait_s = float(text)

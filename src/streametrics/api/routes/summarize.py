@@ -1,4 +1,4 @@
-"""The main job: sound in, a task's id out; its progress and its result by that id."""
+"""Routes that submit, resummarize and cancel jobs."""
 
 import logging
 from typing import Any
@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from streametrics.api.dependencies import PrincipalOf, StateOf
 from streametrics.api.error_responses import error_response
 from streametrics.api.openapi import Status, answered, linked, refusals
-from streametrics.api.resummarize_request import REDO_FIELDS, redo_request
+from streametrics.api.resummarize_request import RESUMMARIZE_FIELDS, read_resummarize_request
 from streametrics.domain.status import error_body
 from streametrics.errors import InvalidRequest, JobExpired
 from streametrics.observability.logging import about_job
@@ -21,12 +21,12 @@ logger = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/summarize")
 
-#: Of these a code or a name is taken, which no pattern tells.
+#: Fields that take a language's code or name, which no pattern tells.
 LANGUAGE_FIELDS = {"language": "language", "speech_language": "speech-language"}
 
 
 def _form_schema() -> dict[str, Any]:
-    """The form is read as it streams in, so the framework cannot derive its description from a signature."""
+    """Describe the form, which is read while it is received: the framework has no signature to derive it from."""
     texts = {name: _text(name, limit) for name, limit in (FIELD_LIMITS | OPTIONAL_FIELDS).items()}
     schema = {
         "type": "object",
@@ -37,20 +37,20 @@ def _form_schema() -> dict[str, Any]:
 
 
 def _text(name: str, limit: int) -> dict[str, Any]:
-    """A text field: no null character, and not blank where it may not be empty."""
+    """Describe a text field: no null character, and not blank where it may not be empty."""
     if name in LANGUAGE_FIELDS:
         return {"type": "string", "maxLength": limit, "format": LANGUAGE_FIELDS[name]}
     pattern = r"^[^\x00]*$" if name in MAY_BE_EMPTY else r"^[^\x00]*[^\s\x00][^\x00]*$"
     return {"type": "string", "maxLength": limit, "pattern": pattern}
 
 
-def _redo_schema() -> dict[str, Any]:
+def _resummarize_schema() -> dict[str, Any]:
     schema = {
         "type": "object",
         "properties": {
-            "language": {"type": "string", "maxLength": REDO_FIELDS["language"], "format": "language"},
-            "model": {"type": "string", "maxLength": REDO_FIELDS["model"], "pattern": r"^[\w.:/@-]+$"},
-            "prompt": {"type": "string", "maxLength": REDO_FIELDS["prompt"]},
+            "language": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["language"], "format": "language"},
+            "model": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["model"], "pattern": r"^[\w.:/@-]+$"},
+            "prompt": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["prompt"]},
         },
         "additionalProperties": False,
     }
@@ -99,15 +99,15 @@ async def submit(request: Request, state: StateOf, principal: PrincipalOf) -> JS
     "/{task_id}/resummarize",
     summary="Summarise a finished job's transcript anew, as a job of its own",
     operation_id="resummarize",
-    openapi_extra=_redo_schema(),
+    openapi_extra=_resummarize_schema(),
     responses=linked("status", "resummarize", "cancel") | refusals(401, 403, 404, 409, 410, 422, 429, 503),
 )
 async def resummarize(task_id: str, request: Request, state: StateOf, principal: PrincipalOf) -> JSONResponse:
     await state.admission.check_waiting()
-    asked = await redo_request(request.headers.get("content-type", ""), request.stream())
+    asked = await read_resummarize_request(request.headers.get("content-type", ""), request.stream())
 
-    def redo() -> str:
-        return state.jobs.redo(
+    def resummarize() -> str:
+        return state.jobs.resummarize(
             task_id,
             language=asked.language,
             model=asked.model,
@@ -115,10 +115,10 @@ async def resummarize(task_id: str, request: Request, state: StateOf, principal:
             principal=principal,
         )
 
-    redone_id = await to_thread.run_sync(redo)
-    with about_job(redone_id):
+    new_task_id = await to_thread.run_sync(resummarize)
+    with about_job(new_task_id):
         logger.info("event=accepted_redo parent=%s", task_id)
-    return JSONResponse({"task_id": redone_id})
+    return JSONResponse({"task_id": new_task_id})
 
 
 @router.delete("/{task_id}/", include_in_schema=False)

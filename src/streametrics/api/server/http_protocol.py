@@ -1,4 +1,4 @@
-"""uvicorn's HTTP connection with what it lacks: limits of time for receiving and for being read.
+"""Adds to uvicorn's HTTP connection limits of time for receiving a request and for sending the response.
 
 uvicorn waits for ever for half a head, a body that trickles in, a socket on which nothing comes, and a client that does
 not read its answer; each holds a socket and memory.
@@ -10,7 +10,7 @@ import logging
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from streametrics.api.server.slow_clients import Pace, SlowClients, SlowLimits
+from streametrics.api.server.slow_clients import SlowClients, SlowLimits, TransferRate
 from streametrics.domain.status import error_body
 from streametrics.errors import HeadTooLarge, RequestTimeout, StreametricsError
 
@@ -18,8 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class StrictProtocol(HttpToolsProtocol):
-    """A target that is a whole address names a host of its own, which the parser drops: here it counts as another
-    Host, and two are refused. `*` (of OPTIONS) is no path either and is left to the guard."""
+    """Counts the host of a target that is a whole address, which the parser drops, as another Host: two are refused.
+
+    `*` (of OPTIONS) is no path either and is left to `TrustedOriginMiddleware`.
+    """
 
     def on_headers_complete(self) -> None:
         if not self.url.startswith((b"/", b"*")):
@@ -28,7 +30,7 @@ class StrictProtocol(HttpToolsProtocol):
 
 
 class BoundedHttp(StrictProtocol):
-    """One connection. It notes what has come, and is looked at once a second by `watch`."""
+    """One connection, which counts what has come and is checked once a second by `watch`."""
 
     watch: SlowClients
 
@@ -39,8 +41,8 @@ class BoundedHttp(StrictProtocol):
         self._head_bytes = 0
         self._in_body = False
         self._received_bytes = 0
-        self._body_pace = Pace(self.watch.limits)
-        self._answer_pace = Pace(self.watch.limits)
+        self._body_rate = TransferRate(self.watch.limits)
+        self._answer_rate = TransferRate(self.watch.limits)
         self.watch.add(self, self.loop)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -61,7 +63,7 @@ class BoundedHttp(StrictProtocol):
     def on_headers_complete(self) -> None:
         self._head_since, self._head_bytes = None, 0
         self._in_body = True
-        self._body_pace.restart()
+        self._body_rate.restart()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -82,23 +84,23 @@ class BoundedHttp(StrictProtocol):
 
     @property
     def _is_free(self) -> bool:
-        """No request is being answered."""
+        """Whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
     def _look_at_body(self, now: float) -> None:
         if self.flow.read_paused or self.cycle.waiting_for_100_continue:
             # It is the client who waits for us.
-            self._body_pace.restart()
-        elif self._body_pace.is_too_slow(now, self._received_bytes):
+            self._body_rate.restart()
+        elif self._body_rate.is_too_slow(now, self._received_bytes):
             self._cut(RequestTimeout())
 
     def _is_read_too_slowly(self, now: float) -> bool:
-        """Whether an answer waits to be read and hardly gets less; also one that the connection is closed behind."""
+        """Tell whether a response waits to be read and hardly gets less; also one after which the connection closes."""
         waiting_bytes = self.transport.get_write_buffer_size()
         if waiting_bytes == 0 or not (self.flow.write_paused or self.transport.is_closing()):
-            self._answer_pace.restart()
+            self._answer_rate.restart()
             return False
-        return self._answer_pace.is_too_slow(now, -waiting_bytes)
+        return self._answer_rate.is_too_slow(now, -waiting_bytes)
 
     def _cut(self, error: StreametricsError) -> None:
         """Answer where that is still possible, and close."""
@@ -126,5 +128,5 @@ def _answer(error: StreametricsError) -> bytes:
 
 
 def bounded_http(limits: SlowLimits | None = None) -> type[BoundedHttp]:
-    """The class for uvicorn's `http`; all its connections are looked after together."""
+    """Make the class for uvicorn's `http`; all its connections are watched together."""
     return type("BoundedHttp", (BoundedHttp,), {"watch": SlowClients(limits or SlowLimits())})

@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> None:
-    """Bring the database to its present tables, raise the limit of open files, and serve. The settings are checked."""
+    """Migrate the database, raise the limit of open files, and serve. The settings are checked already."""
     import uvicorn
 
     from streametrics.api.server.http_protocol import bounded_http

@@ -1,4 +1,4 @@
-"""How slow a client may be, and the one look a second at all connections that holds them to it."""
+"""Cuts clients that are too slow: checks all connections once a second."""
 
 import asyncio
 from collections import deque
@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class SlowLimits:
-    """What a client has to keep to. The numbers leave a telephone's worst connection in, and a siege out."""
+    """The limits of a client. The numbers admit a telephone's worst connection, and refuse an attack by slowness."""
 
     #: From the connection, or from a later request's first byte, to the end of the request's head, in seconds.
     head_s: float = 10.0
@@ -17,23 +17,23 @@ class SlowLimits:
     #: The least that has to move within any `over_s` seconds: of a body on its way here, of an answer on its way there.
     least_bytes_s: float = 1_000.0
     over_s: float = 15.0
-    #: Between two looks, in seconds.
+    #: Between two checks, in seconds.
     look_interval_s: float = 1.0
 
 
-class Pace:
-    """Whether enough moves. Knows the sums of the last `over_s` seconds, one for each look."""
+class TransferRate:
+    """Measures whether enough bytes move: keeps the sums of the last `over_s` seconds, one for each check."""
 
     def __init__(self, limits: SlowLimits) -> None:
         self._limits = limits
         self._seen: deque[tuple[float, int]] = deque()
 
     def restart(self) -> None:
-        """Begin anew: what was before says nothing about the client."""
+        """Begin again: what was before says nothing about the client."""
         self._seen.clear()
 
     def is_too_slow(self, now: float, moved_bytes: int) -> bool:
-        """Take the sum of all that has moved, and judge. Never before `over_s` seconds were looked at."""
+        """Add the sum of all that has moved, and tell whether it is too little; never before `over_s` seconds."""
         self._seen.append((now, moved_bytes))
         while len(self._seen) > 1 and self._seen[1][0] <= now - self._limits.over_s:
             self._seen.popleft()
@@ -42,29 +42,29 @@ class Pace:
         return watched_s >= self._limits.over_s and moved_bytes - before_bytes < self._limits.least_bytes_s * watched_s
 
 
-class Watched(Protocol):
-    """A connection that can be looked at."""
+class WatchedConnection(Protocol):
+    """A connection that can be checked."""
 
     def look(self, now: float) -> None:
         """Cut it when its client is too slow; `now` is the event loop's time."""
 
 
 class SlowClients:
-    """Looks at all connections of one process, as long as there are any: one timer, however many they are."""
+    """Checks all connections of one process, as long as there are any: one timer, however many they are."""
 
     def __init__(self, limits: SlowLimits) -> None:
         self.limits = limits
-        self._watched: set[Watched] = set()
+        self._watched: set[WatchedConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, connection: Watched, loop: asyncio.AbstractEventLoop) -> None:
-        """Look after a connection from now on."""
+    def add(self, connection: WatchedConnection, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch a connection from now on."""
         self._watched.add(connection)
         if self._timer is None:
             self._timer = loop.call_later(self.limits.look_interval_s, self._look, loop)
 
-    def discard(self, connection: Watched) -> None:
-        """It is closed."""
+    def discard(self, connection: WatchedConnection) -> None:
+        """Stop watching a connection, which is closed."""
         self._watched.discard(connection)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from streametrics.api.middleware.authentication import KeyGuard
-from streametrics.api.middleware.trusted_origin import EXTENSION_ORIGIN, Guard
+from streametrics.api.middleware.authentication import AuthenticationMiddleware
+from streametrics.api.middleware.trusted_origin import EXTENSION_ORIGIN, TrustedOriginMiddleware
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.settings import Settings
 
@@ -40,7 +40,7 @@ def answer(
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }
     keyring = ApiKeys(settings.internal_api_key, list)
-    guard = Guard(KeyGuard(app, keyring), settings, keyring)
+    guard = TrustedOriginMiddleware(AuthenticationMiddleware(app, keyring), settings, keyring)
     asyncio.run(guard(scope, None, send))  # type: ignore[arg-type]
     return int(sent[0]["status"])
 
@@ -87,7 +87,7 @@ def test_a_websocket_is_refused_like_a_request() -> None:
         headers = [(b"host", b"localhost"), (b"origin", origin)]
         scope = {"type": "websocket", "path": "/", "server": ("127.0.0.1", 5000), "headers": headers}
         settings = Settings(_env_file=None)
-        asyncio.run(Guard(app, settings, ApiKeys("", list))(scope, receive, send))
+        asyncio.run(TrustedOriginMiddleware(app, settings, ApiKeys("", list))(scope, receive, send))
         return str(sent[0]["type"])
 
     assert answered(b"https://evil.example") == "websocket.close"

@@ -12,7 +12,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from streametrics.api.server.http_protocol import BoundedHttp, bounded_http
-from streametrics.api.server.slow_clients import Pace, SlowClients, SlowLimits
+from streametrics.api.server.slow_clients import SlowClients, SlowLimits, TransferRate
 
 LIMITS = SlowLimits()
 
@@ -274,7 +274,7 @@ def test_a_large_piece_of_a_body_is_no_large_head() -> None:
 
 @given(st.lists(st.integers(0, 5_000), min_size=1, max_size=60))
 def test_the_pace_is_that_of_every_fifteen_seconds(moved: list[int]) -> None:
-    pace = Pace(LIMITS)
+    pace = TransferRate(LIMITS)
     total = 0
     assert not pace.is_too_slow(0.0, 0)
     for second, more in enumerate(moved, start=1):
