@@ -357,8 +357,8 @@ def test_a_closed_decoder_leaves_no_child(tmp_path: Path) -> None:
 PARENT = """
 import sys
 from pathlib import Path
-from streametrics.audio.decoder import Decoder
-decoder = Decoder()
+from streametrics.audio.decoder import AudioDecoder
+decoder = AudioDecoder()
 decoding = decoder.decode(Path(sys.argv[1]), "wav", max_audio_s=1e6, timeout_s=600)
 next(decoding)
 print(decoder.pid, flush=True)

@@ -33,9 +33,7 @@ def test_a_job_that_could_not_be_written_is_given_back_once_the_database_is_ther
     Attempt(cast(JobLifecycle, jobs), CLAIM, stopping=threading.Event()).end(DatabaseUnavailable())
     # Expect it to be released, for recovery leaves alone what a living process holds; and only once
     until(lambda: len(calls) == 3, within_s=10, what="it is given back")
-    until(
-        lambda: all(thread.name != "release" for thread in threading.enumerate()), within_s=5, what="it stops trying"
-    )
+    until(lambda: all(thread.name != "release" for thread in threading.enumerate()), within_s=5, what="it stops trying")
     assert len(calls) == 3
 
 
@@ -47,7 +45,5 @@ def test_a_process_that_stops_gives_nothing_back_by_a_thread(monkeypatch: pytest
     # Given a process that lets go of all its work at once while it stops
     stopping.set()
     Attempt(cast(JobLifecycle, jobs), CLAIM, stopping=stopping).end(DatabaseUnavailable())
-    until(
-        lambda: all(thread.name != "release" for thread in threading.enumerate()), within_s=5, what="it stops trying"
-    )
+    until(lambda: all(thread.name != "release" for thread in threading.enumerate()), within_s=5, what="it stops trying")
     assert calls == []
