@@ -297,7 +297,7 @@ def test_notes_are_no_longer_written_ahead_of_a_cancelled_recording(
     work = summarize_stage.SummarizeStage(
         jobs.settings, jobs.lifecycle, make_summarizer=lambda model: FakeSummarizer(), stopping=threading.Event()
     )
-    check = work._check_of(task_id)
+    check = work._cancellation_check(task_id)
     check()
 
     jobs.service.cancel(task_id)
