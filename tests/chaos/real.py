@@ -15,7 +15,7 @@ from tests.chaos.service import REAL, ROOT, Member, Service, service
 from tests.support.stack import until
 
 #: 26 s of speech, which comes with the service.
-CHUNK = ROOT / "src" / "streametrics" / "transcribers" / "trial.ogg"
+CHUNK = ROOT / "src" / "streametrics" / "transcription" / "trial.ogg"
 BACK_S, RUNS_S = 13.0, 20.0
 WORKERS = ("first", "second")
 READY_S = 300.0
