@@ -23,9 +23,9 @@ CONFIDENT_LOGPROB = -0.6
 #: how far Whisper's timestamps may be off, in seconds.
 NOBODY_SPEAKS_BELOW, TIMESTAMP_TOLERANCE_S = 0.1, 0.5
 #: The less confident the model is, the higher the speech probability has to be, averaged over half a second: by this
-#: much for each unit of mean log probability, so that below about -1.3 no voice is enough. In 16 hours without a word
-#: no text came nearer than 0.53; of speech 5 dB above a noise or more, what lies below 0.87 was made up too
-#: (docs/decisions/0029 has both curves).
+#: much for each unit of mean log probability, so that below about -1.3 no voice is enough. In 8 hours without a word
+#: that two engines heard, no text that does not repeat itself came nearer than 0.53; of speech 5 dB above a noise or
+#: more, what lies below 0.87 was made up too (docs/decisions/0029 has both curves).
 SPEECH_PER_LOGPROB, SUSTAINED_S = 0.75, 0.5
 #: The same that a text needs which compresses better than this, however confident the model is, as it is confident of
 #: loops too. Ordinary speech compresses up to 1.9 and has more than 0.8 half a second long at 5 dB above a noise and
