@@ -6,14 +6,19 @@ from typing import Protocol
 
 from streametrics.audio.pcm import Samples
 from streametrics.domain.transcript import Segment
+from streametrics.transcription.vad import SampleSpan
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechWindow:
-    """Up to about 30 s of audio; the last speech in it ends after `voiced_until_s` seconds."""
+    """Up to about 30 s of audio; the last speech in it ends after `voiced_until_s` seconds.
+
+    stretches: where in the window somebody speaks, in samples from its beginning.
+    """
 
     samples: Samples
     voiced_until_s: float
+    stretches: tuple[SampleSpan, ...] = ()
 
 
 class ExecutionContext(Protocol):
@@ -21,6 +26,13 @@ class ExecutionContext(Protocol):
 
     def detect_languages(self, windows: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         """Detect each window's Whisper language code and its probability."""
+        ...
+
+    def probe_languages(self, stretches: Sequence[Samples]) -> list[tuple[str, float]]:
+        """Do the same for short stretches of a window, encoding no more than these.
+
+        What was encoded to detect the windows' languages is still there afterwards, for `decode`.
+        """
         ...
 
     def decode(self, windows: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:

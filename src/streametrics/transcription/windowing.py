@@ -4,6 +4,8 @@ Whisper invents words for silence and noise ("Thank you."), so an engine is neve
 stretches are joined into windows of at most 30 s, which is Whisper's own window, and cut where nobody speaks.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
@@ -30,8 +32,19 @@ OVERHANG_S = 0.2
 
 def extract_window(samples: Samples, window: SampleSpan, spans: list[SampleSpan]) -> SpeechWindow:
     """Cut a window out of the samples, as an engine takes it."""
-    voiced = max((min(span.end, window.end) for span in spans if span.start < window.end), default=window.end)
-    return SpeechWindow(samples[window.start : window.end], (voiced - window.start) / SAMPLE_RATE_HZ)
+    inside = spans_within(spans, window)
+    voiced = max((span.end for span in inside), default=window.end)
+    stretches = tuple(SampleSpan(span.start - window.start, span.end - window.start) for span in inside)
+    return SpeechWindow(samples[window.start : window.end], (voiced - window.start) / SAMPLE_RATE_HZ, stretches)
+
+
+def spans_within(spans: Sequence[SampleSpan], window: SampleSpan) -> list[SampleSpan]:
+    """Return the stretches of speech that lie in a window, cut to it."""
+    return [
+        SampleSpan(max(span.start, window.start), min(span.end, window.end))
+        for span in spans
+        if span.start < window.end and span.end > window.start
+    ]
 
 
 def build_windows(spans: list[SampleSpan], length: int) -> list[SampleSpan]:
@@ -61,6 +74,23 @@ def build_windows(spans: list[SampleSpan], length: int) -> list[SampleSpan]:
             start = max(start, end - limit)
         padded.append(SampleSpan(start, end))
     return padded
+
+
+def pad_span(voiced: SampleSpan, spans: Sequence[SampleSpan], length: int) -> SampleSpan:
+    """Add padding around a stretch that is transcribed by itself, up to the middle of the pauses on both sides.
+
+    Where no pause is, because the stretch is a part of a longer one, so much is added as words may be off.
+    """
+    padding, least = int(PADDING_S * SAMPLE_RATE_HZ), int(MIN_PADDING_S * SAMPLE_RATE_HZ)
+    before = max((span.end for span in spans if span.end <= voiced.start), default=0)
+    after = min((span.start for span in spans if span.start >= voiced.end), default=length)
+    earliest = 0 if before == 0 else (before + voiced.start) // 2
+    latest = length if after == length else (after + voiced.end) // 2
+    if any(span.start < voiced.start < span.end for span in spans):
+        earliest = max(0, voiced.start - least)
+    if any(span.start < voiced.end < span.end for span in spans):
+        latest = min(length, voiced.end + least)
+    return SampleSpan(max(voiced.start - padding, earliest), min(voiced.end + padding, latest))
 
 
 def split_in_half(window: SampleSpan, spans: list[SampleSpan]) -> list[SampleSpan]:
@@ -99,3 +129,11 @@ def place_segment(segment: Segment, window: SampleSpan, spans: list[SampleSpan],
         start_s, end_s = max(start_s, voiced[0][0]), min(end_s, voiced[-1][1])
     start = min(max(after_s, start_s), window.end / SAMPLE_RATE_HZ)
     return Segment(round(start, 3), round(max(start, end_s), 3), segment.text.strip())
+
+
+def starting_after(segment: Segment, after_s: float) -> Segment:
+    """Return the segment, and its words, not before a time."""
+    if segment.start >= after_s:
+        return segment
+    words = tuple(replace(word, start=max(word.start, after_s), end=max(word.end, after_s)) for word in segment.words)
+    return replace(segment, start=after_s, end=max(segment.end, after_s), words=words)

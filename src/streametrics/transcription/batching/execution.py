@@ -12,8 +12,10 @@ from types import TracebackType
 from typing import Self
 
 from streametrics.domain.transcript import Segment
-from streametrics.transcription.batching.request import RequestState, RequestWindow
+from streametrics.transcription.batching.request import RequestState
+from streametrics.transcription.batching.window import RequestWindow
 from streametrics.transcription.engine import ExecutionContext
+from streametrics.transcription.language_detection import WindowLanguage, detect_languages
 
 
 @dataclass(eq=False, slots=True)
@@ -35,16 +37,16 @@ class Batch:
         return not self.is_abandoned and any(window.request.outcome is None for window in self.windows)
 
     def allow_decoding(self) -> None:
-        """Allow decoding once each window has its language or belongs to a request that has ended."""
-        if all(window.language is not None or window.request.outcome is not None for window in self.windows):
+        """Allow decoding once each window has its language, is split, or belongs to a request that has ended."""
+        if all(not window.needs_language or window.request.outcome is not None for window in self.windows):
             self.languages_known.set()
 
 
 @dataclass(frozen=True, slots=True)
 class LanguagesDetected:
-    """The languages of a batch's windows, each with its probability."""
+    """The languages of a batch's windows."""
 
-    languages: list[tuple[str, float]]
+    languages: list[WindowLanguage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,14 @@ def _execute(context: ExecutionContext, batch: Batch) -> Iterator[BatchEvent]:
     try:
         if any(window.language is None for window in batch.windows):
             # Of all windows, the known ones too: so the engine encodes the batch once, for this and for decoding.
-            yield LanguagesDetected(context.detect_languages(speech))
+            is_asked = [window.language is None for window in batch.windows]
+            yield LanguagesDetected(detect_languages(context, speech, is_asked))
         batch.languages_known.wait()
-        if batch.is_wanted:
-            for number, segment in context.decode(speech, [window.language or "en" for window in batch.windows]):
-                yield SegmentDecoded(batch.windows[number], segment)
+        whole = [window for window in batch.windows if not window.is_split]
+        if batch.is_wanted and whole:
+            speech, languages = [window.speech for window in whole], [window.language or "en" for window in whole]
+            for number, segment in context.decode(speech, languages):
+                yield SegmentDecoded(whole[number], segment)
                 if not batch.is_wanted:
                     break
     except Exception as error:  # noqa: BLE001 - one request's trouble, such as no memory, must not end the others

@@ -1,4 +1,4 @@
-"""Tracks one transcription request: its windows of speech, the segments decoded so far, and its outcome."""
+"""Tracks one transcription request: its windows of speech, their languages, the segments so far, and its outcome."""
 
 import logging
 from collections import Counter, deque
@@ -8,13 +8,15 @@ from contextlib import contextmanager
 import numpy as np
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, playable
-from streametrics.domain.transcript import Segment, Transcript
+from streametrics.domain.transcript import Segment, TimeSpan, Transcript
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.base import Outcome, TranscriptionRequest
-from streametrics.transcription.engine import Engine, SpeechWindow
+from streametrics.transcription.batching.window import RequestAudio, RequestWindow
+from streametrics.transcription.engine import Engine
 from streametrics.transcription.hallucination_filter import HallucinationFilter
-from streametrics.transcription.vad import SampleSpan, VoiceActivity, detect_speech
-from streametrics.transcription.windowing import build_windows, extract_window, place_segment, split_in_half
+from streametrics.transcription.language_detection import WindowLanguage, trusted_from
+from streametrics.transcription.vad import VoiceActivity, detect_speech
+from streametrics.transcription.windowing import build_windows, split_in_half, starting_after
 
 #: A later window changes the language only where it is this long, and its probability this high (the library's bound).
 LANGUAGE_MIN_S = 5.0
@@ -23,31 +25,23 @@ LANGUAGE_MIN_PROBABILITY = 0.5
 logger = logging.getLogger(__name__)
 
 
-class RequestWindow:
-    """One window of a request. pending: segments that are decoded and not yet emitted; None marks its end.
-
-    detected: its own language and that one's probability, once detected. language: the one to decode it in.
-    """
-
-    def __init__(self, request: "RequestState", span: SampleSpan, speech: SpeechWindow, language: str | None) -> None:
-        self.request, self.span, self.speech = request, span, speech
-        self.detected: tuple[str, float] | None = None
-        self.language = language
-        self.pending: deque[Segment | None] = deque()
-        self.has_emitted = self.is_decoded = False
-
-
 class RequestState:
-    """Holds a request's state. windows: those not emitted to their end yet. outcome: None until it has ended."""
+    """Holds a request's state.
+
+    windows: those not emitted yet, in order of time. added: windows that no batch was made of yet. outcome: None until
+    the request has ended.
+    """
 
     def __init__(self, engine: Engine, number: int, request: TranscriptionRequest) -> None:
         self.number, self.background = number, request.background
         self.outcome: Outcome | None = None
         self.windows: deque[RequestWindow] = deque()
+        self._added: list[RequestWindow] = []
+        self._unheard: list[TimeSpan] = []
         self._request = request
         self._language = request.speech_language
-        self._voice_activity = VoiceActivity([], np.zeros(0, np.float32))
-        self._filter = HallucinationFilter(self._voice_activity)
+        self._audio = RequestAudio(np.zeros(0, np.float32), VoiceActivity([], np.zeros(0, np.float32)))
+        self._filter = HallucinationFilter(self._audio.voice)
         self._segments: list[Segment] = []
         self._characters: Counter[str] = Counter()
         with self._isolated():
@@ -65,13 +59,18 @@ class RequestState:
         if self._language is not None and self._language not in engine.known_languages:
             raise TranscriptionFailed(f"The model '{engine.model}' does not know the language '{self._language}'")
         samples = playable(self._request.samples)
-        self._voice_activity = detect_speech(samples)
-        self._filter = HallucinationFilter(self._voice_activity)
-        spans = self._voice_activity.spans
-        for window in build_windows(spans, len(samples)):
-            for span in split_in_half(window, spans) if engine.benefits_from_half_windows else [window]:
-                self.windows.append(RequestWindow(self, span, extract_window(samples, span, spans), self._language))
+        voice = detect_speech(samples)
+        self._audio, self._filter = RequestAudio(samples, voice), HallucinationFilter(voice)
+        for window in build_windows(voice.spans, len(samples)):
+            for span in split_in_half(window, voice.spans) if engine.benefits_from_half_windows else [window]:
+                self.windows.append(RequestWindow(self, self._audio, span, language=self._language))
+        self._added += self.windows
         self._finish_if_decoded()
+
+    def take_added(self) -> list[RequestWindow]:
+        """Return the windows that were added since the last call, to be decoded."""
+        added, self._added = self._added, []
+        return added
 
     def check(self) -> None:
         """Ask the request's owner whether it is still wanted."""
@@ -85,37 +84,61 @@ class RequestState:
         The language of the window before stays unless a window is long and its detection probable enough.
         """
         for window in self.windows:
-            if window.language is None:
+            for part in window.all_parts():
+                if part.needs_language and part.detected is not None:
+                    self._assign_to_part(part, part.detected)
+        for window in self.windows:
+            if window.needs_language:
                 if window.detected is None:
                     return
-                code, probability = window.detected
-                is_long = len(window.speech.samples) >= LANGUAGE_MIN_S * SAMPLE_RATE_HZ
-                if self._language is None or (is_long and probability >= LANGUAGE_MIN_PROBABILITY):
-                    self._language = code
-                window.language = self._language
+                self._assign(window, window.detected)
+
+    def _assign(self, window: RequestWindow, detected: WindowLanguage) -> None:
+        if parts := window.split_by_language():
+            self._added += parts
+            return
+        if detected.changes:
+            self._language = window.language = detected.changes[0][1]
+            return
+        is_long = len(window.speech.samples) >= LANGUAGE_MIN_S * SAMPLE_RATE_HZ
+        if self._language is None or (is_long and detected.probability >= LANGUAGE_MIN_PROBABILITY):
+            self._language = detected.code
+        window.language = self._language
+
+    def _assign_to_part(self, part: RequestWindow, detected: WindowLanguage) -> None:
+        """Set the language of speech that is transcribed again: its own, unless that is in doubt."""
+        if parts := part.split_by_language():
+            self._added += parts
+        elif detected.changes:
+            part.language = detected.changes[0][1]
+        else:
+            is_clear = detected.probability >= trusted_from(part.length_s)
+            part.language = detected.code if is_clear else self._language or detected.code
 
     def add(self, window: RequestWindow, segment: Segment | None) -> None:
-        """Take a decoded segment, or a window's end, and emit all segments that no unfinished window precedes."""
-        window.pending.append(segment)
-        window.is_decoded = segment is None
+        """Take a decoded segment, or a window's end, and emit the windows that no unfinished one precedes."""
+        if segment is not None:
+            window.add(segment)
+            return
+        window.is_decoded = True
         with self._isolated():
-            while self.windows and self.windows[0].pending:
-                self._emit(self.windows[0], self.windows[0].pending.popleft())
+            self._added += window.complete(language=self._request.speech_language)
+            while self.windows and self.windows[0].is_finished:
+                self._emit(self.windows.popleft())
             self._finish_if_decoded()
 
-    def _emit(self, window: RequestWindow, segment: Segment | None) -> None:
-        if segment is None:
-            self.windows.popleft()
-            return
-        window.has_emitted = True
-        kept = self._filter.apply(segment, offset_s=window.span.start / SAMPLE_RATE_HZ)
-        if kept is None:
-            return
-        after_s = self._segments[-1].end if self._segments else 0.0
-        segment = place_segment(kept, window.span, self._voice_activity.spans, after_s=after_s)
+    def _emit(self, window: RequestWindow) -> None:
+        segments = window.merged()
+        self._unheard += window.unheard(segments)
+        for segment in segments:
+            if (kept := self._filter.apply(segment)) is not None:
+                self._emit_segment(kept)
+
+    def _emit_segment(self, segment: Segment) -> None:
+        segment = starting_after(segment, self._segments[-1].end if self._segments else 0.0)
         self._segments.append(segment)
-        assert window.language is not None
-        self._characters[window.language] += len(segment.text)
+        assert segment.language is not None
+        self._characters[segment.language] += len(segment.text)
         if self._request.on_segment is not None:
             self._request.on_segment(segment)
 
@@ -126,4 +149,7 @@ class RequestState:
             if left_out:
                 reasons = " ".join(f"{reason}={words}" for reason, words in left_out.items())
                 logger.info("event=words_filtered words=%d %s", sum(left_out.values()), reasons)
-            self.outcome = Transcript(tuple(self._segments), language, left_out)
+            if self._unheard:
+                unheard_s = sum(span.end_s - span.start_s for span in self._unheard)
+                logger.info("event=speech_unheard seconds=%.1f stretches=%d", unheard_s, len(self._unheard))
+            self.outcome = Transcript(tuple(self._segments), language, left_out, tuple(self._unheard))

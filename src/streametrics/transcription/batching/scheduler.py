@@ -19,7 +19,8 @@ from streametrics.transcription.batching.execution import (
     LanguagesDetected,
     SegmentDecoded,
 )
-from streametrics.transcription.batching.request import RequestState, RequestWindow
+from streametrics.transcription.batching.request import RequestState
+from streametrics.transcription.batching.window import RequestWindow
 from streametrics.transcription.engine import Engine
 
 #: While others run, an idle execution context asks for another request this often, in seconds.
@@ -108,7 +109,7 @@ class _BatchScheduler:
             request = RequestState(self._engine, self._pulled, pulled)
             self._pulled += 1
             self._requests.append(request)
-            self._waiting += request.windows
+            self._waiting += request.take_added()
         else:
             self._source_is_idle = True
             self._may_grow = pulled is None and bool(self._requests)
@@ -164,11 +165,13 @@ class _BatchScheduler:
                     window.request.add(window, segment)
             case BatchFinished(None):
                 for window in batch.windows:
-                    if not window.is_decoded and window.request.outcome is None:
+                    if window.is_open and window.request.outcome is None:
                         window.request.add(window, None)
             case BatchFinished(error):
                 assert error is not None
                 self._retry_separately(error, batch)
+        # First, as what a window lacks keeps all of its request's later words waiting.
+        self._waiting[:0] = [window for request in batch.requests for window in request.take_added()]
 
     def _retry_separately(self, error: Exception, failed: Batch) -> None:
         """Retry each request of a failed batch alone; one that was alone already ends with the error."""
@@ -176,11 +179,13 @@ class _BatchScheduler:
         if len(requests) > 1:
             logger.warning("a batch of %d requests failed, each is retried alone: %r", len(requests), error)
         for request in requests:
-            rest = [window for window in failed.windows if window.request is request and not window.is_decoded]
+            rest = [window for window in failed.windows if window.request is request and window.is_open]
             if request.outcome is None and rest:
-                if len(requests) == 1 or any(window.has_emitted for window in rest):
+                if len(requests) == 1:
                     request.outcome = error
                 else:
+                    for window in rest:
+                        window.segments.clear()
                     self._retries.append(rest)
         # In order: where all contexts but one wait for the language of an earlier window, that one must not wait too.
         self._retries.sort(key=lambda windows: (windows[0].request.number, windows[0].span.start))

@@ -35,6 +35,10 @@ class SingleWindowContext(ABC):
         """See `engine.ExecutionContext`."""
         return [self._detect_language(window.samples) for window in windows]
 
+    def probe_languages(self, stretches: Sequence[Samples]) -> list[tuple[str, float]]:
+        """See `engine.ExecutionContext`."""
+        return [self._probe_language(samples) for samples in stretches]
+
     def decode(self, windows: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
         """See `engine.ExecutionContext`."""
         for number, (window, language) in enumerate(zip(windows, languages, strict=True)):
@@ -44,6 +48,10 @@ class SingleWindowContext(ABC):
     @abstractmethod
     def _detect_language(self, samples: Samples) -> tuple[str, float]:
         """Detect the Whisper language code and its probability."""
+
+    @abstractmethod
+    def _probe_language(self, samples: Samples) -> tuple[str, float]:
+        """Do the same for a short stretch, encoding no more than that."""
 
     @abstractmethod
     def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:

@@ -65,6 +65,17 @@ class _FasterWhisperContext(SingleWindowContext):
             raise TranscriptionFailed(f"The spoken language could not be detected: {error}") from error
         return str(token).strip("<|>"), float(probability)
 
+    def _probe_language(self, samples: Samples) -> tuple[str, float]:
+        try:
+            features = self._whisper.feature_extractor(samples, padding=0)
+            frames = min(features.shape[-1], self._whisper.feature_extractor.nb_max_frames)
+            token, probability = self._whisper.model.detect_language(self._whisper.encode_once(features[:, :frames]))[
+                0
+            ][0]
+        except (RuntimeError, ValueError) as error:
+            raise TranscriptionFailed(f"The spoken language could not be detected: {error}") from error
+        return str(token).strip("<|>"), float(probability)
+
     def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:
         """Decode greedily first; at the library's rising temperatures where that fails the checks."""
         try:
@@ -95,6 +106,10 @@ class _FasterWhisperModel(WhisperModel):  # type: ignore[misc]  # the library ha
         if self._last is None or not np.array_equal(self._last[0], features):
             self._last = (features, super().encode(_without_excess_padding(features)))
         return self._last[1]
+
+    def encode_once(self, features: NDArray[np.float32]) -> Any:  # noqa: ANN401 - as above
+        """Encode as much as there is, and leave the last window's encoding where it is."""
+        return super().encode(features)
 
     def generate_with_fallback(
         self,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 import whisper
+from torch.nn import functional
 from whisper.audio import HOP_LENGTH, N_FRAMES, N_SAMPLES
 from whisper.decoding import DecodingOptions, DecodingResult
 from whisper.tokenizer import get_tokenizer
@@ -59,6 +60,21 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
             raise TranscriptionFailed(f"The spoken language could not be detected: {error}") from error
         code = max(probabilities, key=probabilities.__getitem__)
         return str(code), float(probabilities[code])
+
+    def _probe_language(self, samples: Samples) -> tuple[str, float]:
+        if not self._whisper.is_multilingual:
+            return "en", 1.0
+        try:
+            mel = whisper.log_mel_spectrogram(samples, self._whisper.dims.n_mels)[:, :N_FRAMES].to(self._whisper.device)
+            tokenizer = get_tokenizer(multilingual=True, num_languages=self._whisper.num_languages)
+            start = torch.tensor([[tokenizer.sot]], device=self._whisper.device)
+            with torch.inference_mode():
+                features = self._whisper.encoder.encode_unpadded((mel.half() if self._on_gpu else mel)[None])
+                scores = self._whisper.logits(start, features)[0, -1, list(tokenizer.all_language_tokens)]
+        except (RuntimeError, ValueError) as error:
+            raise TranscriptionFailed(f"The spoken language could not be detected: {error}") from error
+        best = torch.softmax(scores.float(), dim=-1).max(dim=-1)
+        return str(tokenizer.all_language_codes[int(best.indices)]), float(best.values)
 
     def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:
         """Decode one window, 30 s at a time, because the library returns segments when all are ready.
@@ -161,6 +177,16 @@ class _CachingEncoder(torch.nn.Module):
         if self._last is None or not torch.equal(self._last[0], window_mel):
             self._last = (window_mel.clone(), self.encoder(mel))
         return self._last[1]
+
+    def encode_unpadded(self, mel: torch.Tensor) -> torch.Tensor:
+        """Encode spectrograms of any length up to 30 s, shape (1, mels, frames); the library insists on 30 s."""
+        encoder = self.encoder
+        x = functional.gelu(encoder.conv1(mel))
+        x = functional.gelu(encoder.conv2(x)).transpose(1, 2)
+        x = (x + encoder.positional_embedding[: x.shape[1]]).to(x.dtype)
+        for block in encoder.blocks:
+            x = block(x)
+        return encoder.ln_post(x)
 
 
 def _languages(model: whisper.Whisper) -> tuple[str, ...]:

@@ -6,13 +6,14 @@ from functools import cache
 
 import torch
 import whisper
+from whisper.audio import N_FRAMES
 from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
 
+from streametrics.audio.pcm import Samples
 from streametrics.domain.transcript import Segment
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.engines.fast import seek_loop
-from streametrics.transcription.engines.fast.decoder import are_equal
 from streametrics.transcription.engines.fast.encoder import SpectrogramEncoder
 from streametrics.transcription.engines.fast.sampling import Sampler
 from streametrics.transcription.engines.fast.seek_loop import WindowProgress
@@ -47,12 +48,21 @@ class FastExecutionContext:
         """See `engine.ExecutionContext`."""
         if not self._tokenizers.is_multilingual:
             return [("en", 1.0)] * len(windows)
-        tokenizer = self._tokenizers.of("en")
         with self._computing("The spoken language could not be detected"):
-            features = self._encode([window.piece() for window in self._windows(windows, ["en"] * len(windows))])
-            with self._budget.threads(SAMPLING_THREADS):
-                scores = self._sampler.scores_after(features, tokenizer.sot)
-            shares = torch.softmax(scores[:, list(tokenizer.all_language_tokens)], dim=-1)
+            pieces = [window.piece() for window in self._windows(windows, ["en"] * len(windows))]
+            return self._languages_of(self._encode(pieces), keep=True)
+
+    def probe_languages(self, stretches: Sequence[Samples]) -> list[tuple[str, float]]:
+        """See `engine.ExecutionContext`. Without the silence that decoding wants, a language is detected as well."""
+        with self._computing("The spoken language could not be detected"):
+            spectrograms = [seek_loop.spectrogram_of(samples, self._mels) for samples in stretches]
+            return self._languages_of([self._encode_one(mel[:, :N_FRAMES]) for mel in spectrograms], keep=False)
+
+    def _languages_of(self, features: Sequence[torch.Tensor], *, keep: bool) -> list[tuple[str, float]]:
+        tokenizer = self._tokenizers.of("en")
+        with self._budget.threads(SAMPLING_THREADS):
+            scores = self._sampler.scores_after(features, tokenizer.sot, keep=keep)
+        shares = torch.softmax(scores[:, list(tokenizer.all_language_tokens)], dim=-1)
         best = shares.max(dim=-1)
         return [
             (tokenizer.all_language_codes[index], float(share))
@@ -102,12 +112,19 @@ class FastExecutionContext:
         ]
 
     def _encode(self, pieces: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Encode each piece. Detecting the language and decoding ask for the same pieces: one encoding serves both.
+        """Encode each piece. Decoding asks for pieces whose languages were detected: one encoding serves both.
 
         One by one, as each has its own length: the encoder gains nothing by taking several at once.
         """
-        if not are_equal(self._encoded[0], pieces):
-            self._encoded = pieces, [self._encode_one(piece) for piece in pieces]
+        known = list(zip(*self._encoded, strict=True))
+        made = [next((features for other, features in known if torch.equal(other, piece)), None) for piece in pieces]
+        self._encoded = (
+            pieces,
+            [
+                self._encode_one(piece) if features is None else features
+                for piece, features in zip(pieces, made, strict=True)
+            ],
+        )
         return self._encoded[1]
 
     def _encode_one(self, piece: torch.Tensor) -> torch.Tensor:

@@ -37,13 +37,14 @@ class Sampler:
         self._decoder, self._grammar, self._no_speech = decoder, grammar, no_speech_token
         self._last_cross: tuple[Sequence[torch.Tensor], CrossAttentionCache] | None = None
 
-    def scores_after(self, features: Sequence[torch.Tensor], token: int) -> torch.Tensor:
+    def scores_after(self, features: Sequence[torch.Tensor], token: int, *, keep: bool) -> torch.Tensor:
         """Return the scores of what follows one token, shape (rows, vocabulary).
 
-        The features' keys and values are kept for the next call, in case that is about the same features.
+        keep: the features' keys and values for the next call that is about the same features; else what was kept stays.
         """
-        cross = self._attend(features)
-        self._last_cross = features, cross
+        cross = self._attend(features) if keep else self._decoder.attend(features)
+        if keep:
+            self._last_cross = features, cross
         return self._decoder.step(torch.full((len(features), 1), token), self._decoder.new_cache(cross, 1))[:, -1]
 
     def sample(

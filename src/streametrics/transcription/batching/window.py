@@ -1,0 +1,183 @@
+"""One window of a request: the segments decoded in it, and the windows that replace or complete it.
+
+A window in which several languages are spoken is replaced by one for each run of stretches in one language. A window in
+which somebody speaks where no words were found is completed: what is missing is transcribed again, by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import Segment, TimeSpan
+from streametrics.transcription import coverage
+from streametrics.transcription.hallucination_filter import (
+    CLEAR_SPEECH_PROBABILITY,
+    SUSTAINED_S,
+    count_words,
+    required_speech_probability,
+)
+from streametrics.transcription.language_detection import WindowLanguage
+from streametrics.transcription.vad import SampleSpan, VoiceActivity
+from streametrics.transcription.windowing import extract_window, pad_span, place_segment, spans_within
+
+if TYPE_CHECKING:
+    from streametrics.transcription.batching.request import RequestState
+
+#: How often speech without words is transcribed again: first all that lies together, then each stretch by itself.
+MAX_DEPTH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAudio:
+    """The samples of a request, and where somebody speaks in them."""
+
+    samples: Samples
+    voice: VoiceActivity
+
+    def is_supported(self, segment: Segment) -> bool:
+        """Whether there is as much of a voice as the engine's doubts about a segment ask for."""
+        if segment.statistics is None:
+            return True
+        sustained = self.voice.speech_probability(segment.start, segment.end, over_s=SUSTAINED_S)
+        return sustained >= required_speech_probability(segment.statistics)
+
+    def clear_speech(self, spans: Sequence[SampleSpan]) -> list[SampleSpan]:
+        """Return the spans in which somebody speaks beyond doubt."""
+        return [
+            span
+            for span in spans
+            if self.voice.speech_probability(span.start / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ, over_s=SUSTAINED_S)
+            >= CLEAR_SPEECH_PROBABILITY
+        ]
+
+
+class RequestWindow:
+    """A window of a request's audio.
+
+    span: what the engine is given. voiced: what of it is transcribed, without padding. speech: the span's samples.
+    language: the one to decode it in, None until it is known. segments: decoded so far, in seconds of the request's
+    audio. parts: the windows that complete it or, where `is_split`, replace it. depth: how often its audio was
+    transcribed before.
+    """
+
+    def __init__(
+        self,
+        request: RequestState,
+        audio: RequestAudio,
+        span: SampleSpan,
+        *,
+        language: str | None,
+        voiced: SampleSpan | None = None,
+        depth: int = 0,
+    ) -> None:
+        self.request, self.span, self.language, self.depth = request, span, language, depth
+        self.voiced = voiced or span
+        self.speech = extract_window(audio.samples, span, audio.voice.spans)
+        self.detected: WindowLanguage | None = None
+        self.segments: list[Segment] = []
+        self.parts: list[RequestWindow] = []
+        self.is_decoded = self.is_split = False
+        self._audio = audio
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it and its parts are decoded."""
+        return (self.is_decoded or self.is_split) and all(part.is_finished for part in self.parts)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be decoded itself."""
+        return not self.is_decoded and not self.is_split
+
+    @property
+    def needs_language(self) -> bool:
+        return self.language is None and not self.is_split
+
+    @property
+    def length_s(self) -> float:
+        """Seconds between the beginning of the first and the end of the last speech in it."""
+        stretches = self.speech.stretches
+        return (stretches[-1].end - stretches[0].start) / SAMPLE_RATE_HZ if stretches else 0.0
+
+    def all_parts(self) -> Iterator[RequestWindow]:
+        """Yield its parts and theirs."""
+        for part in self.parts:
+            yield part
+            yield from part.all_parts()
+
+    def split_by_language(self) -> list[RequestWindow]:
+        """Replace the window by one for each run of stretches in one language; [] where all are in one."""
+        assert self.detected is not None
+        runs = [(code, [span for span, _ in run]) for code, run in groupby(self.detected.changes, key=lambda it: it[1])]
+        if len(runs) < 2:
+            return []
+        self.is_split = True
+        for code, spans in runs:
+            voiced = SampleSpan(self.span.start + spans[0].start, self.span.start + spans[-1].end)
+            self._add_part(voiced, language=code, depth=self.depth)
+        return self.parts
+
+    def complete(self, *, language: str | None) -> list[RequestWindow]:
+        """Add windows for speech that no words cover, to be transcribed again; [] where nothing is missing.
+
+        language: the one to decode them in, None to detect it.
+        """
+        if self.depth >= MAX_DEPTH:
+            return []
+        stretches = spans_within(self._audio.voice.spans, self.voiced)
+        missing = self._audio.clear_speech(coverage.uncovered(stretches, self.segments))
+        for run in _adjacent(missing, stretches):
+            if self.depth == 0 and 1 < len(run) < len(stretches):
+                self._add_part(SampleSpan(run[0].start, run[-1].end), language=language, depth=1)
+            elif len(stretches) > 1 or len(run[0]) < len(self.voiced):
+                for span in run:
+                    self._add_part(span, language=language, depth=MAX_DEPTH)
+        return self.parts
+
+    def _add_part(self, voiced: SampleSpan, *, language: str | None, depth: int) -> None:
+        span = pad_span(voiced, self._audio.voice.spans, len(self._audio.samples))
+        self.parts.append(RequestWindow(self.request, self._audio, span, language=language, voiced=voiced, depth=depth))
+
+    def add(self, segment: Segment) -> None:
+        """Add a decoded segment, whose times count from the window's beginning."""
+        placed = place_segment(segment, self.span, self._audio.voice.spans, after_s=0.0)
+        self.segments.append(replace(placed, statistics=segment.statistics, language=self.language))
+
+    def unheard(self, segments: Sequence[Segment]) -> list[TimeSpan]:
+        """Return where in the window somebody speaks beyond doubt, and none of these segments has words."""
+        stretches = spans_within(self._audio.voice.spans, self.voiced)
+        return [
+            TimeSpan(span.start / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ)
+            for span in self._audio.clear_speech(coverage.uncovered(stretches, segments))
+        ]
+
+    def merged(self) -> list[Segment]:
+        """Return the segments of the window and its parts, in order of time.
+
+        A part that completes the window takes the place of the words in its time only where it has more of them.
+        """
+        if self.is_split:
+            return [segment for part in self.parts for segment in part.merged()]
+        segments = self.segments
+        for part in self.parts:
+            found = [segment for segment in part.merged() if self._audio.is_supported(segment)]
+            before = "".join(word.text for word in coverage.words_in(segments, part.voiced))
+            if sum(count_words(segment.text) for segment in found) > count_words(before):
+                segments = sorted([*coverage.without(segments, part.voiced), *found], key=lambda each: each.start)
+        return segments
+
+
+def _adjacent(missing: Sequence[SampleSpan], stretches: Sequence[SampleSpan]) -> list[list[SampleSpan]]:
+    """Group the missing spans between which no stretch lies that has words."""
+    runs: list[list[SampleSpan]] = []
+    for span in missing:
+        between = [each for each in stretches if runs and runs[-1][-1].end <= each.start < each.end <= span.start]
+        if runs and not between:
+            runs[-1].append(span)
+        else:
+            runs.append([span])
+    return runs

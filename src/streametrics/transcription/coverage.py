@@ -1,0 +1,118 @@
+"""Compares the words of a transcript with where somebody speaks: finds speech that no words cover.
+
+Whisper now and then ends its answer after the first sentence, or says a repeated one once, and stretches the segment
+over all the rest. What it left out shows as voice without words.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from streametrics.audio.pcm import SAMPLE_RATE_HZ
+from streametrics.domain.transcript import Segment, Word
+from streametrics.transcription.vad import SampleSpan
+
+#: No word takes longer than this, whatever its times say: a second, and so much for each character. The alignment
+#: stretches the last word over what was left out.
+MAX_WORD_S, MAX_CHARACTER_S = 0.6, 0.1
+#: Words and voice are found by different means: a word covers this much around it.
+WORD_TOLERANCE_S = 0.25
+#: Voice without words that counts, in seconds: it is at least so long, and so large a share of its stretch; or longer.
+MIN_UNCOVERED_S, MIN_UNCOVERED_SHARE, LONG_UNCOVERED_S = 0.3, 0.4, 1.5
+
+
+def uncovered(stretches: Sequence[SampleSpan], segments: Iterable[Segment]) -> list[SampleSpan]:
+    """Return the stretches of speech that no words cover, in samples; segments on the same clock, in seconds.
+
+    A stretch that is covered in part is returned whole; of a long one, the part without words. A segment without words
+    covers all of its time.
+    """
+    covered = [span for segment in segments for span in _covered(segment)]
+    found: list[SampleSpan] = []
+    for stretch in stretches:
+        gaps = _gaps(stretch, covered)
+        total = sum(map(len, gaps))
+        if total >= MIN_UNCOVERED_S * SAMPLE_RATE_HZ and total >= MIN_UNCOVERED_SHARE * len(stretch):
+            found.append(stretch)
+        else:
+            found += [gap for gap in gaps if len(gap) >= LONG_UNCOVERED_S * SAMPLE_RATE_HZ]
+    return found
+
+
+def _covered(segment: Segment) -> list[SampleSpan]:
+    if not segment.words:
+        return [_span(segment.start, segment.end)]
+    return [
+        _span(word.start, min(word.end, word.start + MAX_WORD_S + MAX_CHARACTER_S * len(word.text.strip())))
+        for word in segment.words
+    ]
+
+
+def _span(start_s: float, end_s: float) -> SampleSpan:
+    return SampleSpan(
+        round((start_s - WORD_TOLERANCE_S) * SAMPLE_RATE_HZ), round((end_s + WORD_TOLERANCE_S) * SAMPLE_RATE_HZ)
+    )
+
+
+def _gaps(stretch: SampleSpan, covered: Iterable[SampleSpan]) -> list[SampleSpan]:
+    """Return what remains of a stretch where nothing covers it."""
+    gaps, at = list[SampleSpan](), stretch.start
+    for span in sorted(covered, key=lambda each: each.start):
+        if span.start > at:
+            gaps.append(SampleSpan(at, min(span.start, stretch.end)))
+        at = max(at, span.end)
+        if at >= stretch.end:
+            break
+    if at < stretch.end:
+        gaps.append(SampleSpan(at, stretch.end))
+    return [gap for gap in gaps if len(gap) > 0]
+
+
+def words_in(segments: Iterable[Segment], span: SampleSpan) -> list[Word]:
+    """Return the words whose middle lies in a span of samples."""
+    return [word for segment in segments for word in segment.words if _lies_in(word, span)]
+
+
+def without(segments: Iterable[Segment], span: SampleSpan) -> list[Segment]:
+    """Return the segments without their words in a span: one that reaches beyond both of its sides becomes two."""
+    kept: list[Segment] = []
+    for segment in segments:
+        before = [word for word in segment.words if _middle(word) < span.start]
+        after = [word for word in segment.words if _middle(word) >= span.end]
+        if not segment.words or len(before) == len(segment.words) or len(after) == len(segment.words):
+            kept.append(_bounded(segment, span))
+            continue
+        if before:
+            kept.append(_of_words(segment, before, start=segment.start))
+        if after:
+            kept.append(_of_words(segment, after, end=segment.end))
+    return kept
+
+
+def _bounded(segment: Segment, span: SampleSpan) -> Segment:
+    """A segment whose words are all on one side of a span, without the time in it."""
+    if not segment.words:
+        return segment
+    if _middle(segment.words[-1]) < span.start:
+        return replace(segment, end=min(segment.end, max(segment.words[-1].end, segment.start)))
+    return replace(segment, start=max(segment.start, min(segment.words[0].start, segment.end)))
+
+
+def _of_words(
+    segment: Segment, words: Sequence[Word], *, start: float | None = None, end: float | None = None
+) -> Segment:
+    text = "".join(word.text for word in words).strip()
+    return replace(
+        segment,
+        start=words[0].start if start is None else start,
+        end=words[-1].end if end is None else end,
+        text=text,
+        words=tuple(words),
+    )
+
+
+def _lies_in(word: Word, span: SampleSpan) -> bool:
+    return span.start <= _middle(word) < span.end
+
+
+def _middle(word: Word) -> float:
+    return (word.start + word.end) / 2 * SAMPLE_RATE_HZ
