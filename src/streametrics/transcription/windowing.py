@@ -12,6 +12,7 @@ from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import Segment
 from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.vad import SampleSpan
+from streametrics.transcription.word_times import fit_words
 
 #: Whisper's own window.
 WINDOW_S = 30.0
@@ -128,7 +129,9 @@ def place_segment(segment: Segment, window: SampleSpan, spans: list[SampleSpan],
     if voiced:
         start_s, end_s = max(start_s, voiced[0][0]), min(end_s, voiced[-1][1])
     start = min(max(after_s, start_s), window.end / SAMPLE_RATE_HZ)
-    return Segment(round(start, 3), round(max(start, end_s), 3), segment.text.strip())
+    start, end = round(start, 3), round(max(start, end_s), 3)
+    words = fit_words((word.moved(window.start / SAMPLE_RATE_HZ) for word in segment.words), start, end)
+    return Segment(start, end, segment.text.strip(), words=words, language=segment.language)
 
 
 def starting_after(segment: Segment, after_s: float) -> Segment:

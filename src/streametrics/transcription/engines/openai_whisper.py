@@ -14,6 +14,7 @@ import whisper
 from torch.nn import functional
 from whisper.audio import HOP_LENGTH, N_FRAMES, N_SAMPLES
 from whisper.decoding import DecodingOptions, DecodingResult
+from whisper.model import AudioEncoder
 from whisper.tokenizer import get_tokenizer
 from whisper.utils import compression_ratio
 
@@ -166,7 +167,7 @@ def _without_needless_retries(decode: _Decode, *, limit: int) -> _Decode:
 class _CachingEncoder(torch.nn.Module):
     """Caches the last window's encoding: detecting the language and every temperature ask for the same."""
 
-    def __init__(self, encoder: torch.nn.Module) -> None:
+    def __init__(self, encoder: AudioEncoder) -> None:
         super().__init__()
         self.encoder = encoder
         self._last: tuple[torch.Tensor, torch.Tensor] | None = None
@@ -186,7 +187,8 @@ class _CachingEncoder(torch.nn.Module):
         x = (x + encoder.positional_embedding[: x.shape[1]]).to(x.dtype)
         for block in encoder.blocks:
             x = block(x)
-        return encoder.ln_post(x)
+        features: torch.Tensor = encoder.ln_post(x)
+        return features
 
 
 def _languages(model: whisper.Whisper) -> tuple[str, ...]:

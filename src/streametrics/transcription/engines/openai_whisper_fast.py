@@ -17,6 +17,7 @@ from streametrics.audio.pcm import SAMPLE_RATE_HZ
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription import cpu
 from streametrics.transcription.engine import SpeechWindow
+from streametrics.transcription.engines import alignment_heads
 from streametrics.transcription.engines.base import MAX_EXECUTION_CONTEXTS, BatchingTranscriber
 from streametrics.transcription.engines.fast.decoder import TokenDecoder
 from streametrics.transcription.engines.fast.encoder import SpectrogramEncoder
@@ -55,9 +56,15 @@ class OpenAIWhisperFast(BatchingTranscriber):
         self.known_languages: Sequence[str] = tuple(tokenizer.all_language_codes) if loaded.is_multilingual else ("en",)
         assert tokenizer.no_speech is not None
         budget, grammar = ThreadBudget(cpu_threads), TimestampGrammar(tokenizer, loaded.dims.n_vocab)
+        heads = alignment_heads.of(
+            blocks=loaded.dims.n_text_layer,
+            heads=loaded.dims.n_text_head,
+            mels=loaded.dims.n_mels,
+            is_multilingual=loaded.is_multilingual,
+        )
         with torch.inference_mode():
             encoder = SpectrogramEncoder(loaded.encoder, dtype)
-            decoder = TokenDecoder(loaded.decoder, dtype, words=tokenizer.eot, budget=budget)
+            decoder = TokenDecoder(loaded.decoder, dtype, words=tokenizer.eot, budget=budget, alignment_heads=heads)
         self.execution_contexts = [
             FastExecutionContext(
                 encoder,

@@ -5,7 +5,7 @@ allocated once, and scores are projected only for the positions that are asked f
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch.nn import functional
@@ -21,12 +21,15 @@ from streametrics.transcription.engines.fast.thread_budget import ThreadBudget
 class KVCache:
     """Keys and values of a batch of rows. `used` counts the positions that hold tokens.
 
-    cross: of the features. own: of the tokens, for each block, float32, (rows, heads, positions, head).
+    cross: of the features. own: of the tokens, for each block, float32, (rows, heads, positions, head). attention: how
+    much the last token fed attends to each position of the features, of the alignment heads alone, float32, (rows,
+    heads, positions); empty before the first step.
     """
 
     cross: "CrossAttentionCache"
     own: list[tuple[torch.Tensor, torch.Tensor]]
     used: int = 0
+    attention: torch.Tensor = field(default_factory=lambda: torch.empty(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,10 @@ class CrossAttentionCache:
 
 
 class _DecoderBlock:
-    def __init__(self, reference: ResidualAttentionBlock, dtype: torch.dtype) -> None:
+    """One block's weights. alignment_heads: numbers of the heads whose cross-attention follows the audio."""
+
+    def __init__(self, reference: ResidualAttentionBlock, dtype: torch.dtype, alignment_heads: list[int]) -> None:
+        self.alignment_heads = alignment_heads
         attention, cross, mlp = reference.attn, reference.cross_attn, reference.mlp
         assert cross is not None and reference.cross_attn_ln is not None
         self.heads = attention.n_head
@@ -75,15 +81,27 @@ class TokenDecoder:
     """Computes the next token's scores. Thread-safe. `dtype`: of the features' keys and values, bfloat16 or float32.
 
     words: how many of the tokens are text; the others follow them. budget: threads for the features' keys and values;
-    `step` runs on as many threads as torch is set to.
+    `step` runs on as many threads as torch is set to. alignment_heads: block and number of each head to keep the
+    cross-attention of.
     """
 
-    def __init__(self, reference: TextDecoder, dtype: torch.dtype, *, words: int, budget: ThreadBudget) -> None:
+    def __init__(
+        self,
+        reference: TextDecoder,
+        dtype: torch.dtype,
+        *,
+        words: int,
+        budget: ThreadBudget,
+        alignment_heads: Sequence[tuple[int, int]] = (),
+    ) -> None:
         self._budget = budget
         self._embedding = reference.token_embedding.weight.float()
         self._positions = reference.positional_embedding.float()
         self._norm = (reference.ln.weight, reference.ln.bias)
-        self._blocks = [_DecoderBlock(block, dtype) for block in reference.blocks]
+        self._blocks = [
+            _DecoderBlock(block, dtype, [head for of, head in alignment_heads if of == number])
+            for number, block in enumerate(reference.blocks)
+        ]
         self._vocabulary = OutputProjection(self._embedding, words=words)
 
     def attend(self, features: Sequence[torch.Tensor]) -> CrossAttentionCache:
@@ -137,14 +155,17 @@ class TokenDecoder:
         begin, end = cache.used, cache.used + count
         x = functional.embedding(tokens, self._embedding) + self._positions[begin:end]
         x = x.view(rows * count, -1)
+        attention: list[torch.Tensor] = []
         for block, cross, own in zip(self._blocks, cache.cross.blocks, cache.own, strict=True):
             normed = functional.layer_norm(x, x.shape[-1:], *block.own_norm)
             x = x + block.own_out(self._self_attention(block.query_key_value(normed), block, own, rows, begin, end))
             query = block.cross_query(functional.layer_norm(x, x.shape[-1:], *block.cross_norm))
-            x = x + block.cross_out(self._cross_attention(query, block, cross, cache.cross.mask))
+            x = x + block.cross_out(self._cross_attention(query, block, cross, cache.cross.mask, attention))
             normed = functional.layer_norm(x, x.shape[-1:], *block.mlp_norm)
             x = x + block.mlp_out(functional.gelu(block.mlp_in(normed)))
         cache.used = end
+        if attention:
+            cache.attention = torch.cat(attention, dim=1)
         x = x.view(rows, count, -1)
         x = x[:, [0, -1]] if also_first else x[:, -1:]
         scores = self._vocabulary(functional.layer_norm(x, x.shape[-1:], *self._norm).reshape(-1, x.shape[-1]))
@@ -173,15 +194,21 @@ class TokenDecoder:
         block: _DecoderBlock,
         cross: tuple[torch.Tensor, torch.Tensor],
         mask: torch.Tensor | None,
+        attention: list[torch.Tensor],
     ) -> torch.Tensor:
+        """Attend to the features, and add to `attention` what the alignment heads of the last position attend to."""
         key, value = cross
         rows = len(key)
         count = query.shape[0] // rows
         # A product written out is ten times as fast as torch's fused attention for one query in bfloat16.
         asked = (query * block.scale).view(rows, count, block.heads, -1).transpose(1, 2).to(key.dtype)
         similarity = torch.matmul(asked, key).float()
-        weights = torch.softmax(similarity if mask is None else similarity + mask, dim=-1).to(key.dtype)
-        return torch.matmul(weights, value.transpose(2, 3)).float().transpose(1, 2).reshape(rows * count, -1)
+        weights = torch.softmax(similarity if mask is None else similarity + mask, dim=-1)
+        if block.alignment_heads:
+            attention.append(weights[:, block.alignment_heads, -1])
+        return (
+            torch.matmul(weights.to(key.dtype), value.transpose(2, 3)).float().transpose(1, 2).reshape(rows * count, -1)
+        )
 
 
 def are_equal(some: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> bool:

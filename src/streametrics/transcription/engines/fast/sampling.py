@@ -1,7 +1,7 @@
 """Samples tokens for rows of features: greedily, or at a temperature."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -18,6 +18,7 @@ class DecodedTokens:
 
     average_logprob: mean natural logarithm of the tokens' probabilities, the end's included.
     no_speech: probability (0…1) that nobody speaks in the window. ended: the end token came, before the limit.
+    attention: of the query that chose each token, the end's included, shape (alignment heads, positions).
     """
 
     tokens: list[int]
@@ -25,6 +26,7 @@ class DecodedTokens:
     no_speech: float
     temperature: float = 0.0
     ended: bool = True
+    attention: list[torch.Tensor] = field(default_factory=list, compare=False, repr=False)
 
 
 class Sampler:
@@ -55,10 +57,11 @@ class Sampler:
         cache = self._decoder.new_cache(self._attend(features), prompt_tokens.shape[1] + MAX_TOKENS)
         scores = self._decoder.step(prompt_tokens, cache, also_first=True)
         no_speech = torch.softmax(scores[:, 0], dim=-1)[:, self._no_speech].tolist()
-        tokens, sums = self._continue(scores[:, -1], cache, temperature)
+        attention: list[list[torch.Tensor]] = [[] for _ in features]
+        tokens, sums = self._continue(scores[:, -1], cache, temperature, attention)
         return [
-            DecodedTokens(row, total / (len(row) + 1), float(silent), temperature, ended=len(row) < MAX_TOKENS)
-            for row, total, silent in zip(tokens, sums, no_speech, strict=True)
+            DecodedTokens(row, total / (len(row) + 1), float(silent), temperature, len(row) < MAX_TOKENS, weights)
+            for row, total, silent, weights in zip(tokens, sums, no_speech, attention, strict=True)
         ]
 
     def _attend(self, features: Sequence[torch.Tensor]) -> CrossAttentionCache:
@@ -66,7 +69,7 @@ class Sampler:
         return before[1] if before is not None and are_equal(before[0], features) else self._decoder.attend(features)
 
     def _continue(
-        self, scores: torch.Tensor, cache: KVCache, temperature: float
+        self, scores: torch.Tensor, cache: KVCache, temperature: float, attention: list[list[torch.Tensor]]
     ) -> tuple[list[list[int]], list[float]]:
         tokens: list[list[int]] = [[] for _ in scores]
         sums = [0.0] * len(tokens)
@@ -77,6 +80,8 @@ class Sampler:
         while True:
             chosen, logprobs = self._choose(scores, temperature, [generators[row] for row in alive])
             kept: list[int] = []
+            for row, weights in zip(alive, cache.attention, strict=False):
+                attention[row].append(weights)
             for index, (row, token, logprob) in enumerate(zip(alive, chosen, logprobs, strict=True)):
                 sums[row] += logprob
                 if token != self._grammar.end:

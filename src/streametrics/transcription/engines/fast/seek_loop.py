@@ -8,6 +8,7 @@ are removed elsewhere (`transcription/hallucination_filter.py`), by the statisti
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 import whisper
@@ -20,6 +21,8 @@ from streametrics.domain.transcript import DecodingStatistics, Segment
 from streametrics.transcription.audio_context import frames_to_encode, needs_full_padding
 from streametrics.transcription.engines.fast.sampling import DecodedTokens, Sampler
 from streametrics.transcription.hallucination_filter import LOGPROB_THRESHOLD, NO_SPEECH_THRESHOLD, should_retry
+from streametrics.transcription.word_alignment import join_words, token_times
+from streametrics.transcription.word_times import fit_words
 
 #: openai-whisper's own, tried one after another.
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -131,14 +134,30 @@ def accept(window: WindowProgress, decoded: DecodedTokens) -> None:
     offset_s, length = window.seek / FRAMES_PER_SECOND, window.length
     begin = window.tokenizer.timestamp_begin
     pieces, decoded_steps = _split_segments(decoded.tokens, begin)
+    times = _token_times(decoded, offset_s, length)
+    at = 0
     statistics = _statistics(decoded, window.tokenizer)
     silent = decoded.no_speech > NO_SPEECH_THRESHOLD and decoded.average_logprob <= LOGPROB_THRESHOLD
     window.seek += length if silent or decoded_steps is None else max(min(decoded_steps * STEP_FRAMES, length), 1)
     for start, end, tokens in pieces:
         end_s = length / FRAMES_PER_SECOND if end is None else end * STEP_S
-        text = window.tokenizer.decode([token for token in tokens if token < window.tokenizer.eot]).strip()
+        spoken = [number for number, token in enumerate(tokens, at) if token < window.tokenizer.eot]
+        at += len(tokens)
+        said = [decoded.tokens[number] for number in spoken]
+        text = window.tokenizer.decode(said).strip()
         if text and end_s > start * STEP_S:
-            window.segments.append(Segment(offset_s + start * STEP_S, offset_s + end_s, text, statistics))
+            words = join_words(said, [times[number] for number in spoken], text, window.tokenizer) if times else ()
+            from_s, until_s = offset_s + start * STEP_S, offset_s + end_s
+            window.segments.append(Segment(from_s, until_s, text, statistics, fit_words(words, from_s, until_s)))
+
+
+def _token_times(decoded: DecodedTokens, offset_s: float, length: int) -> list[tuple[float, float]]:
+    """Return when each token begins and ends; nothing where the attention was not kept. length: frames of audio."""
+    if not decoded.attention:
+        return []
+    attention = torch.stack(decoded.attention).float()[..., : -(-length // STEP_FRAMES)]
+    times = (token_times(attention.numpy()) + offset_s).tolist()
+    return list(pairwise(times))
 
 
 def _split_segments(tokens: list[int], begin: int) -> tuple[list[tuple[int, int | None, list[int]]], int | None]:
