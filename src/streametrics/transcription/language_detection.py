@@ -6,32 +6,38 @@ window's language tells whether there is one: with a change of language in it, i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ
+from streametrics.domain.transcript import Segment
 from streametrics.transcription.engine import ExecutionContext, SpeechWindow
 from streametrics.transcription.vad import SampleSpan
 
 #: From this probability on, a window is taken to hold one language: 63 of 66 windows in which only one is spoken, and
 #: 17 of 57 with several, most of these with a short word of the other.
 ONE_LANGUAGE_PROBABILITY = 0.95
+#: So is one that is decoded with a better mean log probability: of 150 in one language the worst had -0.56, and speech
+#: that was translated has about -1.
+DOUBTFUL_LOGPROB = -0.65
 #: A stretch is trusted from this probability on where it is 2 s long or longer, and the shorter it is the later, up to
-#: 0.9 at 0.7 s: below 2 s one of six is taken for a related language.
-TRUSTED_PROBABILITY, SHORT_TRUSTED_PROBABILITY = 0.5, 0.9
+#: 0.65 at 0.7 s: below 2 s one of six is taken for a related language.
+TRUSTED_PROBABILITY, SHORT_TRUSTED_PROBABILITY = 0.5, 0.65
 TRUSTED_S, SHORT_S = 2.0, 0.7
 #: Audio on both sides of a stretch that is looked at with it, for soft beginnings and ends of words.
-PROBE_PADDING_S = 0.2
+PROBE_PADDING_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class WindowLanguage:
     """The language of a window, and its probability.
 
-    changes: where several are spoken, each stretch of the window, in samples from its beginning, with its language.
+    is_probed: whether its stretches were looked at one by one. changes: where another language than `code` is spoken,
+    each stretch of the window, in samples from its beginning, with its language.
     """
 
     code: str
     probability: float
+    is_probed: bool = False
     changes: tuple[tuple[SampleSpan, str], ...] = ()
 
 
@@ -42,14 +48,24 @@ def detect_languages(
 
     is_asked: for each window, whether its language is not known already.
     """
-    found: list[WindowLanguage] = []
-    for window, asked, (code, probability) in zip(windows, is_asked, context.detect_languages(windows), strict=True):
-        is_doubtful = asked and probability < ONE_LANGUAGE_PROBABILITY and len(window.stretches) > 1
-        found.append(WindowLanguage(code, probability, _changes(context, window, code) if is_doubtful else ()))
-    return found
+    detected = [WindowLanguage(code, probability) for code, probability in context.detect_languages(windows)]
+    return [
+        probe_stretches(context, window, whole) if asked and whole.probability < ONE_LANGUAGE_PROBABILITY else whole
+        for window, asked, whole in zip(windows, is_asked, detected, strict=True)
+    ]
 
 
-def _changes(context: ExecutionContext, window: SpeechWindow, code: str) -> tuple[tuple[SampleSpan, str], ...]:
+def is_doubtful(segments: Sequence[Segment]) -> bool:
+    """Decide whether a decoded window may hold another language than the one that it was decoded in."""
+    return any(
+        segment.statistics is not None and segment.statistics.average_logprob < DOUBTFUL_LOGPROB for segment in segments
+    )
+
+
+def probe_stretches(context: ExecutionContext, window: SpeechWindow, whole: WindowLanguage) -> WindowLanguage:
+    """Detect the language of each stretch of a window, as the window's changes of language."""
+    if len(window.stretches) < 2:
+        return whole
     padding = int(PROBE_PADDING_S * SAMPLE_RATE_HZ)
     probed = context.probe_languages(
         [window.samples[max(0, span.start - padding) : span.end + padding] for span in window.stretches]
@@ -59,14 +75,16 @@ def _changes(context: ExecutionContext, window: SpeechWindow, code: str) -> tupl
         for span, (own, probability) in zip(window.stretches, probed, strict=True)
         if probability >= trusted_from(len(span) / SAMPLE_RATE_HZ)
     }
-    if not trusted - {code} and len(trusted) <= 1:
-        return ()
-    languages: list[str] = []
-    for _, (own, _) in zip(window.stretches, probed, strict=True):
-        # What is not trusted is as likely a relative of what is spoken around it.
-        languages.append(own if own in trusted else languages[-1] if languages else "")
-    first = next(each for each in languages if each)
-    return tuple((span, each or first) for span, each in zip(window.stretches, languages, strict=True))
+    if trusted <= {whole.code}:
+        return replace(whole, is_probed=True)
+    # What is not trusted is as likely a relative of what is spoken before it, or of what is spoken first.
+    known = [own if own in trusted else None for own, _ in probed]
+    last = next(own for own in known if own is not None)
+    changes: list[tuple[SampleSpan, str]] = []
+    for span, own in zip(window.stretches, known, strict=True):
+        last = own or last
+        changes.append((span, last))
+    return replace(whole, is_probed=True, changes=tuple(changes))
 
 
 def trusted_from(seconds: float) -> float:

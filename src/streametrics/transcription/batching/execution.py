@@ -12,10 +12,9 @@ from types import TracebackType
 from typing import Self
 
 from streametrics.domain.transcript import Segment
-from streametrics.transcription.batching.request import RequestState
-from streametrics.transcription.batching.window import RequestWindow
+from streametrics.transcription.batching.request import RequestState, RequestWindow
 from streametrics.transcription.engine import ExecutionContext
-from streametrics.transcription.language_detection import WindowLanguage, detect_languages
+from streametrics.transcription.language_detection import WindowLanguage, detect_languages, is_doubtful, probe_stretches
 
 
 @dataclass(eq=False, slots=True)
@@ -50,6 +49,14 @@ class LanguagesDetected:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageReconsidered:
+    """What a window was decoded to is doubtful, so the languages of its stretches were detected."""
+
+    window: RequestWindow
+    language: WindowLanguage
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentDecoded:
     """A segment of one window was decoded; None marks the window's end."""
 
@@ -64,7 +71,7 @@ class BatchFinished:
     error: Exception | None
 
 
-BatchEvent = LanguagesDetected | SegmentDecoded | BatchFinished
+BatchEvent = LanguagesDetected | LanguageReconsidered | SegmentDecoded | BatchFinished
 
 
 def _execute(context: ExecutionContext, batch: Batch) -> Iterator[BatchEvent]:
@@ -75,17 +82,39 @@ def _execute(context: ExecutionContext, batch: Batch) -> Iterator[BatchEvent]:
             is_asked = [window.language is None for window in batch.windows]
             yield LanguagesDetected(detect_languages(context, speech, is_asked))
         batch.languages_known.wait()
-        whole = [window for window in batch.windows if not window.is_split]
-        if batch.is_wanted and whole:
-            speech, languages = [window.speech for window in whole], [window.language or "en" for window in whole]
-            for number, segment in context.decode(speech, languages):
-                yield SegmentDecoded(whole[number], segment)
-                if not batch.is_wanted:
-                    break
+        if batch.is_wanted:
+            yield from _decode(context, batch)
     except Exception as error:  # noqa: BLE001 - one request's trouble, such as no memory, must not end the others
         yield BatchFinished(error)
     else:
         yield BatchFinished(None)
+
+
+def _decode(context: ExecutionContext, batch: Batch) -> Iterator[BatchEvent]:
+    windows = [window for window in batch.windows if not window.is_split]
+    languages = [window.language or "en" for window in windows]
+    segments: list[list[Segment]] = [[] for _ in windows]
+    ended: set[int] = set()
+    for number, segment in context.decode([window.speech for window in windows], languages) if windows else ():
+        if segment is not None:
+            segments[number].append(segment)
+        else:
+            ended.add(number)
+            yield from _reconsidered(context, windows[number], segments[number])
+        yield SegmentDecoded(windows[number], segment)
+        if not batch.is_wanted:
+            return
+    for number in set(range(len(windows))) - ended:
+        yield from _reconsidered(context, windows[number], segments[number])
+
+
+def _reconsidered(
+    context: ExecutionContext, window: RequestWindow, segments: Sequence[Segment]
+) -> Iterator[LanguageReconsidered]:
+    if window.detected is not None and not window.detected.is_probed and is_doubtful(segments):
+        language = probe_stretches(context, window.speech, window.detected)
+        if language.changes:
+            yield LanguageReconsidered(window, language)
 
 
 class ExecutionPool:

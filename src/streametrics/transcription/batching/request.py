@@ -11,11 +11,11 @@ from streametrics.audio.pcm import SAMPLE_RATE_HZ, playable
 from streametrics.domain.transcript import Segment, TimeSpan, Transcript
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.base import Outcome, TranscriptionRequest
-from streametrics.transcription.batching.window import RequestAudio, RequestWindow
+from streametrics.transcription.batching.window import RequestAudio, Window
 from streametrics.transcription.engine import Engine
 from streametrics.transcription.hallucination_filter import HallucinationFilter
 from streametrics.transcription.language_detection import WindowLanguage, trusted_from
-from streametrics.transcription.vad import VoiceActivity, detect_speech
+from streametrics.transcription.vad import SampleSpan, VoiceActivity, detect_speech
 from streametrics.transcription.windowing import build_windows, split_in_half, starting_after
 
 #: A later window changes the language only where it is this long, and its probability this high (the library's bound).
@@ -23,6 +23,26 @@ LANGUAGE_MIN_S = 5.0
 LANGUAGE_MIN_PROBABILITY = 0.5
 
 logger = logging.getLogger(__name__)
+
+
+class RequestWindow(Window):
+    """A window, and the request that it belongs to."""
+
+    def __init__(
+        self,
+        request: "RequestState",
+        audio: RequestAudio,
+        span: SampleSpan,
+        *,
+        language: str | None,
+        voiced: SampleSpan | None = None,
+        depth: int = 0,
+    ) -> None:
+        super().__init__(audio, span, language=language, voiced=voiced, depth=depth)
+        self.request = request
+
+    def _new_part(self, span: SampleSpan, *, language: str | None, voiced: SampleSpan, depth: int) -> "RequestWindow":
+        return RequestWindow(self.request, self._audio, span, language=language, voiced=voiced, depth=depth)
 
 
 class RequestState:
@@ -115,6 +135,11 @@ class RequestState:
             is_clear = detected.probability >= trusted_from(part.length_s)
             part.language = detected.code if is_clear else self._language or detected.code
 
+    def reconsider(self, window: RequestWindow, language: WindowLanguage) -> None:
+        """Transcribe a decoded window again where other languages are spoken in it."""
+        window.detected = language
+        self._added += window.split_by_language()
+
     def add(self, window: RequestWindow, segment: Segment | None) -> None:
         """Take a decoded segment, or a window's end, and emit the windows that no unfinished one precedes."""
         if segment is not None:
@@ -122,7 +147,8 @@ class RequestState:
             return
         window.is_decoded = True
         with self._isolated():
-            self._added += window.complete(language=self._request.speech_language)
+            if not window.is_split:
+                self._added += window.complete(language=self._request.speech_language)
             while self.windows and self.windows[0].is_finished:
                 self._emit(self.windows.popleft())
             self._finish_if_decoded()

@@ -16,11 +16,11 @@ from streametrics.transcription.batching.execution import (
     BatchEvent,
     BatchFinished,
     ExecutionPool,
+    LanguageReconsidered,
     LanguagesDetected,
     SegmentDecoded,
 )
-from streametrics.transcription.batching.request import RequestState
-from streametrics.transcription.batching.window import RequestWindow
+from streametrics.transcription.batching.request import RequestState, RequestWindow
 from streametrics.transcription.engine import Engine
 
 #: While others run, an idle execution context asks for another request this often, in seconds.
@@ -160,6 +160,9 @@ class _BatchScheduler:
                     window.detected = detected
                 for request in batch.requests:
                     request.assign_languages()
+            case LanguageReconsidered(window, language):
+                if window.request.outcome is None:
+                    window.request.reconsider(window, language)
             case SegmentDecoded(window, segment):
                 if window.request.outcome is None:
                     window.request.add(window, segment)

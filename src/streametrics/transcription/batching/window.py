@@ -4,12 +4,11 @@ A window in which several languages are spoken is replaced by one for each run o
 which somebody speaks where no words were found is completed: what is missing is transcribed again, by itself.
 """
 
-from __future__ import annotations
-
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import Self
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import Segment, TimeSpan
@@ -24,11 +23,10 @@ from streametrics.transcription.language_detection import WindowLanguage
 from streametrics.transcription.vad import SampleSpan, VoiceActivity
 from streametrics.transcription.windowing import extract_window, pad_span, place_segment, spans_within
 
-if TYPE_CHECKING:
-    from streametrics.transcription.batching.request import RequestState
-
 #: How often speech without words is transcribed again: first all that lies together, then each stretch by itself.
 MAX_DEPTH = 2
+#: Speech without words is transcribed again where a voice is this probable, and clear in a stretch beside it.
+PROBABLE_SPEECH = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +43,17 @@ class RequestAudio:
         sustained = self.voice.speech_probability(segment.start, segment.end, over_s=SUSTAINED_S)
         return sustained >= required_speech_probability(segment.statistics)
 
-    def clear_speech(self, spans: Sequence[SampleSpan]) -> list[SampleSpan]:
-        """Return the spans in which somebody speaks beyond doubt."""
+    def with_speech(self, spans: Sequence[SampleSpan], least: float) -> list[SampleSpan]:
+        """Return the spans with at least such a speech probability, over half a second."""
         return [
             span
             for span in spans
             if self.voice.speech_probability(span.start / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ, over_s=SUSTAINED_S)
-            >= CLEAR_SPEECH_PROBABILITY
+            >= least
         ]
 
 
-class RequestWindow:
+class Window(ABC):
     """A window of a request's audio.
 
     span: what the engine is given. voiced: what of it is transcribed, without padding. speech: the span's samples.
@@ -66,7 +64,6 @@ class RequestWindow:
 
     def __init__(
         self,
-        request: RequestState,
         audio: RequestAudio,
         span: SampleSpan,
         *,
@@ -74,12 +71,12 @@ class RequestWindow:
         voiced: SampleSpan | None = None,
         depth: int = 0,
     ) -> None:
-        self.request, self.span, self.language, self.depth = request, span, language, depth
+        self.span, self.language, self.depth = span, language, depth
         self.voiced = voiced or span
         self.speech = extract_window(audio.samples, span, audio.voice.spans)
         self.detected: WindowLanguage | None = None
         self.segments: list[Segment] = []
-        self.parts: list[RequestWindow] = []
+        self.parts: list[Self] = []
         self.is_decoded = self.is_split = False
         self._audio = audio
 
@@ -103,25 +100,26 @@ class RequestWindow:
         stretches = self.speech.stretches
         return (stretches[-1].end - stretches[0].start) / SAMPLE_RATE_HZ if stretches else 0.0
 
-    def all_parts(self) -> Iterator[RequestWindow]:
+    def all_parts(self) -> Iterator[Self]:
         """Yield its parts and theirs."""
         for part in self.parts:
             yield part
             yield from part.all_parts()
 
-    def split_by_language(self) -> list[RequestWindow]:
-        """Replace the window by one for each run of stretches in one language; [] where all are in one."""
+    def split_by_language(self) -> list[Self]:
+        """Replace the window by one for each run of stretches in one language; [] where it is decoded in that one."""
         assert self.detected is not None
         runs = [(code, [span for span, _ in run]) for code, run in groupby(self.detected.changes, key=lambda it: it[1])]
-        if len(runs) < 2:
+        if len(runs) < 2 and (not runs or self.language in (None, runs[0][0])):
             return []
+        self.segments.clear()
         self.is_split = True
         for code, spans in runs:
             voiced = SampleSpan(self.span.start + spans[0].start, self.span.start + spans[-1].end)
             self._add_part(voiced, language=code, depth=self.depth)
         return self.parts
 
-    def complete(self, *, language: str | None) -> list[RequestWindow]:
+    def complete(self, *, language: str | None) -> list[Self]:
         """Add windows for speech that no words cover, to be transcribed again; [] where nothing is missing.
 
         language: the one to decode them in, None to detect it.
@@ -129,8 +127,10 @@ class RequestWindow:
         if self.depth >= MAX_DEPTH:
             return []
         stretches = spans_within(self._audio.voice.spans, self.voiced)
-        missing = self._audio.clear_speech(coverage.uncovered(stretches, self.segments))
+        missing = self._audio.with_speech(coverage.uncovered(stretches, self.segments), PROBABLE_SPEECH)
         for run in _adjacent(missing, stretches):
+            if not self._audio.with_speech(run, CLEAR_SPEECH_PROBABILITY):
+                continue
             if self.depth == 0 and 1 < len(run) < len(stretches):
                 self._add_part(SampleSpan(run[0].start, run[-1].end), language=language, depth=1)
             elif len(stretches) > 1 or len(run[0]) < len(self.voiced):
@@ -138,9 +138,14 @@ class RequestWindow:
                     self._add_part(span, language=language, depth=MAX_DEPTH)
         return self.parts
 
-    def _add_part(self, voiced: SampleSpan, *, language: str | None, depth: int) -> None:
+    def _add_part(self, voiced: SampleSpan, *, language: str | None, depth: int) -> Self:
         span = pad_span(voiced, self._audio.voice.spans, len(self._audio.samples))
-        self.parts.append(RequestWindow(self.request, self._audio, span, language=language, voiced=voiced, depth=depth))
+        self.parts.append(self._new_part(span, language=language, voiced=voiced, depth=depth))
+        return self.parts[-1]
+
+    @abstractmethod
+    def _new_part(self, span: SampleSpan, *, language: str | None, voiced: SampleSpan, depth: int) -> Self:
+        """Make a window of the same audio and request."""
 
     def add(self, segment: Segment) -> None:
         """Add a decoded segment, whose times count from the window's beginning."""
@@ -152,7 +157,7 @@ class RequestWindow:
         stretches = spans_within(self._audio.voice.spans, self.voiced)
         return [
             TimeSpan(span.start / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ)
-            for span in self._audio.clear_speech(coverage.uncovered(stretches, segments))
+            for span in self._audio.with_speech(coverage.uncovered(stretches, segments), CLEAR_SPEECH_PROBABILITY)
         ]
 
     def merged(self) -> list[Segment]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from streametrics.audio.pcm import Samples
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.base import Outcome, TranscriptionRequest
@@ -32,12 +32,12 @@ class Lane:
 
     def detect_languages(self, heard: Heard) -> list[tuple[str, float]]:
         self._engine.before_detecting(heard)
-        return [("fr" if is_quiet(window) else "en", 0.9) for window in heard]
+        return [("fr" if is_quiet(window) else "en", 0.99) for window in heard]
 
     def decode(self, heard: Heard, languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:
         self._engine.before_decoding(heard)
         for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
-            yield number, Segment(0.0, 1.0, f"{len(window.samples)} in {language}")
+            yield number, Segment(0.0, len(window.samples) / SAMPLE_RATE_HZ, f"{len(window.samples)} in {language}")
             yield number, None
 
 

@@ -32,6 +32,9 @@ class Scripted:
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         return [self.languages.pop(0) for _ in heard]
 
+    def probe_languages(self, stretches: Sequence[Samples]) -> list[tuple[str, float]]:
+        return [("en", 0.1) for _ in stretches]
+
     def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
         self.batches.append(len(heard))
         for number, (window, language) in enumerate(zip(heard, languages, strict=True)):
@@ -72,7 +75,7 @@ def test_windows_heard_together_are_like_windows_heard_alone(
 
 
 def test_an_unsure_window_keeps_the_language(three_windows: Samples) -> None:
-    engine = Scripted([("en", 0.9), ("fr", 0.4), ("fr", 0.9)])
+    engine = Scripted([("en", 0.99), ("fr", 0.4), ("fr", 0.9)])
 
     scheduler.transcribe_speech(engine, three_windows, speech_language=None, on_segment=None)
 
@@ -133,7 +136,7 @@ class Marking(Scripted):
         self._fails, self._late = fails, late
 
     def detect_languages(self, heard: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
-        return [("fr" if np.max(np.abs(window.samples)) < 0.01 else "en", 0.9) for window in heard]
+        return [("fr" if np.max(np.abs(window.samples)) < 0.01 else "en", 0.99) for window in heard]
 
     def decode(self, heard: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment | None]]:
         self.batches.append(len(heard))
@@ -141,7 +144,8 @@ class Marking(Scripted):
         if failing and not self._late:
             raise TranscriptionFailed("out of memory")
         for number in reversed(range(len(heard))):
-            yield number, Segment(0.0, 1.0, f"{len(heard[number].samples)} in {languages[number]}")
+            samples = heard[number].samples
+            yield number, Segment(0.0, len(samples) / SAMPLE_RATE_HZ, f"{len(samples)} in {languages[number]}")
             yield number, None
             if failing:
                 raise MemoryError
