@@ -1,12 +1,14 @@
 """Measures words lost where several voices speak in turn, for each engine, beside the plain libraries.
 
-    .venv/bin/python -m benchmarks.lost [--clips N] [--kinds A,B] [--engines A,B] [--quick]
+    .venv/bin/python -m benchmarks.lost [--clips N] [--kinds A,B] [--engines A,B] [--quick] [--show]
 
 Mixes of voices, languages, gaps, alerts and repetitions (`mixed`); no language is given. A word is lost if it is in a
 run of four or more that nothing stands for. A stretch of speech is replaced if something else stands there: a
 translation, mostly. Voiced seconds without words are those of the voice detector in which no word was heard (no
 segment, where an engine tells no times of words, so a segment that is stretched over them hides them). Answers are kept
-as those of `benchmarks.accuracy`. `--quick`: 24 clips. Needs `espeak-ng`.
+as those of `benchmarks.accuracy`. An engine named `alone:ENGINE` hears each stretch by itself, in its own language:
+what it loses is the voice's fault, and not the mix's. `--quick`: 24 clips. `--show`: what was said and heard in each
+clip with a loss. Needs `espeak-ng`.
 """
 
 import argparse
@@ -18,11 +20,13 @@ from benchmarks import mixed, report
 from benchmarks.alignment import Alignment, Fate, align, words_of_any_language
 from benchmarks.answers import Answer
 from benchmarks.engines import ENGINES
-from benchmarks.listeners import PLAIN, PLAIN_FASTER, asked
+from benchmarks.listeners import PLAIN, PLAIN_FASTER, Hear, asked
 from benchmarks.mixed import KINDS, Mix
 from streametrics.audio.pcm import SAMPLE_RATE_HZ
 from streametrics.transcription.vad import SampleSpan, detect_speech
 
+#: Before an engine's name: it hears each stretch of speech by itself.
+ALONE = "alone:"
 CLIPS, QUICK_CLIPS = 208, 24
 #: Voice without a word for less than this is a breath or a slip of the words' times, which are this uncertain.
 MIN_WORDLESS_S, TIMES_S = 0.5, 0.3
@@ -102,14 +106,30 @@ def _overlap_s(span: Sequence[float], others: Iterable[Sequence[float]]) -> floa
     return sum(max(0.0, min(span[1], end) - max(span[0], start)) for start, end in others)
 
 
-def listen(name: str, mixes: Sequence[Mix]) -> dict[str, Tally]:
+def listen(name: str, mixes: Sequence[Mix], *, show: bool = False) -> dict[str, Tally]:
     """Hear all mixes in one way, and count by kind."""
-    hear, found = asked(name), dict[str, Tally]()
+    hear, found = asked(name.removeprefix(ALONE)), dict[str, Tally]()
     for number, mix in enumerate(mixes, start=1):
-        found[mix.kind] = found.get(mix.kind, Tally()) + tally(mix, hear(mix.samples, None))
+        answer = _alone(hear, mix) if name.startswith(ALONE) else hear(mix.samples, None)
+        judged = tally(mix, answer)
+        found[mix.kind] = found.get(mix.kind, Tally()) + judged
+        if show and (judged.lost or judged.missed or judged.replaced):
+            said = " / ".join(f"{each.start_s:.1f} {each.language} {each.text}" for each in mix.stretches)
+            print(f"{name}, {mix.name}, lost {judged.lost}\n  said  {said}\n  heard {answer.text}")
         if sys.stderr.isatty():
             print(f"\r{name}: {number}/{len(mixes)}", end="\n" * (number == len(mixes)), file=sys.stderr, flush=True)
     return found
+
+
+def _alone(hear: Hear, mix: Mix) -> Answer:
+    """Each stretch by itself, in the language that is spoken in it."""
+    texts, spans = [], []
+    for stretch in mix.stretches:
+        start, end = round(stretch.start_s * SAMPLE_RATE_HZ), round(stretch.end_s * SAMPLE_RATE_HZ)
+        found = hear(mix.samples[start:end], stretch.language)
+        texts.append(found.text)
+        spans += [[stretch.start_s + at for at in span] for span in found.spans]
+    return Answer(" ".join(texts), 0.0, spans=spans)
 
 
 def rows(found: dict[str, dict[str, Tally]]) -> list[tuple[str, str, str]]:
@@ -137,6 +157,7 @@ def main() -> None:
     parser.add_argument("--kinds", default=",".join(KINDS), help="which kinds of mixes (default: %(default)s)")
     parser.add_argument("--engines", default=",".join((PLAIN, PLAIN_FASTER, *ENGINES)), help="default: %(default)s")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_CLIPS} clips")
+    parser.add_argument("--show", action="store_true", help="print what was said and heard where something was lost")
     options = parser.parse_args()
     kinds, names = options.kinds.split(","), options.engines.split(",")
     count = options.clips or (QUICK_CLIPS if options.quick else CLIPS)
@@ -145,7 +166,7 @@ def main() -> None:
     report.write(
         "lost" if count >= CLIPS and len(kinds) == len(KINDS) else "lost-quick",
         f"Words lost where several voices speak in turn, {count} clips of together {seconds / 60:.0f} min, base model",
-        rows({name: listen(name, mixes) for name in names}),
+        rows({name: listen(name, mixes, show=options.show) for name in names}),
         ("openai-whisper", "faster-whisper", "ctranslate2", "torch"),
     )
 

@@ -2,8 +2,8 @@
 
 Announcers are Asterisk's (see `spoken`), presenters those of the tests' clips, the president and the reader come from
 the clip by which engines are measured, and the synthetic voices from `espeak-ng`, as alerts of a live stream do.
-Left out is what the base model does not hear alone either (Hindi, Polish, greetings of a single sound): a mix is to
-show what mixing costs.
+Left out is what the base model does not hear alone either (Hindi, Polish, some greetings): a mix is to show what mixing
+costs.
 """
 
 import subprocess
@@ -35,7 +35,7 @@ PRESENTED = {
     "es": ("pangrama", "conteo"),
     "fr": ("bonjour_monde", "pangrama", "comptage"),
     "it": ("ciao_mondo", "pangrama", "conteggio"),
-    "pt": ("pangrama", "contagem"),
+    "pt": ("pangrama",),
     "ja": ("konnichiwa_sekai", "kazoeru"),
     "zh": ("nihao_shijie", "jishu"),
 }
@@ -50,7 +50,7 @@ SYNTHETIC = {
     "es": (
         "Muchas gracias por la ayuda, nos vemos mañana por la tarde.",
         "El próximo partido comienza en cinco minutos.",
-        "Bienvenidos al programa.",
+        "Buenos días a todos.",
     ),
     "it": ("Grazie mille per il vostro aiuto, ci vediamo domani.", "La prossima partita comincia tra cinque minuti."),
 }
