@@ -12,44 +12,33 @@ Needs `sox` and `espeak-ng` for the sounds without words: sudo apt-get install s
 """
 
 import argparse
-import time
+import operator
 import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 import numpy as np
-import whisper
 from whisper.normalizers import BasicTextNormalizer, EnglishTextNormalizer
 
-from benchmarks import answers, report, spoken, wordless
-from benchmarks.answers import Answer
+from benchmarks import listeners, report, spoken, wordless
+from benchmarks.alignment import RUN, align
 from benchmarks.engines import ENGINES
+from benchmarks.listeners import PLAIN, PLAIN_FASTER
 from benchmarks.spoken import Spoken
 from streametrics.audio.pcm import Samples
-from streametrics.settings import Settings
-from streametrics.transcription import cpu
-from streametrics.transcription import factory as transcriber_factory
-from streametrics.weights import cache as weights_cache
-from streametrics.weights.download import file_hash
 
-#: What the others are compared with, and the other library as it comes: both greedy, on their own ladders.
-PLAIN = "plain openai-whisper"
-PLAIN_FASTER = "plain faster-whisper"
 #: The same chunks are drawn again and again, to see how far a difference is a matter of chance.
 DRAWS = 2000
-
-#: The words of a sound in a language, None to detect it, and those that were left out, by reason.
-Hear = Callable[[Samples, str | None], tuple[str, dict[str, int]]]
 
 
 @dataclass(slots=True)
 class Heard:
-    """What one way of listening got wrong in each chunk, the words that were said, and what it took."""
+    """What one way of listening got wrong and lost in each chunk, the words that were said, and what it took."""
 
     wrong: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
     said: list[int] = field(default_factory=list)
     seconds: float = 0.0
     invented: int = 0
@@ -60,47 +49,6 @@ class Heard:
         """Wrong words in a hundred."""
         numbers = range(len(self.wrong)) if chosen is None else chosen
         return 100 * sum(self.wrong[number] for number in numbers) / sum(self.said[number] for number in numbers)
-
-
-def load(name: str) -> Hear:
-    """A way of listening by its name."""
-    if name == PLAIN:
-        model = whisper.load_model(str(_weights(name)), device="cpu")
-
-        def hear_plainly(samples: Samples, language: str | None) -> tuple[str, dict[str, int]]:
-            said = model.transcribe(samples, language=language, condition_on_previous_text=False, fp16=False)
-            return str(said["text"]), {}
-
-        return hear_plainly
-    if name == PLAIN_FASTER:
-        from faster_whisper import WhisperModel
-
-        faster = WhisperModel(
-            str(_weights(name).parent),
-            device="cpu",
-            compute_type="int8",
-            cpu_threads=cpu.available_cores(),
-        )
-
-        def hear_faster(samples: Samples, language: str | None) -> tuple[str, dict[str, int]]:
-            segments, _ = faster.transcribe(samples, language=language, beam_size=1, condition_on_previous_text=False)
-            return "".join(segment.text for segment in segments), {}
-
-        return hear_faster
-    engine = transcriber_factory.create(Settings.model_validate({"whisper_engine": name, "whisper_model": "base"}))
-
-    def hear(samples: Samples, language: str | None) -> tuple[str, dict[str, int]]:
-        transcript = engine.transcribe(samples, speech_language=language)
-        return transcript.text, {str(reason): words for reason, words in transcript.left_out.items()}
-
-    return hear
-
-
-def _weights(name: str) -> Path:
-    """The file that a way of listening reads."""
-    if name in (PLAIN_FASTER, "faster-whisper"):
-        return weights_cache.ensure("base", "ctranslate2", Settings().model_dir) / "model.bin"
-    return weights_cache.ensure("base", "openai", Settings().model_dir)
 
 
 def words_of(text: str, language: str) -> list[str]:
@@ -117,35 +65,17 @@ def _normaliser(english: bool) -> Callable[[str], str]:
     return made
 
 
-def wrong_words(said: list[str], heard: list[str]) -> int:
-    """Words put in, left out or replaced: the least number of such changes."""
-    row = np.arange(len(heard) + 1)
-    for number, word in enumerate(said, start=1):
-        replaced = row[:-1] + np.array([word != other for other in heard], dtype=int)
-        best = np.concatenate([[number], np.minimum(replaced, row[1:] + 1)])
-        # What was put in: each place may be one more than any place before it.
-        row = np.minimum.accumulate(best - np.arange(len(best))) + np.arange(len(best))
-    return int(row[-1])
-
-
 def listen(name: str, chunks: list[Spoken], silent: list[Samples]) -> Heard:
     """Hear everything in one way; what was heard before is not heard again."""
-    loaded, result, hashed = cache(lambda: load(name)), Heard(), file_hash(_weights(name))
-
-    def answer(samples: Samples, language: str | None) -> Answer:
-        def heard() -> Answer:
-            hear, began = loaded(), time.perf_counter()
-            text, left_out = hear(samples, language)
-            return Answer(text, time.perf_counter() - began, left_out)
-
-        return answers.kept(name, hashed, samples, language, heard, is_ours=name in ENGINES)
-
+    answer, result = listeners.asked(name), Heard()
     for chunk in chunks:
         found = answer(chunk.samples, chunk.language)
         result.seconds += found.seconds
         said = words_of(chunk.text, chunk.language)
         result.said.append(len(said))
-        result.wrong.append(wrong_words(said, words_of(found.text, chunk.language)))
+        aligned = align(said, words_of(found.text, chunk.language), operator.eq)
+        result.wrong.append(aligned.wrong)
+        result.lost.append(sum(aligned.lost))
         result.filtered.update(found.left_out)
     for samples in silent:
         found = answer(samples, None)
@@ -177,6 +107,14 @@ def rows(found: dict[str, Heard], chunks: list[Spoken], silent_s: float, *, time
                 f"{heard.rate():.2f} %",
                 f"{points:+.2f} points, 95 % between {low:+.2f} and {high:+.2f}; clean {heard.rate(clean):.2f} %, "
                 f"mixed {heard.rate(mixed):.2f} %{pace}",
+            )
+        )
+        lost, of_plain = sum(heard.lost), sum(plain.lost)
+        table.append(
+            (
+                f"{name}: words lost",
+                f"{100 * lost / sum(heard.said):.2f} %",
+                f"{lost} of {sum(heard.said)}, in runs of {RUN} and more; plain {of_plain}",
             )
         )
         how = f"in {silent_s / 60:.1f} min without a word; filtered there: {_told(heard.filtered_in_silence)}"

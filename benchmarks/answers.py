@@ -24,11 +24,17 @@ PACKAGES = ("openai-whisper", "faster-whisper", "ctranslate2", "torch", "onnxrun
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was heard in a sound, how long that took, and the words left out as invented, by reason."""
+    """What was heard in a sound, how long that took, and the words left out as invented, by reason.
+
+    spans: from when to when (in seconds) each word was heard, or each segment where its words have no times. unheard:
+    where a warning says that somebody speaks and no words were found.
+    """
 
     text: str
     seconds: float
     left_out: dict[str, int] = field(default_factory=dict)
+    spans: list[list[float]] = field(default_factory=list)
+    unheard: list[list[float]] = field(default_factory=list)
 
 
 def kept(

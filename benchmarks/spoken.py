@@ -109,13 +109,13 @@ def noisy(clean: list[Spoken]) -> list[Spoken]:
 
 def _joined(language: str, words: int, most_s: float) -> list[Spoken]:
     """Sentences in an order drawn by lot, with pauses, until there are enough words."""
-    sentences = _sentences(language)
+    shuffled = sentences(language)
     lot = random.Random(language)  # noqa: S311 - a fixed seed is the point
-    lot.shuffle(sentences)
+    lot.shuffle(shuffled)
     found: list[Spoken] = []
     parts: list[Samples] = []
     texts: list[str] = []
-    for file, text in sentences:
+    for file, text in shuffled:
         if sum(len(chunk.text.split()) for chunk in found) >= words:
             break
         sound = read(file)
@@ -128,7 +128,7 @@ def _joined(language: str, words: int, most_s: float) -> list[Spoken]:
     return found
 
 
-def _sentences(language: str) -> list[tuple[Path, str]]:
+def sentences(language: str) -> list[tuple[Path, str]]:
     """Files and what is said in them, of the announcements whose text leaves no doubt how it is read."""
     folder = _unpacked(language)
     [texts] = folder.glob("usr/share/doc/*/core-sounds-*.txt.gz")
