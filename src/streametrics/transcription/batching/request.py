@@ -112,7 +112,7 @@ class RequestState:
         if kept is None:
             return
         after_s = self._segments[-1].end if self._segments else 0.0
-        segment = place_segment(kept, window.span, self._voice_activity.spans, after_s=after_s)
+        segment = place_segment(kept, window.span, self._voice_activity, after_s=after_s)
         self._segments.append(segment)
         assert window.language is not None
         self._characters[window.language] += len(segment.text)
