@@ -2,12 +2,14 @@
 
 import importlib.util
 import logging
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
+from streametrics.domain.transcript import TimeSpan
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,8 @@ MIN_SILENCE_S = 0.3
 #: A stretch begins at the first probability and goes on down to the second, as in Silero's own reader. The first is
 #: below Silero's usual 0.5: decoding a stretch in vain costs a second, speech that is missed is lost.
 SPEECH_THRESHOLD, CONTINUE_THRESHOLD = 0.35, 0.20
+#: Below this probability a moment is a pause between words.
+PAUSE_PROBABILITY = 0.3
 #: Amplitude below which nothing is amplified: about three steps of 16-bit sound.
 NOISE_FLOOR = 1e-4
 #: Seconds that the detector works on at once, which bounds its memory to about 150 MB.
@@ -57,6 +61,14 @@ class VoiceActivity:
         """Return for how many seconds somebody speaks between two times."""
         start, end = start_s * SAMPLE_RATE_HZ, end_s * SAMPLE_RATE_HZ
         return sum(max(0.0, min(span.end, end) - max(span.start, start)) for span in self.spans) / SAMPLE_RATE_HZ
+
+    def pauses(self, start_s: float, end_s: float) -> list[TimeSpan]:
+        """Return where nobody speaks between two times, short pauses between words included."""
+        hop_s = HOP_SAMPLES / SAMPLE_RATE_HZ
+        first, last = max(0, int(start_s / hop_s)), max(0, math.ceil(end_s / hop_s))
+        is_quiet = np.concatenate([[False], self.probabilities[first:last] < PAUSE_PROBABILITY, [False]])
+        edges = ((np.flatnonzero(is_quiet[1:] != is_quiet[:-1]) + first) * hop_s).tolist()
+        return [TimeSpan(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def detect_speech(samples: Samples) -> VoiceActivity:

@@ -11,8 +11,8 @@ from itertools import pairwise
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import Segment
 from streametrics.transcription.engine import SpeechWindow
-from streametrics.transcription.vad import SampleSpan
-from streametrics.transcription.word_times import fit_words
+from streametrics.transcription.vad import SampleSpan, VoiceActivity
+from streametrics.transcription.word_times import move_to_voice
 
 #: Whisper's own window.
 WINDOW_S = 30.0
@@ -113,25 +113,28 @@ def _may_join(window: SampleSpan, span: SampleSpan, length: int) -> bool:
     return silence <= MAX_JOINED_SILENCE_S * SAMPLE_RATE_HZ and needed <= WINDOW_S * SAMPLE_RATE_HZ
 
 
-def place_segment(segment: Segment, window: SampleSpan, spans: list[SampleSpan], *, after_s: float) -> Segment:
-    """Convert a segment's times from its window to the whole audio.
+def place_segment(segment: Segment, window: SampleSpan, voice_activity: VoiceActivity, *, after_s: float) -> Segment:
+    """Convert the times of a segment and of its words from its window to the whole audio.
 
     Whisper's times may point beyond a window's end and include silence around words: they are limited to where speech
-    was detected.
+    was detected. Words' edges move to the pauses between them.
     """
-    start_s = window.start / SAMPLE_RATE_HZ + segment.start
-    end_s = min(window.start / SAMPLE_RATE_HZ + segment.end, window.end / SAMPLE_RATE_HZ)
+    window_s, window_end_s = window.start / SAMPLE_RATE_HZ, window.end / SAMPLE_RATE_HZ
+    start_s = window_s + segment.start
+    end_s = min(window_s + segment.end, window_end_s)
     voiced = [
         (span.start / SAMPLE_RATE_HZ - EDGE_TOLERANCE_S, span.end / SAMPLE_RATE_HZ + EDGE_TOLERANCE_S)
-        for span in spans
+        for span in voice_activity.spans
         if span.start < end_s * SAMPLE_RATE_HZ and span.end > start_s * SAMPLE_RATE_HZ
     ]
     if voiced:
         start_s, end_s = max(start_s, voiced[0][0]), min(end_s, voiced[-1][1])
-    start = min(max(after_s, start_s), window.end / SAMPLE_RATE_HZ)
-    start, end = round(start, 3), round(max(start, end_s), 3)
-    words = fit_words((word.moved(window.start / SAMPLE_RATE_HZ) for word in segment.words), start, end)
-    return Segment(start, end, segment.text.strip(), words=words, language=segment.language)
+    start = round(min(max(after_s, start_s), window_end_s), 3)
+    end = round(max(start, end_s), 3)
+    words = [word.moved(window_s) for word in segment.words]
+    pauses = voice_activity.pauses(start - EDGE_TOLERANCE_S, end + EDGE_TOLERANCE_S)
+    placed = move_to_voice(words, pauses, start_s=start, end_s=end)
+    return Segment(start, end, segment.text.strip(), words=placed, language=segment.language)
 
 
 def starting_after(segment: Segment, after_s: float) -> Segment:

@@ -17,7 +17,7 @@ from streametrics.domain.transcript import Word
 #: Seconds of audio in a position of the encoder's output.
 POSITION_S = 0.02
 #: The heads look ahead: they leave a word this long before it ends (measured).
-LOOK_AHEAD_S = 0.12
+LOOK_AHEAD_S = 0.05
 #: Positions of the median filter that takes out single peaks.
 FILTER_WIDTH = 7
 #: Punctuation that belongs to the word after it, and to the one before it; the library's.

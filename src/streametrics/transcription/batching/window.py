@@ -149,7 +149,7 @@ class Window(ABC):
 
     def add(self, segment: Segment) -> None:
         """Add a decoded segment, whose times count from the window's beginning."""
-        placed = place_segment(segment, self.span, self._audio.voice.spans, after_s=0.0)
+        placed = place_segment(segment, self.span, self._audio.voice, after_s=0.0)
         self.segments.append(replace(placed, statistics=segment.statistics, language=self.language))
 
     def unheard(self, segments: Sequence[Segment]) -> list[TimeSpan]:
