@@ -160,6 +160,8 @@ class JobLifecycle:
         self.metrics.count(metrics.AUDIO, by=audio_s)
         for reason, words in transcript.left_out.items():
             self.metrics.count(metrics.WORDS_FILTERED, reason, by=words)
+        for span in transcript.unheard:
+            self.metrics.count(metrics.SPEECH_UNHEARD, by=span.end_s - span.start_s)
 
     def _transcribed(self, claim: Claim) -> None:
         self._connections.delete_audio(claim.audio_key)

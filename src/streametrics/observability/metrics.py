@@ -49,6 +49,9 @@ MODEL_FAILURES = MetricDefinition(
 WORDS_FILTERED = MetricDefinition(
     "streametrics_words_filtered", "Words left out of transcripts as invented.", ("reason",)
 )
+SPEECH_UNHEARD = MetricDefinition(
+    "streametrics_speech_unheard_seconds", "Speech in which no words were found, in seconds."
+)
 AUDIO = MetricDefinition("streametrics_audio_seconds", "Sound transcribed, in seconds of sound.")
 STAGE = MetricDefinition(
     "streametrics_stage_seconds",
@@ -73,6 +76,7 @@ DEFINITIONS = (
         REFUSED,
         MODEL_FAILURES,
         WORDS_FILTERED,
+        SPEECH_UNHEARD,
         AUDIO,
     ),
     *(STAGE, REAL_TIME_FACTOR),
