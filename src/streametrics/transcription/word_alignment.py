@@ -7,12 +7,15 @@ too, and numpy computes a row of the path at once, so nothing is compiled. Figur
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streametrics.domain.transcript import Word
+from streametrics.domain.transcript import Segment, Word
+from streametrics.transcription.word_times import fit_words
 
 #: Seconds of audio in a position of the encoder's output.
 POSITION_S = 0.02
@@ -35,8 +38,8 @@ class WordTokenizer(Protocol):
         ...
 
 
-def token_times(attention: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the seconds at which each token begins, and at last the audio's end.
+def token_times(attention: NDArray[np.float32]) -> list[tuple[float, float]]:
+    """Return when each token begins and ends, in seconds.
 
     attention: of the query that chose each token, shape (tokens, alignment heads, positions of audio).
     """
@@ -44,11 +47,14 @@ def token_times(attention: NDArray[np.float32]) -> NDArray[np.float64]:
     weights -= weights.mean(axis=0)
     weights /= np.maximum(weights.std(axis=0), 1e-9)
     starts = path_starts(-median_filtered(weights.mean(axis=1)))
-    times = starts * POSITION_S + LOOK_AHEAD_S
-    times[0] = starts[0] * POSITION_S
-    end_s = attention.shape[-1] * POSITION_S
-    limited: NDArray[np.float64] = np.minimum(np.append(times, end_s), end_s)
-    return limited
+    return times_of_positions(starts.tolist(), attention.shape[-1])
+
+
+def times_of_positions(starts: Sequence[int], end: int) -> list[tuple[float, float]]:
+    """Return when tokens begin and end that attend to the audio from these positions on, the last one until `end`."""
+    end_s = end * POSITION_S
+    begins_s = [min(start * POSITION_S + (LOOK_AHEAD_S if start else 0.0), end_s) for start in starts]
+    return list(pairwise([*begins_s, end_s]))
 
 
 def path_starts(cost: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -87,6 +93,19 @@ def median_filtered(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     around = np.lib.stride_tricks.sliding_window_view(padded, FILTER_WIDTH, axis=-1)
     middle: NDArray[np.float32] = np.partition(around, FILTER_WIDTH // 2, axis=-1)[..., FILTER_WIDTH // 2]
     return middle
+
+
+def words_of_segment(
+    segment: Segment, tokens: Sequence[int], times: Sequence[tuple[float, float]], tokenizer: WordTokenizer
+) -> Segment:
+    """Return the segment with its words. times: when each of its tokens begins and ends, on the segment's clock."""
+    spoken = [number for number, token in enumerate(tokens) if token < tokenizer.eot]
+    if not spoken:
+        return segment
+    words = join_words(
+        [tokens[number] for number in spoken], [times[number] for number in spoken], segment.text.strip(), tokenizer
+    )
+    return replace(segment, words=fit_words(words, segment.start, segment.end))
 
 
 def join_words(

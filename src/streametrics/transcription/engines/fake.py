@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from streametrics.domain.transcript import Segment, Transcript
+from streametrics.domain.transcript import Segment, Transcript, Word
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.base import OnSegment, Outcome, TranscriptionRequest, transcribe_sequentially
 
@@ -41,7 +41,9 @@ class FakeTranscriber:
                 continue
             if self._before_segment is not None:
                 self._before_segment(len(segments))
-            segments.append(Segment(float(second), second + len(second_samples) / SAMPLE_RATE_HZ, f"word{second}"))
+            end = second + len(second_samples) / SAMPLE_RATE_HZ
+            word = Word(float(second), end, f" word{second}")
+            segments.append(Segment(word.start, word.end, word.text.strip(), words=(word,)))
             if on_segment is not None:
                 on_segment(segments[-1])
         return Transcript(tuple(segments), (speech_language or "en") if segments else None)

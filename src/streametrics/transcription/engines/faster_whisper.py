@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import DecodingStatistics, Segment
 from streametrics.errors import TranscriptionFailed
-from streametrics.transcription.audio_context import frames_to_encode, needs_full_padding
+from streametrics.transcription.audio_context import FRAMES_PER_SECOND, frames_to_encode, needs_full_padding
 from streametrics.transcription.engines.base import MAX_EXECUTION_CONTEXTS, SingleWindowContext, SingleWindowEngine
 from streametrics.transcription.hallucination_filter import should_retry
+from streametrics.transcription.word_alignment import FILTER_WIDTH, times_of_positions, words_of_segment
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +83,9 @@ class _FasterWhisperContext(SingleWindowContext):
             found, _ = self._whisper.transcribe(
                 samples, language=language, beam_size=1, best_of=1, condition_on_previous_text=False
             )
-            for segment in found:
-                yield Segment(segment.start, segment.end, segment.text, self._whisper.statistics)
+            for each in found:
+                segment = Segment(each.start, each.end, each.text, self._whisper.statistics)
+                yield self._whisper.with_words(segment, each.tokens, offset_s=each.seek / FRAMES_PER_SECOND)
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"faster-whisper could not transcribe this audio: {error}") from error
 
@@ -93,9 +95,14 @@ _DecodingResult = tuple[Any, float, float, float]
 
 
 class _FasterWhisperModel(WhisperModel):  # type: ignore[misc]  # the library has no types
-    """The library's model, without work that is done twice or in vain. statistics: of the last text decoded."""
+    """The library's model, without work that is done twice or in vain. statistics: of the last text decoded.
+
+    Words' times are not the library's `word_timestamps`, which also moves segments and where the next window begins.
+    """
 
     statistics: DecodingStatistics | None = None
+    #: The last text's tokens that no segment took yet, when each begins and ends in its window, and their tokenizer.
+    _decoded: tuple[list[int], list[tuple[float, float]], Tokenizer] | None = None
     _last: tuple[NDArray[np.float32], Any] | None = None
 
     def encode(self, features: NDArray[np.float32]) -> Any:  # noqa: ANN401 - CTranslate2's storage, without types
@@ -135,7 +142,43 @@ class _FasterWhisperModel(WhisperModel):  # type: ignore[misc]  # the library ha
         if should_retry(self._evidence(decoded, prompt)):
             decoded = super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
         self.statistics = self._evidence(decoded, prompt)
+        tokens = decoded[0].sequences_ids[0]
+        self._decoded = tokens, self._token_times(encoder_output, tokens, tokenizer), tokenizer
         return decoded
+
+    def _token_times(
+        self,
+        encoder_output: Any,  # noqa: ANN401 - as above
+        tokens: list[int],
+        tokenizer: Tokenizer,
+    ) -> list[tuple[float, float]]:
+        """Align tokens with the encoding that they were decoded from; of timestamps the times mean nothing."""
+        assert self._last is not None
+        spoken = [token for token in tokens if token < tokenizer.eot]
+        if not spoken:
+            return [(0.0, 0.0)] * len(tokens)
+        frames = _audio_frames(self._last[0])
+        (found,) = self.model.align(
+            encoder_output, tokenizer.sot_sequence, [spoken], frames, median_filter_width=FILTER_WIDTH
+        )
+        starts: dict[int, int] = {}
+        for number, position in found.alignments:
+            starts.setdefault(number, position)
+        end = starts.get(len(spoken), frames // 2)
+        times = iter(times_of_positions([starts.get(number, end) for number in range(len(spoken))], end))
+        return [next(times) if token < tokenizer.eot else (0.0, 0.0) for token in tokens]
+
+    def with_words(self, segment: Segment, tokens: list[int], *, offset_s: float) -> Segment:
+        """Return a segment of the last text with its words. offset_s: where the text's window begins."""
+        assert self._decoded is not None
+        decoded, times, tokenizer = self._decoded
+        at = next((at for at in range(len(decoded)) if decoded[at : at + len(tokens)] == tokens), None)
+        if at is None:
+            return segment
+        end = at + len(tokens)
+        self._decoded = decoded[end:], times[end:], tokenizer
+        moved = [(offset_s + start, offset_s + end) for start, end in times[at:end]]
+        return words_of_segment(segment, tokens, moved, tokenizer)
 
     def _evidence(self, decoded: _DecodingResult, prompt: list[int]) -> DecodingStatistics:
         result, average_logprob, temperature, compression_ratio = decoded

@@ -8,7 +8,6 @@ are removed elsewhere (`transcription/hallucination_filter.py`), by the statisti
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import torch
 import whisper
@@ -21,8 +20,7 @@ from streametrics.domain.transcript import DecodingStatistics, Segment
 from streametrics.transcription.audio_context import frames_to_encode, needs_full_padding
 from streametrics.transcription.engines.fast.sampling import DecodedTokens, Sampler
 from streametrics.transcription.hallucination_filter import LOGPROB_THRESHOLD, NO_SPEECH_THRESHOLD, should_retry
-from streametrics.transcription.word_alignment import join_words, token_times
-from streametrics.transcription.word_times import fit_words
+from streametrics.transcription.word_alignment import token_times, words_of_segment
 
 #: openai-whisper's own, tried one after another.
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -141,23 +139,22 @@ def accept(window: WindowProgress, decoded: DecodedTokens) -> None:
     window.seek += length if silent or decoded_steps is None else max(min(decoded_steps * STEP_FRAMES, length), 1)
     for start, end, tokens in pieces:
         end_s = length / FRAMES_PER_SECOND if end is None else end * STEP_S
-        spoken = [number for number, token in enumerate(tokens, at) if token < window.tokenizer.eot]
-        at += len(tokens)
-        said = [decoded.tokens[number] for number in spoken]
-        text = window.tokenizer.decode(said).strip()
+        text = window.tokenizer.decode([token for token in tokens if token < window.tokenizer.eot]).strip()
         if text and end_s > start * STEP_S:
-            words = join_words(said, [times[number] for number in spoken], text, window.tokenizer) if times else ()
-            from_s, until_s = offset_s + start * STEP_S, offset_s + end_s
-            window.segments.append(Segment(from_s, until_s, text, statistics, fit_words(words, from_s, until_s)))
+            segment = Segment(offset_s + start * STEP_S, offset_s + end_s, text, statistics)
+            own_times = times[at : at + len(tokens)]
+            window.segments.append(
+                words_of_segment(segment, tokens, own_times, window.tokenizer) if own_times else segment
+            )
+        at += len(tokens)
 
 
 def _token_times(decoded: DecodedTokens, offset_s: float, length: int) -> list[tuple[float, float]]:
-    """Return when each token begins and ends; nothing where the attention was not kept. length: frames of audio."""
+    """Return when each token begins and ends; nothing where no attention was kept. length: frames of audio."""
     if not decoded.attention:
         return []
-    attention = torch.stack(decoded.attention).float()[..., : -(-length // STEP_FRAMES)]
-    times = (token_times(attention.numpy()) + offset_s).tolist()
-    return list(pairwise(times))
+    attention = torch.stack(decoded.attention)[..., : -(-length // STEP_FRAMES)]
+    return [(offset_s + begin, offset_s + end) for begin, end in token_times(attention.numpy())]
 
 
 def _split_segments(tokens: list[int], begin: int) -> tuple[list[tuple[int, int | None, list[int]]], int | None]:
