@@ -16,26 +16,36 @@ from streametrics.transcription.vad import SampleSpan
 MAX_WORD_S, MAX_CHARACTER_S = 0.6, 0.1
 #: Words and voice are found by different means: a word covers this much around it.
 WORD_TOLERANCE_S = 0.25
-#: Voice without words that counts, in seconds: it is at least so long, and so large a share of its stretch; or longer.
+#: Voice without words that counts, in seconds: it is at least so long, and so large a share of its phrase; or longer.
 MIN_UNCOVERED_S, MIN_UNCOVERED_SHARE, LONG_UNCOVERED_S = 0.3, 0.4, 1.5
+#: A phrase up to this length is transcribed again as a whole, of a longer one what has no words.
+WHOLE_PHRASE_S = 3.0
 
 
-def uncovered(stretches: Sequence[SampleSpan], segments: Iterable[Segment]) -> list[SampleSpan]:
-    """Return the stretches of speech that no words cover, in samples; segments on the same clock, in seconds.
+def uncovered(phrases: Sequence[SampleSpan], segments: Iterable[Segment]) -> list[SampleSpan]:
+    """Return the phrases, or the parts of long ones, that no words cover; segments in seconds of the same audio.
 
-    A stretch that is covered in part is returned whole; of a long one, the part without words. A segment without words
-    covers all of its time.
+    A segment without words covers all of its time.
     """
-    covered = [span for segment in segments for span in _covered(segment)]
+    covered = sorted((span for segment in segments for span in _covered(segment)), key=lambda span: span.start)
     found: list[SampleSpan] = []
-    for stretch in stretches:
-        gaps = _gaps(stretch, covered)
+    for phrase in phrases:
+        gaps = _gaps(phrase, covered)
         total = sum(map(len, gaps))
-        if total >= MIN_UNCOVERED_S * SAMPLE_RATE_HZ and total >= MIN_UNCOVERED_SHARE * len(stretch):
-            found.append(stretch)
+        is_missing = total >= max(MIN_UNCOVERED_S * SAMPLE_RATE_HZ, MIN_UNCOVERED_SHARE * len(phrase))
+        if is_missing and len(phrase) <= WHOLE_PHRASE_S * SAMPLE_RATE_HZ:
+            found.append(phrase)
         else:
-            found += [gap for gap in gaps if len(gap) >= LONG_UNCOVERED_S * SAMPLE_RATE_HZ]
+            least_s = MIN_UNCOVERED_S if is_missing else LONG_UNCOVERED_S
+            found += [_widened(gap, phrase) for gap in gaps if len(gap) >= least_s * SAMPLE_RATE_HZ]
     return found
+
+
+def _widened(gap: SampleSpan, phrase: SampleSpan) -> SampleSpan:
+    """A gap from the end of the word before it to the beginning of the next: as if words covered only themselves."""
+    tolerance = round(WORD_TOLERANCE_S * SAMPLE_RATE_HZ)
+    start = gap.start if gap.start == phrase.start else gap.start - tolerance
+    return SampleSpan(start, gap.end if gap.end == phrase.end else gap.end + tolerance)
 
 
 def _covered(segment: Segment) -> list[SampleSpan]:
@@ -53,17 +63,17 @@ def _span(start_s: float, end_s: float) -> SampleSpan:
     )
 
 
-def _gaps(stretch: SampleSpan, covered: Iterable[SampleSpan]) -> list[SampleSpan]:
-    """Return what remains of a stretch where nothing covers it."""
-    gaps, at = list[SampleSpan](), stretch.start
-    for span in sorted(covered, key=lambda each: each.start):
+def _gaps(phrase: SampleSpan, covered: Iterable[SampleSpan]) -> list[SampleSpan]:
+    """Return what remains of a phrase where nothing covers it; covered: in order."""
+    gaps, at = list[SampleSpan](), phrase.start
+    for span in covered:
         if span.start > at:
-            gaps.append(SampleSpan(at, min(span.start, stretch.end)))
+            gaps.append(SampleSpan(at, min(span.start, phrase.end)))
         at = max(at, span.end)
-        if at >= stretch.end:
+        if at >= phrase.end:
             break
-    if at < stretch.end:
-        gaps.append(SampleSpan(at, stretch.end))
+    if at < phrase.end:
+        gaps.append(SampleSpan(at, phrase.end))
     return [gap for gap in gaps if len(gap) > 0]
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,32 @@ class VoiceActivity:
         is_quiet = np.concatenate([[False], self.probabilities[first:last] < PAUSE_PROBABILITY, [False]])
         edges = ((np.flatnonzero(is_quiet[1:] != is_quiet[:-1]) + first) * hop_s).tolist()
         return [TimeSpan(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True)]
+
+    def phrases(self, within: SampleSpan, *, least_pause_s: float, least_s: float) -> list[SampleSpan]:
+        """Return the stretches of speech in a span, cut in the pauses in them that are at least so long.
+
+        least_s: shorter than this, a phrase is not cut off.
+        """
+        least, found = int(least_s * SAMPLE_RATE_HZ), list[SampleSpan]()
+        for span in spans_within(self.spans, within):
+            start = span.start
+            for pause in self.pauses(span.start / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ):
+                first, last = round(pause.start_s * SAMPLE_RATE_HZ), round(pause.end_s * SAMPLE_RATE_HZ)
+                is_pause = last - first >= least_pause_s * SAMPLE_RATE_HZ and span.start < first and last < span.end
+                if is_pause and first - start >= least and span.end - last >= least:
+                    found.append(SampleSpan(start, first))
+                    start = last
+            found.append(SampleSpan(start, span.end))
+        return found
+
+
+def spans_within(spans: Sequence[SampleSpan], within: SampleSpan) -> list[SampleSpan]:
+    """Return the parts of spans that lie in another one."""
+    return [
+        SampleSpan(max(span.start, within.start), min(span.end, within.end))
+        for span in spans
+        if span.start < within.end and span.end > within.start
+    ]
 
 
 def detect_speech(samples: Samples) -> VoiceActivity:

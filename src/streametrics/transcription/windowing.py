@@ -11,7 +11,7 @@ from itertools import pairwise
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import Segment
 from streametrics.transcription.engine import SpeechWindow
-from streametrics.transcription.vad import SampleSpan, VoiceActivity
+from streametrics.transcription.vad import SampleSpan, VoiceActivity, spans_within
 from streametrics.transcription.word_times import move_to_voice
 
 #: Whisper's own window.
@@ -27,25 +27,21 @@ MIN_PADDING_S = 0.2
 EDGE_TOLERANCE_S = 0.3
 #: The least length of half a window. Shorter ones are not decoded apart: with less context a model decodes less well.
 MIN_HALF_WINDOW_S = 8.0
+#: A pause of this length ends a phrase, which may be in another language or be left out; and the least phrase that a
+#: language is detected of.
+PHRASE_PAUSE_S, LANGUAGE_PHRASE_S = 0.15, 1.5
+#: Audio that is added where a phrase is cut off without a pause.
+CUT_PADDING_S = 0.05
 #: Audio that is only this much longer than a window is cut to it: from the rest alone Whisper only invents words.
 OVERHANG_S = 0.2
 
 
-def extract_window(samples: Samples, window: SampleSpan, spans: list[SampleSpan]) -> SpeechWindow:
+def extract_window(samples: Samples, window: SampleSpan, voice: VoiceActivity) -> SpeechWindow:
     """Cut a window out of the samples, as an engine takes it."""
-    inside = spans_within(spans, window)
-    voiced = max((span.end for span in inside), default=window.end)
-    stretches = tuple(SampleSpan(span.start - window.start, span.end - window.start) for span in inside)
+    voiced = max((span.end for span in spans_within(voice.spans, window)), default=window.end)
+    phrases = voice.phrases(window, least_pause_s=PHRASE_PAUSE_S, least_s=LANGUAGE_PHRASE_S)
+    stretches = tuple(SampleSpan(span.start - window.start, span.end - window.start) for span in phrases)
     return SpeechWindow(samples[window.start : window.end], (voiced - window.start) / SAMPLE_RATE_HZ, stretches)
-
-
-def spans_within(spans: Sequence[SampleSpan], window: SampleSpan) -> list[SampleSpan]:
-    """Return the stretches of speech that lie in a window, cut to it."""
-    return [
-        SampleSpan(max(span.start, window.start), min(span.end, window.end))
-        for span in spans
-        if span.start < window.end and span.end > window.start
-    ]
 
 
 def build_windows(spans: list[SampleSpan], length: int) -> list[SampleSpan]:
@@ -80,18 +76,19 @@ def build_windows(spans: list[SampleSpan], length: int) -> list[SampleSpan]:
 def pad_span(voiced: SampleSpan, spans: Sequence[SampleSpan], length: int) -> SampleSpan:
     """Add padding around a stretch that is transcribed by itself, up to the middle of the pauses on both sides.
 
-    Where no pause is, because the stretch is a part of a longer one, so much is added as words may be off.
+    Where it is cut out of a longer stretch, nearly none, or the words beside it would be heard twice.
     """
-    padding, least = int(PADDING_S * SAMPLE_RATE_HZ), int(MIN_PADDING_S * SAMPLE_RATE_HZ)
-    before = max((span.end for span in spans if span.end <= voiced.start), default=0)
-    after = min((span.start for span in spans if span.start >= voiced.end), default=length)
-    earliest = 0 if before == 0 else (before + voiced.start) // 2
-    latest = length if after == length else (after + voiced.end) // 2
-    if any(span.start < voiced.start < span.end for span in spans):
-        earliest = max(0, voiced.start - least)
-    if any(span.start < voiced.end < span.end for span in spans):
-        latest = min(length, voiced.end + least)
-    return SampleSpan(max(voiced.start - padding, earliest), min(voiced.end + padding, latest))
+    padding, cut = int(PADDING_S * SAMPLE_RATE_HZ), int(CUT_PADDING_S * SAMPLE_RATE_HZ)
+    before = max((span.end for span in spans if span.end <= voiced.start), default=None)
+    after = min((span.start for span in spans if span.start >= voiced.end), default=None)
+    earliest = 0 if before is None else (before + voiced.start) // 2
+    latest = length if after is None else (after + voiced.end) // 2
+    is_cut_before = any(span.start < voiced.start < span.end for span in spans)
+    is_cut_after = any(span.start < voiced.end < span.end for span in spans)
+    return SampleSpan(
+        max(voiced.start - (cut if is_cut_before else padding), earliest),
+        min(voiced.end + (cut if is_cut_after else padding), latest),
+    )
 
 
 def split_in_half(window: SampleSpan, spans: list[SampleSpan]) -> list[SampleSpan]:

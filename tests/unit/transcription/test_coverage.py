@@ -30,7 +30,7 @@ def test_a_stretch_without_words_is_uncovered_although_a_segment_is_stretched_ov
 
 
 def test_a_word_that_is_stretched_over_the_rest_covers_no_more_than_a_word() -> None:
-    stretches = [span(0.0, 1.5), span(2.0, 6.0), span(6.5, 8.0)]
+    stretches = [span(0.0, 1.5), span(3.0, 6.0), span(6.5, 8.0)]
     given_up = segment((0.1, 0.5, " Press"), (0.5, 8.0, " Yard."))
 
     assert uncovered(stretches, [given_up]) == stretches[1:]
@@ -46,12 +46,18 @@ def test_a_stretch_with_half_of_its_words_is_uncovered_as_a_whole() -> None:
     assert uncovered([span(0.0, 0.7), span(2.0, 3.0)], [hello]) == [span(2.0, 3.0)]
 
 
+def test_of_a_long_stretch_with_few_words_what_has_none_is_uncovered() -> None:
+    [before, after] = uncovered([span(0.0, 9.0)], [segment((3.0, 3.5, " Hello"), (3.5, 4.0, " world"))])
+
+    assert (before, after) == (span(0.0, 3.0), span(4.0, 9.0))
+
+
 def test_of_a_long_stretch_the_part_without_words_is_uncovered() -> None:
     said = [segment((at, at + 0.5, " word")) for at in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 7.0, 7.5, 8.0)]
 
     [gap] = uncovered([span(0.0, 8.5)], said)
 
-    assert gap == span(4.75, 6.75)
+    assert gap == span(4.5, 7.0)
 
 
 def test_a_segment_whose_words_have_no_times_covers_all_of_its_time() -> None:

@@ -21,10 +21,13 @@ from streametrics.transcription.hallucination_filter import (
 )
 from streametrics.transcription.language_detection import WindowLanguage
 from streametrics.transcription.vad import SampleSpan, VoiceActivity
-from streametrics.transcription.windowing import extract_window, pad_span, place_segment, spans_within
+from streametrics.transcription.windowing import PHRASE_PAUSE_S, extract_window, pad_span, place_segment
 
-#: How often speech without words is transcribed again: first all that lies together, then each stretch by itself.
-MAX_DEPTH = 2
+#: How speech without words is transcribed again: all that lies together, then each phrase by itself, and at last each
+#: piece between pauses that are hardly any.
+TOGETHER, PHRASE, PIECE = 1, 2, 3
+#: The least phrase and piece, in seconds: two short words.
+MIN_PHRASE_S = 0.7
 #: Speech without words is transcribed again where a voice is this probable, and clear in a stretch beside it.
 PROBABLE_SPEECH = 0.5
 
@@ -73,7 +76,7 @@ class Window(ABC):
     ) -> None:
         self.span, self.language, self.depth = span, language, depth
         self.voiced = voiced or span
-        self.speech = extract_window(audio.samples, span, audio.voice.spans)
+        self.speech = extract_window(audio.samples, span, audio.voice)
         self.detected: WindowLanguage | None = None
         self.segments: list[Segment] = []
         self.parts: list[Self] = []
@@ -124,19 +127,29 @@ class Window(ABC):
 
         language: the one to decode them in, None to detect it.
         """
-        if self.depth >= MAX_DEPTH:
-            return []
-        stretches = spans_within(self._audio.voice.spans, self.voiced)
-        missing = self._audio.with_speech(coverage.uncovered(stretches, self.segments), PROBABLE_SPEECH)
-        for run in _adjacent(missing, stretches):
+        phrases = self._phrases()
+        missing = self._audio.with_speech(coverage.uncovered(phrases, self.segments), PROBABLE_SPEECH)
+        for run in _adjacent(missing, phrases):
             if not self._audio.with_speech(run, CLEAR_SPEECH_PROBABILITY):
                 continue
-            if self.depth == 0 and 1 < len(run) < len(stretches):
-                self._add_part(SampleSpan(run[0].start, run[-1].end), language=language, depth=1)
-            elif len(stretches) > 1 or len(run[0]) < len(self.voiced):
+            if self.depth < TOGETHER and 1 < len(run) < len(phrases):
+                self._add_part(SampleSpan(run[0].start, run[-1].end), language=language, depth=TOGETHER)
+            elif self.depth < PHRASE and (len(phrases) > 1 or len(run[0]) < len(phrases[0])):
                 for span in run:
-                    self._add_part(span, language=language, depth=MAX_DEPTH)
+                    self._add_part(span, language=language, depth=PHRASE)
+            elif self.depth < PIECE:
+                for span in run:
+                    self._add_pieces(span, language=language)
         return self.parts
+
+    def _add_pieces(self, span: SampleSpan, *, language: str | None) -> None:
+        pieces = self._audio.voice.phrases(span, least_pause_s=0.0, least_s=MIN_PHRASE_S)
+        if len(pieces) > 1 or len(span) < len(self.voiced):
+            for piece in pieces:
+                self._add_part(piece, language=language, depth=PIECE)
+
+    def _phrases(self) -> list[SampleSpan]:
+        return self._audio.voice.phrases(self.voiced, least_pause_s=PHRASE_PAUSE_S, least_s=MIN_PHRASE_S)
 
     def _add_part(self, voiced: SampleSpan, *, language: str | None, depth: int) -> Self:
         span = pad_span(voiced, self._audio.voice.spans, len(self._audio.samples))
@@ -154,10 +167,9 @@ class Window(ABC):
 
     def unheard(self, segments: Sequence[Segment]) -> list[TimeSpan]:
         """Return where in the window somebody speaks beyond doubt, and none of these segments has words."""
-        stretches = spans_within(self._audio.voice.spans, self.voiced)
         return [
             TimeSpan(span.start / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ)
-            for span in self._audio.with_speech(coverage.uncovered(stretches, segments), CLEAR_SPEECH_PROBABILITY)
+            for span in self._audio.with_speech(coverage.uncovered(self._phrases(), segments), CLEAR_SPEECH_PROBABILITY)
         ]
 
     def merged(self) -> list[Segment]:
@@ -176,11 +188,11 @@ class Window(ABC):
         return segments
 
 
-def _adjacent(missing: Sequence[SampleSpan], stretches: Sequence[SampleSpan]) -> list[list[SampleSpan]]:
-    """Group the missing spans between which no stretch lies that has words."""
+def _adjacent(missing: Sequence[SampleSpan], phrases: Sequence[SampleSpan]) -> list[list[SampleSpan]]:
+    """Group the missing spans between which no phrase lies that has words."""
     runs: list[list[SampleSpan]] = []
     for span in missing:
-        between = [each for each in stretches if runs and runs[-1][-1].end <= each.start < each.end <= span.start]
+        between = [each for each in phrases if runs and runs[-1][-1].end <= each.start < each.end <= span.start]
         if runs and not between:
             runs[-1].append(span)
         else:
