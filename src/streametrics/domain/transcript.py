@@ -44,11 +44,12 @@ class TimeSpan:
 
 @dataclass(frozen=True, slots=True)
 class DecodingStatistics:
-    """Statistics of the decoding that a segment comes from; its segments share them.
+    """Statistics of the decoding that a segment comes from; its segments share them, but for `segment_logprob`.
 
     average_logprob: mean natural logarithm of the tokens' probabilities. no_speech: probability (0…1) that nobody
     speaks. compression_ratio: of the whole text; a loop compresses well. ended: whether the model said by itself that
-    all was said; None where the engine does not tell.
+    all was said; None where the engine does not tell. segment_logprob: the mean of the
+    segment itself, None likewise.
     """
 
     average_logprob: float
@@ -56,6 +57,7 @@ class DecodingStatistics:
     compression_ratio: float
     temperature: float
     ended: bool | None = None
+    segment_logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

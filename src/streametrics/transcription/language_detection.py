@@ -19,6 +19,8 @@ ONE_LANGUAGE_PROBABILITY = 0.95
 #: So is one that is decoded with a better mean log probability: of 150 in one language the worst had -0.56, and speech
 #: that was translated has about -1.
 DOUBTFUL_LOGPROB = -0.65
+#: And one whose segments are, each by itself: of 60 segments in one language the worst had -0.69.
+DOUBTFUL_SEGMENT_LOGPROB = -0.8
 #: A stretch is trusted from this probability on where it is 2 s long or longer, and the shorter it is the later, up to
 #: 0.65 at 0.7 s: below 2 s one of six is taken for a related language.
 TRUSTED_PROBABILITY, SHORT_TRUSTED_PROBABILITY = 0.5, 0.65
@@ -55,21 +57,44 @@ def detect_languages(
     ]
 
 
-def is_doubtful(segments: Sequence[Segment]) -> bool:
-    """Decide whether a decoded window may hold another language than the one that it was decoded in."""
-    return any(
-        segment.statistics is not None and segment.statistics.average_logprob < DOUBTFUL_LOGPROB for segment in segments
-    )
+def doubtful_stretches(window: SpeechWindow, segments: Sequence[Segment]) -> list[int]:
+    """Return the numbers of the stretches that may be in another language than the window was decoded in.
+
+    segments: as decoded, in seconds from the window's beginning.
+    """
+    statistics = [(segment, segment.statistics) for segment in segments if segment.statistics is not None]
+    if any(each.average_logprob < DOUBTFUL_LOGPROB for _, each in statistics):
+        return list(range(len(window.stretches)))
+    doubtful = [
+        segment
+        for segment, each in statistics
+        if each.segment_logprob is not None and each.segment_logprob < DOUBTFUL_SEGMENT_LOGPROB
+    ]
+    return [
+        number
+        for number, span in enumerate(window.stretches)
+        if any(each.start <= (span.start + span.end) / 2 / SAMPLE_RATE_HZ < each.end for each in doubtful)
+    ]
 
 
-def probe_stretches(context: ExecutionContext, window: SpeechWindow, whole: WindowLanguage) -> WindowLanguage:
-    """Detect the language of each stretch of a window, as the window's changes of language."""
-    if len(window.stretches) < 2:
+def probe_stretches(
+    context: ExecutionContext, window: SpeechWindow, whole: WindowLanguage, numbers: Sequence[int] | None = None
+) -> WindowLanguage:
+    """Detect the language of each stretch of a window, as the window's changes of language.
+
+    numbers: of the stretches to look at; the others are in the window's language.
+    """
+    if len(window.stretches) < 2 or numbers == []:
         return whole
+    asked = range(len(window.stretches)) if numbers is None else numbers
     padding = int(PROBE_PADDING_S * SAMPLE_RATE_HZ)
-    probed = context.probe_languages(
-        [window.samples[max(0, span.start - padding) : span.end + padding] for span in window.stretches]
+    spans = [window.stretches[number] for number in asked]
+    found = context.probe_languages(
+        [window.samples[max(0, span.start - padding) : span.end + padding] for span in spans]
     )
+    probed = [(whole.code, 1.0)] * len(window.stretches)
+    for number, detected in zip(asked, found, strict=True):
+        probed[number] = detected
     trusted = {
         own
         for span, (own, probability) in zip(window.stretches, probed, strict=True)

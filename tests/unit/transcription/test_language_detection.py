@@ -11,7 +11,7 @@ from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.language_detection import (
     WindowLanguage,
     detect_languages,
-    is_doubtful,
+    doubtful_stretches,
     probe_stretches,
     trusted_from,
 )
@@ -109,9 +109,29 @@ def test_a_short_stretch_has_to_be_more_certain() -> None:
     assert 0.5 < trusted_from(1.2) < 0.65
 
 
-def test_a_window_that_is_decoded_with_little_confidence_is_doubtful() -> None:
-    sure, unsure = (Segment(0.0, 1.0, "word", DecodingStatistics(logprob, 0.1, 1.0, 0.0)) for logprob in (-0.4, -0.99))
+def decoded(start: float, end: float, *, window: float, own: float | None) -> Segment:
+    return Segment(start, end, "word", DecodingStatistics(window, 0.1, 1.0, 0.0, segment_logprob=own))
 
-    assert is_doubtful([sure, unsure])
-    assert not is_doubtful([sure, Segment(1.0, 2.0, "word")])
-    assert not is_doubtful([])
+
+def test_all_of_a_window_that_is_decoded_with_little_confidence_is_doubtful() -> None:
+    assert doubtful_stretches(TWO, [decoded(0.0, 8.0, window=-0.99, own=None)]) == [0, 1]
+
+
+def test_of_a_window_that_is_decoded_with_confidence_what_lacks_it_is_doubtful() -> None:
+    segments = [decoded(0.0, 3.4, window=-0.4, own=-1.2), decoded(3.4, 8.0, window=-0.4, own=-0.2)]
+
+    assert doubtful_stretches(TWO, segments) == [0]
+
+
+def test_a_window_that_is_decoded_with_confidence_is_not_doubtful() -> None:
+    assert doubtful_stretches(TWO, [decoded(0.0, 8.0, window=-0.4, own=-0.5), Segment(0.0, 1.0, "word")]) == []
+    assert doubtful_stretches(TWO, []) == []
+
+
+def test_only_the_doubtful_stretches_are_looked_at() -> None:
+    context = Scripted([], [("es", 0.9)])
+
+    found = probe_stretches(context, TWO, WindowLanguage("fr", 0.98), [0])
+
+    assert [code for _, code in found.changes] == ["es", "fr"]
+    assert context.probed == pytest.approx([3.1])

@@ -14,7 +14,12 @@ from typing import Self
 from streametrics.domain.transcript import Segment
 from streametrics.transcription.batching.request import RequestState, RequestWindow
 from streametrics.transcription.engine import ExecutionContext
-from streametrics.transcription.language_detection import WindowLanguage, detect_languages, is_doubtful, probe_stretches
+from streametrics.transcription.language_detection import (
+    WindowLanguage,
+    detect_languages,
+    doubtful_stretches,
+    probe_stretches,
+)
 
 
 @dataclass(eq=False, slots=True)
@@ -111,8 +116,9 @@ def _decode(context: ExecutionContext, batch: Batch) -> Iterator[BatchEvent]:
 def _reconsidered(
     context: ExecutionContext, window: RequestWindow, segments: Sequence[Segment]
 ) -> Iterator[LanguageReconsidered]:
-    if window.detected is not None and not window.detected.is_probed and is_doubtful(segments):
-        language = probe_stretches(context, window.speech, window.detected)
+    if window.detected is not None and not window.detected.is_probed:
+        doubtful = doubtful_stretches(window.speech, segments)
+        language = probe_stretches(context, window.speech, window.detected, doubtful)
         if language.changes:
             yield LanguageReconsidered(window, language)
 

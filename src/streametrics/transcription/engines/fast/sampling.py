@@ -18,6 +18,7 @@ class DecodedTokens:
 
     average_logprob: mean natural logarithm of the tokens' probabilities, the end's included.
     no_speech: probability (0…1) that nobody speaks in the window. ended: the end token came, before the limit.
+    logprobs: natural logarithm of each token's probability, the end's included.
     attention: of the query that chose each token, the end's included, shape (alignment heads, positions).
     """
 
@@ -26,6 +27,7 @@ class DecodedTokens:
     no_speech: float
     temperature: float = 0.0
     ended: bool = True
+    logprobs: list[float] = field(default_factory=list, compare=False, repr=False)
     attention: list[torch.Tensor] = field(default_factory=list, compare=False, repr=False)
 
 
@@ -58,10 +60,12 @@ class Sampler:
         scores = self._decoder.step(prompt_tokens, cache, also_first=True)
         no_speech = torch.softmax(scores[:, 0], dim=-1)[:, self._no_speech].tolist()
         attention: list[list[torch.Tensor]] = [[] for _ in features]
-        tokens, sums = self._continue(scores[:, -1], cache, temperature, attention)
+        tokens, logprobs = self._continue(scores[:, -1], cache, temperature, attention)
         return [
-            DecodedTokens(row, total / (len(row) + 1), float(silent), temperature, len(row) < MAX_TOKENS, weights)
-            for row, total, silent, weights in zip(tokens, sums, no_speech, attention, strict=True)
+            DecodedTokens(
+                row, sum(own) / (len(row) + 1), float(silent), temperature, len(row) < MAX_TOKENS, own, weights
+            )
+            for row, own, silent, weights in zip(tokens, logprobs, no_speech, attention, strict=True)
         ]
 
     def _attend(self, features: Sequence[torch.Tensor]) -> CrossAttentionCache:
@@ -70,9 +74,9 @@ class Sampler:
 
     def _continue(
         self, scores: torch.Tensor, cache: KVCache, temperature: float, attention: list[list[torch.Tensor]]
-    ) -> tuple[list[list[int]], list[float]]:
+    ) -> tuple[list[list[int]], list[list[float]]]:
         tokens: list[list[int]] = [[] for _ in scores]
-        sums = [0.0] * len(tokens)
+        known: list[list[float]] = [[] for _ in scores]
         alive = list(range(len(tokens)))
         # A generator for each row: what one draws does not depend on the other rows.
         generators = [torch.Generator().manual_seed(0) for _ in tokens]
@@ -83,12 +87,12 @@ class Sampler:
             for row, weights in zip(alive, cache.attention, strict=False):
                 attention[row].append(weights)
             for index, (row, token, logprob) in enumerate(zip(alive, chosen, logprobs, strict=True)):
-                sums[row] += logprob
+                known[row].append(logprob)
                 if token != self._grammar.end:
                     tokens[row].append(token)
                     kept.append(index)
             if not kept or len(tokens[alive[kept[0]]]) >= MAX_TOKENS:
-                return tokens, sums
+                return tokens, known
             if len(kept) < len(alive):  # rows that have ended cost nothing any more
                 cache = self._decoder.select_rows(cache, torch.tensor(kept))
                 alive = [alive[index] for index in kept]

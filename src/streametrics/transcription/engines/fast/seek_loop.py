@@ -7,7 +7,7 @@ are removed elsewhere (`transcription/hallucination_filter.py`), by the statisti
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import whisper
@@ -141,12 +141,17 @@ def accept(window: WindowProgress, decoded: DecodedTokens) -> None:
         end_s = length / FRAMES_PER_SECOND if end is None else end * STEP_S
         text = window.tokenizer.decode([token for token in tokens if token < window.tokenizer.eot]).strip()
         if text and end_s > start * STEP_S:
-            segment = Segment(offset_s + start * STEP_S, offset_s + end_s, text, statistics)
+            own = replace(statistics, segment_logprob=_mean(decoded.logprobs[at : at + len(tokens)]))
+            segment = Segment(offset_s + start * STEP_S, offset_s + end_s, text, own)
             own_times = times[at : at + len(tokens)]
             window.segments.append(
                 words_of_segment(segment, tokens, own_times, window.tokenizer) if own_times else segment
             )
         at += len(tokens)
+
+
+def _mean(logprobs: Sequence[float]) -> float | None:
+    return sum(logprobs) / len(logprobs) if logprobs else None
 
 
 def _token_times(decoded: DecodedTokens, offset_s: float, length: int) -> list[tuple[float, float]]:
