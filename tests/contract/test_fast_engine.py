@@ -369,7 +369,9 @@ def test_words_are_where_the_alignment_heads_looked(tokenizer: Tokenizer) -> Non
         ("th", "สวัสดีครับ", 4),
     ],
 )
-def test_words_of_scripts_without_spaces_are_the_text(language: str, text: str, count: int) -> None:
+def test_words_of_scripts_without_spaces_are_the_text(
+    tokenizer: Tokenizer, language: str, text: str, count: int
+) -> None:
     # Given characters of which some are several tokens
     tokenizer = get_tokenizer(True, num_languages=99, language=language, task="transcribe")
     window = WindowProgress(mel=torch.zeros(80, 6000), frames=3000, voiced_frames=3000, tokenizer=tokenizer)
