@@ -51,6 +51,8 @@ CHUNK_S = 29.5
 PAUSE_S = (0.3, 1.0)
 #: Below three words there is no sentence; above this length a prompt is not a chunk's part.
 MIN_WORDS = 3
+#: A single word has so many letters at least: shorter ones are heard as anything.
+MIN_LETTERS = 3
 #: Numbers and signs can be read aloud in more than one way, and brackets hold what is not read at all.
 _UNCLEAR = re.compile(r"\d|[#*@\[\](){}<>/_&+=:]|[.?]\w")
 #: What is mixed in, by name: a sound of 30 s.
@@ -128,19 +130,34 @@ def _joined(language: str, words: int, most_s: float) -> list[Spoken]:
     return found
 
 
+def single_words(language: str) -> dict[str, Path]:
+    """The files of announcements that are one word, by that word in lower case; spelled letters are left out."""
+    found: dict[str, Path] = {}
+    for name, file, text in _announcements(language):
+        word = text.strip(".!?").lower()
+        if word.isalpha() and len(word) >= MIN_LETTERS and not name.startswith("letters/"):
+            found.setdefault(word, file)
+    return found
+
+
 def sentences(language: str) -> list[tuple[Path, str]]:
     """Files and what is said in them, of the announcements whose text leaves no doubt how it is read."""
+    return [
+        (file, text)
+        for _, file, text in _announcements(language)
+        if len(text.split()) >= MIN_WORDS and not _UNCLEAR.search(text)
+    ]
+
+
+def _announcements(language: str) -> list[tuple[str, Path, str]]:
+    """Names, files and texts of all announcements."""
     folder = _unpacked(language)
     [texts] = folder.glob("usr/share/doc/*/core-sounds-*.txt.gz")
     [sounds] = folder.glob("usr/share/asterisk/sounds/*/")
     with gzip.open(texts, "rt", encoding="utf-8-sig") as opened:
         lines = [line.strip().partition(":") for line in opened if ":" in line and not line.startswith(";")]
-    found = []
-    for name, _, text in lines:
-        file, text = sounds / f"{name}.g722", text.replace("...", " ").strip(' "')
-        if file.is_file() and len(text.split()) >= MIN_WORDS and not _UNCLEAR.search(text):
-            found.append((file, text))
-    return found
+    named = [(name, sounds / f"{name}.g722", text.replace("...", " ").strip(' "')) for name, _, text in lines]
+    return [(name, file, text) for name, file, text in named if file.is_file()]
 
 
 def _unpacked(language: str) -> Path:

@@ -32,11 +32,13 @@ HOMES = {
     "av": ["audio.pyav", "audio.sandbox"],
     "whisper": [
         "transcription.engines.openai_whisper",
+        "transcription.engines.openai_whisper_attention",
         "transcription.engines.openai_whisper_fast",
         "transcription.engines.fast.*",
     ],
     "torch": [
         "transcription.engines.openai_whisper",
+        "transcription.engines.openai_whisper_attention",
         "transcription.engines.openai_whisper_fast",
         "transcription.engines.fast.*",
         "weights.convert",

@@ -341,6 +341,74 @@ def test_a_piece_is_cut_at_its_timestamps(
     assert window.seek == seek
 
 
+def test_words_are_where_the_alignment_heads_looked(tokenizer: Tokenizer) -> None:
+    # Given a second piece of a window, and queries that look 0.5 s long each at the audio of their tokens
+    window = WindowProgress(mel=torch.zeros(80, 6000), frames=3000, voiced_frames=3000, tokenizer=tokenizer, seek=1000)
+    begin = tokenizer.timestamp_begin
+    said = [begin, *tokenizer.encode(" Thank you."), begin + 100, begin + 100]
+    attention = [torch.zeros(2, 1500) for _ in range(len(said) + 1)]
+    for number, weights in enumerate(attention):
+        weights[:, 25 * number : 25 * number + 25] = 1.0
+
+    seek_loop.accept(window, DecodedTokens(said, -0.2, 0.0, attention=attention))
+
+    (segment,) = window.segments
+    assert [word.text for word in segment.words] == [" Thank", " you."]
+    assert [(word.start, word.end) for word in segment.words] == [
+        (pytest.approx(10.5, abs=0.1), pytest.approx(11.0, abs=0.1)),
+        (pytest.approx(11.0, abs=0.1), pytest.approx(11.5, abs=0.1)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "count"),
+    [
+        ("ja", "ご視聴ありがとうございました。", 4),
+        ("zh", "謝謝大家，再見。", 3),
+        ("ko", "안녕하세요 여러분.", 2),
+        ("th", "สวัสดีครับ", 4),
+    ],
+)
+def test_words_of_scripts_without_spaces_are_the_text(
+    tokenizer: Tokenizer, language: str, text: str, count: int
+) -> None:
+    # Given characters of which some are several tokens
+    tokenizer = get_tokenizer(True, num_languages=99, language=language, task="transcribe")
+    window = WindowProgress(mel=torch.zeros(80, 6000), frames=3000, voiced_frames=3000, tokenizer=tokenizer)
+    said = [tokenizer.timestamp_begin, *tokenizer.encode(text), tokenizer.timestamp_begin + 500]
+    attention = [
+        torch.rand(2, 1500, generator=torch.Generator().manual_seed(number)) for number in range(len(said) + 1)
+    ]
+
+    seek_loop.accept(window, DecodedTokens(said, -0.2, 0.0, attention=attention))
+
+    (segment,) = window.segments
+    assert "".join(word.text for word in segment.words).strip() == segment.text == text
+    assert len(segment.words) >= count
+
+
+def test_a_rows_attention_is_its_own_when_others_have_ended(context: FastExecutionContext) -> None:
+    # Given a short sentence and a long one, so that one row ends before the other
+    clips = [sounds.clip(f"en/{name}").samples() for name in ("hello_world", "counting")]
+    windows = [SpeechWindow(samples, len(samples) / SAMPLE_RATE_HZ) for samples in clips]
+
+    together = [(number, segment) for number, segment in context.decode(windows, ["en", "en"]) if segment is not None]
+    alone = [
+        (number, segment)
+        for number, window in enumerate(windows)
+        for _, segment in context.decode([window], ["en"])
+        if segment is not None
+    ]
+
+    words = [
+        [(number, word.text, word.start) for number, segment in found for word in segment.words]
+        for found in (together, alone)
+    ]
+    assert sorted(words[0]) == [
+        (number, text, pytest.approx(start, abs=0.05)) for number, text, start in sorted(words[1])
+    ]
+
+
 def test_what_is_likely_silence_gets_no_second_pass_and_its_words_say_how_doubtful_they_are(
     tokenizer: Tokenizer,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -74,6 +75,53 @@ def test_segments_are_in_order_and_inside_the_sound(transcriber: Transcriber) ->
     assert times[0] >= 0
     assert times[-1] <= 12
     assert all(segment.text == segment.text.strip() != "" for segment in transcript.segments)
+
+
+@every_engine
+@pytest.mark.parametrize(
+    "samples",
+    [
+        pytest.param(lambda: sounds.clip("en/hello_world").samples(), id="short"),
+        pytest.param(lambda: sounds.speech(45), id="two-windows"),
+        # Nobody pauses for more than 30 s, so the engine seeks through the window, and cuts in a word.
+        pytest.param(lambda: np.tile(spoken_part("en/counting"), 20)[: 40 * SAMPLE_RATE_HZ], id="without-a-pause"),
+    ],
+)
+def test_words_are_the_text_in_order_and_inside_their_segment(transcriber: Transcriber, samples: SoundMaker) -> None:
+    transcript = transcriber.transcribe(samples(), speech_language="en")
+
+    assert transcript.segments
+    for segment in transcript.segments:
+        assert "".join(word.text for word in segment.words).strip() == segment.text
+        times = [time for word in segment.words for time in (word.start, word.end)]
+        assert times == sorted(times)
+        assert segment.start <= times[0]
+        assert times[-1] <= segment.end
+        assert all(word.text.strip() for word in segment.words)
+
+
+@real_engines
+def test_words_are_where_they_are_said(transcriber: Transcriber) -> None:
+    # Given phrases at known times, with pauses too short for the detector's stretches and longer ones
+    phrases = [spoken_part(f"en/{name}") for name in ("hello_world", "quick_brown_fox", "hello_world")]
+    pauses = [sounds.silence(seconds) for seconds in (0.5, 0.25, 0.9, 0.5)]
+    samples = np.concatenate(
+        [part for pair in zip(pauses, [*phrases, sounds.silence(0)], strict=True) for part in pair]
+    )
+    starts = [
+        (sum(map(len, pauses[: number + 1])) + sum(map(len, phrases[:number]))) / SAMPLE_RATE_HZ
+        for number in range(len(phrases))
+    ]
+
+    transcript = transcriber.transcribe(samples, speech_language="en")
+
+    heard = [word for segment in transcript.segments for word in segment.words]
+    counts = [len(words(sounds.clip(f"en/{name}").text)) for name in ("hello_world", "quick_brown_fox")]
+    borders = [0, counts[0], counts[0] + counts[1], len(heard)]
+    assert len(heard) == 2 * counts[0] + counts[1], transcript.text
+    for (first, last), start, phrase in zip(pairwise(borders), starts, phrases, strict=True):
+        assert heard[first].start == pytest.approx(start, abs=0.3)
+        assert heard[last - 1].end == pytest.approx(start + len(phrase) / SAMPLE_RATE_HZ, abs=0.3)
 
 
 @every_engine
@@ -323,6 +371,13 @@ def test_can_be_warmed(transcriber: Transcriber) -> None:
     warm(transcriber)
 
     assert transcriber.transcribe(sounds.speech(3), speech_language="en").segments
+
+
+def spoken_part(name: str) -> Samples:
+    """A clip without the silence before and after its words."""
+    samples = sounds.clip(name).samples()
+    loud = np.flatnonzero(np.abs(samples) > 0.02 * np.max(np.abs(samples)))
+    return samples[loud[0] : loud[-1] + 1]
 
 
 def word_error_rate(said: str, heard: str) -> float:

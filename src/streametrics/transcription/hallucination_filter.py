@@ -7,8 +7,9 @@ itself without end. Its words are removed only where the voice detector or the m
 import re
 from collections import Counter
 from dataclasses import replace
+from itertools import compress
 
-from streametrics.domain.transcript import DecodingStatistics, FilterReason, Segment
+from streametrics.domain.transcript import DecodingStatistics, FilterReason, Segment, Word
 from streametrics.transcription.vad import VoiceActivity
 
 #: Whisper's own thresholds: it takes a window for silence where both are crossed.
@@ -88,12 +89,13 @@ class HallucinationFilter:
             self.left_out[FilterReason.LOOP] += count_words(segment.text)
             return None
         # Where the engine does not tell, a chant may be true: it is cut to what can be said in the time.
-        text = cut_loop(segment.text, 0.0 if is_endless else voiced_s)
+        stays = _characters_that_stay(segment.text, 0.0 if is_endless else voiced_s)
+        text = _cut(segment.text, stays)
         lost = count_words(segment.text) - count_words(text)
         if lost == 0:
             return segment
         self.left_out[FilterReason.LOOP] += lost
-        return replace(segment, text=text)
+        return replace(segment, text=text, words=_cut_words(segment, stays))
 
 
 def required_speech_probability(statistics: DecodingStatistics) -> float:
@@ -107,20 +109,60 @@ def cut_loop(text: str, voiced_s: float) -> str:
 
     A phrase is kept once in any case.
     """
+    return _cut(text, _characters_that_stay(text, voiced_s))
+
+
+def _cut(text: str, stays: list[bool]) -> str:
+    return "".join(compress(text, stays)).strip()
+
+
+def _cut_words(segment: Segment, stays: list[bool]) -> tuple[Word, ...]:
+    """Return what stays of a segment's words, whose texts in a row are the segment's."""
+    joined = "".join(word.text for word in segment.words)
+    if joined.strip() != segment.text.strip():
+        return ()
+    at = segment.text.find(joined.strip()) - (len(joined) - len(joined.lstrip()))
+    cut: list[Word] = []
+    for word in segment.words:
+        # The space before a segment's first word may not be part of its text.
+        text = "".join(
+            character for number, character in enumerate(word.text, at) if not 0 <= number < len(stays) or stays[number]
+        )
+        at += len(word.text)
+        if text.strip():
+            cut.append(replace(word, text=text))
+    return tuple(cut)
+
+
+def _characters_that_stay(text: str, voiced_s: float) -> list[bool]:
+    """Tell of each character of a text whether it stays: a unit goes with the space before it."""
     units, between = _units(text)
+    if not units:
+        return [True] * len(text)
     most = round(voiced_s * (MAX_WORDS_PER_S if between else MAX_CHARACTERS_PER_S))
+    pieces = re.findall(r"\s*\S+", text) if between else [text[: len(text) - len(text.lstrip()) + 1], *units[1:]]
+    stays = [
+        stays for piece, stays in zip(pieces, _units_that_stay(units, most), strict=True) for _ in range(len(piece))
+    ]
+    return stays + [True] * (len(text) - len(stays))
+
+
+def _units_that_stay(units: list[str], most: int) -> list[bool]:
+    """Tell of each unit whether it stays, where only so many can have been said."""
     spoken = [unit.lower().strip(".,!?…") for unit in units]
-    at = 0
+    stays = [True] * len(units)
+    at, left = 0, len(units)
     while at < len(units):
         length, times = _longest_repetition(spoken, at)
-        if times >= MIN_REPETITIONS and len(units) > most:
-            keep = max(1, times - -(-(len(units) - most) // length))
-            del units[at + keep * length : at + times * length]
-            del spoken[at + keep * length : at + times * length]
-            at += keep * length
+        if times >= MIN_REPETITIONS and left > most:
+            keep = max(1, times - -(-(left - most) // length))
+            end = at + times * length
+            stays[at + keep * length : end] = [False] * (end - at - keep * length)
+            left -= (times - keep) * length
+            at = end
         else:
             at += 1
-    return between.join(units)
+    return stays
 
 
 def _longest_repetition(units: list[str], at: int) -> tuple[int, int]:

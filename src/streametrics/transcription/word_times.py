@@ -44,7 +44,7 @@ def move_to_voice(
 
     pauses: where nobody speaks, in order, those before and after the words included.
     """
-    placed = list(words)
+    placed = list(words := fit_words(words, start_s, end_s))
     for border, pause in (matched := _match(words, pauses)):
         if border > 0:
             placed[border - 1] = replace(placed[border - 1], end=pause.start_s)

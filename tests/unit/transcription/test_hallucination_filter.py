@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ
-from streametrics.domain.transcript import DecodingStatistics, FilterReason, Segment
+from streametrics.domain.transcript import DecodingStatistics, FilterReason, Segment, Word
 from streametrics.transcription.hallucination_filter import (
     HallucinationFilter,
     count_words,
@@ -145,3 +145,57 @@ def test_cutting_leaves_nothing_new_and_nothing_out_where_time_allows(words: lis
     assert count_words(cut) <= len(words)
     if len(words) <= voiced_s * 6 - 1:
         assert cut == text
+
+
+def in_words(*texts: str) -> tuple[Word, ...]:
+    """Words of half a second from 2 s on."""
+    return tuple(Word(2 + number / 2, 2.5 + number / 2, text) for number, text in enumerate(texts))
+
+
+@pytest.mark.parametrize(
+    ("text", "texts", "kept"),
+    [
+        ("Go on! Go on! Go on! Go on! Now.", [" Go", " on!"] * 4 + [" Now."], [" Go", " on!", " Now."]),
+        # A word may be more than one to the engine, and its text may begin with its space.
+        (" 9-3 9-3 9-3 9-3 now", [" 9", "-3"] * 4 + [" now"], [" 9", "-3", " now"]),
+        # In a script without spaces, a word may be cut in two.
+        (
+            "ありがとうございました。" * 4,
+            ["ありが", "とう", "ございました。"] * 4,
+            ["ありが", "とう", "ございました。"],
+        ),
+    ],
+)
+def test_the_words_of_a_loop_are_cut_with_its_text(
+    judge: HallucinationFilter, text: str, texts: list[str], kept: list[str]
+) -> None:
+    words = in_words(*texts)
+
+    found = judge.apply(Segment(2, 8, text, NO_END, words=words))
+
+    assert found is not None
+    assert [word.text for word in found.words] == kept
+    assert "".join(word.text for word in found.words).strip() == found.text
+    assert found.words[:2] == words[:2]
+
+
+def test_words_that_are_not_those_of_the_text_are_dropped_with_the_loop(judge: HallucinationFilter) -> None:
+    found = judge.apply(Segment(2, 8, "Go on! " * 9, NO_END, words=in_words(" Stop")))
+
+    assert found is not None
+    assert found.words == ()
+
+
+@given(st.lists(st.sampled_from(["go", "on", "now", "おはよう"]), max_size=40), st.booleans())
+def test_whatever_is_cut_words_are_the_text(texts: list[str], leading: bool) -> None:
+    joined = "".join(f" {text}" for text in texts)
+    probabilities = np.full(round(20 * SAMPLE_RATE_HZ / HOP_SAMPLES), 0.95, np.float32)
+    judge = HallucinationFilter(VoiceActivity([SampleSpan(0, 20 * SAMPLE_RATE_HZ)], probabilities))
+
+    found = judge.apply(
+        Segment(2, 8, joined if leading else joined.strip(), NO_END, words=in_words(*(f" {text}" for text in texts)))
+    )
+
+    assert (found is None) == (not texts)
+    if found is not None:
+        assert "".join(word.text for word in found.words).strip() == found.text.strip()

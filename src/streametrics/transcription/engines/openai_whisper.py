@@ -2,9 +2,10 @@
 
 import pickle
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,19 @@ import numpy as np
 import torch
 import whisper
 from torch.nn import functional
-from whisper.audio import HOP_LENGTH, N_FRAMES, N_SAMPLES
+from whisper.audio import FRAMES_PER_SECOND, HOP_LENGTH, N_FRAMES, N_SAMPLES
 from whisper.decoding import DecodingOptions, DecodingResult
 from whisper.model import AudioEncoder
-from whisper.tokenizer import get_tokenizer
+from whisper.tokenizer import Tokenizer, get_tokenizer
 from whisper.utils import compression_ratio
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import DecodingStatistics, Segment
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.engines.base import SingleWindowContext, SingleWindowEngine
+from streametrics.transcription.engines.openai_whisper_attention import CrossAttention
 from streametrics.transcription.hallucination_filter import COMPRESSION_RATIO_THRESHOLD, should_retry
+from streametrics.transcription.word_alignment import words_of_segment
 
 
 class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
@@ -40,7 +43,11 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
         except (RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
             raise TranscriptionFailed(f"The Whisper model in {file} cannot be loaded: {error}") from error
         self._whisper.encoder = _CachingEncoder(self._whisper.encoder)
-        self._whisper.decode = _without_needless_retries(self._whisper.decode, limit=self._whisper.dims.n_text_ctx // 2)
+        self._decoded: list[DecodingResult] = []
+        self._attention = CrossAttention(self._whisper)
+        self._whisper.decode = _without_needless_retries(
+            self._whisper.decode, self._decoded, limit=self._whisper.dims.n_text_ctx // 2
+        )
         with warnings.catch_warnings():
             # The library forgets to close its vocabulary, once; where warnings are errors, that is one.
             warnings.simplefilter("ignore", ResourceWarning)
@@ -92,7 +99,7 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
                 step = int(segments.pop().start * SAMPLE_RATE_HZ)
             offset_s = position / SAMPLE_RATE_HZ
             for segment in segments:
-                yield Segment(offset_s + segment.start, offset_s + segment.end, segment.text, segment.statistics)
+                yield segment.moved(offset_s)
             position += max(step, SAMPLE_RATE_HZ)
 
     def _decode_piece(self, samples: Samples, language: str) -> list[Segment]:
@@ -101,6 +108,7 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
         Sampling draws from torch's generator, so it is seeded: the same audio gives the same words every time.
         """
         torch.manual_seed(0)
+        self._decoded.clear()
         try:
             with warnings.catch_warnings():
                 # Said where torch sees a GPU after the model went to the CPU; `precision` tells it.
@@ -112,18 +120,38 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
                     fp16=self._on_gpu,
                     verbose=None,
                 )
+            return list(self._segments(result["segments"], len(samples) / SAMPLE_RATE_HZ, language))
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"openai-whisper could not transcribe this audio: {error}") from error
-        texts: dict[int, str] = defaultdict(str)
-        for found in result["segments"]:
-            texts[found["seek"]] += str(found["text"])
-        return [
-            Segment(
-                float(found["start"]), float(found["end"]), str(found["text"]), _statistics(found, texts[found["seek"]])
-            )
-            for found in result["segments"]
-            if str(found["text"]).strip()
-        ]
+
+    def _segments(self, found: list[dict[str, Any]], audio_s: float, language: str) -> Iterator[Segment]:
+        """Yield the library's segments with words, each window's from the last result of its decoding."""
+        tokenizer = _tokenizer(self._whisper, language)
+        decoded = iter(self._decoded)
+        spoken = (each for each in found if str(each["text"]).strip())
+        for seek, group in groupby(spoken, key=itemgetter("seek")):
+            segments = list(group)
+            result = next((each for each in decoded if _find(segments[0]["tokens"], each.tokens, 0) is not None), None)
+            text = "".join(str(each["text"]) for each in segments)
+            times = self._token_times(result, seek / FRAMES_PER_SECOND, audio_s, tokenizer) if result else []
+            at = 0
+            for each in segments:
+                segment = Segment(float(each["start"]), float(each["end"]), str(each["text"]), _statistics(each, text))
+                found_at = _find(each["tokens"], result.tokens, at) if result else None
+                if found_at is None:
+                    yield segment
+                else:
+                    yield words_of_segment(segment, each["tokens"], times[found_at:], tokenizer)
+                    at = found_at + len(each["tokens"])
+
+    def _token_times(
+        self, decoded: DecodingResult, offset_s: float, audio_s: float, tokenizer: Tokenizer
+    ) -> list[tuple[float, float]]:
+        """Return when each token of a window begins and ends, where the window begins at `offset_s`."""
+        times = self._attention.token_times(
+            tokenizer.sot_sequence, decoded.tokens, decoded.audio_features, audio_s=audio_s - offset_s
+        )
+        return [(offset_s + start, offset_s + end) for start, end in times]
 
 
 def _statistics(found: dict[str, Any], decoded: str) -> DecodingStatistics:
@@ -145,14 +173,18 @@ def _statistics(found: dict[str, Any], decoded: str) -> DecodingStatistics:
 _Decode = Callable[[torch.Tensor, DecodingOptions], DecodingResult]
 
 
-def _without_needless_retries(decode: _Decode, *, limit: int) -> _Decode:
+def _without_needless_retries(decode: _Decode, kept: list[DecodingResult], *, limit: int) -> _Decode:
     """Wrap a model's `decode` so that a text which passes our checks reports no repetition: the library would retry it.
 
-    limit: tokens after which the library stops a text that does not end by itself.
+    kept: takes the last result of each window. limit: tokens after which the library stops a text that does not end by
+    itself.
     """
 
     def decoded(mel: torch.Tensor, options: DecodingOptions) -> DecodingResult:
         result = decode(mel, options)
+        if options.temperature > 0 and kept:
+            kept.pop()  # the window is decoded once more
+        kept.append(result)
         has_ended = len(result.tokens) < limit
         statistics = DecodingStatistics(
             result.avg_logprob, result.no_speech_prob, result.compression_ratio, result.temperature, has_ended
@@ -189,6 +221,15 @@ class _CachingEncoder(torch.nn.Module):
             x = block(x)
         features: torch.Tensor = encoder.ln_post(x)
         return features
+
+
+def _find(tokens: list[int], within: list[int], at: int) -> int | None:
+    """Return where tokens stand among others, from `at` on."""
+    return next((start for start in range(at, len(within)) if within[start : start + len(tokens)] == tokens), None)
+
+
+def _tokenizer(model: whisper.Whisper, language: str) -> Tokenizer:
+    return get_tokenizer(model.is_multilingual, num_languages=model.num_languages, language=language, task="transcribe")
 
 
 def _languages(model: whisper.Whisper) -> tuple[str, ...]:
