@@ -10,7 +10,7 @@ from tests.chaos.load import submit, wait_for_all
 from tests.chaos.service import service
 from tests.chaos.sounds import DIES, sound
 
-SETTINGS = {"LEASE_S": "2", "KEEPER_INTERVAL_S": "0.5", "RESEND_AFTER_S": "3"}
+SETTINGS = {"LEASE_S": "2", "MAINTENANCE_INTERVAL_S": "0.5", "RESEND_AFTER_S": "3"}
 MAX_RUNS = 3
 NEIGHBOURS = 5
 ENDS_WITHIN_S = 240.0

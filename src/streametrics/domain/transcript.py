@@ -54,7 +54,7 @@ class DecodingStatistics:
 class Segment:
     """A stretch of speech: start and end in seconds, from the beginning of what was transcribed; text stripped.
 
-    evidence: what an engine says of its own answer; it is not stored.
+    statistics: what an engine says of its own answer; they are not stored.
     """
 
     start: float
