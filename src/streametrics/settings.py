@@ -59,8 +59,8 @@ class Settings(BaseSettings):
     #: A job of at most this much sound is live, in seconds.
     live_max_s: PositiveFloat = 60
     live_deadline_s: PositiveFloat = 25
-    #: Live jobs that one worker takes at once and hears together, where its engine gains by it, and half as many parts
-    #: of a recording; 1 turns it off.
+    #: Live jobs that one worker takes at once and transcribes together, where its engine gains by it, and half as many
+    #: parts of a recording; 1 turns it off.
     live_batch_max: PositiveInt = 8
     #: Length aimed at when a long recording is cut at silences, in seconds.
     part_target_s: PositiveFloat = 60
