@@ -18,7 +18,7 @@ _FRAME_BYTES = {"mp3": mp3_frame_bytes, "aac": adts_frame_bytes}
 
 
 def lacks_bytes(file: BinaryIO, demuxer: str, size_bytes: int) -> bool:
-    """Whether the file's structure promises more bytes than there are. Moves the file's position.
+    """Tell whether the file's structure promises more bytes than there are. Moves the file's position.
 
     file: opened for reading, seekable. size_bytes: its real size.
     """
@@ -44,7 +44,7 @@ def lacks_bytes(file: BinaryIO, demuxer: str, size_bytes: int) -> bool:
 
 
 def lacks_end(demuxer: str, last_packet: bytes) -> bool:
-    """Whether the last packet of a format without a container is shorter than its own header says."""
+    """Tell whether the last packet of a format without a container is shorter than its own header says."""
     frame_bytes = _FRAME_BYTES.get(demuxer)
     return frame_bytes is not None and frame_bytes(last_packet, 0) > len(last_packet)
 
@@ -143,7 +143,7 @@ def _ebml_size(data: bytes, at: int) -> tuple[int | None, int]:
 
 
 def _ogg_ends(file: BinaryIO, size_bytes: int) -> bool:
-    """Whether an Ogg file's last page is complete, and one near the end is marked as its stream's last."""
+    """Tell whether an Ogg file's last page is complete, and one near the end is marked as its stream's last."""
     file.seek(max(0, size_bytes - _TAIL_BYTES))
     tail = file.read(_TAIL_BYTES)
     at, seen_end, seen_page = tail.find(b"OggS\0"), False, False

@@ -15,7 +15,7 @@ class Scope(StrEnum):
     ADMIN = "admin"  #: every job, metrics and documentation
 
     def allows(self, wanted: "Scope") -> bool:
-        """Whether this scope is enough where `wanted` is asked for."""
+        """Tell whether this scope is enough where `wanted` is asked for."""
         order = list(Scope)
         return order.index(self) >= order.index(wanted)
 

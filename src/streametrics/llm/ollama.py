@@ -125,7 +125,7 @@ class OllamaModel(RemoteModelBase):
         return ModelHealth(Condition.WARM, f"{has_it}, in memory.")
 
     def _is_loaded(self, limit_s: float, progress: AnswerProgress) -> bool:
-        """Whether the model is in memory with our context: a call's time does not run while the server loads."""
+        """Tell whether the model is in memory with our context: a call's time does not run while the server loads."""
         loaded = self._models("/api/ps", limit_s, progress.on_wait)
         if loaded is None:
             return True  # a server that does not tell

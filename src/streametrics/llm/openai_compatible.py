@@ -220,7 +220,7 @@ def _base(url: str) -> str:
 
 
 def _is_sendable(key: str) -> bool:
-    """Whether a header can carry it; the error of one that cannot would print it."""
+    """Tell whether a header can carry it; the error of one that cannot would print it."""
     return key.isascii() and (key.isprintable() or not key)
 
 

@@ -11,7 +11,7 @@ def with_scheme(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL of our settings leads to this machine: in these `*.localhost` counts, in a Host header not."""
+    """Tell whether a URL of our settings leads to this machine: in these `*.localhost` counts, in a Host header not."""
     host = parts(url).hostname or ""
     return addresses.is_loopback(host) or host.endswith(".localhost")
 

@@ -56,7 +56,7 @@ class Attempt:
 
     @property
     def is_open(self) -> bool:
-        """Whether it has not ended yet."""
+        """Tell whether it has not ended yet."""
         return not self._ended
 
     @property

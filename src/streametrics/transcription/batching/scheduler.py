@@ -94,7 +94,7 @@ class _BatchScheduler:
 
     @property
     def _has_room(self) -> bool:
-        """Whether to ask for another request: for an idle context, or ahead of time while all of them run."""
+        """Tell whether to ask for another request: for an idle context, or ahead of time while all of them run."""
         is_time = self._pool.idle > 0 or self._pool.are_several
         return self._may_pull and is_time and len(self._waiting) < self._engine.max_batch_windows
 
