@@ -1,7 +1,6 @@
 """Runs `python -m streametrics transcribe FILE`: a transcript without any server."""
 
 import tempfile
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +9,8 @@ from tqdm import tqdm
 from streametrics.audio import sniffing
 from streametrics.audio.decoder import AudioDecoder
 from streametrics.audio.pcm import read_pcm
-from streametrics.domain.transcript import FilterReason, Segment, TimeSpan, Transcript
-from streametrics.domain.warnings import words_filtered
+from streametrics.domain.transcript import Segment, TimeSpan, Transcript, TranscriptPart, merge_transcripts
+from streametrics.domain.warnings import transcript_warnings
 from streametrics.errors import AudioUnreadable, EmptyAudio, UnsupportedAudio
 from streametrics.pipeline.transcribe import WARN_TRUNCATED, store_and_split
 from streametrics.settings import Settings
@@ -40,7 +39,7 @@ def run(
         transcript = _transcribe(transcriber, pcm, parts, code)
     if truncated:
         warn(WARN_TRUNCATED.message)
-    for warning in words_filtered(transcript.left_out):
+    for warning in transcript_warnings(transcript):
         warn(warning.message)
     if not transcript.text:
         warn(languages.no_speech_sentence("en"))
@@ -71,8 +70,7 @@ def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[li
 
 
 def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[TimeSpan], language: str | None) -> Transcript:
-    segments: list[Segment] = []
-    left_out: Counter[FilterReason] = Counter()
+    transcripts: list[TranscriptPart] = []
     total_s = parts[-1].end_s if parts else 0.0
     with tqdm(total=round(total_s, 1), unit="s", desc="Transcribing", disable=None) as bar:
         for part in parts:
@@ -84,9 +82,6 @@ def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[TimeSpan], lang
             result = transcriber.transcribe(
                 read_pcm(pcm, part.start_s, part.end_s), speech_language=language, on_segment=on_segment
             )
-            # What the first words were spoken in holds for the rest, as it does for a stream.
-            language = language or result.language
-            left_out += Counter(result.left_out)
-            segments += [Segment(s.start + start_s, s.end + start_s, s.text) for s in result.segments]
+            transcripts.append(TranscriptPart(part.start_s, part.end_s, result))
             bar.update(max(0.0, round(part.end_s, 1) - bar.n))
-    return Transcript(tuple(segments), language, left_out)
+    return merge_transcripts(transcripts)

@@ -18,7 +18,7 @@ from streametrics.database.tables import jobs, notes, parts
 from streametrics.domain.job import Claim, JobKind, JobState, Stage, TaskMessage, Warn, WarnJson
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import TimeSpan, Transcript, TranscriptPart
-from streametrics.domain.warnings import words_filtered
+from streametrics.domain.warnings import transcript_warnings
 from streametrics.errors import JobFailed, StaleAttempt
 
 #: Joins the parts' transcripts, given in the order of the recording.
@@ -108,7 +108,7 @@ class Checkpoints:
                 .values(
                     state=JobState.TRANSCRIBED,
                     transcript=merged.to_json(),
-                    warnings=[*warnings, *_as_json(words_filtered(merged.left_out))],
+                    warnings=[*warnings, *_as_json(transcript_warnings(merged))],
                     audio_key=None,
                     sent_at=now(),
                     **released(tries=0),
@@ -127,7 +127,7 @@ class Checkpoints:
             transcript=transcript.to_json(),
             audio_s=audio_s,
             audio_key=None,
-            warnings=_as_json((*warnings, *words_filtered(transcript.left_out))),
+            warnings=_as_json((*warnings, *transcript_warnings(transcript))),
             sent_at=now(),
             **released(tries=0),
         )

@@ -1,9 +1,9 @@
 """Warnings that a transcript gives rise to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from streametrics.domain.job import Warn
-from streametrics.domain.transcript import FilterReason
+from streametrics.domain.transcript import FilterReason, TimeSpan, Transcript
 
 #: How each reason to leave words out of a transcript is told.
 _WHY_LEFT_OUT = {
@@ -11,6 +11,14 @@ _WHY_LEFT_OUT = {
     FilterReason.GUESS: "only guessed, with hardly a voice to be heard",
     FilterReason.LOOP: "repeated in a loop",
 }
+
+#: So many positions are named in a warning, which people read.
+MAX_NAMED_SPANS = 5
+
+
+def transcript_warnings(transcript: Transcript) -> tuple[Warn, ...]:
+    """Return every warning that a transcript gives rise to."""
+    return words_filtered(transcript.left_out) + speech_unheard(transcript.unheard)
 
 
 def words_filtered(left_out: Mapping[FilterReason, int]) -> tuple[Warn, ...]:
@@ -21,3 +29,24 @@ def words_filtered(left_out: Mapping[FilterReason, int]) -> tuple[Warn, ...]:
     reasons = ", ".join(f"{words} {_WHY_LEFT_OUT[reason]}" for reason, words in left_out.items() if words)
     subject = "1 word was" if total == 1 else f"{total} words were"
     return (Warn("words_filtered", f"{subject} left out as invented: {reasons}."),)
+
+
+def speech_unheard(spans: Sequence[TimeSpan]) -> tuple[Warn, ...]:
+    """Tell of stretches in which somebody speaks and no words were found; nothing where there is none."""
+    if not spans:
+        return ()
+    total_s = sum(span.end_s - span.start_s for span in spans)
+    where = ", ".join(f"{_clock(span.start_s)} to {_clock(span.end_s)}" for span in spans[:MAX_NAMED_SPANS])
+    more = len(spans) - MAX_NAMED_SPANS
+    others = f" and in {more} more places" if more > 1 else " and in 1 more place" if more == 1 else ""
+    return (
+        Warn("speech_unheard", f"Somebody speaks for {total_s:.1f} s in which no words were found: {where}{others}."),
+    )
+
+
+def _clock(seconds: float) -> str:
+    """Write a position as a player shows it, with tenths: `0:07.3`, `1:02:03.0`."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest / 10:04.1f}" if hours else f"{minutes}:{rest / 10:04.1f}"

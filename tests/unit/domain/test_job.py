@@ -14,7 +14,7 @@ from streametrics.domain.transcript import (
     merge_transcripts,
     up_to_a_gap,
 )
-from streametrics.domain.warnings import words_filtered
+from streametrics.domain.warnings import speech_unheard, words_filtered
 
 REQUEST = JobRequest(streamer="Zoë", language="en", game="", time="1732412345678", title="")
 
@@ -144,3 +144,19 @@ def test_parts_behind_a_gap_are_left() -> None:
     assert list(up_to_a_gap(parts)) == parts[:2]
     assert list(up_to_a_gap(parts[2:], from_s=121.0)) == []
     assert list(up_to_a_gap(parts[2:], from_s=180.0)) == parts[2:]
+
+
+def test_speech_without_words_is_told_with_its_seconds_and_positions() -> None:
+    [warning] = speech_unheard([TimeSpan(2.5, 13.25), TimeSpan(3661.0, 3662.5)])
+
+    assert warning.code == "speech_unheard"
+    assert warning.message == (
+        "Somebody speaks for 12.2 s in which no words were found: 0:02.5 to 0:13.2, 1:01:01.0 to 1:01:02.5."
+    )
+    assert speech_unheard([]) == ()
+
+
+def test_many_places_without_words_are_counted() -> None:
+    [warning] = speech_unheard([TimeSpan(at, at + 0.5) for at in range(7)])
+
+    assert warning.message.endswith("0:04.0 to 0:04.5 and in 2 more places.")
