@@ -181,7 +181,7 @@ class OllamaModel(RemoteModelBase):
     def _models(
         self, path: str, limit_s: float, on_wait: Callable[[], None] | None = None
     ) -> dict[str, int | None] | None:
-        """The models of `/api/tags` or `/api/ps`, each with its tag and the context that it was loaded with (None
+        """Read the models of `/api/tags` or `/api/ps`, each with its tag and the context that it was loaded with (None
         where the server does not say); None where the answer is not Ollama's."""
         answer = self._fetch(self._request(path), limit_s, on_wait)
         models = answer.data.get("models") if answer.status == 200 and isinstance(answer.data, dict) else None

@@ -122,7 +122,7 @@ def _watched(breaker: CircuitBreaker, on_text: OnText | None) -> OnText:
     """Wrap `on_text` so that growing text is reported to the circuit breaker."""
     seen = ("", 0.0)
 
-    def heard(so_far: str, share: float) -> None:
+    def report(so_far: str, share: float) -> None:
         nonlocal seen
         if (so_far, share) != seen:
             seen = (so_far, share)
@@ -130,7 +130,7 @@ def _watched(breaker: CircuitBreaker, on_text: OnText | None) -> OnText:
         if on_text is not None:
             on_text(so_far, share)
 
-    return heard
+    return report
 
 
 def _until(time_limit_s: float | None, on_text: OnText | None) -> OnText | None:
