@@ -108,7 +108,10 @@ class Settings(BaseSettings):
     task_soft_time_limit_s: PositiveFloat = 540
     lease_s: PositiveFloat = 10
     max_attempts: PositiveInt = 3
-    keeper_interval_s: PositiveFloat = 2
+    #: How often maintenance looks for expired leases and lost messages; KEEPER_INTERVAL_S is its name of before.
+    maintenance_interval_s: PositiveFloat = Field(
+        default=2, validation_alias=AliasChoices("maintenance_interval_s", "keeper_interval_s")
+    )
     #: How long a waiting job's message may be missing before it is sent again, in seconds.
     resend_after_s: PositiveFloat = 5
     #: How long a job may wait for a worker before it fails, in seconds: a weekend without one should not leave a client
