@@ -104,7 +104,7 @@ def _weights(name: str) -> Path:
 
 
 def words_of(text: str, language: str) -> list[str]:
-    """Words without what is spelled one way or another: Whisper's own normalisation."""
+    """Words without what is spelled one way or another: Whisper's own normalization."""
     return str(_normaliser(language == "en")(text)).split()
 
 

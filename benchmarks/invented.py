@@ -82,7 +82,7 @@ def mixes(words: int) -> list[Mixed]:
     """Speech, clean and under noise; which noise and how loud goes by turns, so that all meet all."""
     backgrounds = {
         **spoken.BACKGROUNDS,
-        "pink": lambda: wordless.coloured("pink", -20),
+        "pink": lambda: wordless.colored("pink", -20),
         "near crowd": lambda: wordless.crowd(77, -20, muffled_above_hz=4000, hall_s=0.4),
         "shots": lambda: wordless.shots(21),
     }

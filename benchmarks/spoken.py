@@ -55,7 +55,7 @@ MIN_WORDS = 3
 _UNCLEAR = re.compile(r"\d|[#*@\[\](){}<>/_&+=:]|[.?]\w")
 #: What is mixed in, by name: a sound of 30 s.
 BACKGROUNDS = {
-    "white": lambda: wordless.coloured("white", -20),
+    "white": lambda: wordless.colored("white", -20),
     "music": lambda: wordless.chords(12, drums=True),
     "crowd": lambda: wordless.babble(34),
 }

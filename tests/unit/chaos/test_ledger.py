@@ -1,4 +1,4 @@
-"""The ledger's judgement: whatever goes wrong in a chaos run must make it fail."""
+"""The ledger's judgment: whatever goes wrong in a chaos run must make it fail."""
 
 from collections.abc import Iterator
 from pathlib import Path
