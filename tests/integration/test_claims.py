@@ -203,7 +203,7 @@ def test_two_claims_of_one_job_give_it_to_one(tmp_path: Path) -> None:
     assert first is not None and second is None
 
 
-def test_a_job_that_is_given_back_for_later_cannot_be_claimed_before(tmp_path: Path) -> None:
+def test_a_job_that_is_released_for_later_cannot_be_claimed_before(tmp_path: Path) -> None:
     with database(tmp_path) as url, contextlib.ExitStack() as stack:
         opened = stack.enter_context(contextlib.closing(Database(url)))
         records = JobRecords(opened)
@@ -365,7 +365,7 @@ def test_a_recording_that_is_not_cut_has_no_next_part(opened: Database) -> None:
     assert store.claim_next_part("nobody's", "w") is None
 
 
-def test_a_chunk_that_was_given_back_counts_as_untried(opened: Database) -> None:
+def test_a_chunk_that_was_released_counts_as_untried(opened: Database) -> None:
     store = accepted(opened, "a", "b")
     store.claim_together("a", Stage.TRANSCRIBE, "one", most=8)
 

@@ -117,7 +117,7 @@ async def resummarize(task_id: str, request: Request, state: StateOf, principal:
 
     new_task_id = await to_thread.run_sync(resummarize)
     with about_job(new_task_id):
-        logger.info("event=accepted_redo parent=%s", task_id)
+        logger.info("event=accepted_resummarize parent=%s", task_id)
     return JSONResponse({"task_id": new_task_id})
 
 
