@@ -77,7 +77,7 @@ class OpenAICompatibleModel(RemoteModelBase):
             return retrier.run(one_try)
 
     def warm_up(self) -> None:
-        """These servers load their models themselves."""
+        """Do nothing: these servers load their models themselves."""
 
     def _no_answer(self, shown: str) -> str:
         return f"The model server does not answer at {shown}: start it, or correct OPENAI_BASE_URL."
@@ -199,7 +199,7 @@ class OpenAICompatibleModel(RemoteModelBase):
 
 
 def _base(url: str) -> str:
-    """A bare `http://host:port` means the usual `/v1` on it."""
+    """Complete an address: a bare `http://host:port` means the usual `/v1` on it."""
     base = urls.with_scheme(url)
     return base if urls.parts(base).path else f"{base}/v1"
 

@@ -89,7 +89,7 @@ class FallbackSummarizer:
                 raise
 
     def _refuse_what_cannot_be(self) -> None:
-        """What shows at once is no failure that the breaker counts: the next chunk finds a server that was started."""
+        """Refuse where health shows that no call can help; not counted, so that a server which was started is found."""
         if rejection := self._breaker.rejection():
             raise rejection
         health = self._primary.health()
