@@ -1,4 +1,4 @@
-"""Labelled speech for the accuracy benchmark: real voices in five languages, joined into chunks as a stream has them.
+"""Labeled speech for the accuracy benchmark: real voices in five languages, joined into chunks as a stream has them.
 
 The voices are Asterisk's announcements (CC BY-SA 3.0, Digium and others), as Debian packages them in 16 kHz with their
 texts: one speaker a language, short sentences. They are fetched with `apt-get download`, which needs no rights, checked

@@ -1,4 +1,4 @@
-"""Ten minutes of sound in which nobody says a word, made when it is wanted: whatever is heard in it was invented.
+"""Ten minutes of sound in which nobody says a word, made when it is wanted: whatever an engine writes was invented.
 
 Noise and plucked strings come from `sox`, the crowd's voices from `espeak-ng`, the rest from numpy; every seed is
 fixed. The crowd speaks syllables drawn by lot, so that no true word can be picked out of it: forty voices at once,
@@ -57,7 +57,7 @@ def silence() -> Samples:
 
 
 def dither() -> Samples:
-    """What a converter hears with the microphone unplugged: one step of 16-bit sound."""
+    """What a converter delivers with the microphone unplugged: one step of 16-bit sound."""
     return (np.random.default_rng(1).integers(-1, 2, samples_in(CHUNK_S)) / 32768).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Tells whether a process is there."""
+"""Tells whether a process is alive."""
 
 import os
 
