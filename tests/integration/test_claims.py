@@ -104,7 +104,9 @@ class Life(RuleBasedStateMachine):
     def rescue(self) -> None:
         """Recovery frees what a dead worker held, and fails what has run often enough."""
         for expired in self.leases.expired():
-            if expired.tries < MOST_RUNS:
+            if self._state() is JobState.FAILED:
+                pass  # a part that had run often enough ended the job, and all of its leases
+            elif expired.tries < MOST_RUNS:
                 assert self.leases.free(expired)
             else:
                 assert self.checkpoints.fail_expired(expired, WorkerLost()) is not None
