@@ -1,4 +1,4 @@
-"""Words heard wrongly, for each engine, beside the plain libraries on the same sounds, words invented, and filtered.
+"""Measures the word error rate of each engine beside the plain libraries, and words invented and filtered.
 
     .venv/bin/python -m benchmarks.accuracy [--words N] [--chunk-s S] [--quick] [--engines A,B] [--no-times]
 
@@ -34,7 +34,7 @@ DRAWS = 2000
 
 
 @dataclass(slots=True)
-class Heard:
+class Outcome:
     """What one way of listening got wrong and lost in each chunk, the words that were said, and what it took."""
 
     wrong: list[int] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Heard:
 
 
 def words_of(text: str, language: str) -> list[str]:
-    """Words without what is spelled one way or another: Whisper's own normalisation."""
+    """Words without what is spelled one way or another: Whisper's own normalization."""
     return str(_normaliser(language == "en")(text)).split()
 
 
@@ -65,9 +65,9 @@ def _normaliser(english: bool) -> Callable[[str], str]:
     return made
 
 
-def listen(name: str, chunks: list[Spoken], silent: list[Samples]) -> Heard:
+def transcribe_all(name: str, chunks: list[Spoken], silent: list[Samples]) -> Outcome:
     """Hear everything in one way; what was heard before is not heard again."""
-    answer, result = listeners.asked(name), Heard()
+    answer, result = listeners.asked(name), Outcome()
     for chunk in chunks:
         found = answer(chunk.samples, chunk.language)
         result.seconds += found.seconds
@@ -84,7 +84,7 @@ def listen(name: str, chunks: list[Spoken], silent: list[Samples]) -> Heard:
     return result
 
 
-def difference(ours: Heard, plain: Heard) -> tuple[float, float, float]:
+def difference(ours: Outcome, plain: Outcome) -> tuple[float, float, float]:
     """Points above plain's rate, and the range that holds 95 of 100 draws of as many chunks."""
     lot = np.random.default_rng(0)
     count = len(plain.said)
@@ -93,35 +93,37 @@ def difference(ours: Heard, plain: Heard) -> tuple[float, float, float]:
     return ours.rate() - plain.rate(), float(low), float(high)
 
 
-def rows(found: dict[str, Heard], chunks: list[Spoken], silent_s: float, *, times: bool) -> list[tuple[str, str, str]]:
+def rows(
+    found: dict[str, Outcome], chunks: list[Spoken], silent_s: float, *, times: bool
+) -> list[tuple[str, str, str]]:
     """The table: each engine on clean and on mixed sounds, and what it invents."""
     plain, table = found[PLAIN], []
     clean = [number for number, chunk in enumerate(chunks) if chunk.background == "clean"]
     mixed = [number for number, chunk in enumerate(chunks) if chunk.background != "clean"]
-    for name, heard in found.items():
-        points, low, high = difference(heard, plain)
-        pace = f"; {heard.seconds:.0f} s, {plain.seconds / heard.seconds:.1f} times plain" if times else ""
+    for name, outcome in found.items():
+        points, low, high = difference(outcome, plain)
+        pace = f"; {outcome.seconds:.0f} s, {plain.seconds / outcome.seconds:.1f} times plain" if times else ""
         table.append(
             (
                 f"{name}: wrong words",
-                f"{heard.rate():.2f} %",
-                f"{points:+.2f} points, 95 % between {low:+.2f} and {high:+.2f}; clean {heard.rate(clean):.2f} %, "
-                f"mixed {heard.rate(mixed):.2f} %{pace}",
+                f"{outcome.rate():.2f} %",
+                f"{points:+.2f} points, 95 % between {low:+.2f} and {high:+.2f}; clean {outcome.rate(clean):.2f} %, "
+                f"mixed {outcome.rate(mixed):.2f} %{pace}",
             )
         )
-        lost, of_plain = sum(heard.lost), sum(plain.lost)
+        lost, of_plain = sum(outcome.lost), sum(plain.lost)
         table.append(
             (
                 f"{name}: words lost",
-                f"{100 * lost / sum(heard.said):.2f} %",
-                f"{lost} of {sum(heard.said)}, in runs of {RUN} and more; plain {of_plain}",
+                f"{100 * lost / sum(outcome.said):.2f} %",
+                f"{lost} of {sum(outcome.said)}, in runs of {RUN} and more; plain {of_plain}",
             )
         )
-        how = f"in {silent_s / 60:.1f} min without a word; filtered there: {_told(heard.filtered_in_silence)}"
-        table.append((f"{name}: words invented", str(heard.invented), how))
+        how = f"in {silent_s / 60:.1f} min without a word; filtered there: {_told(outcome.filtered_in_silence)}"
+        table.append((f"{name}: words invented", str(outcome.invented), how))
         if name in ENGINES:
             table.append(
-                (f"{name}: words filtered", str(heard.filtered.total()), f"of speech: {_told(heard.filtered)}")
+                (f"{name}: words filtered", str(outcome.filtered.total()), f"of speech: {_told(outcome.filtered)}")
             )
     return table
 
@@ -142,7 +144,7 @@ def main() -> None:
     clean = spoken.chunks(words // (2 * len(spoken.PACKAGES)), most_s=options.chunk_s)
     chunks = [*clean, *spoken.noisy(clean)]
     silent = [each.samples for each in wordless.chunks(quick=options.quick)]
-    found = {name: listen(name, chunks, silent) for name in (PLAIN, PLAIN_FASTER, *options.engines.split(","))}
+    found = {name: transcribe_all(name, chunks, silent) for name in (PLAIN, PLAIN_FASTER, *options.engines.split(","))}
     said = sum(found[PLAIN].said)
     is_short = options.chunk_s < spoken.CHUNK_S
     name = "accuracy-quick" if options.quick else "accuracy-short" if is_short else "accuracy"

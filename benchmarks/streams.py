@@ -36,7 +36,7 @@ GROWTH_S = 0.5
 
 @dataclass
 class Round:
-    """What a number of streams saw: seconds per chunk in the order sent, what went wrong, and who summarised."""
+    """What a number of streams saw: seconds per chunk in the order sent, what went wrong, and who summarized."""
 
     streams: int
     seconds: dict[int, float] = field(default_factory=dict)
@@ -194,7 +194,7 @@ def _until_done(service: Stack, task_id: str) -> dict[str, Any]:
 
 
 def _problem(status: dict[str, Any], *, strict: bool) -> str | None:
-    """Why this chunk counts as lost; None where it does not. strict: so does one that the model did not summarise."""
+    """Why this chunk counts as lost; None where it does not. strict: so does one that the model did not summarize."""
     if status["status"] != "done":
         return str(status.get("error"))
     if not status["result"]["text"]:

@@ -77,7 +77,7 @@ def model_alone_s() -> float:
 
 
 def prepare_s(words: int) -> float:
-    """Seconds to summarise a transcript of so many words with a model that takes none."""
+    """Seconds to summarize a transcript of so many words with a model that takes none."""
     writer = LlmSummarizer(Instant(), Settings(_env_file=None))
     asked = request(words / WORDS_PER_SECOND)
     started = time.perf_counter()
@@ -100,7 +100,7 @@ def whole_recording(minutes: float, engine_s: float, *, ahead: bool) -> Seen:
         tempfile.TemporaryDirectory() as folder,
         stack(
             Path(folder),
-            WRITE_AHEAD=str(ahead).lower(),
+            SUMMARIZE_WHILE_TRANSCRIBING=str(ahead).lower(),
             PACED_ENGINE_S=str(engine_s),
             PACED_READ=str(READ_PER_S),
             PACED_WRITE=str(WRITE_PER_S),
@@ -173,7 +173,7 @@ def main() -> None:
             (
                 f"{minutes:.0f} min recording, one after the other",
                 f"{after.done_s:.1f} s",
-                "the same with WRITE_AHEAD=false",
+                "the same with SUMMARIZE_WHILE_TRANSCRIBING=false",
             ),
             ("of that, transcribing alone", f"{transcribing_s:.1f} s", "what the engine was told to take"),
             ("first note shown, together", f"{together.first_note_s:.1f} s", "from the upload; on the first minutes"),

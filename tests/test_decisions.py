@@ -51,6 +51,7 @@ def test_a_record_has_the_form(path: Path) -> None:
     assert status is not None, found.status
     if status["later"] is not None:
         assert status["later"] > found.number
+        assert status["later"] in {each.name[:4] for each in RECORDS}
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name)

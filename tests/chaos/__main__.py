@@ -47,7 +47,7 @@ def main() -> int:
     if options.broken:
         chosen = ["kills"]
     kills = options.kills or (1000 if options.full else 20 if options.broken else 100)
-    form = Form(quick=not options.full, kills=kills, seed=options.seed, keeper_off=options.broken)
+    form = Form(quick=not options.full, kills=kills, seed=options.seed, maintenance_off=options.broken)
     found: list[Figure] = []
     for name in chosen:
         print(f"== {name} ({load()})", flush=True)

@@ -7,11 +7,11 @@ import os
 import sys
 
 from streametrics.cli import main as cli
-from streametrics.jobs import maintenance
+from streametrics.jobs import maintenance, retention
 from tests.chaos.broken import break_if_asked
 
 if __name__ == "__main__":
-    maintenance.ORPHAN_AGE_S = float(os.environ.get("CHAOS_ORPHAN_AGE_S", "900"))
+    retention.ORPHAN_AGE_S = float(os.environ.get("CHAOS_ORPHAN_AGE_S", "900"))
     maintenance.SLOW_ROUNDS = 5
     break_if_asked()
     sys.exit(cli.main(["api"]))

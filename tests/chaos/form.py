@@ -12,7 +12,7 @@ class Form:
     quick: bool
     kills: int
     seed: int = 1
-    keeper_off: bool = False
+    maintenance_off: bool = False
     _told: list[float] = field(default_factory=lambda: [0.0])
 
     def progress(self, text: str) -> None:

@@ -16,10 +16,10 @@ from tests.chaos.ledger import Entry, Ledger, Verdict
 from tests.chaos.load import Load
 from tests.chaos.service import Member, Service, service
 
-LEASE_S, KEEPER_S = 2.0, 0.5
+LEASE_S, MAINTENANCE_S = 2.0, 0.5
 SETTINGS = {
     "LEASE_S": str(LEASE_S),
-    "KEEPER_INTERVAL_S": str(KEEPER_S),
+    "MAINTENANCE_INTERVAL_S": str(MAINTENANCE_S),
     "RESEND_AFTER_S": "3",
     "LIVE_MAX_S": "3",
     "PART_TARGET_S": "2",
@@ -109,7 +109,7 @@ class Killer:
 
     def _freeze(self, victim: Member) -> None:
         """Past its lease, and then let go: what it writes now comes too late and has to be refused."""
-        with self._still(victim, LEASE_S + 2 * KEEPER_S):
+        with self._still(victim, LEASE_S + 2 * MAINTENANCE_S):
             victim.send_group(signal.SIGCONT)
         self.frozen += 1
         self.ledger.note("frozen", victim=victim.name)
@@ -151,8 +151,8 @@ class Killer:
 
 def run(form: Form, folder: Path) -> list[Figure]:
     """Kill under load, let all end, and judge."""
-    broken = {"CHAOS_KEEPER_OFF": "1"} if form.keeper_off else {}
-    patience_s = 15.0 if form.keeper_off else DRAIN_S
+    broken = {"CHAOS_MAINTENANCE_OFF": "1"} if form.maintenance_off else {}
+    patience_s = 15.0 if form.maintenance_off else DRAIN_S
     with service(folder, **SETTINGS, **broken) as running, Ledger(folder / "ledger.jsonl") as ledger:
         _start(running)
         killer = Killer(running, ledger, random.Random(form.seed))
@@ -194,7 +194,7 @@ def _figures(form: Form, killer: Killer, verdict: Verdict, *, left_over: int) ->
     ways = ", ".join(f"{sum(hit.way == way for hit in killer.hits)} {way}" for way in WAYS if way != "freeze")
     ended = f"{verdict.accepted:,} accepted, {verdict.done:,} done, {dict(verdict.failed) or 'none'} failed"
     freed = list(since_kills(killer.hits, entries, "freed", killer.locked))
-    limit_s = LEASE_S + KEEPER_S + 1.0
+    limit_s = LEASE_S + MAINTENANCE_S + 1.0
     return [
         none_of("1", "jobs lost over random kills", len(verdict.lost), kills, f"{ways}; {ended}"),
         none_of("1", "rows without an end, accepted or not", unfinished, kills),

@@ -22,7 +22,7 @@ def run(form: Form, folder: Path) -> list[Figure]:
     tries = 3 if form.quick else 10
     posts: list[tuple[requests.Response, float]] = []
     polls: list[tuple[requests.Response, float]] = []
-    with service(folder, KEEPER_INTERVAL_S="0.5") as running:
+    with service(folder, MAINTENANCE_INTERVAL_S="0.5") as running:
         running.add_api()
         running.wait_until_ready()
         # A poll of a waiting job asks the row alone; one of a job in work asks the queue's server too.

@@ -12,7 +12,13 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.load import Load
 from tests.chaos.service import Service, service
 
-SETTINGS = {"LEASE_S": "3", "KEEPER_INTERVAL_S": "0.5", "RESEND_AFTER_S": "4", "LIVE_MAX_S": "3", "PART_TARGET_S": "2"}
+SETTINGS = {
+    "LEASE_S": "3",
+    "MAINTENANCE_INTERVAL_S": "0.5",
+    "RESEND_AFTER_S": "4",
+    "LIVE_MAX_S": "3",
+    "PART_TARGET_S": "2",
+}
 PROMISED_S = 15.0
 #: A worker that has taken nothing for so long after the queue's return is deaf, in seconds.
 DEAF_AFTER_S = 60.0

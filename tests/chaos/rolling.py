@@ -11,7 +11,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.load import Load
 from tests.chaos.service import Service, service
 
-SETTINGS = {"LIVE_MAX_S": "3", "PART_TARGET_S": "2", "LEASE_S": "10", "KEEPER_INTERVAL_S": "1"}
+SETTINGS = {"LIVE_MAX_S": "3", "PART_TARGET_S": "2", "LEASE_S": "10", "MAINTENANCE_INTERVAL_S": "1"}
 #: As long as the supervisor's own stop sequence: 8 s of SIGTERM, 3 s of SIGQUIT.
 STOPS_WITHIN_S = 11.0
 DRAIN_S = 120.0

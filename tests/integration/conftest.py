@@ -19,5 +19,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Stack]:
     """A stack with nothing started, quick leases, and the gate in reach. A test may set leases of up to 600 s."""
-    with stack(tmp_path, LEASE_S="1.5", KEEPER_INTERVAL_S="0.2", RESEND_AFTER_S="1", TASK_TIME_LIMIT_S="650") as made:
+    with stack(
+        tmp_path, LEASE_S="1.5", MAINTENANCE_INTERVAL_S="0.2", RESEND_AFTER_S="1", TASK_TIME_LIMIT_S="650"
+    ) as made:
         yield made

@@ -214,6 +214,11 @@ def test_a_lost_message_is_sent_again_whatever_dead_workers_had_taken(jobs: Jobs
         maintenance.recovery.round()
 
     assert client.llen("live") == 1, "sent once, for it is there now"
+    # And expect it to be counted, for one version under the name of before as well
+    jobs.connections.metrics.close()
+    counted = jobs.connections.counters.sums()
+    assert counted["streametrics_task_messages_resent||live"] == 1
+    assert counted["streametrics_wake_ups_sent_again||live"] == 1
 
 
 def test_other_work_that_waits_does_not_hide_a_lost_message(jobs: Jobs, client: "redis.Redis") -> None:

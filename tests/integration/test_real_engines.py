@@ -21,7 +21,7 @@ SAID = sounds.clip("en/quick_brown_fox")
 @pytest.fixture(scope="module", params=["faster-whisper", "openai-whisper", "openai-whisper-fast"])
 def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("real")
-    settings = {"SUMMARIZER": "extractive", "KEEPER_INTERVAL_S": "0.2", "PART_TARGET_S": "20"}
+    settings = {"SUMMARIZER": "extractive", "MAINTENANCE_INTERVAL_S": "0.2", "PART_TARGET_S": "20"}
     with stack(folder, WHISPER_ENGINE=request.param, **settings) as running:
         running.start_all()
         yield running

@@ -26,24 +26,44 @@ def test_the_example_shows_the_default(name: str, monkeypatch: pytest.MonkeyPatc
     assert getattr(shown, name) == getattr(Settings(_env_file=None), name)
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ({"WRITE_AHEAD": "false"}, False),
-        ({"SUMMARIZE_WHILE_TRANSCRIBING": "false"}, False),
-        ({"WRITE_AHEAD": "false", "SUMMARIZE_WHILE_TRANSCRIBING": "true"}, True),
-    ],
-)
-def test_write_ahead_still_names_its_setting(
-    given: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
+#: Settings that had another name, that name, and two values that are not the default.
+FORMER_NAMES = [
+    ("summarize_while_transcribing", "WRITE_AHEAD", ("false", False), ("true", True)),
+    ("maintenance_interval_s", "KEEPER_INTERVAL_S", ("0.5", 0.5), ("7", 7.0)),
+]
+
+
+@pytest.mark.parametrize(("name", "former", "one", "other"), FORMER_NAMES)
+def test_a_former_name_still_names_its_setting(
+    name: str,
+    former: str,
+    one: tuple[str, object],
+    other: tuple[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    # Given the name of before, the new one, or both
-    for name in ("WRITE_AHEAD", "SUMMARIZE_WHILE_TRANSCRIBING"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    # Expect that each is read, and that the new one wins
-    assert Settings(_env_file=None).summarize_while_transcribing is expected
+    file = tmp_path / ".env"
+
+    def read(environment: dict[str, str], written: dict[str, str]) -> object:
+        for key in (name.upper(), former):
+            monkeypatch.delenv(key, raising=False)
+        for key, value in environment.items():
+            monkeypatch.setenv(key, value)
+        file.write_text("".join(f"{key}={value}\n" for key, value in written.items()))
+        return getattr(Settings(_env_file=file), name)
+
+    new = name.upper()
+    # Expect the former name to be read as the new one is, in the environment and in `.env`
+    for key in (new, former):
+        assert read({key: one[0]}, {}) == one[1]
+        assert read({}, {key: one[0]}) == one[1]
+    # And the new one to win where both are given, but for one of them that is empty
+    assert read({new: other[0], former: one[0]}, {}) == other[1]
+    assert read({}, {former: one[0], new: other[0]}) == other[1]
+    assert read({new: "", former: one[0]}, {}) == one[1]
+    # And the environment to win over `.env`, whichever name is used there
+    assert read({former: one[0]}, {new: other[0]}) == one[1]
+    assert read({new: one[0]}, {former: other[0]}) == one[1]
 
 
 def test_every_setting_has_its_comment() -> None:

@@ -59,7 +59,7 @@ class ApiKeys:
         return found
 
     async def has_keys(self) -> bool:
-        """Whether there is any key at all. Raises DatabaseUnavailable."""
+        """Tell whether there is any key at all. Raises DatabaseUnavailable."""
         return bool(self._internal + await self._known.get())
 
     def _loaded(self) -> list[_KnownKey]:

@@ -11,11 +11,11 @@ class Scope(StrEnum):
     """What a key may do; each may also do what stands above it."""
 
     READ = "read"  #: read jobs of its owner
-    SUBMIT = "submit"  #: send, redo and end them
+    SUBMIT = "submit"  #: submit, resummarize and cancel jobs
     ADMIN = "admin"  #: every job, metrics and documentation
 
     def allows(self, wanted: "Scope") -> bool:
-        """Whether this scope is enough where `wanted` is asked for."""
+        """Tell whether this scope is enough where `wanted` is asked for."""
         order = list(Scope)
         return order.index(self) >= order.index(wanted)
 

@@ -1,10 +1,10 @@
-"""Whether a process is there."""
+"""Tells whether a process is alive."""
 
 import os
 
 
 def is_alive(pid: int) -> bool:
-    """Whether this host has a process of this id, of any user. Not for Windows, where the question would kill it."""
+    """Tell whether this host has a process of this id, of any user. Not for Windows, where asking would kill it."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

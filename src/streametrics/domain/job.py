@@ -138,7 +138,7 @@ class Claim:
 
     @property
     def may_share_batch(self) -> bool:
-        """Whether this may share a batch with others: a chunk, or a part of a recording, at its first attempt.
+        """Tell whether this may share a batch with others: a chunk, or a part of a recording, at its first attempt.
 
         A retry runs alone: if it killed its process, it must not end others with it again.
         """

@@ -81,8 +81,8 @@ class Word:
 class Segment:
     """A stretch of speech: start and end in seconds, from the beginning of what was transcribed; text stripped.
 
-    statistics: what an engine says of its own answer; it is not stored. words: in order; empty where the engine tells
-    no times of words. language: a Whisper code, None where it is not known.
+    statistics: what an engine says of its own answer; they are not stored. words: in order; empty where the engine
+    tells no times of words. language: a Whisper code, None where it is not known.
     """
 
     start: float

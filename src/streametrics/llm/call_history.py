@@ -35,7 +35,7 @@ class CallHistory:
             self._in_a_row, self._last, self._answered = 0, None, True
 
     def answered(self) -> bool:
-        """Whether the last call that says anything about the server was answered."""
+        """Tell whether the last call that says anything about the server was answered."""
         with self._lock:
             return self._answered
 

@@ -24,7 +24,7 @@ def answer_of(text: str) -> str:
 
 
 def says_too_long(reason: str) -> bool:
-    """Whether a refusal says that the prompt exceeds the context."""
+    """Tell whether a refusal says that the prompt exceeds the context."""
     return _TOO_LONG.search(reason) is not None
 
 

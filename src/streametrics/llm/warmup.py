@@ -37,7 +37,7 @@ class ModelLoader:
 
     @property
     def is_running(self) -> bool:
-        """Whether a load is running."""
+        """Tell whether a load is running."""
         with self._lock:
             return self._running is not None
 

@@ -25,7 +25,7 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def is_address(text: str) -> bool:
-    """Whether this is an address, and not a name."""
+    """Tell whether this is an address, and not a name."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -34,12 +34,12 @@ def is_address(text: str) -> bool:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a name or address can only mean this machine."""
+    """Tell whether a name or address can only mean this machine."""
     return name == "localhost" or (is_address(name) and ipaddress.ip_address(name).is_loopback)
 
 
 def is_public(text: str) -> bool:
-    """Whether this is the canonical text of an address in the public network."""
+    """Tell whether this is the canonical text of an address in the public network."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -40,7 +40,7 @@ class Finding:
 
     @property
     def about_queue(self) -> bool:
-        """Whether it is about the queue's server, and not about the settings."""
+        """Tell whether it is about the queue's server, and not about the settings."""
         return self.name in ("queue", "queue_policy")
 
 

@@ -90,7 +90,7 @@ class Summarizer(Protocol):
 
 
 def is_silent(transcript: str) -> bool:
-    """Whether a transcript has no words: for silence Whisper writes nothing, or a lone note or ellipsis."""
+    """Tell whether a transcript has no words: for silence Whisper writes nothing, or a lone note or ellipsis."""
     return not any(letter.isalnum() for letter in transcript)
 
 

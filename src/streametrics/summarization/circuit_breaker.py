@@ -81,7 +81,7 @@ class CircuitBreaker:
             self._alive_at = self._clock()
 
     def made_progress_recently(self) -> bool:
-        """Whether some call made progress within RECENT_PROGRESS_S."""
+        """Tell whether some call made progress within RECENT_PROGRESS_S."""
         with self._lock:
             return self._alive_at is not None and self._clock() - self._alive_at < RECENT_PROGRESS_S
 

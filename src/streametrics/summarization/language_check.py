@@ -56,7 +56,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 
 def is_other(text: str, tag: str) -> bool:
-    """Whether `text` is surely in another language than `tag` (from `languages.parse`) names."""
+    """Tell whether `text` is surely in another language than `tag` (from `languages.parse`) names."""
     letters = _LETTER.findall(text)
     own = _main_script(letters)
     if own is None or len(letters) < (_LEAST_LETTERS_UNSPACED if own in ("Hani", "Kana") else _LEAST_LETTERS):
@@ -113,7 +113,7 @@ def _expected_scripts(tag: str) -> set[str]:
 
 
 def _words_differ(text: str, language: str, only: str | None = None) -> bool:
-    """Whether the whole text, and each half of it, is surely in a language that is no relative of the one wanted.
+    """Tell whether the whole text, and each half of it, is surely in a language that is no relative of the one wanted.
 
     only: the one other language to look for; None for any.
     """

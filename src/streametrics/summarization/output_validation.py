@@ -92,7 +92,7 @@ def _own(text: str, instruction: str) -> list[str]:
 
 
 def repeats(text: str, instruction: str) -> bool:
-    """Whether at least half of what a text says, in sequences of five words, the instruction says too."""
+    """Tell whether at least half of what a text says, in sequences of five words, the instruction says too."""
     said = _sequences(text)
     if not said:
         return False

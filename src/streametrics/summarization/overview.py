@@ -31,7 +31,7 @@ class OverviewWriter:
         self.with_moments = bool(timeline.starts_s) and self._room_with_moments() >= _LEAST_ROOM_FOR_MOMENTS
 
     def fits(self, lines: list[Line]) -> bool:
-        """Whether these lines fit into the prompt without merging."""
+        """Tell whether these lines fit into the prompt without merging."""
         return price(chunking.written(lines)) <= self.room
 
     @property

@@ -26,7 +26,7 @@ class PromptRunner:
         self.budget = TokenBudget(model.context_tokens)
 
     def fits(self, messages: Sequence[Message], answer_tokens: int) -> bool:
-        """Whether a prompt and its answer fit into the context."""
+        """Tell whether a prompt and its answer fit into the context."""
         return self.estimator.tokens(token_budget.content(messages)) <= self.budget.prompt_tokens(answer_tokens)
 
     def room(self, without_text: list[Message], request: SummaryRequest, answer_tokens: int) -> float:

@@ -20,7 +20,7 @@ def split(text: str) -> list[str]:
 
 
 def ends(text: str) -> bool:
-    """Whether the text ends with a whole sentence."""
+    """Tell whether the text ends with a whole sentence."""
     return any(match.end() == len(text.rstrip()) for match in _END.finditer(text))
 
 

@@ -40,7 +40,7 @@ def needs_full_padding(statistics: DecodingStatistics, tokens: Sequence[int], *,
 
 
 def _has_implausible_timestamps(tokens: Sequence[int], timestamp_begin: int) -> bool:
-    """Whether words stand between timestamps that leave no time for them, as at the beginning of a loop."""
+    """Tell whether words stand between timestamps that leave no time for them, as at the beginning of a loop."""
     times = [at for at, token in enumerate(tokens) if token >= timestamp_begin]
     return any(
         second - first > 1 and tokens[second] - tokens[first] < MIN_TIMESTAMP_STEPS for first, second in pairwise(times)

@@ -15,12 +15,12 @@ def flags() -> frozenset[str]:
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 natively; elsewhere that is slower than float32."""
+    """Tell whether the processor multiplies bfloat16 natively; elsewhere that is slower than float32."""
     return not flags().isdisjoint(("avx512_bf16", "amx_bf16"))
 
 
 def adds_products_of_bytes_widely() -> bool:
-    """Whether products of bytes are added up in 32 bits: in 16 bits, products of the full range overflow."""
+    """Tell whether products of bytes are added up in 32 bits: in 16 bits, products of the full range overflow."""
     return not flags().isdisjoint(("avx512_vnni", "avx_vnni", "amx_int8"))
 
 

@@ -56,7 +56,7 @@ class Engine(Protocol):
 
     @property
     def benefits_from_half_windows(self) -> bool:
-        """Whether two halves of a window are decoded faster together than the whole, as each has half the tokens."""
+        """Tell whether two halves of a window are decoded faster together than the whole: each has half the tokens."""
         ...
 
     @property

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 def is_due(settings: Settings) -> bool:
-    """Whether `auto` chooses between engines that were never measured on this machine."""
+    """Tell whether `auto` chooses between engines that were never measured on this machine."""
     return (
         settings.whisper_engine == "auto"
         and len(transcriber_factory.candidates(settings)) > 1

@@ -56,7 +56,7 @@ class Attempt:
 
     @property
     def is_open(self) -> bool:
-        """Whether it has not ended yet."""
+        """Tell whether it has not ended yet."""
         return not self._ended
 
     @property
@@ -113,7 +113,7 @@ class Attempt:
                     return "stale"
                 case Interrupted():
                     self._jobs.release(self.claim)
-                    return "given_back"
+                    return "released"
                 case JobFailed():
                     return self._fail(error)
                 case DatabaseUnavailable():

@@ -1,4 +1,4 @@
-"""Whose key is it? The keyring with a clock of its own, and the rules of scopes and owners."""
+"""Whose key is it? The API keys with a clock of its own, and the rules of scopes and owners."""
 
 import asyncio
 import uuid
@@ -33,52 +33,52 @@ class Store:
             raise DatabaseUnavailable
         return list(self.records)
 
-    def keyring(self, internal: str = "") -> ApiKeys:
+    def api_keys(self, internal: str = "") -> ApiKeys:
         return ApiKeys(internal, self.load, clock=lambda: self.now)
 
 
-def principal(keyring: ApiKeys, key: str | None) -> Principal:
-    return asyncio.run(keyring.principal(None if key is None else key.encode()))
+def principal(api_keys: ApiKeys, key: str | None) -> Principal:
+    return asyncio.run(api_keys.principal(None if key is None else key.encode()))
 
 
 def test_without_any_key_everybody_on_this_machine_may_do_everything() -> None:
-    assert principal(Store().keyring(), None) == LOCAL
-    assert principal(Store().keyring(), "whatever") == LOCAL
+    assert principal(Store().api_keys(), None) == LOCAL
+    assert principal(Store().api_keys(), "whatever") == LOCAL
 
 
 def test_a_key_is_found_and_a_wrong_one_is_not() -> None:
-    keyring = Store(record(KEY)).keyring("internal")
-    assert principal(keyring, KEY) == Principal("ada", Scope.SUBMIT)
-    assert principal(keyring, "internal") == Principal("local", Scope.ADMIN)
+    api_keys = Store(record(KEY)).api_keys("internal")
+    assert principal(api_keys, KEY) == Principal("ada", Scope.SUBMIT)
+    assert principal(api_keys, "internal") == Principal("local", Scope.ADMIN)
     for wrong in (None, "", "sm_", KEY + " ", digest_of(KEY.encode()), "ada"):
         with pytest.raises(Unauthorized):
-            principal(keyring, wrong)
+            principal(api_keys, wrong)
 
 
 def test_a_thousand_requests_are_one_query_and_a_removal_counts_soon() -> None:
     store = Store(record(KEY))
-    keyring = store.keyring()
+    api_keys = store.api_keys()
 
     async def ask_often() -> None:
-        await asyncio.gather(*(keyring.principal(KEY.encode()) for _ in range(1000)))
+        await asyncio.gather(*(api_keys.principal(KEY.encode()) for _ in range(1000)))
 
     asyncio.run(ask_often())
     assert store.reads == 1
     store.records = [record("another")]
     store.now += CACHE_TTL_S
     with pytest.raises(Unauthorized):
-        principal(keyring, KEY)
+        principal(api_keys, KEY)
     assert store.reads == 2
 
 
 def test_what_was_known_holds_while_the_database_is_away() -> None:
     store = Store(record(KEY))
-    keyring = store.keyring()
-    principal(keyring, KEY)
+    api_keys = store.api_keys()
+    principal(api_keys, KEY)
     store.away, store.now = True, 100.0
-    assert principal(keyring, KEY).owner == "ada"
+    assert principal(api_keys, KEY).owner == "ada"
     with pytest.raises(Unauthorized):
-        principal(keyring, None)
+        principal(api_keys, None)
 
 
 def test_nobody_gets_in_while_the_keys_were_never_read() -> None:
@@ -86,7 +86,7 @@ def test_nobody_gets_in_while_the_keys_were_never_read() -> None:
     store.away = True
     for key in (None, KEY):
         with pytest.raises(DatabaseUnavailable):
-            principal(store.keyring(), key)
+            principal(store.api_keys(), key)
 
 
 def test_keys_and_ids_cannot_be_guessed() -> None:

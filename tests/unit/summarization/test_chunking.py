@@ -147,7 +147,7 @@ def test_times_that_a_model_invents_are_taken_out_and_true_ones_stay() -> None:
 
 
 def ask(segments: tuple[Segment, ...], context_tokens: int, *, timed: bool = True) -> FakeChatModel:
-    """Have a model summarise that writes as much as it may."""
+    """Have a model summarize that writes as much as it may."""
 
     def respond(messages: object, max_tokens: int, schema: object) -> str:
         return " ".join([ANSWER] * math.ceil(max_tokens / 13)) if schema is None else f'{{"overview": "{ANSWER}"}}'

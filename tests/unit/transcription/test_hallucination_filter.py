@@ -22,7 +22,7 @@ NOT_TOLD = DecodingStatistics(average_logprob=-0.1, no_speech=0.05, compression_
 
 
 @pytest.fixture
-def judge() -> HallucinationFilter:
+def hallucination_filter() -> HallucinationFilter:
     """Twenty seconds: somebody speaks from 2 to 8 s, hums at 12 s, and may mumble from 14 to 16."""
     probabilities = np.zeros(round(20 * SAMPLE_RATE_HZ / HOP_SAMPLES), np.float32)
     probabilities[_hop(2) : _hop(8)] = 0.95
@@ -36,22 +36,26 @@ def _hop(seconds: float) -> int:
     return int(seconds * SAMPLE_RATE_HZ / HOP_SAMPLES)
 
 
-def test_what_is_said_by_a_voice_is_believed(judge: HallucinationFilter) -> None:
+def test_what_is_said_by_a_voice_is_believed(hallucination_filter: HallucinationFilter) -> None:
     segment = Segment(2.1, 7.5, "and so my fellow Americans", SURE)
 
-    assert judge.apply(segment) == segment
-    assert judge.left_out == {}
+    assert hallucination_filter.apply(segment) == segment
+    assert hallucination_filter.left_out == {}
 
 
-def test_words_where_nobody_speaks_are_left_out_however_sure_the_engine_is(judge: HallucinationFilter) -> None:
-    assert judge.apply(Segment(7.0, 9.5, "Thanks for watching!", SURE), offset_s=10) is None
-    assert judge.left_out == {FilterReason.NOBODY: 3}
+def test_words_where_nobody_speaks_are_left_out_however_sure_the_engine_is(
+    hallucination_filter: HallucinationFilter,
+) -> None:
+    assert hallucination_filter.apply(Segment(7.0, 9.5, "Thanks for watching!", SURE), offset_s=10) is None
+    assert hallucination_filter.left_out == {FilterReason.NOBODY: 3}
 
 
 @pytest.mark.parametrize("start", [8.3, 11.0])
-def test_a_little_voice_beside_or_in_them_is_enough_for_sure_words(judge: HallucinationFilter, start: float) -> None:
+def test_a_little_voice_beside_or_in_them_is_enough_for_sure_words(
+    hallucination_filter: HallucinationFilter, start: float
+) -> None:
     # Given words whose time is a little late, or in which the detector was not sure
-    assert judge.apply(Segment(start, start + 2, "go on", SURE)) is not None
+    assert hallucination_filter.apply(Segment(start, start + 2, "go on", SURE)) is not None
 
 
 @pytest.mark.parametrize(
@@ -70,21 +74,21 @@ def test_a_little_voice_beside_or_in_them_is_enough_for_sure_words(judge: Halluc
     ],
 )
 def test_guesses_are_left_out(
-    judge: HallucinationFilter, statistics: DecodingStatistics, start: float, apply: bool
+    hallucination_filter: HallucinationFilter, statistics: DecodingStatistics, start: float, apply: bool
 ) -> None:
-    assert (judge.apply(Segment(start, start + 2, "you", statistics)) is not None) == apply
-    assert judge.left_out == ({} if apply else {FilterReason.GUESS: 1})
+    assert (hallucination_filter.apply(Segment(start, start + 2, "you", statistics)) is not None) == apply
+    assert hallucination_filter.left_out == ({} if apply else {FilterReason.GUESS: 1})
 
 
 @pytest.mark.parametrize("compression", [1.9, 5.6])
 @pytest.mark.parametrize(("start", "apply"), [(3.0, True), (11.0, False), (14.0, False)])
 def test_what_repeats_itself_needs_a_clear_voice_however_sure_the_engine_is(
-    judge: HallucinationFilter, start: float, apply: bool, compression: float
+    hallucination_filter: HallucinationFilter, start: float, apply: bool, compression: float
 ) -> None:
     # Given what noise was heard as: each sentence over and over, with an end, and surer than speech
     loop = DecodingStatistics(-0.05, 0.66, compression_ratio=compression, temperature=0.0, ended=True)
 
-    assert (judge.apply(Segment(start, start + 2, "안녕하세요.", loop)) is not None) == apply
+    assert (hallucination_filter.apply(Segment(start, start + 2, "안녕하세요.", loop)) is not None) == apply
 
 
 @given(st.floats(-6, 0), st.floats(-6, 0), st.floats(0, 20), st.floats(0, 20), st.floats(0, 1))
@@ -97,38 +101,43 @@ def test_words_that_are_surer_and_repeat_less_never_need_more_voice(
     assert required_speech_probability(sure) <= required_speech_probability(doubtful)
 
 
-def test_a_loop_without_an_end_is_said_once(judge: HallucinationFilter) -> None:
-    found = judge.apply(Segment(2, 8, "We go to the " + "market, " * 60 + "now", NO_END))
+def test_a_loop_without_an_end_is_said_once(hallucination_filter: HallucinationFilter) -> None:
+    found = hallucination_filter.apply(Segment(2, 8, "We go to the " + "market, " * 60 + "now", NO_END))
 
     assert found is not None
     assert found.text == "We go to the market, now"
-    assert judge.left_out == {FilterReason.LOOP: 59}
+    assert hallucination_filter.left_out == {FilterReason.LOOP: 59}
 
 
-def test_a_loop_over_segments_ends_after_three(judge: HallucinationFilter) -> None:
-    found = [judge.apply(Segment(2 + 0.5 * number, 2.5 + 0.5 * number, "Thank you.", NO_END)) for number in range(9)]
+def test_a_loop_over_segments_ends_after_three(hallucination_filter: HallucinationFilter) -> None:
+    found = [
+        hallucination_filter.apply(Segment(2 + 0.5 * number, 2.5 + 0.5 * number, "Thank you.", NO_END))
+        for number in range(9)
+    ]
 
     assert [segment is not None for segment in found] == [True] * 3 + [False] * 6
-    assert judge.left_out == {FilterReason.LOOP: 12}
+    assert hallucination_filter.left_out == {FilterReason.LOOP: 12}
 
 
-def test_a_chant_that_ends_by_itself_is_believed(judge: HallucinationFilter) -> None:
+def test_a_chant_that_ends_by_itself_is_believed(hallucination_filter: HallucinationFilter) -> None:
     chant = DecodingStatistics(-0.2, 0.05, compression_ratio=9.0, temperature=0.0, ended=True)
     segment = Segment(2, 8, "Go on! " * 30, chant)
 
-    assert judge.apply(segment) == segment
+    assert hallucination_filter.apply(segment) == segment
 
 
-def test_where_the_engine_does_not_tell_a_chant_is_cut_to_what_time_allows(judge: HallucinationFilter) -> None:
+def test_where_the_engine_does_not_tell_a_chant_is_cut_to_what_time_allows(
+    hallucination_filter: HallucinationFilter,
+) -> None:
     # Given six seconds of voice, in which 36 words can be said
-    assert judge.apply(Segment(2, 8, "Go on! " * 15, NOT_TOLD)) is not None
-    assert judge.left_out == {}
+    assert hallucination_filter.apply(Segment(2, 8, "Go on! " * 15, NOT_TOLD)) is not None
+    assert hallucination_filter.left_out == {}
 
-    found = judge.apply(Segment(2, 8, "Go on! " * 100, NOT_TOLD))
+    found = hallucination_filter.apply(Segment(2, 8, "Go on! " * 100, NOT_TOLD))
 
     assert found is not None
     assert found.text == " ".join(["Go on!"] * 18)
-    assert judge.left_out == {FilterReason.LOOP: 164}
+    assert hallucination_filter.left_out == {FilterReason.LOOP: 164}
 
 
 def test_a_script_without_spaces_loops_too() -> None:
@@ -167,11 +176,11 @@ def in_words(*texts: str) -> tuple[Word, ...]:
     ],
 )
 def test_the_words_of_a_loop_are_cut_with_its_text(
-    judge: HallucinationFilter, text: str, texts: list[str], kept: list[str]
+    hallucination_filter: HallucinationFilter, text: str, texts: list[str], kept: list[str]
 ) -> None:
     words = in_words(*texts)
 
-    found = judge.apply(Segment(2, 8, text, NO_END, words=words))
+    found = hallucination_filter.apply(Segment(2, 8, text, NO_END, words=words))
 
     assert found is not None
     assert [word.text for word in found.words] == kept
@@ -179,8 +188,10 @@ def test_the_words_of_a_loop_are_cut_with_its_text(
     assert found.words[:2] == words[:2]
 
 
-def test_words_that_are_not_those_of_the_text_are_dropped_with_the_loop(judge: HallucinationFilter) -> None:
-    found = judge.apply(Segment(2, 8, "Go on! " * 9, NO_END, words=in_words(" Stop")))
+def test_words_that_are_not_those_of_the_text_are_dropped_with_the_loop(
+    hallucination_filter: HallucinationFilter,
+) -> None:
+    found = hallucination_filter.apply(Segment(2, 8, "Go on! " * 9, NO_END, words=in_words(" Stop")))
 
     assert found is not None
     assert found.words == ()
@@ -190,9 +201,9 @@ def test_words_that_are_not_those_of_the_text_are_dropped_with_the_loop(judge: H
 def test_whatever_is_cut_words_are_the_text(texts: list[str], leading: bool) -> None:
     joined = "".join(f" {text}" for text in texts)
     probabilities = np.full(round(20 * SAMPLE_RATE_HZ / HOP_SAMPLES), 0.95, np.float32)
-    judge = HallucinationFilter(VoiceActivity([SampleSpan(0, 20 * SAMPLE_RATE_HZ)], probabilities))
+    own = HallucinationFilter(VoiceActivity([SampleSpan(0, 20 * SAMPLE_RATE_HZ)], probabilities))
 
-    found = judge.apply(
+    found = own.apply(
         Segment(2, 8, joined if leading else joined.strip(), NO_END, words=in_words(*(f" {text}" for text in texts)))
     )
 

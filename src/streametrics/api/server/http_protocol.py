@@ -84,7 +84,7 @@ class BoundedHttp(StrictProtocol):
 
     @property
     def _is_free(self) -> bool:
-        """Whether no request is being answered."""
+        """Tell whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
     def _look_at_body(self, now: float) -> None:

@@ -152,7 +152,7 @@ class ExecutionPool:
 
     @property
     def are_several(self) -> bool:
-        """Whether batches run while this thread does something else."""
+        """Tell whether batches run while this thread does something else."""
         return self.count > 1
 
     @property
@@ -162,7 +162,7 @@ class ExecutionPool:
 
     @property
     def has_events(self) -> bool:
-        """Whether `next_event` would return at once."""
+        """Tell whether `next_event` would return at once."""
         return not self._events.empty()
 
     def submit(self, batch: Batch) -> None:

@@ -39,8 +39,8 @@ def answer(
         "server": (server, 5000),
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }
-    keyring = ApiKeys(settings.internal_api_key, list)
-    guard = TrustedOriginMiddleware(AuthenticationMiddleware(app, keyring), settings, keyring)
+    api_keys = ApiKeys(settings.internal_api_key, list)
+    guard = TrustedOriginMiddleware(AuthenticationMiddleware(app, api_keys), settings, api_keys)
     asyncio.run(guard(scope, None, send))  # type: ignore[arg-type]
     return int(sent[0]["status"])
 

@@ -1,4 +1,4 @@
-"""An engine with several lanes: passes at the same time, and words that do not depend on which is quicker."""
+"""An engine with several execution contexts: batches at the same time, and words that depend on none's speed."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ def is_quiet(window: SpeechWindow) -> bool:
     return bool(np.max(np.abs(window.samples)) < 0.01)
 
 
-class Lane:
+class Context:
     """Says how long a window is, and in which language it is heard; takes what is quiet for French."""
 
     def __init__(self, engine: "Engine") -> None:
@@ -42,13 +42,13 @@ class Lane:
 
 
 class Engine:
-    """before_detecting, before_decoding: called in a lane's thread; what they raise ends its pass."""
+    """before_detecting, before_decoding: called in a context's thread; what they raise ends its batch."""
 
-    model, known_languages, benefits_from_half_windows = "lanes", ("en", "fr"), False
+    model, known_languages, benefits_from_half_windows = "contexts", ("en", "fr"), False
 
     def __init__(self, execution_contexts: int, max_batch_windows: int = 1) -> None:
         self.max_batch_windows = max_batch_windows
-        self.execution_contexts = [Lane(self) for _ in range(execution_contexts)]
+        self.execution_contexts = [Context(self) for _ in range(execution_contexts)]
 
     def before_detecting(self, heard: Heard) -> None: ...
 
@@ -68,8 +68,8 @@ def outcomes(engine: Engine, asked: Sequence[TranscriptionRequest]) -> list[Outc
     return [found[number] for number in range(len(asked))]
 
 
-def test_passes_are_heard_at_the_same_time(clips: list[Samples]) -> None:
-    # Given lanes that wait for each other
+def test_batches_are_decoded_at_the_same_time(clips: list[Samples]) -> None:
+    # Given contexts that wait for each other
     both = threading.Barrier(2)
 
     class Meeting(Engine):
@@ -100,7 +100,7 @@ def test_words_and_languages_are_those_of_one_lane(
 
 
 def test_a_later_window_waits_for_the_language_of_an_earlier_one(three_windows: Samples) -> None:
-    # Given a lane that knows its language only when another lane knows that of the next window
+    # Given a context that knows its language only when another context knows that of the next window
     later_is_known = threading.Event()
 
     class SlowAtFirst(Engine):
@@ -116,7 +116,7 @@ def test_a_later_window_waits_for_the_language_of_an_earlier_one(three_windows: 
 
 
 def test_passes_that_fail_while_others_wait_for_their_language_are_heard_again(three_windows: Samples) -> None:
-    # Given that every pass of two sounds fails, so that the windows of each come back by themselves
+    # Given that every batch of two sounds fails, so that the windows of each come back by themselves
     class NoMemory(Engine):
         def before_detecting(self, heard: Heard) -> None:
             if len({id(window.samples.base) for window in heard}) > 1:
@@ -156,7 +156,7 @@ def test_whoever_stops_reading_leaves_no_lane_at_work(clips: list[Samples]) -> N
 
 
 def test_a_sound_that_comes_while_others_are_at_work_is_heard_with_them(clips: list[Samples]) -> None:
-    # Given a sound that is heard only when a second one has come to an idle lane
+    # Given a sound that is heard only when a second one has come to an idle context
     both = threading.Barrier(2)
 
     class Meeting(Engine):
@@ -178,14 +178,14 @@ def test_a_sound_that_comes_while_others_are_at_work_is_heard_with_them(clips: l
 
 
 def test_a_sound_that_comes_before_a_pass_in_the_background_goes_first(three_windows: Samples) -> None:
-    # Given a lane that is at work on a window in the background until a chunk is heard by the other one
+    # Given a context that is at work on a window in the background until a chunk is heard by the other one
     is_heard = threading.Event()
-    passes: list[int] = []
+    batches: list[int] = []
 
     class Noting(Engine):
         def before_decoding(self, heard: Heard) -> None:
-            passes.append(len(heard[0].samples))
-            assert len(passes) > 1 or is_heard.wait(PATIENCE_S)
+            batches.append(len(heard[0].samples))
+            assert len(batches) > 1 or is_heard.wait(PATIENCE_S)
 
     def note(_: Segment) -> None:
         is_heard.set()
@@ -196,7 +196,7 @@ def test_a_sound_that_comes_before_a_pass_in_the_background_goes_first(three_win
 
     assert found == outcomes(Engine(1), asked)
     assert isinstance(found[1], Transcript)
-    assert found[1].text == f"{passes[1]} in en"
+    assert found[1].text == f"{batches[1]} in en"
 
 
 def test_a_sound_is_asked_whether_it_is_wanted_until_it_is_at_work(clips: list[Samples]) -> None:

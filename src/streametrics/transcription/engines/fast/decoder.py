@@ -212,5 +212,5 @@ class TokenDecoder:
 
 
 def are_equal(some: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> bool:
-    """Whether these are the same tensors, or others with the same values."""
+    """Tell whether these are the same tensors, or others with the same values."""
     return len(some) == len(others) and all(torch.equal(one, other) for one, other in zip(some, others, strict=True))

