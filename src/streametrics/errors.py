@@ -18,7 +18,7 @@ StreametricsError
 ├── DatabaseUnavailable       503
 ├── StorageFull               503
 ├── JobFailed                 (the end of a job, not of a request)
-│   ├── AudioUnreadable, AudioTooLong, TimedOut, WorkerLost, JobCancelled
+│   ├── AudioUnreadable, AudioTooLong, TimedOut, WorkerLost, JobCancelled, NoRoomForAudio
 │   ├── TranscriptionFailed, InternalError
 │   └── SummarizerError       what a model server can do wrong
 │       ├── SummarizerUnavailable, SummarizerTimeout, SummarizerBusy   (may pass: tried again)
@@ -188,6 +188,12 @@ class JobCancelled(JobFailed):
     """The job was cancelled, and what was known of it is deleted."""
 
     code = "cancelled"
+
+
+class NoRoomForAudio(JobFailed):
+    """The disk has no room for the decoded sound (MIN_FREE_DISK_MB): free some space in DATA_DIR, send it again."""
+
+    code = "storage_full"
 
 
 class TranscriptionFailed(JobFailed):

@@ -71,6 +71,23 @@ class Leases:
                 == 1
             )
 
+    def put_back(self, claim: Claim, *, after_s: float, most_tries: int) -> bool:
+        """Release a claim that found no room on the disk, claimable after `after_s`; its try counts.
+
+        False where it was the last of `most_tries`, or the claim is no longer ours: it stays as it is then.
+        """
+        table, held = held_row(claim)
+        later = now() + after_s
+        with self._database.write() as connection:
+            return (
+                connection.execute(
+                    update(table)
+                    .where(*held, table.c.tries < most_tries)
+                    .values(lease_until=None, claimed_by=None, not_before=later, sent_at=later)
+                ).rowcount
+                == 1
+            )
+
     def release_all(self, worker: str) -> list[TaskMessage]:
         """Release all claims of a stopping worker, without counting a try; returns the messages to send."""
         messages: list[TaskMessage] = []

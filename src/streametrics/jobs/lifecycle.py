@@ -16,6 +16,9 @@ from streametrics.errors import (
 from streametrics.jobs.connections import Connections
 from streametrics.observability import metrics
 
+#: After so many seconds a recording that found no room on the disk is tried again, `MAX_ATTEMPTS` times in all.
+NO_ROOM_RETRY_S = 30.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -148,6 +151,12 @@ class JobLifecycle:
         """Release a claim for another worker, without counting a try."""
         if self._connections.leases.release(claim, after_s=after_s) and after_s == 0:
             self.send(TaskMessage(claim.task_id, claim.stage, claim.kind, claim.attempt))
+
+    def put_back_for_room(self, claim: Claim) -> bool:
+        """Release a recording for which the disk has no room; False where it was tried often enough."""
+        return self._connections.leases.put_back(
+            claim, after_s=NO_ROOM_RETRY_S, most_tries=self._connections.settings.max_attempts
+        )
 
     def release_all(self, worker: str) -> int:
         """Release all claims of a stopping worker; returns how many there were."""

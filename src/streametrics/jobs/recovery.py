@@ -93,8 +93,10 @@ class Recovery:
         if lengths is None:
             return
         self._forget_old_resends()
+        # These need no message: whoever got one could claim nothing.
+        held_back = {QueueName.LONG: self._connections.backlog.held_back()}
         for name, backlog in self._connections.backlog.by_queue().items():
-            if (missing := backlog.count - lengths[name]) > 0:
+            if (missing := backlog.count - held_back.get(name, 0) - lengths[name]) > 0:
                 self._resend(name, missing)
 
     def _resend(self, queue: QueueName, missing: int) -> None:

@@ -13,7 +13,9 @@ from streametrics.errors import (
     InternalError,
     Interrupted,
     JobFailed,
+    NoRoomForAudio,
     StaleAttempt,
+    StorageFull,
     TimedOut,
 )
 from streametrics.jobs.lifecycle import JobLifecycle
@@ -114,6 +116,8 @@ class Attempt:
                 case Interrupted():
                     self._jobs.release(self.claim)
                     return "released"
+                case StorageFull():
+                    return "released" if self._jobs.put_back_for_room(self.claim) else self._fail(NoRoomForAudio())
                 case JobFailed():
                     return self._fail(error)
                 case DatabaseUnavailable():

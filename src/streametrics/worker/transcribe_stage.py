@@ -136,7 +136,7 @@ class TranscribeStage:
         with ExitStack() as stack:
 
             def open_sink() -> AudioWriter:
-                sinks.append(self._jobs.audio.writer())
+                sinks.append(self._jobs.audio.writer(min_free_bytes=self._settings.min_free_bytes))
                 stack.callback(sinks[0].discard)
                 return sinks[0]
 

@@ -13,7 +13,7 @@ import pytest
 from streametrics.audio.decoder import AudioDecoder
 from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.domain.transcript import Transcript
-from streametrics.errors import DatabaseUnavailable, JobFailed, StaleAttempt
+from streametrics.errors import DatabaseUnavailable, JobFailed, StaleAttempt, StorageFull
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.settings import Settings
 from streametrics.transcription.base import Outcome, TranscriptionRequest
@@ -44,6 +44,8 @@ class Ledger:
     def local_path(self, key: str) -> Iterator[Path]:
         if key == "gone":
             raise FileNotFoundError
+        if key == "full disk":
+            raise StorageFull
         if key == "broken disk":
             raise OSError("input/output error")
         yield self._file
@@ -66,6 +68,12 @@ class Ledger:
 
     def release(self, claim: Claim) -> None:
         self.ends[claim.task_id] = "given back"
+
+    def put_back_for_room(self, claim: Claim) -> bool:
+        if claim.tried:
+            return False
+        self.ends[claim.task_id] = "waits for room"
+        return True
 
     def fail(self, task_id: str, error: JobFailed, claim: Claim) -> None:
         self.ends[task_id] = error.code
@@ -143,6 +151,13 @@ def test_each_ends_as_its_own_sound_wants(ledger: Ledger) -> None:
         "job 2": "internal_error",
         "job 5": "word0 word1",
     }
+
+
+@pytest.mark.parametrize(("tried", "end"), [(False, "waits for room"), (True, "storage_full")])
+def test_a_full_disk_is_waited_for_until_it_was_tried_often_enough(ledger: Ledger, tried: bool, end: str) -> None:
+    transcribe(ledger, "full disk", "good", tried=tried)
+
+    assert ledger.ends == {"job 0": end, "job 1": "word0 word1"}
 
 
 def test_the_time_limit_of_the_task_ends_all_that_have_not_ended(ledger: Ledger) -> None:
