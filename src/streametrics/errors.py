@@ -18,7 +18,9 @@ StreametricsError
 ├── DatabaseUnavailable       503
 ├── StorageFull               503
 ├── JobFailed                 (the end of a job, not of a request)
-│   ├── AudioUnreadable, AudioTooLong, TimedOut, WorkerLost, JobCancelled, NoRoomForAudio
+│   ├── AudioUnreadable
+│   │   └── AudioStalled       (of a chunk: it is decoded as a recording, where nobody waits for it)
+│   ├── AudioTooLong, TimedOut, WorkerLost, JobCancelled, NoRoomForAudio
 │   ├── TranscriptionFailed, InternalError
 │   └── SummarizerError       what a model server can do wrong
 │       ├── SummarizerUnavailable, SummarizerTimeout, SummarizerBusy   (may pass: tried again)
@@ -164,6 +166,10 @@ class AudioUnreadable(JobFailed):
     """No sound could be read from this file: it may be damaged, or hold no audio track."""
 
     code = "audio_unreadable"
+
+
+class AudioStalled(AudioUnreadable):
+    """No sound came out of this file for too long: it may be damaged, or hold no audio track."""
 
 
 class AudioTooLong(JobFailed):

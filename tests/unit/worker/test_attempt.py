@@ -132,6 +132,7 @@ def transcribe(
         jobs,
         transcriber=engine(before_segment=before_segment),
         decoder=cast(AudioDecoder, None),
+        open_decoder=lambda: cast(AudioDecoder, None),
         clock=clock,
     )
     with running(attempts):
