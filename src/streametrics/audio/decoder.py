@@ -47,6 +47,7 @@ _ENVIRONMENT = (
 #: Of the child's records: see `sandbox`, which this module does not import because that loads FFmpeg.
 RECORD_HEADER = struct.Struct(">cI")
 _MAX_RECORD_BYTES = 1 << 20
+_TOO_SLOW = "Decoding the sound took longer than its time limit and was stopped."
 _DOES_NOT_START = "The sound decoder does not start: run 'python -m streametrics doctor'."
 
 
@@ -251,12 +252,14 @@ class Decoding(Iterator[Pcm]):
             self._child.wait(1)
         self._finish(in_order=False)
         if self._has_timed_out:
-            return TimedOut("Decoding the sound took longer than its time limit and was stopped.")
+            return TimedOut(_TOO_SLOW)
         if not was_ready:
             return InternalError(_DOES_NOT_START)
         logger.warning("the decoding child ended with %s", self._child.returncode)
         if sys.platform != "win32" and self._child.returncode == -signal.SIGPROF:
             return AudioStalled()
+        if sys.platform != "win32" and self._child.returncode == -signal.SIGALRM:  # its own limit, after a freeze
+            return TimedOut(_TOO_SLOW)
         return AudioUnreadable()
 
     def _finish(self, *, in_order: bool) -> None:

@@ -16,9 +16,6 @@ from streametrics.errors import (
 from streametrics.jobs.connections import Connections
 from streametrics.observability import metrics
 
-#: After so many seconds a recording that found no room on the disk is tried again, `MAX_ATTEMPTS` times in all.
-NO_ROOM_RETRY_S = 30.0
-
 logger = logging.getLogger(__name__)
 
 
@@ -50,9 +47,12 @@ class JobLifecycle:
         """Claim a part of this recording that waits and was never tried; None while a live chunk waits."""
         return self._connections.claims.claim_next_part(task_id, worker)
 
-    def renew(self, claim: Claim) -> bool:
-        """Renew a claim's lease; False when the claim no longer holds. Raises DatabaseUnavailable."""
-        return self._connections.leases.renew(claim)
+    def renew(self, claim: Claim, *, left_s: float) -> bool:
+        """Renew a claim's lease; False when the claim no longer holds. Raises DatabaseUnavailable.
+
+        left_s: to its deadline, by the worker's own clock.
+        """
+        return self._connections.leases.renew(claim, left_s=left_s)
 
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
         """Publish where the job stands; may be lost."""
@@ -152,11 +152,14 @@ class JobLifecycle:
         if self._connections.leases.release(claim, after_s=after_s) and after_s == 0:
             self.send(TaskMessage(claim.task_id, claim.stage, claim.kind, claim.attempt))
 
-    def put_back_for_room(self, claim: Claim) -> bool:
-        """Release a recording for which the disk has no room; False where it was tried often enough."""
-        return self._connections.leases.put_back(
-            claim, after_s=NO_ROOM_RETRY_S, most_tries=self._connections.settings.max_attempts
-        )
+    def put_back(self, claim: Claim, *, after_s: float) -> bool:
+        """Release a claim for another try; False where it was tried often enough."""
+        most_tries = self._connections.settings.max_attempts
+        if not self._connections.leases.put_back(claim, after_s=after_s, most_tries=most_tries):
+            return False
+        if after_s == 0:
+            self.send(TaskMessage(claim.task_id, claim.stage, claim.kind, claim.attempt))
+        return True
 
     def release_all(self, worker: str) -> int:
         """Release all claims of a stopping worker; returns how many there were."""

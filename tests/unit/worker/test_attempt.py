@@ -13,7 +13,7 @@ import pytest
 from streametrics.audio.decoder import AudioDecoder
 from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.domain.transcript import Transcript
-from streametrics.errors import DatabaseUnavailable, JobFailed, StaleAttempt, StorageFull
+from streametrics.errors import DatabaseUnavailable, JobFailed, StaleAttempt, StorageFull, TimedOut
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.settings import Settings
 from streametrics.transcription.base import Outcome, TranscriptionRequest
@@ -69,10 +69,10 @@ class Ledger:
     def release(self, claim: Claim) -> None:
         self.ends[claim.task_id] = "given back"
 
-    def put_back_for_room(self, claim: Claim) -> bool:
+    def put_back(self, claim: Claim, *, after_s: float) -> bool:
         if claim.tried:
             return False
-        self.ends[claim.task_id] = "waits for room"
+        self.ends[claim.task_id] = "waits for room" if after_s else "put back"
         return True
 
     def fail(self, task_id: str, error: JobFailed, claim: Claim) -> None:
@@ -178,6 +178,22 @@ class Hoarding(FakeTranscriber):
 
     def transcribe_batch(self, sounds: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
         return super().transcribe_batch([sound for sound in sounds if sound is not None])
+
+
+@pytest.mark.parametrize(("tried", "end"), [(False, "put back"), (True, "timed_out")])
+@pytest.mark.parametrize("limit", [TimeIsUp, TimedOut])
+def test_a_limit_of_time_that_counted_a_sleep_ends_nothing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, limit: type[Exception], tried: bool, end: str
+) -> None:
+    monkeypatch.setattr("streametrics.worker.lease.Lease.slept_s", 700.0)
+
+    def before_segment(number: int) -> None:
+        raise limit
+
+    transcribe(ledger, "good", before_segment=before_segment, tried=tried)
+
+    # Expect another try, until it was tried often enough: a job that freezes its process must end
+    assert ledger.ends == {"job 0": end}
 
 
 @pytest.mark.parametrize("engine", [FakeTranscriber, Hoarding])
