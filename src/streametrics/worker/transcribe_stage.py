@@ -13,12 +13,13 @@ from streametrics.domain.transcript import Transcript
 from streametrics.errors import AudioStalled, AudioUnreadable, Interrupted
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.pipeline import transcribe
+from streametrics.pipeline.reporter import JobReporter
 from streametrics.settings import Settings
 from streametrics.storage.local import AudioWriter
 from streametrics.transcription.base import Transcriber, TranscriptionRequest
 from streametrics.worker import malloc_trim
 from streametrics.worker.attempt import Attempt
-from streametrics.worker.background_decoding import BackgroundDecoding, OpenDecoder
+from streametrics.worker.background_decoding import BackgroundDecoding, OpenDecoder, YieldingReporter
 
 #: The share of a task's time after which it begins no further request: what it has claimed and not begun goes back to
 #: the queue, so that nothing times out for its neighbors' sake.
@@ -127,17 +128,17 @@ class TranscribeStage:
         with ExitStack() as stack:
             with attempt.step():
                 path = stack.enter_context(self._audio_path(attempt.claim))
-                decoding = stack.enter_context(
-                    BackgroundDecoding(lambda decoder: self._decode(attempt, path, decoder), self._open_decoder)
-                )
+                decoding = stack.enter_context(self._decoding(attempt, path))
             while attempt.is_open:
                 chunks = sum(each.is_open for each in attempts if each is not attempt)
+                decoding.yield_to_others(chunks > 0)
                 if decoding.ends_within(0.0 if chunks else CHUNK_POLL_INTERVAL_S):
                     break
                 with attempt.step():
                     _check(attempt, decoding)
                 joined = join() if chunks < self.max_claims and self._clock() < intake_ends_at else None
                 if joined is not None:
+                    decoding.yield_to_others(True)
                     yield from self._request(joined, requested, begin_until=intake_ends_at)
                 elif chunks:
                     yield None
@@ -182,7 +183,7 @@ class TranscribeStage:
         claim = attempt.claim
         with self._audio_path(claim) as path:
             if claim.part_index is None:
-                return self._take_over(attempt, *self._decode(attempt, path, self._decoder))
+                return self._take_over(attempt, *self._decode(attempt, path, self._decoder, attempt.reporter))
             request = transcribe.part_request(
                 path, claim.start_s, claim.end_s, claim.request, reporter=attempt.reporter
             )
@@ -197,7 +198,14 @@ class TranscribeStage:
         except FileNotFoundError as error:
             raise AudioUnreadable("The stored audio is gone: send it again.") from error
 
-    def _decode(self, attempt: Attempt, path: Path, decoder: AudioDecoder) -> Decoded:
+    def _decoding(self, attempt: Attempt, path: Path) -> BackgroundDecoding[Decoded]:
+        def decode(decoder: AudioDecoder) -> Decoded:
+            return self._decode(attempt, path, decoder, YieldingReporter(attempt.reporter, decoding.give_way))
+
+        decoding = BackgroundDecoding(decode, self._open_decoder)
+        return decoding
+
+    def _decode(self, attempt: Attempt, path: Path, decoder: AudioDecoder, reporter: JobReporter) -> Decoded:
         """Decode an upload. What it has written of one that does not end in order is deleted."""
         claim, sinks = attempt.claim, list[AudioWriter]()
         assert claim.container is not None
@@ -216,7 +224,7 @@ class TranscribeStage:
                     settings=self._settings,
                     decoder=decoder,
                     open_sink=open_sink,
-                    reporter=attempt.reporter,
+                    reporter=reporter,
                 )
             except AudioStalled:
                 if claim.kind is JobKind.LONG:

@@ -2,14 +2,17 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from streametrics.audio.decoder import AudioDecoder
 from streametrics.errors import AudioUnreadable
-from streametrics.worker.background_decoding import BackgroundDecoding
+from streametrics.worker.background_decoding import RUN_S, BackgroundDecoding
+from tests.support.doubles import ManualClock
 
 
 class Child:
@@ -63,6 +66,44 @@ def test_what_it_raises_is_raised_where_the_result_is_asked_for() -> None:
         assert running.ends_within(30.0)
         with pytest.raises(AudioUnreadable):
             running.result()
+
+
+def test_it_pauses_while_somebody_waits_and_goes_on_a_little_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streametrics.worker.background_decoding.PAUSE_S", 30.0)
+    clock, blocks = ManualClock(), list[int]()
+    monkeypatch.setattr("streametrics.worker.background_decoding.time", SimpleNamespace(monotonic=clock))
+    reached, go_on = threading.Event(), threading.Event()
+
+    def decode(decoder: AudioDecoder) -> str:
+        for block in range(4):
+            if block == 2:
+                reached.set()
+                assert go_on.wait(30)
+            running.give_way()
+            blocks.append(block)
+        return "samples"
+
+    running = decoding(decode, Child())
+    with running:
+        assert reached.wait(30)
+        running.yield_to_others(True)
+        go_on.set()
+        # Expect it to stand where it is while they wait, and to come to its end when they do not
+        assert not running.ends_within(0.2)
+        assert blocks == [0, 1]
+        running.yield_to_others(False)
+        assert running.ends_within(30.0)
+    assert blocks == [0, 1, 2, 3]
+    # And, where they wait for ever, to go on for a time after each pause
+    monkeypatch.setattr("streametrics.worker.background_decoding.PAUSE_S", 0.01)
+    running.yield_to_others(True)
+    clock.move(1.0)
+    began = time.monotonic()
+    running.give_way()
+    assert time.monotonic() - began >= 0.01
+    for _ in range(1000):
+        running.give_way()
+    assert running._runs_until == clock.now + RUN_S
 
 
 def test_leaving_its_block_stops_it() -> None:
