@@ -19,6 +19,7 @@ from pathlib import Path
 
 from whisper.tokenizer import get_tokenizer
 
+from benchmarks import beside as beside_recording
 from benchmarks import limit, plain, plots, recordings, report, streams, timed
 from benchmarks.engines import ENGINES
 from streametrics.audio.pcm import Samples
@@ -183,6 +184,12 @@ def stream_row(
     return (f"streams held, service with {engine}, {server}", figure, f"summaries included: {how}")
 
 
+def beside_row(engine: str, chunks: list[Samples], *, quick: bool) -> Row:
+    """A chunk's time while a recording is decoded, and while it is transcribed."""
+    found = beside_recording.measure(engine, chunks, hours=1 if quick else 6, most=4 if quick else 20)
+    return (f"beside a recording, service with {engine}", found.figure, found.describe())
+
+
 def picture(name: str, seconds: dict[str, float], found: list[Passage]) -> None:
     """Ours, upload included, beside the libraries, slowest first."""
     peers: tuple[plain.Peer, ...] = ("openai-whisper", "faster-whisper")
@@ -214,6 +221,7 @@ def main() -> None:
     seconds = {engine: statistics.median(each.total_s for each in passed) for engine, passed in found.items()}
     rows.append(limit_row(machine, statistics.median(each.tokens for each in everything)))
     fastest = min(seconds, key=seconds.__getitem__)
+    rows.append(beside_row(fastest, chunks, quick=options.quick))
     # Chunks that wait are transcribed in batches, which takes less than one by one.
     estimate = int(1.2 * streams.EVERY_S / seconds[fastest])
     kinds: tuple[streams.ModelServerKind, ...] = ("stub", "real")

@@ -18,7 +18,9 @@ StreametricsError
 ├── DatabaseUnavailable       503
 ├── StorageFull               503
 ├── JobFailed                 (the end of a job, not of a request)
-│   ├── AudioUnreadable, AudioTooLong, TimedOut, WorkerLost, JobCancelled
+│   ├── AudioUnreadable
+│   │   └── AudioStalled       (of a chunk: it is decoded as a recording, where nobody waits for it)
+│   ├── AudioTooLong, TimedOut, WorkerLost, JobCancelled, NoRoomForAudio
 │   ├── TranscriptionFailed, InternalError
 │   └── SummarizerError       what a model server can do wrong
 │       ├── SummarizerUnavailable, SummarizerTimeout, SummarizerBusy   (may pass: tried again)
@@ -166,6 +168,10 @@ class AudioUnreadable(JobFailed):
     code = "audio_unreadable"
 
 
+class AudioStalled(AudioUnreadable):
+    """No sound came out of this file for too long: it may be damaged, or hold no audio track."""
+
+
 class AudioTooLong(JobFailed):
     """The recording is longer than the limit."""
 
@@ -188,6 +194,12 @@ class JobCancelled(JobFailed):
     """The job was cancelled, and what was known of it is deleted."""
 
     code = "cancelled"
+
+
+class NoRoomForAudio(JobFailed):
+    """The disk has no room for the decoded sound (MIN_FREE_DISK_MB): free some space in DATA_DIR, send it again."""
+
+    code = "storage_full"
 
 
 class TranscriptionFailed(JobFailed):

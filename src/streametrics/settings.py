@@ -71,8 +71,10 @@ class Settings(BaseSettings):
     max_waiting: PositiveInt = 5000
     #: Uploads that may come in at once, for each API process: more than 400 slow clients hold before they are cut.
     max_uploads: PositiveInt = 512
-    #: What uploads leave free on the disk of `data_dir`.
+    #: What uploads and decoded recordings leave free on the disk of `data_dir`.
     min_free_disk_mb: NonNegativeInt = 500
+    #: Recordings that may be decoded, or be decoding, and not transcribed yet, over all workers: an hour takes 115 MB.
+    max_decoded_recordings: PositiveInt = 2
 
     whisper_model: str = "base"
     whisper_engine: EngineName = "auto"
@@ -163,6 +165,10 @@ class Settings(BaseSettings):
     @property
     def max_upload_bytes(self) -> int:
         return self.max_upload_mb * 1_000_000
+
+    @property
+    def min_free_bytes(self) -> int:
+        return self.min_free_disk_mb * 1_000_000
 
     @property
     def max_audio_s(self) -> float:

@@ -260,6 +260,7 @@ def test_decoding_is_left_and_what_was_decoded_is_deleted(jobs: Jobs, fresh: Sta
         make_summarizer=lambda model: FakeSummarizer(),
         transcriber=FakeTranscriber(),
         decoder=cast(AudioDecoder, decoder),
+        open_decoder=lambda: contextlib.nullcontext(cast(AudioDecoder, decoder)),
     )
 
     worker.transcribe(task_id, "w")

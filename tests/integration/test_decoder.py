@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +18,11 @@ import billiard
 import numpy as np
 import pytest
 
-from streametrics.audio.decoder import AudioDecoder
+from streametrics.audio.decoder import BACKGROUND_NICENESS, AudioDecoder, ComputingLimit
 from streametrics.audio.pcm import to_float32
 from streametrics.audio.pyav import open_container
 from streametrics.audio.sniffing import HEAD_BYTES, sniff
-from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, TimedOut
+from streametrics.errors import AudioStalled, AudioTooLong, AudioUnreadable, InternalError, TimedOut
 from tests.support.media import KINDS, encode, encode_blocks, mutated, plain_wav, tone
 
 RATE = 16_000
@@ -335,6 +336,49 @@ def test_a_child_that_hangs_is_stopped_in_time_and_the_next_file_works(tmp_path:
         with pytest.raises(TimedOut):
             list(decoding)
         assert time.monotonic() - began < 3
+        assert sum(block.size for block in decoder.decode(path, "wav", **LIMITS)) == 60 * RATE
+
+
+@ON_LINUX
+def test_a_file_that_gives_no_sound_for_too_much_computing_is_left_and_the_next_one_works(tmp_path: Path) -> None:
+    # Given a file of chunks that hold nothing, one by one, and one of five minutes that unfolds as it is read
+    empty, long = tmp_path / "empty", tmp_path / "long"
+    empty.write_bytes(plain_wav(tone(0.0, RATE), RATE)[:36] + (b"JUNK" + bytes(4)) * 300_000)
+    long.write_bytes(encode_blocks((tone(60.0, 48_000) for _ in range(5)), "ogg-opus"))
+    limits = {"max_audio_s": 3600.0, "timeout_s": 60.0}
+
+    with AudioDecoder(ComputingLimit(0.1, per_block=True)) as decoder:
+        with pytest.raises(AudioStalled):
+            list(decoder.decode(empty, "wav", **limits))
+        # Expect each block to be given that time anew
+        assert sum(block.size for block in decoder.decode(long, "ogg", **limits)) / RATE == pytest.approx(300, abs=1)
+    with AudioDecoder(ComputingLimit(0.1, per_block=False)) as decoder, pytest.raises(AudioStalled):
+        list(decoder.decode(long, "ogg", **limits))
+
+
+@ON_LINUX
+def test_a_decoder_in_the_background_gives_way_to_all_other_work(tmp_path: Path) -> None:
+    path = tmp_path / "upload"
+    path.write_bytes(plain_wav(tone(1.0, RATE), RATE))
+    with AudioDecoder(in_background=True) as decoder:
+        assert sum(block.size for block in decoder.decode(path, "wav", **LIMITS)) == RATE
+        assert os.getpriority(os.PRIO_PROCESS, decoder.pid) == min(19, os.nice(0) + BACKGROUND_NICENESS)
+
+
+@ON_LINUX
+def test_a_decoding_can_be_interrupted_from_another_thread(tmp_path: Path) -> None:
+    path = tmp_path / "upload"
+    path.write_bytes(plain_wav(tone(60.0, RATE), RATE))
+    with AudioDecoder() as decoder:
+        decoding = decoder.decode(path, "wav", **LIMITS)
+        next(decoding)
+        # Given a child that gives nothing more
+        os.kill(decoder.pid, signal.SIGSTOP)
+        interrupting = threading.Timer(0.1, decoder.interrupt)
+        interrupting.start()
+        with pytest.raises(AudioUnreadable):
+            list(decoding)
+        interrupting.join()
         assert sum(block.size for block in decoder.decode(path, "wav", **LIMITS)) == 60 * RATE
 
 

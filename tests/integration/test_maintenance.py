@@ -6,18 +6,21 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 import redis
 from sqlalchemy import text
 
+from streametrics.concurrency.time_gaps import TimeGaps
 from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, Stage
 from streametrics.domain.transcript import Segment, TimeSpan, Transcript
 from streametrics.errors import StaleAttempt, WorkerLost
 from streametrics.jobs import lease_holder
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.settings import Settings
+from tests.support.doubles import ManualClock
 from tests.support.jobs import Jobs
 from tests.support.stack import Stack, until
 
@@ -200,6 +203,120 @@ def test_a_process_that_is_killed_or_stopped_loses_its_job_at_once(
     Maintenance(jobs.connections).recovery.round()
 
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "other") is not None
+
+
+class Sleep:
+    """A machine that sleeps: its wall clock, which the rows' times go by, moves on by an hour, and nothing else."""
+
+    SECONDS = 3600.0
+
+    def __init__(self) -> None:
+        self.clock, self.wall = ManualClock(), ManualClock(time.time())
+        self.gaps = TimeGaps(5.0, clock=self.clock, wall=self.wall)
+
+    def pass_over(self, jobs: Jobs, *task_ids: str) -> None:
+        for task_id in task_ids:
+            for column in ("lease_until", "deadline_at", "sent_at"):
+                older(jobs, task_id, column, self.SECONDS)
+        # The rows' times moved instead of the clock that is read: of all that a round compares, ages alone count.
+        self.wall.now = time.time()
+        self.gaps._noted_wall = self.wall.now - self.SECONDS
+        assert self.gaps.note() == pytest.approx(self.SECONDS, abs=5)
+
+
+def held_for_long(jobs: Jobs, process: "subprocess.Popen[bytes]") -> Claim:
+    """A claim of a living process that has just been renewed."""
+    task_id = accept(jobs)
+    claim = jobs.claim(task_id, Stage.TRANSCRIBE, f"w@{socket.gethostname()}/{process.pid}")
+    assert claim is not None
+    return claim
+
+
+@pytest.fixture
+def patient(settings: Settings) -> Iterator[Jobs]:
+    """Jobs whose leases do not run out within a test."""
+    with contextlib.closing(Jobs(settings.model_copy(update={"lease_s": 10.0}))) as made:
+        yield made
+
+
+def test_a_lease_that_ran_out_in_a_sleep_is_renewed_by_its_worker_and_work_goes_on(
+    patient: Jobs, process: "subprocess.Popen[bytes]"
+) -> None:
+    claim, sleep = held_for_long(patient, process), Sleep()
+    maintenance = Maintenance(patient.connections, gaps=sleep.gaps)
+    sleep.pass_over(patient, claim.task_id)
+
+    # Expect a round that comes before the worker to leave the job alone
+    maintenance.recovery.round()
+    assert patient.service.status(claim.task_id).error_code is None
+    assert patient.connections.leases.renew(claim, left_s=40.0)
+    maintenance.recovery.round()
+    sleep.clock.move(60.0)
+    maintenance.recovery.round()
+
+    assert patient.connections.leases.expired() == []
+    patient.lifecycle.store_transcript(claim, WORDS, audio_s=1.0, warnings=())
+    assert patient.service.status(claim.task_id).state is JobState.TRANSCRIBED
+
+
+def test_a_deadline_counts_the_time_in_which_the_worker_was_awake(
+    patient: Jobs, process: "subprocess.Popen[bytes]"
+) -> None:
+    claim, sleep = held_for_long(patient, process), Sleep()
+    maintenance = Maintenance(patient.connections, gaps=sleep.gaps)
+    sleep.pass_over(patient, claim.task_id)
+    sleep.clock.move(11.0)
+
+    # Given a process that is awake again, lives and renews nothing, with 60 s of which it has used none
+    maintenance.recovery.round()
+    assert patient.service.status(claim.task_id).error_code is None
+
+    for column in ("lease_until", "deadline_at"):
+        older(patient, claim.task_id, column, 70)
+    maintenance.recovery.round()
+    assert patient.service.status(claim.task_id).error_code == "timed_out"
+
+
+def test_a_lease_of_a_dead_worker_that_ran_out_in_a_sleep_is_freed_and_counts_no_try(patient: Jobs) -> None:
+    task_id, sleep = accept(patient), Sleep()
+    # Given a third try, and one renewed up to its deadline
+    for _ in range(3):
+        take(patient, task_id)
+        older(patient, task_id, "lease_until", 45)
+        (expired,) = patient.connections.leases.expired()
+        patient.connections.leases.free(expired)
+    with patient.connections.database.write() as connection:
+        connection.execute(text("UPDATE jobs SET tries = 2"))
+    take(patient, task_id)
+    with patient.connections.database.write() as connection:
+        connection.execute(text("UPDATE jobs SET deadline_at = lease_until"))
+    maintenance = Maintenance(patient.connections, gaps=sleep.gaps)
+    sleep.pass_over(patient, task_id)
+
+    maintenance.recovery.round()
+    assert patient.claim(task_id, Stage.TRANSCRIBE, "w") is None, "its worker may still be waking up"
+    sleep.clock.move(11.0)
+    maintenance.recovery.round()
+
+    claim = patient.claim(task_id, Stage.TRANSCRIBE, "w")
+    assert claim is not None
+    with patient.connections.database.read() as connection:
+        assert connection.execute(text("SELECT tries FROM jobs")).scalar_one() == 3
+
+
+def test_a_wait_does_not_count_the_time_in_which_nobody_could_end_it(settings: Settings) -> None:
+    limited = settings.model_copy(update={"wait_limit_s": 1800.0})
+    with contextlib.closing(Jobs(limited)) as jobs:
+        task_id, sleep = accept(jobs), Sleep()
+        maintenance = Maintenance(jobs.connections, gaps=sleep.gaps)
+        sleep.pass_over(jobs, task_id)
+
+        maintenance.retention.round()
+        assert jobs.service.status(task_id).error_code is None
+
+        older(jobs, task_id, "sent_at", 1801)
+        maintenance.retention.round()
+        assert jobs.service.status(task_id).error_code == "timed_out"
 
 
 def test_a_lost_message_is_sent_again_whatever_dead_workers_had_taken(jobs: Jobs, client: "redis.Redis") -> None:

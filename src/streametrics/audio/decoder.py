@@ -7,11 +7,13 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +21,14 @@ import numpy as np
 
 import streametrics
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Pcm
-from streametrics.errors import AudioTooLong, AudioUnreadable, InternalError, StreametricsError, TimedOut
+from streametrics.errors import (
+    AudioStalled,
+    AudioTooLong,
+    AudioUnreadable,
+    InternalError,
+    StreametricsError,
+    TimedOut,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -38,18 +47,42 @@ _ENVIRONMENT = (
 #: Of the child's records: see `sandbox`, which this module does not import because that loads FFmpeg.
 RECORD_HEADER = struct.Struct(">cI")
 _MAX_RECORD_BYTES = 1 << 20
+_TOO_SLOW = "Decoding the sound took longer than its time limit and was stopped."
 _DOES_NOT_START = "The sound decoder does not start: run 'python -m streametrics doctor'."
 
 
+#: Added to the `nice` of a decoder that nobody waits for: on a busy core it gets a quarter of what an engine gets. With
+#: more, hours of sound would not be decoded within a task's time while live chunks keep all cores busy.
+BACKGROUND_NICENESS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ComputingLimit:
+    """How long the child may compute, in seconds of processor time: how busy the machine is makes no difference.
+
+    per_block: until the next block of sound, else for the whole file. Not on Windows.
+    """
+
+    seconds: float
+    per_block: bool
+
+
+#: A chunk of a minute takes 0.05 s; what takes longer than this is decoded where nobody waits for it.
+CHUNK_LIMIT = ComputingLimit(3.0, per_block=False)
+#: FFmpeg reads the 500 MB of an upload without sound in them, and an index of 12 h, in 2 s.
+RECORDING_LIMIT = ComputingLimit(20.0, per_block=True)
+
+
 class AudioDecoder:
-    """Owns the decoding child process. One decoding at a time; not thread-safe.
+    """Owns the decoding child process. One decoding at a time; not thread-safe, but for `interrupt`.
 
     The child starts with the first decoding or with `start()`, serves one file after another, and is started
     again after it died, was stopped or was left in the middle of a file. It ends with this process, however
-    that ends.
+    that ends. in_background: give way to all other work on the machine.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: ComputingLimit = RECORDING_LIMIT, *, in_background: bool = False) -> None:
+        self._limit, self._in_background = limit, in_background
         self._child: subprocess.Popen[bytes] | None = None
         self._is_ready = False
         self._current: Decoding | None = None
@@ -82,7 +115,17 @@ class AudioDecoder:
             env=environment,
             close_fds=True,  # the worker's sockets are none of the child's business
         )
+        if self._in_background and sys.platform != "win32":
+            with contextlib.suppress(OSError):
+                own = os.getpriority(os.PRIO_PROCESS, 0)
+                os.setpriority(os.PRIO_PROCESS, self._child.pid, own + BACKGROUND_NICENESS)
         self._is_ready = False
+
+    def interrupt(self) -> None:
+        """Make what is being decoded end soon, in whatever thread that is; its error says nothing."""
+        child = self._child
+        if child is not None:
+            child.kill()
 
     def close(self) -> None:
         """Stop the child."""
@@ -104,6 +147,8 @@ class AudioDecoder:
             "demuxer": demuxer,
             "max_audio_s": max_audio_s,
             "timeout_s": timeout_s,
+            "computing_s": self._limit.seconds,
+            "per_block": self._limit.per_block,
         }
         self._current = Decoding(self, self._send(json.dumps(request).encode() + b"\n"), max_audio_s, timeout_s)
         return self._current
@@ -207,10 +252,14 @@ class Decoding(Iterator[Pcm]):
             self._child.wait(1)
         self._finish(in_order=False)
         if self._has_timed_out:
-            return TimedOut("Decoding the sound took longer than its time limit and was stopped.")
+            return TimedOut(_TOO_SLOW)
         if not was_ready:
             return InternalError(_DOES_NOT_START)
         logger.warning("the decoding child ended with %s", self._child.returncode)
+        if sys.platform != "win32" and self._child.returncode == -signal.SIGPROF:
+            return AudioStalled()
+        if sys.platform != "win32" and self._child.returncode == -signal.SIGALRM:  # its own limit, after a freeze
+            return TimedOut(_TOO_SLOW)
         return AudioUnreadable()
 
     def _finish(self, *, in_order: bool) -> None:

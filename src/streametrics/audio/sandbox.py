@@ -5,10 +5,10 @@ on itself and cannot lift: memory, no file written, no core, and, while FFmpeg r
 opened. macOS does not enforce the limit of memory, and Windows has none of these limits; there only the
 parent's time limit holds.
 
-The protocol. One JSON line in: {"path", "demuxer", "max_audio_s", "timeout_s"}. Records out, each a kind (1
-byte) and a length (4 bytes, big-endian): `R` ready (once, at the start), `P` s16le samples of 16 kHz mono,
-then one `E` with JSON: {"duration_s", "truncated"} or {"error": "audio_unreadable" | "audio_too_long",
-"detail"}.
+The protocol. One JSON line in: {"path", "demuxer", "max_audio_s", "timeout_s", "computing_s", "per_block"}; the last
+two are a `ComputingLimit`, at which the system ends the process (SIGPROF). Records out, each a kind (1 byte) and a
+length (4 bytes, big-endian): `R` ready (once, at the start), `P` s16le samples of 16 kHz mono, then one `E` with JSON:
+{"duration_s", "truncated"} or {"error": "audio_unreadable" | "audio_too_long", "detail"}.
 """
 
 import contextlib
@@ -63,6 +63,8 @@ def answer(request: dict[str, Any], out: BinaryIO) -> None:
                 samples += len(block) // 2
                 if samples > limit:
                     raise AudioLimitExceeded
+                if request["per_block"]:
+                    _limit_computing(request["computing_s"])
                 for start in range(0, len(block), 2 * SAMPLE_RATE_HZ):
                     _send(out, b"P", block[start : start + 2 * SAMPLE_RATE_HZ])
         end: dict[str, Any] = {"duration_s": samples / SAMPLE_RATE_HZ, "truncated": decode.truncated}
@@ -71,6 +73,12 @@ def answer(request: dict[str, Any], out: BinaryIO) -> None:
     except OSError as error:
         end = {"error": UndecodableFile.code, "detail": f"{type(error).__name__}: {error}"}
     _send(out, b"E", json.dumps(end).encode())
+
+
+def _limit_computing(seconds: float) -> None:
+    """End this process once it has computed for so long, whatever code in C it is in; 0 takes the limit away."""
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _send(out: BinaryIO, kind: bytes, body: bytes) -> None:
@@ -142,7 +150,9 @@ def main() -> None:
         if sys.platform != "win32":
             # If code in C hangs and the parent is gone: the system ends this process, no handler needed.
             signal.alarm(int(request["timeout_s"]) + 5)
+        _limit_computing(request["computing_s"])
         answer(request, out)
+        _limit_computing(0)
         if sys.platform != "win32":
             signal.alarm(0)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, literal, select, union, union_all
 
+from streametrics.database.decoding_turns import WAITS_FOR_DECODING, count_held_back, next_to_decode
 from streametrics.database.engine import Database, now
 from streametrics.database.jobs import DECODED_CONTAINER, stage_of
 from streametrics.database.tables import jobs, parts
@@ -40,10 +41,11 @@ class Backlog:
 
 
 class BacklogReader:
-    """Reads what waits. Thread-safe; raises DatabaseUnavailable."""
+    """Reads what waits. Thread-safe; raises DatabaseUnavailable. most_decoded: see `Claims`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, most_decoded: int = 2) -> None:
         self._database = database
+        self._most_decoded = most_decoded
 
     def by_queue(self) -> dict[QueueName, Backlog]:
         """Count every queue's backlog, empty ones included."""
@@ -58,11 +60,18 @@ class BacklogReader:
                 found[QueueName(row.queue)] = Backlog(row.jobs, max(0.0, row.age))
         return found
 
+    def held_back(self) -> int:
+        """Count the waiting recordings that nobody may claim yet, because enough of them are decoded."""
+        with self._database.read() as connection:
+            return count_held_back(connection, self._most_decoded)
+
     def overdue(self, queue: QueueName, after_s: float, limit: int) -> list[TaskMessage]:
-        """List what waits and was sent to this queue more than `after_s` seconds ago, the oldest first."""
+        """List what could be claimed and was sent to this queue more than `after_s` seconds ago, the oldest first."""
         whole = select(jobs).where(_A_JOB_WAITS, _QUEUE.in_([queue]), jobs.c.sent_at < now() - after_s)
         pieces = select(parts).where(_A_PART_WAITS, parts.c.sent_at < now() - after_s)
         with self._database.read() as connection:
+            may_begin = jobs.c.task_id.in_(next_to_decode(connection, self._most_decoded))
+            whole = whole.where(may_begin | ~WAITS_FOR_DECODING)
             job_rows = connection.execute(whole.order_by(jobs.c.received_at).limit(limit)).all()
             part_rows = (
                 connection.execute(pieces.order_by(parts.c.sent_at, parts.c.part_index).limit(limit)).all()

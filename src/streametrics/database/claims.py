@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, select, update
 
+from streametrics.database.decoding_turns import may_decode
 from streametrics.database.engine import Database, now
 from streametrics.database.jobs import DECODED_CONTAINER, request_of, transcript_of, warnings_of
 from streametrics.database.leases import job_row, part_row
@@ -23,12 +24,16 @@ _CLAIMED = {Stage.TRANSCRIBE: JobState.TRANSCRIBING, Stage.SUMMARIZE: JobState.S
 
 
 class Claims:
-    """Claims jobs and parts. Lengths of leases and deadlines are in seconds."""
+    """Claims jobs and parts. Lengths of leases and deadlines are in seconds.
 
-    def __init__(self, database: Database, *, lease_s: float, deadline_s: float) -> None:
+    most_decoded: how many recordings may lie decoded, or be decoding, at once.
+    """
+
+    def __init__(self, database: Database, *, lease_s: float, deadline_s: float, most_decoded: int = 2) -> None:
         self._database = database
         self._lease_s = lease_s
         self._deadline_s = deadline_s
+        self._most_decoded = most_decoded
 
     def claim_together(
         self, task_id: str, stage: Stage, worker: str, *, most: int, model_server_missing: bool = False
@@ -88,6 +93,9 @@ class Claims:
             return self._claim_part(connection, job, worker)
         if job.lease_until is not None:
             return None
+        needs_turn = stage is Stage.TRANSCRIBE and job.kind == JobKind.LONG
+        if needs_turn and not may_decode(connection, task_id, self._most_decoded):
+            return None  # recovery sends its message again once it is its turn
         return self._take_job(connection, job, stage, worker, model_server_missing)
 
     def _claimable(self, connection: Connection, task_id: str, stage: Stage) -> Row[Any] | None:

@@ -20,7 +20,8 @@ class ExpiredLease:
 
     overdue: it was renewed up to its deadline, so its worker lived and did not get the work done. A worker that died
     before counts as dead however late that is noticed: its job may have waited for the whole service to come back.
-    held_by: the process, see `lease_holder`. time_left_s: to the deadline, negative when that has passed.
+    held_by: the process, see `lease_holder`. time_left_s: to the deadline, negative when that has passed. age_s: since
+    it ran out.
     """
 
     message: TaskMessage
@@ -30,6 +31,11 @@ class ExpiredLease:
     overdue: bool
     held_by: str | None = None
     time_left_s: float = 0.0
+    age_s: float = 0.0
+
+
+#: A worker's clock begins a little later than its claim; no deadline moves for that. Seconds.
+GAP_TOLERANCE_S = 2.0
 
 
 class Leases:
@@ -39,15 +45,20 @@ class Leases:
         self._database = database
         self._lease_s = lease_s
 
-    def renew(self, claim: Claim) -> bool:
-        """Move the lease's end forward, never past the deadline; False when the claim is no longer ours."""
+    def renew(self, claim: Claim, *, left_s: float = 0.0) -> bool:
+        """Move the lease's end forward, never past the deadline; False when the claim is no longer ours.
+
+        left_s: what the worker has left by its own clock. The deadline moves where that says more: the machine slept,
+        and the database's clock went on.
+        """
         table, held = held_row(claim)
-        until = now() + self._lease_s
-        bounded = case((table.c.deadline_at < until, table.c.deadline_at), else_=until)
+        until, own = now() + self._lease_s, now() + left_s
+        deadline = case((table.c.deadline_at < own - GAP_TOLERANCE_S, own), else_=table.c.deadline_at)
+        bounded = case((deadline < until, deadline), else_=until)
         with self._database.write() as connection:
             return (
                 connection.execute(
-                    update(table).where(*held, table.c.deadline_at > now()).values(lease_until=bounded)
+                    update(table).where(*held, deadline > now()).values(lease_until=bounded, deadline_at=deadline)
                 ).rowcount
                 == 1
             )
@@ -67,6 +78,23 @@ class Leases:
                         not_before=now() + after_s,
                         sent_at=now() + after_s,
                     )
+                ).rowcount
+                == 1
+            )
+
+    def put_back(self, claim: Claim, *, after_s: float, most_tries: int) -> bool:
+        """Release a claim for another try, claimable after `after_s`.
+
+        False where it was the last of `most_tries`, or the claim is no longer ours: it stays as it is then.
+        """
+        table, held = held_row(claim)
+        later = now() + after_s
+        with self._database.write() as connection:
+            return (
+                connection.execute(
+                    update(table)
+                    .where(*held, table.c.tries < most_tries)
+                    .values(lease_until=None, claimed_by=None, not_before=later, sent_at=later)
                 ).rowcount
                 == 1
             )
@@ -95,7 +123,8 @@ class Leases:
                 # PostgreSQL's clock goes on within a statement.
                 reached = (table.c.lease_until > table.c.deadline_at - 0.1).label("overdue")
                 time_left_s = (table.c.deadline_at - now()).label("time_left_s")
-                query = select(table, reached, time_left_s).where(table.c.lease_until < now())
+                age_s = (now() - table.c.lease_until).label("age_s")
+                query = select(table, reached, time_left_s, age_s).where(table.c.lease_until < now())
                 found.extend(
                     ExpiredLease(
                         message=_message(table, row),
@@ -105,18 +134,25 @@ class Leases:
                         overdue=bool(row.overdue),
                         held_by=row.claimed_by,
                         time_left_s=row.time_left_s,
+                        age_s=row.age_s,
                     )
                     for row in connection.execute(query).all()
                 )
         return found
 
-    def free(self, expired: ExpiredLease) -> bool:
-        """Free an expired lease, so that its row can be claimed again; False when it was freed or renewed meanwhile."""
+    def free(self, expired: ExpiredLease, *, counts: bool = True) -> bool:
+        """Free an expired lease, so that its row can be claimed again; False when it was freed or renewed meanwhile.
+
+        counts: whether its try does.
+        """
         table, still_expired = expired_row(expired)
+        tries = table.c.tries if counts else table.c.tries - 1
         with self._database.write() as connection:
             return (
                 connection.execute(
-                    update(table).where(*still_expired).values(lease_until=None, claimed_by=None, sent_at=now())
+                    update(table)
+                    .where(*still_expired)
+                    .values(lease_until=None, claimed_by=None, tries=tries, sent_at=now())
                 ).rowcount
                 == 1
             )

@@ -35,8 +35,11 @@ class Connections:
         self.metrics = Metrics(self.counters.add)
         self.database = Database(settings.effective_database_url, on_change=JobVersions(self.redis).touch)
         self.records = JobRecords(self.database)
-        self.backlog = BacklogReader(self.database)
-        self.claims = Claims(self.database, lease_s=settings.lease_s, deadline_s=settings.task_time_limit_s)
+        most_decoded = settings.max_decoded_recordings
+        self.backlog = BacklogReader(self.database, most_decoded=most_decoded)
+        self.claims = Claims(
+            self.database, lease_s=settings.lease_s, deadline_s=settings.task_time_limit_s, most_decoded=most_decoded
+        )
         self.leases = Leases(self.database, lease_s=settings.lease_s)
         self.checkpoints = Checkpoints(self.database)
         self.erasure = Erasure(self.database)

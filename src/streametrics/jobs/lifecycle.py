@@ -47,9 +47,12 @@ class JobLifecycle:
         """Claim a part of this recording that waits and was never tried; None while a live chunk waits."""
         return self._connections.claims.claim_next_part(task_id, worker)
 
-    def renew(self, claim: Claim) -> bool:
-        """Renew a claim's lease; False when the claim no longer holds. Raises DatabaseUnavailable."""
-        return self._connections.leases.renew(claim)
+    def renew(self, claim: Claim, *, left_s: float) -> bool:
+        """Renew a claim's lease; False when the claim no longer holds. Raises DatabaseUnavailable.
+
+        left_s: to its deadline, by the worker's own clock.
+        """
+        return self._connections.leases.renew(claim, left_s=left_s)
 
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
         """Publish where the job stands; may be lost."""
@@ -148,6 +151,15 @@ class JobLifecycle:
         """Release a claim for another worker, without counting a try."""
         if self._connections.leases.release(claim, after_s=after_s) and after_s == 0:
             self.send(TaskMessage(claim.task_id, claim.stage, claim.kind, claim.attempt))
+
+    def put_back(self, claim: Claim, *, after_s: float) -> bool:
+        """Release a claim for another try; False where it was tried often enough."""
+        most_tries = self._connections.settings.max_attempts
+        if not self._connections.leases.put_back(claim, after_s=after_s, most_tries=most_tries):
+            return False
+        if after_s == 0:
+            self.send(TaskMessage(claim.task_id, claim.stage, claim.kind, claim.attempt))
+        return True
 
     def release_all(self, worker: str) -> int:
         """Release all claims of a stopping worker; returns how many there were."""

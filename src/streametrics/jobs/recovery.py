@@ -3,6 +3,7 @@
 import logging
 import time
 
+from streametrics.concurrency.time_gaps import TimeGaps
 from streametrics.database.leases import ExpiredLease
 from streametrics.domain.job import QueueName, TaskMessage
 from streametrics.errors import JobFailed, TimedOut, WorkerLost
@@ -12,23 +13,36 @@ from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.observability import metrics
 from streametrics.observability.logging import about_job
+from streametrics.settings import Settings
 
 #: How much earlier than its claim a task may begin, and with it the limit that ends a stuck process, in seconds.
 TASK_LIMIT_LEAD_S = 5.0
 #: The most task messages sent again in one round.
 RESEND_LIMIT = 100
 
+#: The least gap in time that is noticed, in periods between two rounds and in seconds; a busy machine makes shorter
+#: ones.
+LEAST_GAP_ROUNDS, LEAST_GAP_S = 5, 5.0
+
 logger = logging.getLogger(__name__)
 
 
-class Recovery:
-    """Recovers what got lost, in rounds; `in_worker` as in `maintenance.Maintenance`."""
+def least_gap_s(settings: Settings) -> float:
+    """Choose from how long a pause on the machine, or all of us, slept."""
+    return max(LEAST_GAP_S, LEAST_GAP_ROUNDS * settings.maintenance_interval_s)
 
-    def __init__(self, connections: Connections, lifecycle: JobLifecycle, *, in_worker: bool) -> None:
+
+class Recovery:
+    """Recovers what got lost, in rounds; `in_worker` as in `maintenance.Maintenance`. gaps: noted before each round."""
+
+    def __init__(
+        self, connections: Connections, lifecycle: JobLifecycle, *, in_worker: bool, gaps: TimeGaps | None = None
+    ) -> None:
         self._connections = connections
         self._jobs = lifecycle
         self._in_worker = in_worker
         self._settings = connections.settings
+        self._gaps = gaps or TimeGaps(least_gap_s(self._settings))
         #: Claims whose process lives and does not renew its lease.
         self._stuck: set[tuple[str, int | None, int]] = set()
         #: Task messages sent again, and when.
@@ -51,14 +65,21 @@ class Recovery:
         self._resend_lost()
 
     def _settle(self, expired: ExpiredLease) -> None:
-        """Decide about one expired lease: another attempt, or the job's end."""
-        if expired.overdue or self._was_stuck_until_deadline(expired):
+        """Decide about one expired lease: another attempt, or the job's end.
+
+        One that ran out while the machine slept proves nothing. Its worker, if it lives, renews it as soon as it is
+        awake; if not, it is as free as any other, without counting a try.
+        """
+        is_overtaken = self._gaps.include(expired.age_s)
+        if is_overtaken and self._gaps.awake_s < self._settings.lease_s:
+            return
+        if (expired.overdue and not is_overtaken) or self._was_stuck_until_deadline(expired):
             self._fail(expired, TimedOut(f"The job took longer than {self._settings.task_time_limit_s:.0f} s."))
         elif lease_holder.is_running_here(expired.held_by):
             self._note_stuck(expired)
-        elif expired.tries >= self._settings.max_attempts:
+        elif expired.tries >= self._settings.max_attempts and not is_overtaken:
             self._fail(expired, WorkerLost())
-        elif self._connections.leases.free(expired):
+        elif self._connections.leases.free(expired, counts=not is_overtaken):
             self._jobs.metrics.count(metrics.LEASES_EXPIRED, expired.message.stage)
             logger.warning("event=lease_expired attempt=%d tries=%d", expired.attempt, expired.tries)
             self._jobs.send(expired.message)
@@ -71,10 +92,12 @@ class Recovery:
 
     def _was_stuck_until_deadline(self, expired: ExpiredLease) -> bool:
         """Tell whether a stuck process reached its deadline, or Celery's limit, which ends it a little earlier."""
+        # Of the time since its claim, what the machine slept does not count.
+        time_left_s = expired.time_left_s + self._gaps.slept_s(self._settings.task_time_limit_s)
         is_stuck = _claim_id(expired) in self._stuck
         if is_stuck and not lease_holder.is_running_here(expired.held_by):
-            return expired.time_left_s <= TASK_LIMIT_LEAD_S
-        return expired.time_left_s <= 0 and (is_stuck or lease_holder.is_running_here(expired.held_by))
+            return time_left_s <= TASK_LIMIT_LEAD_S
+        return time_left_s <= 0 and (is_stuck or lease_holder.is_running_here(expired.held_by))
 
     def _fail(self, expired: ExpiredLease, error: JobFailed) -> None:
         if self._jobs.fail_expired(expired, error):
@@ -93,8 +116,10 @@ class Recovery:
         if lengths is None:
             return
         self._forget_old_resends()
+        # These need no message: whoever got one could claim nothing.
+        held_back = {QueueName.LONG: self._connections.backlog.held_back()}
         for name, backlog in self._connections.backlog.by_queue().items():
-            if (missing := backlog.count - lengths[name]) > 0:
+            if (missing := backlog.count - held_back.get(name, 0) - lengths[name]) > 0:
                 self._resend(name, missing)
 
     def _resend(self, queue: QueueName, missing: int) -> None:

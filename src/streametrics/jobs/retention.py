@@ -2,6 +2,7 @@
 
 import logging
 
+from streametrics.concurrency.time_gaps import TimeGaps
 from streametrics.errors import TimedOut
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
@@ -14,11 +15,12 @@ logger = logging.getLogger(__name__)
 
 
 class Retention:
-    """Erases what need not be kept, in rounds."""
+    """Erases what need not be kept, in rounds. gaps: no wait and no age counts while the machine slept."""
 
-    def __init__(self, connections: Connections, lifecycle: JobLifecycle) -> None:
+    def __init__(self, connections: Connections, lifecycle: JobLifecycle, *, gaps: TimeGaps) -> None:
         self._connections = connections
         self._jobs = lifecycle
+        self._gaps = gaps
         self._settings = connections.settings
 
     def round(self) -> None:
@@ -32,7 +34,9 @@ class Retention:
 
     def _fail_unclaimed(self) -> None:
         limit_s = self._settings.wait_limit_s
-        for task_id in self._connections.backlog.longer_than(limit_s):
+        # Nobody could take a job while the machine slept.
+        waited_s = limit_s + self._gaps.slept_s(limit_s)
+        for task_id in self._connections.backlog.longer_than(waited_s):
             error = TimedOut(
                 f"No worker took this job for {limit_s / 3600:.3g} hour(s): start one "
                 "('python -m streametrics worker'), then send the audio again."
@@ -43,7 +47,7 @@ class Retention:
 
     def _delete_orphans(self) -> None:
         # The folder first: a key that a job takes afterwards is too young to be listed.
-        old = list(self._jobs.audio.keys_older_than(ORPHAN_AGE_S))
+        old = list(self._jobs.audio.keys_older_than(ORPHAN_AGE_S + self._gaps.slept_s(ORPHAN_AGE_S)))
         if not old:
             return
         needed = self._connections.records.keys_in_use()

@@ -4,7 +4,7 @@ import errno
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -12,19 +12,30 @@ from typing import BinaryIO
 from streametrics.errors import StorageFull
 
 _PARTIAL = ".partial"
+#: So much may be written between two looks at the free space, in bytes: half a minute of decoded sound.
+CHECK_BYTES = 1 << 20
 
 
 class AudioWriter:
-    """Writes one file. Its key becomes readable with `commit`; `discard` leaves nothing."""
+    """Writes one file. Its key becomes readable with `commit`; `discard` leaves nothing.
 
-    def __init__(self, folder: Path, key: str) -> None:
+    has_room: asked about every next piece of at most `CHECK_BYTES`, before it is written.
+    """
+
+    def __init__(self, folder: Path, key: str, has_room: Callable[[], bool] = lambda: True) -> None:
         self.key = key
+        self._has_room, self._allowed_bytes = has_room, 0
         self._path = folder / key
         self._partial = folder / (key + _PARTIAL)
         self._file: BinaryIO = self._partial.open("xb")
 
     def write(self, data: bytes) -> None:
-        """Append bytes. Raises StorageFull."""
+        """Append bytes, at most `CHECK_BYTES`. Raises StorageFull."""
+        if len(data) > self._allowed_bytes:
+            if not self._has_room():
+                raise StorageFull
+            self._allowed_bytes = max(CHECK_BYTES, len(data))
+        self._allowed_bytes -= len(data)
         try:
             self._file.write(data)
         except OSError as error:
@@ -50,19 +61,28 @@ class AudioWriter:
 
 
 class AudioStore:
-    """Stores audio in a folder, under random keys. Safe to use from several processes at once."""
+    """Stores audio in a folder, under random keys. Safe to use from several processes at once.
 
-    def __init__(self, folder: Path) -> None:
+    free_bytes: what the disk has left now; None asks the disk.
+    """
+
+    def __init__(self, folder: Path, *, free_bytes: Callable[[], int] | None = None) -> None:
         self._folder = folder
+        self._free_bytes = free_bytes
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def free_bytes(self) -> int:
         """Return the free bytes of the disk that the folder is on."""
-        return shutil.disk_usage(self._folder).free
+        return shutil.disk_usage(self._folder).free if self._free_bytes is None else self._free_bytes()
 
-    def writer(self) -> AudioWriter:
-        """Start a new file under a fresh key."""
-        return AudioWriter(self._folder, uuid.uuid4().hex)
+    def writer(self, *, min_free_bytes: int = 0) -> AudioWriter:
+        """Start a new file under a fresh key; its writes leave at least `min_free_bytes` of the disk free."""
+        least_bytes = min_free_bytes + CHECK_BYTES
+
+        def has_room() -> bool:
+            return not min_free_bytes or self.free_bytes() >= least_bytes
+
+        return AudioWriter(self._folder, uuid.uuid4().hex, has_room)
 
     @contextmanager
     def local_path(self, key: str) -> Iterator[Path]:

@@ -30,7 +30,7 @@ class Admission:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._disk_space = DiskSpace(settings.min_free_disk_mb * 1_000_000, free_bytes)
+        self._disk_space = DiskSpace(settings.min_free_bytes, free_bytes)
         self._waiting = AsyncTtlCache(waiting, VALID_S, clock=clock)
         self._uploads = 0
 

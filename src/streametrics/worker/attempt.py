@@ -13,7 +13,9 @@ from streametrics.errors import (
     InternalError,
     Interrupted,
     JobFailed,
+    NoRoomForAudio,
     StaleAttempt,
+    StorageFull,
     TimedOut,
 )
 from streametrics.jobs.lifecycle import JobLifecycle
@@ -24,6 +26,8 @@ from streametrics.worker.progress_reporter import ProgressReporter
 
 #: Between two tries to release a claim while the database is away, in seconds.
 RELEASE_RETRY_INTERVAL_S = 1.0
+#: After so many seconds a recording that found no room on the disk is tried again, `MAX_ATTEMPTS` times in all.
+NO_ROOM_RETRY_S = 30.0
 
 logger = logging.getLogger(__name__)
 
@@ -107,12 +111,19 @@ class Attempt:
 
     def _settle(self, error: Exception) -> str:
         """Write what this error means for the job; returns the outcome's name for the log."""
+        if isinstance(error, self._time_limit_error):
+            error = TimedOut()
         try:
             match error:
                 case StaleAttempt():
                     return "stale"
                 case Interrupted():
                     self._jobs.release(self.claim)
+                    return "released"
+                case StorageFull():
+                    is_put_back = self._jobs.put_back(self.claim, after_s=NO_ROOM_RETRY_S)
+                    return "released" if is_put_back else self._fail(NoRoomForAudio())
+                case TimedOut() if self._has_slept and self._jobs.put_back(self.claim, after_s=0.0):
                     return "released"
                 case JobFailed():
                     return self._fail(error)
@@ -124,10 +135,13 @@ class Attempt:
             self._release_later()
             return "abandoned"
         # Whatever a library does, the job has to end in a state that its client can read.
-        if isinstance(error, self._time_limit_error):
-            return self._fail(TimedOut())
         logger.error("unexpected error", exc_info=error)
         return self._fail(InternalError())
+
+    @property
+    def _has_slept(self) -> bool:
+        """Whether the machine slept or this process was frozen meanwhile: limits of time may have counted that."""
+        return self._lease is not None and self._lease.slept_s > 0
 
     def _release_later(self) -> None:
         until = time.monotonic() + self.claim.time_left_s

@@ -3,9 +3,9 @@
 import logging
 import os
 import threading
-import time
 from types import TracebackType
 
+from streametrics.concurrency.awake_clock import AwakeClock
 from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.domain.job import Claim
 from streametrics.errors import Interrupted, StaleAttempt, StreametricsError, TimedOut
@@ -26,6 +26,7 @@ class Lease:
 
     exit_when_overdue: end the whole process when the work does not stop at its deadline. Only for processes
     that do one job at a time; it is what stops endless work in C where Celery's own limits do not reach.
+    clock: for tests.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class Lease:
         *,
         stopping: threading.Event,
         exit_when_overdue: bool = False,
+        clock: AwakeClock | None = None,
     ) -> None:
         self._jobs = jobs
         self._claim = claim
         self._stopping = stopping
         self._exit_when_overdue = exit_when_overdue
-        self._deadline = time.monotonic() + claim.time_left_s
+        self._clock = clock or AwakeClock()
+        self._deadline = self._clock() + claim.time_left_s
         self._renew_every_s = jobs.lease_s * 0.3
         self._renew_at = 0.0
         self._lost = threading.Event()
@@ -50,7 +53,7 @@ class Lease:
 
     def __enter__(self) -> ProgressReporter:
         self._watchdog.__enter__()
-        self._renew_at = time.monotonic() + self._renew_every_s
+        self._renew_at = self._clock() + self._renew_every_s
         self._thread.start()
         return self.reporter
 
@@ -60,18 +63,23 @@ class Lease:
         self._thread.stop(wait_s=None)
         self._watchdog.__exit__(None, None, None)
 
+    @property
+    def slept_s(self) -> float:
+        """For how long this process was frozen meanwhile, in seconds; no time limit of ours counts that."""
+        return self._clock.slept_s
+
     def check(self) -> None:
         """Raise when this work should stop."""
         if self._lost.is_set():
             raise StaleAttempt
         if self._stopping.is_set():
             raise Interrupted
-        if time.monotonic() >= self._deadline:
+        if self._clock() >= self._deadline:
             raise TimedOut(f"The job took longer than {self._claim.time_left_s:.0f} s and was stopped.")
 
     def _keep(self) -> None:
         """Renew the lease when it is time, publish pending progress, and notice that the job is cancelled."""
-        now = time.monotonic()
+        now = self._clock()
         if now >= self._deadline:
             self._end_if_stuck()
             self._thread.stop()
@@ -91,7 +99,7 @@ class Lease:
     def _renew(self) -> bool:
         """Renew the lease; False when the claim no longer holds."""
         try:
-            if self._jobs.renew(self._claim):
+            if self._jobs.renew(self._claim, left_s=self._deadline - self._clock()):
                 return True
         except StreametricsError as error:
             logger.warning("lease not renewed, trying again: %s", error)

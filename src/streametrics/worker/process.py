@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from streametrics.audio.decoder import AudioDecoder
+from streametrics.audio.decoder import CHUNK_LIMIT, AudioDecoder
 from streametrics.domain.job import Stage
 from streametrics.errors import StreametricsError
 from streametrics.jobs.connections import Connections
@@ -81,7 +81,7 @@ def _load(stage: Stage, settings: Settings, connections: Connections) -> tuple[W
             return {"summarizer": source, "model_server": health.condition, "model_server_detail": health.detail}
 
         return worker, model_server_facts
-    decoder = AudioDecoder()
+    decoder = AudioDecoder(CHUNK_LIMIT)
     decoder.start()
     transcriber = transcriber_factory.create(settings)
     warm(transcriber)

@@ -17,8 +17,9 @@ from streametrics.settings import Settings
 from streametrics.summarization.base import Summarizer
 from streametrics.transcription.base import Transcriber
 from streametrics.worker.attempt import Attempt, running
+from streametrics.worker.background_decoding import OpenDecoder
 from streametrics.worker.summarize_stage import SummarizeStage
-from streametrics.worker.transcribe_stage import TranscribeStage
+from streametrics.worker.transcribe_stage import TranscribeStage, open_background_decoder
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 class Worker:
     """Works on jobs, with one process's engine and decoder. `transcriber` is None where only summaries are written.
 
+    decoder: for chunks, None as the transcriber. open_decoder: see `TranscribeStage`; None for its own.
     make_summarizer: the summarizer for a model, None for the settings' own; it keeps what it made.
     time_limit_error: what the task framework raises in the middle of work that takes too long; () where it raises
     nothing. clock: for tests.
@@ -39,6 +41,7 @@ class Worker:
         make_summarizer: Callable[[str | None], Summarizer],
         transcriber: Transcriber | None,
         decoder: AudioDecoder | None,
+        open_decoder: OpenDecoder | None = None,
         time_limit_error: type[BaseException] | tuple[()] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -52,7 +55,12 @@ class Worker:
         self._transcribe_stage: TranscribeStage | None = None
         if transcriber is not None and decoder is not None:
             self._transcribe_stage = TranscribeStage(
-                settings, jobs, transcriber=transcriber, decoder=decoder, clock=clock
+                settings,
+                jobs,
+                transcriber=transcriber,
+                decoder=decoder,
+                open_decoder=open_decoder or open_background_decoder,
+                clock=clock,
             )
 
     def transcribe(self, task_id: str, worker: str) -> None:

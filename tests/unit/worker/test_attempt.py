@@ -13,7 +13,7 @@ import pytest
 from streametrics.audio.decoder import AudioDecoder
 from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.domain.transcript import Transcript
-from streametrics.errors import DatabaseUnavailable, JobFailed, StaleAttempt
+from streametrics.errors import DatabaseUnavailable, JobFailed, StaleAttempt, StorageFull, TimedOut
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.settings import Settings
 from streametrics.transcription.base import Outcome, TranscriptionRequest
@@ -44,6 +44,8 @@ class Ledger:
     def local_path(self, key: str) -> Iterator[Path]:
         if key == "gone":
             raise FileNotFoundError
+        if key == "full disk":
+            raise StorageFull
         if key == "broken disk":
             raise OSError("input/output error")
         yield self._file
@@ -66,6 +68,12 @@ class Ledger:
 
     def release(self, claim: Claim) -> None:
         self.ends[claim.task_id] = "given back"
+
+    def put_back(self, claim: Claim, *, after_s: float) -> bool:
+        if claim.tried:
+            return False
+        self.ends[claim.task_id] = "waits for room" if after_s else "put back"
+        return True
 
     def fail(self, task_id: str, error: JobFailed, claim: Claim) -> None:
         self.ends[task_id] = error.code
@@ -124,6 +132,7 @@ def transcribe(
         jobs,
         transcriber=engine(before_segment=before_segment),
         decoder=cast(AudioDecoder, None),
+        open_decoder=lambda: cast(AudioDecoder, None),
         clock=clock,
     )
     with running(attempts):
@@ -145,6 +154,13 @@ def test_each_ends_as_its_own_sound_wants(ledger: Ledger) -> None:
     }
 
 
+@pytest.mark.parametrize(("tried", "end"), [(False, "waits for room"), (True, "storage_full")])
+def test_a_full_disk_is_waited_for_until_it_was_tried_often_enough(ledger: Ledger, tried: bool, end: str) -> None:
+    transcribe(ledger, "full disk", "good", tried=tried)
+
+    assert ledger.ends == {"job 0": end, "job 1": "word0 word1"}
+
+
 def test_the_time_limit_of_the_task_ends_all_that_have_not_ended(ledger: Ledger) -> None:
     calls = itertools.count()
 
@@ -162,6 +178,22 @@ class Hoarding(FakeTranscriber):
 
     def transcribe_batch(self, sounds: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
         return super().transcribe_batch([sound for sound in sounds if sound is not None])
+
+
+@pytest.mark.parametrize(("tried", "end"), [(False, "put back"), (True, "timed_out")])
+@pytest.mark.parametrize("limit", [TimeIsUp, TimedOut])
+def test_a_limit_of_time_that_counted_a_sleep_ends_nothing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, limit: type[Exception], tried: bool, end: str
+) -> None:
+    monkeypatch.setattr("streametrics.worker.lease.Lease.slept_s", 700.0)
+
+    def before_segment(number: int) -> None:
+        raise limit
+
+    transcribe(ledger, "good", before_segment=before_segment, tried=tried)
+
+    # Expect another try, until it was tried often enough: a job that freezes its process must end
+    assert ledger.ends == {"job 0": end}
 
 
 @pytest.mark.parametrize("engine", [FakeTranscriber, Hoarding])

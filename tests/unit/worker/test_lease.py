@@ -7,11 +7,13 @@ from typing import Any, cast
 
 import pytest
 
+from streametrics.concurrency.awake_clock import AwakeClock
 from streametrics.domain.job import Claim, JobKind, JobRequest, Snapshot, Stage
 from streametrics.domain.transcript import Segment, Transcript, TranscriptPart
-from streametrics.errors import DatabaseUnavailable, StaleAttempt
+from streametrics.errors import DatabaseUnavailable, StaleAttempt, TimedOut
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.worker.lease import Lease
+from tests.support.doubles import ManualClock
 from tests.support.stack import until
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
@@ -33,8 +35,8 @@ class Heard:
         return self.cancelled
 
 
-def lease(jobs: Any, claim: Claim = CLAIM) -> Lease:
-    return Lease(cast(JobLifecycle, jobs), claim, stopping=threading.Event())
+def lease(jobs: Any, claim: Claim = CLAIM, clock: AwakeClock | None = None) -> Lease:
+    return Lease(cast(JobLifecycle, jobs), claim, stopping=threading.Event(), clock=clock)
 
 
 def test_the_first_words_of_a_summary_are_shown_at_once() -> None:
@@ -184,7 +186,7 @@ class Failing(Heard):
             raise RuntimeError("unheard of")
         return False
 
-    def renew(self, claim: Claim) -> bool:
+    def renew(self, claim: Claim, *, left_s: float) -> bool:
         if self.looks > 0:
             self.renewed.set()
         return True
@@ -195,3 +197,38 @@ def test_a_lease_is_renewed_still_after_an_error_that_nobody_expected(caplog: py
     with lease(failing):
         assert failing.renewed.wait(10)
     assert "a round of 'lease-id' failed; the next one tries again" in caplog.messages
+
+
+class Renewed(Heard):
+    """Notes what time its worker says is left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lease_s = 0.1
+        self.left_s: list[float] = []
+
+    def renew(self, claim: Claim, *, left_s: float) -> bool:
+        self.left_s.append(left_s)
+        return True
+
+
+def test_time_in_which_the_process_was_frozen_is_none_of_the_jobs_time() -> None:
+    clock, renewed = ManualClock(1000.0), Renewed()
+    held = lease(renewed, clock=AwakeClock(clock=clock, computed=lambda: 0.0))
+    held.check()
+    # Given an hour in which nothing ran, of a job that may take a minute
+    clock.move(3600.0)
+
+    held.check()
+    assert held.slept_s == 3600.0
+    with held:
+        clock.move(9.0)
+        until(lambda: renewed.left_s, within_s=5, what="it is renewed")
+    assert renewed.left_s == [51.0]
+    # And its time to end when it has run for a minute
+    for _ in range(6):
+        clock.move(9.0)
+        if clock.now < 1000 + 3600 + 60:
+            held.check()
+    with pytest.raises(TimedOut):
+        held.check()

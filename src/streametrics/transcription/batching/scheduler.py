@@ -59,13 +59,15 @@ def transcribe_batch(engine: Engine, requests: Iterable[TranscriptionRequest | N
 class _BatchScheduler:
     """Forms batches. waiting: windows in no batch yet, in the order in which they came. retries: batches to come first.
 
-    may_grow: other requests may come. source_is_idle: none was there when one was asked for last.
+    may_grow: other requests may come. source_is_idle: none was there when one was asked for last. pulled_background:
+    that one was in the background, so none waits that would go before it.
     """
 
     def __init__(self, engine: Engine, pool: ExecutionPool, requests: Iterable[TranscriptionRequest | None]) -> None:
         self._engine, self._pool = engine, pool
         self._source, self._pulled = iter(requests), 0
         self._may_grow, self._source_is_idle = True, False
+        self._pulled_background = False
         self._requests: list[RequestState] = []
         self._waiting: list[RequestWindow] = []
         self._retries: list[list[RequestWindow]] = []
@@ -106,6 +108,7 @@ class _BatchScheduler:
     def _pull_request(self) -> None:
         pulled = next(self._source, _EXHAUSTED)
         if isinstance(pulled, TranscriptionRequest):
+            self._pulled_background = pulled.background
             request = RequestState(self._engine, self._pulled, pulled)
             self._pulled += 1
             self._requests.append(request)
@@ -129,7 +132,8 @@ class _BatchScheduler:
         self._waiting = [window for window in self._waiting if window.request.outcome is None]
         most = self._engine.max_batch_windows
         if self._may_pull:
-            if len(self._waiting) < most:
+            # Parts of a recording in which nobody speaks would come one after the other, and never fill a batch.
+            if len(self._waiting) < most and not (self._foreground and self._pulled_background):
                 return []
             if self._pool.running and not self._foreground:
                 self._pull_request()  # what has come meanwhile may be a request to go first

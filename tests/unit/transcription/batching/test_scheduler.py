@@ -267,5 +267,21 @@ def test_where_nobody_speaks_nothing_is_decoded() -> None:
     assert engine.batches == []
 
 
+def test_a_chunk_does_not_wait_for_parts_in_which_nobody_speaks(clips: list[Samples]) -> None:
+    engine, parts = Marking(4), []
+
+    # Given a chunk, and parts of a recording without a voice that come for as long as it is not decoded
+    def requests() -> Iterator[TranscriptionRequest]:
+        yield TranscriptionRequest(clips[0])
+        while not engine.batches and len(parts) < 20:
+            parts.append(TranscriptionRequest(sounds.silence(2), background=True))
+            yield parts[-1]
+
+    outcomes = dict(scheduler.transcribe_batch(engine, requests()))
+
+    assert len(parts) == 1
+    assert outcomes[0] == together(Marking(4), [TranscriptionRequest(clips[0])])[0]
+
+
 def test_nothing_to_hear_is_nothing() -> None:
     assert list(scheduler.transcribe_batch(Marking(4), [])) == []
