@@ -22,7 +22,7 @@ def _heads(**by_block: tuple[int, ...]) -> Heads:
     return tuple((int(block[1:]), head) for block, heads in by_block.items() for head in heads)
 
 
-#: large-v1 and large-v2 have the same dimensions and other heads: they get the fallback.
+#: large-v1 has large-v2's dimensions and other heads: it gets large-v2's.
 _KNOWN: dict[_Decoder, Heads] = {
     _Decoder(4, 6, True): _heads(b2=(2,), b3=(0, 2, 3, 4, 5)),
     _Decoder(4, 6, False): _heads(b1=(0,), b2=(0, 5), b3=(0, 1, 2, 3, 4)),
@@ -35,6 +35,20 @@ _KNOWN: dict[_Decoder, Heads] = {
     _Decoder(24, 16, True): _heads(b13=(15,), b15=(4, 15), b16=(1,), b20=(0,), b23=(4,)),
     _Decoder(24, 16, False): _heads(
         b11=(4,), b14=(1, 12, 14), b15=(4,), b16=(0, 4, 9), b17=(12, 14), b18=(7, 10, 15), b20=(0, 3, 9, 14), b21=(12,)
+    ),
+    _Decoder(32, 20, True): _heads(
+        b10=(12,),
+        b13=(17,),
+        b16=(11, 12, 13),
+        b17=(15, 16),
+        b18=(4, 11, 19),
+        b19=(11,),
+        b21=(2, 3),
+        b22=(3, 9, 12),
+        b23=(5, 7, 13),
+        b25=(5,),
+        b26=(1, 12),
+        b27=(15,),
     ),
     _Decoder(32, 20, True, mels=128): _heads(
         b7=(0,), b10=(17,), b12=(18,), b13=(12,), b16=(1,), b17=(14,), b19=(11,), b21=(4,), b24=(1,), b25=(6,)

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 #: Silence that is encoded after the audio, in frames: with 3 s, one chunk was decoded twice.
 SILENCE_FRAMES = 500
+#: Frames of the spectrogram in a position of the encoding.
+FRAMES_PER_POSITION = 2
 
 
 class FasterWhisper(SingleWindowEngine):
@@ -155,16 +157,16 @@ class _FasterWhisperModel(WhisperModel):  # type: ignore[misc]  # the library ha
         """Align tokens with the encoding that they were decoded from; of timestamps the times mean nothing."""
         assert self._last is not None
         spoken = [token for token in tokens if token < tokenizer.eot]
-        if not spoken:
-            return [(0.0, 0.0)] * len(tokens)
         frames = _audio_frames(self._last[0])
+        if not spoken or frames < FRAMES_PER_POSITION:
+            return [(0.0, 0.0)] * len(tokens)
         (found,) = self.model.align(
             encoder_output, tokenizer.sot_sequence, [spoken], frames, median_filter_width=FILTER_WIDTH
         )
         starts: dict[int, int] = {}
         for number, position in found.alignments:
             starts.setdefault(number, position)
-        end = starts.get(len(spoken), frames // 2)
+        end = starts.get(len(spoken), frames // FRAMES_PER_POSITION)
         times = iter(times_of_positions([starts.get(number, end) for number in range(len(spoken))], end))
         return [next(times) if token < tokenizer.eot else (0.0, 0.0) for token in tokens]
 

@@ -52,11 +52,19 @@ class CrossAttention:
             hooks.append(attention.query.register_forward_hook(_kept(queries, number)))
             hooks.append(attention.key.register_forward_hook(_kept(keys, number)))
         try:
-            self._model.decoder(torch.tensor([tokens], device=features.device), features[None])
+            self._run_blocks(torch.tensor([tokens], device=features.device), features[None])
         finally:
             for hook in hooks:
                 hook.remove()
         return queries, keys
+
+    def _run_blocks(self, tokens: torch.Tensor, features: torch.Tensor) -> None:
+        """Run the decoder up to its last block with such a head, and score no tokens."""
+        decoder, last = self._model.decoder, max(block for block, _ in self._heads)
+        x = decoder.token_embedding(tokens) + decoder.positional_embedding[: tokens.shape[-1]]
+        x = x.to(features.dtype)
+        for block in decoder.blocks[: last + 1]:
+            x = block(x, features, mask=decoder.mask)
 
     def _weights(self, query: torch.Tensor, key: torch.Tensor, head: int) -> torch.Tensor:
         size = query.shape[-1] // self._model.dims.n_text_head
