@@ -29,7 +29,7 @@ HOMES = {
     "sqlalchemy": ["database.*"],
     "alembic": ["database.*"],
     "psycopg": ["database.*"],
-    "av": ["audio.pyav", "audio.sandbox"],
+    "av": ["audio.pyav", "audio.resampling", "audio.sandbox"],
     "whisper": [
         "transcription.engines.openai_whisper",
         "transcription.engines.openai_whisper_fast",
@@ -113,7 +113,10 @@ WORDS = {
 }
 
 #: What a job goes through knows the words, the sound, and no framework.
-PIPELINE_MAY = WORDS | {"audio.decoder", "audio.pcm", "audio.silence_splitter", "pipeline.reporter"}
+PIPELINE_MAY = WORDS | {
+    *("audio.decoder", "audio.pcm", "audio.silence_splitter", "audio.tracks", "domain.warnings", "transcription.vad"),
+    *("pipeline.channel_choice", "pipeline.reporter", "pipeline.voice_selection"),
+}
 
 #: An adapter stands on its contract, the words, and pure helpers of its own subject.
 ADAPTER_MAY = WORDS | {

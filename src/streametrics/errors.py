@@ -18,7 +18,7 @@ StreametricsError
 ├── DatabaseUnavailable       503
 ├── StorageFull               503
 ├── JobFailed                 (the end of a job, not of a request)
-│   ├── AudioUnreadable, AudioTooLong, TimedOut, WorkerLost, JobCancelled
+│   ├── AudioUnreadable, TrackMissing, AudioTooLong, TimedOut, WorkerLost, JobCancelled
 │   ├── TranscriptionFailed, InternalError
 │   └── SummarizerError       what a model server can do wrong
 │       ├── SummarizerUnavailable, SummarizerTimeout, SummarizerBusy   (may pass: tried again)
@@ -164,6 +164,12 @@ class AudioUnreadable(JobFailed):
     """No sound could be read from this file: it may be damaged, or hold no audio track."""
 
     code = "audio_unreadable"
+
+
+class TrackMissing(JobFailed):
+    """The file has no sound track of this number."""
+
+    code = "track_missing"
 
 
 class AudioTooLong(JobFailed):

@@ -42,6 +42,25 @@ _SYNC_SEARCH_BYTES = 4096
 _FEW_BYTES = 64
 #: So many frame headers in a row, each where the one before says, are no accident in other data.
 _SYNC_CHAIN = 4
+#: Further behind, in what may be any file.
+_FAR_SYNC_CHAIN = 8
+#: A head of HTTP is no longer.
+_LONGEST_RESPONSE = 16_384
+#: Files that may hold sound among other things: archives, documents, programs, pictures.
+_OTHER_FILES = (
+    *(b"PK\3\4", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd", b"%PDF", b"{\\rtf"),
+    *(
+        b"MZ",
+        b"\x7fELF",
+        b"\xca\xfe\xba\xbe",
+        b"\x89PNG",
+        b"GIF8",
+        b"\xff\xd8\xff",
+        b"BM",
+        b"SQLite",
+        b"\xd0\xcf\x11\xe0",
+    ),
+)
 
 #: Bytes a second above which sound of a compressed container is rare (256 kbit/s), and those of stereo PCM.
 _COMPRESSED_BYTES_PER_S = 32_000
@@ -59,9 +78,34 @@ def sniff(head: bytes) -> str | None:
 
     head: the first bytes, up to `HEAD_BYTES`. Never raises.
     """
+    return locate(head)[0]
+
+
+def locate(head: bytes) -> tuple[str | None, int]:
+    """Name the demuxer as `sniff` does, and say at which byte its file begins, behind what does not belong to it."""
+    at = _response_bytes(head)
+    at += len(head[at:]) - len(head[at:].lstrip(b"\0")) if head[at : at + 16] == bytes(16) else 0
+    for start in dict.fromkeys((0, at)):
+        demuxer = _sniff_exact(head[start:] if start else head)
+        if demuxer is not None:
+            return demuxer, start
+    if head.startswith(_OTHER_FILES):
+        return None, 0
+    return _find_frames(head)
+
+
+def _sniff_exact(head: bytes) -> str | None:
     if head[:3] == b"ID3":
         return _sniff_after_id3(head)
     return _sniff_magic(head) or _sniff_boxes(head) or _sniff_transport_stream(head) or _sniff_frames(head)
+
+
+def _response_bytes(head: bytes) -> int:
+    """Return the length of a head of HTTP or of a radio's server, which some recorders keep in front of the sound."""
+    if not head.startswith((b"HTTP/", b"ICY ")):
+        return 0
+    ends = [end + len(mark) for mark in (b"\r\n\r\n", b"\n\n") if (end := head.find(mark, 0, _LONGEST_RESPONSE)) >= 0]
+    return min(ends, default=0)
 
 
 def _sniff_magic(head: bytes) -> str | None:
@@ -112,12 +156,26 @@ def _sniff_boxes(head: bytes) -> str | None:
 
 
 def _sniff_transport_stream(head: bytes) -> str | None:
-    """MPEG-TS: packets of 188 bytes that begin with 0x47, or of 192 with 4 bytes in front (M2TS)."""
-    for first, step in ((0, 188), (4, 192)):
-        at = range(first, min(len(head) - 3, first + 5 * step), step)
-        if len(at) >= 3 and all(head[i] == 0x47 and head[i + 1] < 0x80 and head[i + 3] & 0x30 for i in at):
+    """MPEG-TS: packets of 188 bytes that begin with 0x47, or of 192 with 4 bytes in front (M2TS), or of 204.
+
+    A recording may begin inside of a packet; the row has to be longer then.
+    """
+    for first, step in ((0, 188), (4, 192), (0, 204)):
+        if _is_packets(head, first, step, most=5) >= 3:
             return "mpegts"
+    first = head.find(0x47, 1, 204)
+    while first >= 0:
+        for step in (188, 192, 204):
+            if first < step and _is_packets(head, first, step, most=10) >= 8:
+                return "mpegts"
+        first = head.find(0x47, first + 1, 204)
     return None
+
+
+def _is_packets(head: bytes, first: int, step: int, *, most: int) -> int:
+    """Count the packets of MPEG-TS that follow each other, up to `most`; 0 where one is missing."""
+    at = range(first, min(len(head) - 3, first + most * step), step)
+    return len(at) if all(head[i] == 0x47 and head[i + 1] < 0x80 and head[i + 3] & 0x30 for i in at) else 0
 
 
 def _sniff_after_id3(head: bytes) -> str | None:
@@ -148,16 +206,30 @@ def _sniff_frames(head: bytes) -> str | None:
         # One header alone is little proof, and good enough only where the caller has no more bytes to show.
         if _chain(head, 0, frame_bytes) >= (1 if len(head) <= _FEW_BYTES else 2):
             return demuxer
-    for demuxer, frame_bytes in _FRAMES[:2]:
-        for at in range(1, min(len(head), _SYNC_SEARCH_BYTES)):
-            if head[at] == 0xFF and _chain(head, at, frame_bytes) >= _SYNC_CHAIN:
-                return demuxer
     return None
 
 
-def _chain(head: bytes, at: int, frame_bytes: Callable[[bytes, int], int]) -> int:
-    """Count the headers that follow each other from `at`, up to `_SYNC_CHAIN`; 0 where one is missing."""
-    for count in range(_SYNC_CHAIN):
+def _find_frames(head: bytes) -> tuple[str | None, int]:
+    """Find MP3 or AAC frames behind the rest of a frame, or behind rubbish; the more of it, the longer their row."""
+    for demuxer, frame_bytes in _FRAMES[:2]:
+        at = head.find(b"\xff", 1)
+        while at >= 0:
+            wanted = _SYNC_CHAIN if at < _SYNC_SEARCH_BYTES else _FAR_SYNC_CHAIN
+            if _chain(head, at, frame_bytes, wanted) >= wanted:
+                # FFmpeg finds the first frame by itself where little stands before it.
+                return demuxer, at if at >= _SYNC_SEARCH_BYTES else 0
+            at = head.find(b"\xff", at + 1)
+    return None, 0
+
+
+def mp3_frames_from(data: bytes) -> int:
+    """Count the MP3 frames that follow each other from the first byte, up to `_SYNC_CHAIN`."""
+    return _chain(data, 0, mp3_frame_bytes)
+
+
+def _chain(head: bytes, at: int, frame_bytes: Callable[[bytes, int], int], enough: int = _SYNC_CHAIN) -> int:
+    """Count the headers that follow each other from `at`, up to `enough`; 0 where one is missing."""
+    for count in range(enough):
         if at + 6 > len(head):
             return count
         size = frame_bytes(head, at)
@@ -165,7 +237,7 @@ def _chain(head: bytes, at: int, frame_bytes: Callable[[bytes, int], int]) -> in
             # Behind at least two frames, a tag or rubbish at the end of a short file is no contradiction.
             return count if count >= 2 else 0
         at += size
-    return _SYNC_CHAIN
+    return enough
 
 
 _MP3_KBITS = {  # ISO/IEC 11172-3 and 13818-3, by (MPEG-1, layer)

@@ -1,0 +1,116 @@
+"""Resamples decoded frames to lanes of 16 kHz, and fills the gaps between them. Runs in the decoding child only."""
+
+from collections.abc import Iterator
+
+from av.audio.fifo import AudioFifo
+from av.audio.frame import AudioFrame
+from av.filter import Graph
+
+from streametrics.audio.interleaving import Planes
+from streametrics.audio.timeline import Timeline
+
+#: `pcm.SAMPLE_RATE_HZ`; that module imports numpy, which this process can do without.
+SAMPLE_RATE_HZ = 16_000
+#: The one lane of sound whose channels are mixed.
+MIXED = ("mix",)
+#: More channels than these are only mixed.
+_MAX_LANES = 8
+
+
+def lanes_of(layout_name: str, channel_names: list[str]) -> tuple[str, ...]:
+    """Name the lanes in which sound of this layout is decoded: one for each channel."""
+    if not 1 < len(channel_names) <= _MAX_LANES:
+        return MIXED
+    is_known = not layout_name.endswith(" channels")
+    return tuple(name if is_known else f"C{number}" for number, name in enumerate(channel_names))
+
+
+class Resampler:
+    """Resamples frames of one kind to 16 kHz s16: mono for `MIXED`, else each channel apart."""
+
+    def __init__(self, frame: AudioFrame, lanes: tuple[str, ...], layout: str) -> None:
+        self._graph = Graph()
+        self._graph.threads = 1
+        last = self._graph.add(
+            "abuffer",
+            sample_rate=str(frame.sample_rate),
+            sample_fmt=frame.format.name,
+            channel_layout=frame.layout.name,
+            time_base=f"1/{frame.sample_rate}",
+        )
+        options = {"sample_rates": str(SAMPLE_RATE_HZ), "sample_fmts": "s16" if lanes == MIXED else "s16p"}
+        pan = None
+        if lanes == MIXED:
+            options["channel_layouts"] = "mono"
+            if frame.layout.name.endswith(" channels"):  # nobody says where they belong: each counts the same
+                pan = "mono|c0<" + "+".join(f"c{channel}" for channel in range(frame.layout.nb_channels))
+        elif frame.layout.name != layout:
+            if layout.endswith(" channels") or frame.layout.name.endswith(" channels"):
+                last_channel = frame.layout.nb_channels - 1
+                sources = "|".join(f"c{lane}=c{min(lane, last_channel)}" for lane in range(len(lanes)))
+                pan = f"{len(lanes)}c|{sources}"
+            else:
+                options["channel_layouts"] = layout
+        for name, arguments in (("pan", pan), ("aformat", None)):
+            if name == "pan" and arguments is None:
+                continue
+            added = self._graph.add(name, arguments) if arguments else self._graph.add(name, **options)
+            last.link_to(added)
+            last = added
+        last.link_to(self._graph.add("abuffersink"))
+        self._graph.configure()
+
+    def push(self, frame: AudioFrame | None) -> Iterator[Planes]:
+        """Feed a frame (None: the end), and yield the samples that are ready."""
+        self._graph.push(frame)
+        while True:
+            try:
+                ready = self._graph.pull()
+            except (BlockingIOError, EOFError):
+                return
+            assert isinstance(ready, AudioFrame)
+            yield [bytes(plane)[: 2 * ready.samples] for plane in ready.planes]
+
+
+class LaneResampler:
+    """Resamples the frames of one track, whatever their kind, a second at once, and puts silence into gaps.
+
+    A call of the filter for each frame would cost more than decoding an MP3. lanes, layout: of the track's first frame;
+    later ones are brought into that form.
+    """
+
+    def __init__(self, lanes: tuple[str, ...], layout: str, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self._lanes, self._layout = lanes, layout
+        self._fifo, self._kind = AudioFifo(), ("", 0, "")
+        self._resampler: Resampler | None = None
+
+    def push(self, frame: AudioFrame, at_s: float | None) -> Iterator[Planes]:
+        """Feed a frame; yields the samples that are ready. at_s: its place in the file, None where it has no stamp."""
+        silence_s = self.timeline.place(at_s, frame.samples / frame.sample_rate)
+        kind = (frame.format.name, frame.sample_rate, frame.layout.name)
+        if silence_s or kind != self._kind:
+            yield from self.flush()
+            yield from self._silence(silence_s)
+            self._fifo, self._kind = AudioFifo(), kind
+            self._resampler = Resampler(frame, self._lanes, self._layout)
+        frame.pts = None  # damaged time stamps would make the filter invent or drop samples
+        self._fifo.write(frame)
+        if self._fifo.samples >= frame.sample_rate and self._resampler is not None:
+            yield from self._resampler.push(self._fifo.read())
+
+    def flush(self) -> Iterator[Planes]:
+        """Yield what is left of the frames so far."""
+        resampler, self._resampler, self._kind = self._resampler, None, ("", 0, "")
+        if resampler is None:
+            return
+        rest = self._fifo.read()
+        if rest is not None:
+            yield from resampler.push(rest)
+        yield from resampler.push(None)
+
+    def _silence(self, seconds: float) -> Iterator[Planes]:
+        left = round(seconds * SAMPLE_RATE_HZ)
+        while left > 0:
+            yield [bytes(2 * min(left, SAMPLE_RATE_HZ))] * len(self._lanes)
+            left -= SAMPLE_RATE_HZ
