@@ -101,7 +101,7 @@ class UploadReceiver:
             raise InvalidRequest("The upload ended before its form did: send it again.")
         if not form.has_file:
             raise InvalidRequest("The field 'audio' is missing: send the sound as '-F audio=@recording.wav'.")
-        request = job_request(form.fields)
+        request = job_request(form.fields, whisper_model=self._settings.whisper_model)
         await file.flush()
         if file.size_bytes == 0:
             raise EmptyAudio

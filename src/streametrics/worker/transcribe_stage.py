@@ -144,6 +144,7 @@ class TranscribeStage:
                 path,
                 claim.container,
                 kind=claim.kind,
+                track=claim.request.track,
                 settings=self._settings,
                 decoder=self._decoder,
                 open_sink=open_sink,

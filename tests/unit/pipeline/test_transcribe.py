@@ -29,7 +29,8 @@ def seconds(count: int) -> list[np.ndarray]:
 class Decoding:
     """Gives these blocks, and notes how many were asked for."""
 
-    truncated = False
+    truncated = is_closed = False
+    tracks = ()
 
     def __init__(self, blocks: list[np.ndarray]) -> None:
         self._blocks = blocks
@@ -68,6 +69,7 @@ def decode(decoding: Decoding, sink: io.BytesIO, reporter: Reporter, kind: JobKi
         Path("upload"),
         "wav",
         kind=kind,
+        track="auto",
         settings=SETTINGS,
         decoder=cast(AudioDecoder, decoding),
         open_sink=lambda: sink,
