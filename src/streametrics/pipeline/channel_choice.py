@@ -10,14 +10,16 @@ from streametrics.transcription.vad import HOP_SAMPLES, NOISE_FLOOR, detect_spee
 GAIN, GAIN_S = 1.2, 0.4
 #: Or where a voice is heard for so many seconds more, by hops of which half a second differs by so much.
 _HEARD_S, _OVER_S, _DIFFERENCE = 0.5, 0.5, 0.4
+#: Or where the voice stands out by so much more.
+_CLEANER_DB = 6.0
 #: So much weaker than in one channel is a voice in the mix that cancels it (half of it stands in one channel: -6 dB).
 _CANCELLED_DB = -9.0
 #: Below this share of the mix, what differs between left and right is no voice that is worth a look.
 _WIDE_DB = -18.0
 #: So long it has to differ, and is listened to for a first impression, in seconds.
-_WIDE_S, _LOOK_S = 0.5, 1.5
+_WIDE_S, _LOOK_S = 0.5, 1.2
 #: Two programs at once: they overlap for this share of the time, and neither waves nor loudness go together.
-_OVERLAP, _SAME_WAVE, _SAME_LOUDNESS = 0.6, 0.2, 0.4
+_OVERLAP, _SAME_WAVE, _SAME_LOUDNESS, _SAME_NEARER = 0.5, 0.2, 0.6, 0.8
 #: How much a channel counts in the mix, by FFmpeg's names, as in FFmpeg's own; 0.7071 for those not listed.
 _WEIGHTS = {"FC": 1.0, "LFE": 0.0, "BL": 0.5, "BR": 0.5, "SL": 0.5, "SR": 0.5, "BC": 0.5}
 _STEP = SAMPLE_RATE_HZ // 10
@@ -56,27 +58,45 @@ class ChannelChoice:
         return candidates
 
     def _is_worth_listening(self, lanes: Samples, mix: Samples) -> bool:
-        """Look at what costs nothing, then listen to the two stretches that are most suspicious."""
-        energies = np.stack([_energies(lane) for lane in lanes])
-        mixed = _energies(mix)
+        """Look at what costs next to nothing, then listen to the stretches that are most suspicious."""
+        energies, mixed = np.stack([_energies(lane) for lane in lanes]), _energies(mix)
         differing = _energies((lanes[0] - lanes[1]) / 2) if len(lanes) == 2 else energies.max(axis=0)
         loud = energies.max(axis=0) > NOISE_FLOOR**2
         wide = loud & (differing > 10 ** (_WIDE_DB / 10) * mixed)
         if wide.sum() * _STEP < _WIDE_S * SAMPLE_RATE_HZ:
             return False
-        ratio = np.where(wide, differing / np.maximum(mixed, NOISE_FLOOR**2), 0)
-        weaker = energies[int(np.argmin(energies.sum(axis=1)))]
-        starts = {_strongest(np.log1p(ratio)), _strongest(np.where(wide, weaker, 0))}
-        looks = (slice(start, start + round(_LOOK_S * SAMPLE_RATE_HZ)) for start in sorted(starts))
-        return any(self._differs(lanes[:, look], mix[look]) for look in looks)
-
-    def _differs(self, lanes: Samples, mix: Samples) -> bool:
-        """Whether a voice is heard in a channel that is not heard in the mix, or two at once."""
         candidates = self._candidates(lanes, mix)
+        places: dict[tuple[str, ...], NDArray[np.float32]]
+        if len(lanes) > 2:
+            places = {(MIX, name): np.where(wide, each, 0) for name, each in zip(self._lanes, energies, strict=True)}
+        else:
+            # What cancels shows where the difference is strongest; what is drowned, where both channels are loud.
+            ratio = np.log1p(differing / np.maximum(mixed, NOISE_FLOOR**2))
+            places = {
+                (MIX, SIDE): np.where(wide, ratio, 0),
+                (MIX, *self._lanes): np.where(wide, energies.min(axis=0), 0),
+            }
+        for names, values in places.items():
+            start = _strongest(values)
+            look = slice(start, start + round(_LOOK_S * SAMPLE_RATE_HZ))
+            if self._differs({name: candidates[name][look] for name in names}):
+                return True
+        return False
+
+    def _differs(self, candidates: dict[str, Samples]) -> bool:
+        """Whether a voice is heard in a channel that is not heard in the mix, or two at once."""
         hops = {name: _probabilities(samples) for name, samples in candidates.items()}
         if self._best(candidates, hops, gain_s=0.1) != MIX:
             return True
-        return len(lanes) == 2 and _is_dual(lanes, *(hops[name] for name in self._lanes))
+        if len(self._lanes) != 2 or self._lanes[0] not in hops:
+            return False
+        lanes, chances = np.stack([candidates[name] for name in self._lanes]), [hops[name] for name in self._lanes]
+        voiced, other = sorted((0, 1), key=lambda lane: float(-chances[lane].sum()))
+        if (
+            chances[other].sum() < 0.3 * chances[voiced].sum()
+        ):  # nobody speaks beside the voice, but it may be loud there
+            return bool(np.mean(lanes[other] ** 2) > 0.25 * np.mean(lanes[voiced] ** 2))
+        return _is_dual(lanes, *chances)
 
     def _best(
         self, candidates: dict[str, Samples], hops: dict[str, NDArray[np.float32]], *, gain_s: float = GAIN_S
@@ -87,9 +107,14 @@ class ChannelChoice:
         best = next(name for name in scores if scores[name] >= 0.95 * max(scores.values()))
         if scores[best] > GAIN * scores[self._present] + gain_s or _heard_more(hops[best], hops[self._present]):
             return best
+        cleaner = max(hops, key=lambda name: _contrast_db(candidates[name], hops[name]) - (name == self._present))
+        if scores[cleaner] >= 0.8 * scores[self._present] and not _heard_more(hops[self._present], hops[cleaner]):
+            least_db = _contrast_db(candidates[self._present], hops[cleaner]) + _CLEANER_DB
+            if _contrast_db(candidates[cleaner], hops[cleaner]) > least_db:
+                return cleaner
         if self._present == MIX:
             voiced = hops[best] >= 0.5
-            channel = max(self._lanes, key=lambda name: _level(candidates[name], voiced))
+            channel = max(hops, key=lambda name: _level(candidates[name], voiced))
             level = _level(candidates[channel], voiced)
             if level > NOISE_FLOOR**2 and _level(candidates[MIX], voiced) < 10 ** (_CANCELLED_DB / 10) * level:
                 return best if best != MIX else channel
@@ -161,16 +186,32 @@ def _level(samples: Samples, voiced: NDArray[np.bool_]) -> float:
     return float(_hop_energies(samples)[voiced].mean()) if voiced.any() else 0.0
 
 
+def _contrast_db(samples: Samples, chances: NDArray[np.float32]) -> float:
+    """Compute how much louder it is where a voice is than where none is; 0 where there is no telling."""
+    voiced, unvoiced = chances >= 0.5, chances < 0.2
+    if min(voiced.sum(), unvoiced.sum()) * HOP_SAMPLES < _HEARD_S * SAMPLE_RATE_HZ:
+        return 0.0
+    floor = NOISE_FLOOR**2
+    return float(10 * np.log10((_level(samples, voiced) + floor) / (_level(samples, unvoiced) + floor)))
+
+
 def _is_dual(lanes: Samples, left: NDArray[np.float32], right: NDArray[np.float32]) -> bool:
     """Whether different people speak in two channels at the same time, as in a broadcast in two languages."""
     both, least = (left >= 0.5) & (right >= 0.5), min((left >= 0.5).sum(), (right >= 0.5).sum())
     if not least or both.sum() < _OVERLAP * least or both.sum() * HOP_SAMPLES < 0.5 * SAMPLE_RATE_HZ:
         return False
-    loudness = [np.log(_hop_energies(lane) + NOISE_FLOOR**2) for lane in lanes]
-    either = (left >= 0.5) | (right >= 0.5)
-    if _correlation(loudness[0][either], loudness[1][either]) > _SAME_LOUDNESS:
-        return False
-    return _correlation(lanes[0], lanes[1]) < _SAME_WAVE
+    return _correlation(lanes[0], lanes[1]) < _SAME_WAVE and not _is_same_loudness(
+        lanes, (left >= 0.5) | (right >= 0.5)
+    )
+
+
+def _is_same_loudness(lanes: Samples, voiced: NDArray[np.bool_]) -> bool:
+    """Whether two channels grow louder and quieter together, all the time or while one of them is the louder one."""
+    first, second = (10 * np.log10(_hop_energies(lane)[voiced] + NOISE_FLOOR**2) for lane in lanes)
+    nearer = [(first, second), (first[first > second + 3], second[first > second + 3])]
+    nearer.append((first[second > first + 3], second[second > first + 3]))
+    all_of_it, *of_each = (_correlation(*levels) if len(levels[0]) > 10 else 0.0 for levels in nearer)
+    return all_of_it > _SAME_LOUDNESS or min(of_each) > _SAME_NEARER
 
 
 def _correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
