@@ -115,7 +115,7 @@ class AudioDecoder:
         demuxer: what `sniffing.sniff` said. max_audio_s: more sound than this is refused while decoding.
         timeout_s: wall-clock limit from now until the last block has been taken. track: `plain` for one lane, what a
         player plays; or as `tracks.parse_track` says, for several lanes. max_silence_s: so much is put into gaps, all
-        together (None: `max_audio_s`).
+        together (None: half of `max_audio_s`).
         Errors come out of the iteration.
         """
         if self._current is not None:
@@ -125,7 +125,7 @@ class AudioDecoder:
             "demuxer": demuxer,
             "track": track,
             "max_audio_s": max_audio_s,
-            "max_silence_s": max_audio_s if max_silence_s is None else max_silence_s,
+            "max_silence_s": max_audio_s / 2 if max_silence_s is None else max_silence_s,
             "timeout_s": timeout_s,
         }
         child = self._send(json.dumps(request).encode() + b"\n")

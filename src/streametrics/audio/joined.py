@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from streametrics.audio.sniffing import id3_bytes, mp3_frames_from
+from streametrics.audio.frame_headers import id3_bytes, mp3_frames_from
 
 #: More files than these in one are read as if they were one.
 MAX_SECTIONS = 1000

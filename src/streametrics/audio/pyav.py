@@ -12,10 +12,11 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition
 
+from streametrics.audio.frame_headers import mp3_frame_bytes
 from streametrics.audio.interleaving import Planes, TrackAligner
 from streametrics.audio.joined import Section, SectionFile, find_sections
 from streametrics.audio.resampling import MIXED, SAMPLE_RATE_HZ, LaneResampler, lanes_of
-from streametrics.audio.sniffing import HEAD_BYTES, locate, mp3_frame_bytes
+from streametrics.audio.sniffing import locate, read_head
 from streametrics.audio.timeline import Timeline
 from streametrics.audio.tracks import MIX, Track
 from streametrics.audio.truncation import lacks_bytes, lacks_end, mp3_frames_claimed
@@ -125,9 +126,9 @@ class FileDecoder:
 
     def _skipped_bytes(self) -> int:
         """Count what stands before the file that the demuxer reads: zeros, a head of HTTP, the rest of a frame."""
-        self._file.seek(0)
-        demuxer, start = locate(read_head(self._file))
-        return start if demuxer == self._demuxer else 0
+        head, zeros = read_head(self._file)
+        demuxer, start = locate(head)
+        return zeros + start if demuxer == self._demuxer else 0
 
     def _counted(self, blocks: Iterator[Planes]) -> Iterator[Planes]:
         for planes in blocks:
@@ -288,11 +289,6 @@ def _packets(container: InputContainer, streams: list[AudioStream]) -> "Iterator
             return
         except IndexError:
             continue  # one packet of the new stream is gone; asked again, PyAV knows it and leaves it out
-
-
-def read_head(file: BinaryIO) -> bytes:
-    """Read the first bytes of a file, from the present position."""
-    return file.read(HEAD_BYTES)
 
 
 def _context(stream: AudioStream) -> AudioCodecContext | None:

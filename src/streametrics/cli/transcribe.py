@@ -59,7 +59,7 @@ def run(
 def _demuxer(file: Path) -> str:
     try:
         with file.open("rb") as opened:
-            head = opened.read(sniffing.HEAD_BYTES)
+            head, _ = sniffing.read_head(opened)
     except OSError as error:
         raise AudioUnreadable(f"{file} cannot be read: {error.strerror or error}.") from error
     if not head:

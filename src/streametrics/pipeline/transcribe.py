@@ -93,7 +93,7 @@ def decode(
         container,
         track=track,
         max_audio_s=settings.max_audio_s,
-        max_silence_s=MAX_LIVE_SILENCE_S if kind is JobKind.LIVE else settings.max_audio_s,
+        max_silence_s=MAX_LIVE_SILENCE_S if kind is JobKind.LIVE else None,
         timeout_s=settings.task_soft_time_limit_s,
     ) as decoding:
         sound = VoiceSelection(decoding, track)

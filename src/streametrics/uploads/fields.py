@@ -9,6 +9,8 @@ FILE_FIELD = "audio"
 #: Longest value of each text field, in characters. All but `speech_language` are required.
 FIELD_LIMITS = {"streamer": 200, "language": 64, "game": 1_000, "time": 64, "title": 1_000}
 OPTIONAL_FIELDS = {"speech_language": 64, "track": 8}
+#: What a field may hold where a pattern can tell.
+PATTERNS = {"track": "^(|auto|mix|[1-9][0-9]?)$"}
 #: These may be sent without a value.
 MAY_BE_EMPTY = ("game", "title", *OPTIONAL_FIELDS)
 
