@@ -42,6 +42,8 @@ _WAV_CHUNKS = frozenset(
         b"plst",
     )
 )
+#: Of a block's flags: it holds the first channels.
+_WAVPACK_FIRST = 0x800
 _W64_HEADER = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
@@ -243,16 +245,19 @@ def _mov_end(file: BinaryIO, start: int, size: int) -> int:
 
 
 def _wavpack_end(file: BinaryIO, start: int, size: int) -> int:
-    """Walk the blocks: where their index falls, another file begins."""
-    at, last = start, 0
+    """Walk the blocks: where the index of a first channel's does not grow, another file begins."""
+    at, last = start, -1
     for _ in range(1_000_000):
-        header = _read(file, at, 20)
-        if len(header) < 20 or header[:4] != b"wvpk":
+        header = _read(file, at, 28)
+        if header[:8] == b"APETAGEX":
+            at += 32 + int.from_bytes(header[12:16], "little")
+            continue
+        if len(header) < 28 or header[:4] != b"wvpk":
             break
-        index = int.from_bytes(header[16:], "little")
-        if index < last:
+        index, flags = int.from_bytes(header[16:20], "little"), int.from_bytes(header[24:], "little")
+        if flags & _WAVPACK_FIRST and index <= last:
             return at
-        last = index
+        last = index if flags & _WAVPACK_FIRST else last
         at += 8 + int.from_bytes(header[4:8], "little")
     return size
 

@@ -308,7 +308,7 @@ def _track(number: int, stream: AudioStream, is_default: bool) -> Track:
     return Track(
         number=number,
         codec=context.name if context is not None else "unknown",
-        title=tags.get("title") or tags.get("handler_name") or "",
+        title=tags.get("title") or tags.get("name") or tags.get("handler_name") or "",
         language=tags.get("language", ""),
         is_default=is_default,
         is_accepted=context is not None and context.name in _ACCEPTED,
