@@ -37,8 +37,9 @@ _DECODERS = (
     "pcm_s32le_planar,pcm_s64be,pcm_s64le,pcm_u8,pcm_u16be,pcm_u16le,pcm_u24be,pcm_u24le,pcm_u32be,pcm_u32le,s302m"
 )
 _ACCEPTED = frozenset(_DECODERS.split(","))
-#: Formats whose stamps say when a sound is played. Those of the others are counted from bytes or frames.
-_STAMPED = frozenset(("asf", "avi", "flv", "matroska", "mov", "mpeg", "mpegts", "ogg"))
+#: Formats whose stamps say when a sound is played. Those of the others are counted from bytes or frames, and AVI's are
+#: counted wrongly for several codecs.
+_STAMPED = frozenset(("asf", "flv", "matroska", "mov", "mpeg", "mpegts", "ogg"))
 #: Files of these may be joined end to end without any damage: each begins anew, or has no header to speak of.
 _MAY_BE_JOINED = frozenset(("amr", "mp3", "wav", "wv"))
 #: More tracks than these are not looked at, and so many samples of them may wait for one that is behind.
