@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Pcm, Samples
-from streametrics.transcription.vad import HOP_SAMPLES, NOISE_FLOOR, detect_speech
+from streametrics.transcription.vad import HOP_SAMPLES, MIN_SOUND_S, NOISE_FLOOR, detect_speech
 
 #: Another channel is taken where it holds so many times the voice of the mix, and so many seconds more.
 GAIN, GAIN_S = 1.2, 0.4
@@ -41,6 +41,8 @@ class ChannelChoice:
     def choose(self, lanes: Samples) -> Samples:
         """Return the sound in which the voice is, shape (samples,), of lanes of the shape (lanes, samples)."""
         mix = _mixed(lanes, self._lanes)
+        if lanes.shape[1] < MIN_SOUND_S * SAMPLE_RATE_HZ:
+            return mix
         if self._present == MIX and not self._is_worth_listening(lanes, mix):
             return mix
         candidates = self._candidates(lanes, mix)
