@@ -79,12 +79,12 @@ class JobRequest:
     time: str
     title: str
     speech_language: str | None = None
-    #: The sound track: `auto`, `mix`, or its number from 1.
-    track: str = "auto"
     #: Of a summary that is made anew: the job it comes from, another model, words added to the instruction.
     parent_task_id: str | None = None
     summary_model: str | None = None
     extra_instruction: str = ""
+    #: The sound track: `auto`, `mix`, or its number from 1.
+    track: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,8 @@ def tracks_left_out(taken: Sequence[int], left_out: Sequence[str], total: int) -
         return ()
     each = f"track {taken[0]} was" if len(taken) == 1 else "one track was"
     where = "" if len(taken) == 1 else f" at a time ({' or '.join(map(str, taken))}), wherever somebody speaks"
-    others = f" Left out: {', '.join(left_out)}." if left_out else ""
-    text = f"Of {total} sound tracks, {each} transcribed{where}.{others} Send 'track' to choose."
+    others = f" Left out: {', '.join(f'track {track}' for track in left_out)}." if left_out else ""
+    text = f"Of {total} sound tracks, {each} transcribed{where}.{others} Another one can be asked for by its number."
     return (Warn("tracks_left_out", text),)
 
 
