@@ -1,4 +1,4 @@
-"""Words heard wrongly, for each engine, beside the plain libraries on the same sounds, words invented, and filtered.
+"""Measures the word error rate of each engine beside the plain libraries, and words invented and filtered.
 
     .venv/bin/python -m benchmarks.accuracy [--words N] [--chunk-s S] [--quick] [--engines A,B] [--no-times]
 
@@ -42,12 +42,12 @@ PLAIN_FASTER = "plain faster-whisper"
 DRAWS = 2000
 
 #: The words of a sound in a language, None to detect it, and those that were left out, by reason.
-Hear = Callable[[Samples, str | None], tuple[str, dict[str, int]]]
+Transcribe = Callable[[Samples, str | None], tuple[str, dict[str, int]]]
 
 
 @dataclass(slots=True)
-class Heard:
-    """What one way of listening got wrong in each chunk, the words that were said, and what it took."""
+class Outcome:
+    """What one engine or library got wrong in each chunk, the words that were said, and what it took."""
 
     wrong: list[int] = field(default_factory=list)
     said: list[int] = field(default_factory=list)
@@ -62,8 +62,8 @@ class Heard:
         return 100 * sum(self.wrong[number] for number in numbers) / sum(self.said[number] for number in numbers)
 
 
-def load(name: str) -> Hear:
-    """A way of listening by its name."""
+def load(name: str) -> Transcribe:
+    """Load an engine of ours or a plain library by its name."""
     if name == PLAIN:
         model = whisper.load_model(str(_weights(name)), device="cpu")
 
@@ -89,22 +89,22 @@ def load(name: str) -> Hear:
         return hear_faster
     engine = transcriber_factory.create(Settings.model_validate({"whisper_engine": name, "whisper_model": "base"}))
 
-    def hear(samples: Samples, language: str | None) -> tuple[str, dict[str, int]]:
+    def transcribe(samples: Samples, language: str | None) -> tuple[str, dict[str, int]]:
         transcript = engine.transcribe(samples, speech_language=language)
         return transcript.text, {str(reason): words for reason, words in transcript.left_out.items()}
 
-    return hear
+    return transcribe
 
 
 def _weights(name: str) -> Path:
-    """The file that a way of listening reads."""
+    """Find the weights that an engine or library reads."""
     if name in (PLAIN_FASTER, "faster-whisper"):
         return weights_cache.ensure("base", "ctranslate2", Settings().model_dir) / "model.bin"
     return weights_cache.ensure("base", "openai", Settings().model_dir)
 
 
 def words_of(text: str, language: str) -> list[str]:
-    """Words without what is spelled one way or another: Whisper's own normalisation."""
+    """Words without what is spelled one way or another: Whisper's own normalization."""
     return str(_normaliser(language == "en")(text)).split()
 
 
@@ -117,28 +117,28 @@ def _normaliser(english: bool) -> Callable[[str], str]:
     return made
 
 
-def wrong_words(said: list[str], heard: list[str]) -> int:
+def wrong_words(said: list[str], found: list[str]) -> int:
     """Words put in, left out or replaced: the least number of such changes."""
-    row = np.arange(len(heard) + 1)
+    row = np.arange(len(found) + 1)
     for number, word in enumerate(said, start=1):
-        replaced = row[:-1] + np.array([word != other for other in heard], dtype=int)
+        replaced = row[:-1] + np.array([word != other for other in found], dtype=int)
         best = np.concatenate([[number], np.minimum(replaced, row[1:] + 1)])
         # What was put in: each place may be one more than any place before it.
         row = np.minimum.accumulate(best - np.arange(len(best))) + np.arange(len(best))
     return int(row[-1])
 
 
-def listen(name: str, chunks: list[Spoken], silent: list[Samples]) -> Heard:
-    """Hear everything in one way; what was heard before is not heard again."""
-    loaded, result, hashed = cache(lambda: load(name)), Heard(), file_hash(_weights(name))
+def transcribe_all(name: str, chunks: list[Spoken], silent: list[Samples]) -> Outcome:
+    """Transcribe everything with one engine or library, but for what was transcribed in an earlier run."""
+    loaded, result, hashed = cache(lambda: load(name)), Outcome(), file_hash(_weights(name))
 
     def answer(samples: Samples, language: str | None) -> Answer:
-        def heard() -> Answer:
-            hear, began = loaded(), time.perf_counter()
-            text, left_out = hear(samples, language)
+        def transcribed() -> Answer:
+            transcribe, began = loaded(), time.perf_counter()
+            text, left_out = transcribe(samples, language)
             return Answer(text, time.perf_counter() - began, left_out)
 
-        return answers.kept(name, hashed, samples, language, heard, is_ours=name in ENGINES)
+        return answers.kept(name, hashed, samples, language, transcribed, is_ours=name in ENGINES)
 
     for chunk in chunks:
         found = answer(chunk.samples, chunk.language)
@@ -154,7 +154,7 @@ def listen(name: str, chunks: list[Spoken], silent: list[Samples]) -> Heard:
     return result
 
 
-def difference(ours: Heard, plain: Heard) -> tuple[float, float, float]:
+def difference(ours: Outcome, plain: Outcome) -> tuple[float, float, float]:
     """Points above plain's rate, and the range that holds 95 of 100 draws of as many chunks."""
     lot = np.random.default_rng(0)
     count = len(plain.said)
@@ -163,27 +163,29 @@ def difference(ours: Heard, plain: Heard) -> tuple[float, float, float]:
     return ours.rate() - plain.rate(), float(low), float(high)
 
 
-def rows(found: dict[str, Heard], chunks: list[Spoken], silent_s: float, *, times: bool) -> list[tuple[str, str, str]]:
+def rows(
+    found: dict[str, Outcome], chunks: list[Spoken], silent_s: float, *, times: bool
+) -> list[tuple[str, str, str]]:
     """The table: each engine on clean and on mixed sounds, and what it invents."""
     plain, table = found[PLAIN], []
     clean = [number for number, chunk in enumerate(chunks) if chunk.background == "clean"]
     mixed = [number for number, chunk in enumerate(chunks) if chunk.background != "clean"]
-    for name, heard in found.items():
-        points, low, high = difference(heard, plain)
-        pace = f"; {heard.seconds:.0f} s, {plain.seconds / heard.seconds:.1f} times plain" if times else ""
+    for name, outcome in found.items():
+        points, low, high = difference(outcome, plain)
+        pace = f"; {outcome.seconds:.0f} s, {plain.seconds / outcome.seconds:.1f} times plain" if times else ""
         table.append(
             (
                 f"{name}: wrong words",
-                f"{heard.rate():.2f} %",
-                f"{points:+.2f} points, 95 % between {low:+.2f} and {high:+.2f}; clean {heard.rate(clean):.2f} %, "
-                f"mixed {heard.rate(mixed):.2f} %{pace}",
+                f"{outcome.rate():.2f} %",
+                f"{points:+.2f} points, 95 % between {low:+.2f} and {high:+.2f}; clean {outcome.rate(clean):.2f} %, "
+                f"mixed {outcome.rate(mixed):.2f} %{pace}",
             )
         )
-        how = f"in {silent_s / 60:.1f} min without a word; filtered there: {_told(heard.filtered_in_silence)}"
-        table.append((f"{name}: words invented", str(heard.invented), how))
+        how = f"in {silent_s / 60:.1f} min without a word; filtered there: {_told(outcome.filtered_in_silence)}"
+        table.append((f"{name}: words invented", str(outcome.invented), how))
         if name in ENGINES:
             table.append(
-                (f"{name}: words filtered", str(heard.filtered.total()), f"of speech: {_told(heard.filtered)}")
+                (f"{name}: words filtered", str(outcome.filtered.total()), f"of speech: {_told(outcome.filtered)}")
             )
     return table
 
@@ -204,7 +206,7 @@ def main() -> None:
     clean = spoken.chunks(words // (2 * len(spoken.PACKAGES)), most_s=options.chunk_s)
     chunks = [*clean, *spoken.noisy(clean)]
     silent = [each.samples for each in wordless.chunks(quick=options.quick)]
-    found = {name: listen(name, chunks, silent) for name in (PLAIN, PLAIN_FASTER, *options.engines.split(","))}
+    found = {name: transcribe_all(name, chunks, silent) for name in (PLAIN, PLAIN_FASTER, *options.engines.split(","))}
     said = sum(found[PLAIN].said)
     is_short = options.chunk_s < spoken.CHUNK_S
     name = "accuracy-quick" if options.quick else "accuracy-short" if is_short else "accuracy"

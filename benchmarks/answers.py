@@ -1,6 +1,6 @@
-"""Answers that were heard once, kept outside the repository: an interrupted benchmark goes on where it stopped.
+"""Keeps transcripts that were made once, outside the repository: an interrupted benchmark goes on where it stopped.
 
-An answer's name is a hash of all that it depends on: who heard it, with which weights, code and versions, on which
+An answer's name is a hash of all that it depends on: which engine, with which weights, code and versions, on which
 machine (for its seconds), and what.
 """
 
@@ -24,7 +24,7 @@ PACKAGES = ("openai-whisper", "faster-whisper", "ctranslate2", "torch", "onnxrun
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was heard in a sound, how long that took, and the words left out as invented, by reason."""
+    """The text of a sound, how long that took, and the words left out as invented, by reason."""
 
     text: str
     seconds: float
@@ -32,20 +32,26 @@ class Answer:
 
 
 def kept(
-    listener: str, weights: str, samples: Samples, language: str | None, hear: Callable[[], Answer], *, is_ours: bool
+    engine: str,
+    weights: str,
+    samples: Samples,
+    language: str | None,
+    transcribe: Callable[[], Answer],
+    *,
+    is_ours: bool,
 ) -> Answer:
-    """The answer of before, or `hear()`'s, which is kept then.
+    """The answer of before, or `transcribe()`'s, which is kept then.
 
-    weights: their hash. is_ours: our code hears, and not a library by itself.
+    weights: their hash. is_ours: our code transcribes, and not a library by itself.
     """
     sound = hashlib.sha256(samples.tobytes()).hexdigest()
     code = _versions() + (_our_code() if is_ours else "")
-    named = json.dumps([listener, weights, code, report.machine(), sound, language])
+    named = json.dumps([engine, weights, code, report.machine(), sound, language])
     file = FOLDER / f"{hashlib.sha256(named.encode()).hexdigest()}.json"
     try:
         return Answer(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        answer = hear()
+        answer = transcribe()
     FOLDER.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps(asdict(answer), ensure_ascii=False), encoding="utf-8")

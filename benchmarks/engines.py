@@ -4,5 +4,5 @@ from typing import get_args
 
 from streametrics.settings import EngineName
 
-#: Every engine that hears.
+#: Every engine that loads a model.
 ENGINES = tuple(name for name in get_args(EngineName) if name not in ("auto", "fake"))

@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.invented [--seeds 1,2] [--engines A,B] [--words N] [--native]
 
 Each seed is 67 minutes without a word (`wordless_hour`). The counterweight is speech in five languages, clean and 10,
-5, 0 and -5 dB above six kinds of noise, three mixes of each chunk. Every engine hears all of it with every arithmetic
+5, 0 and -5 dB above six kinds of noise, three mixes of each chunk. Every engine decodes all of it with every arithmetic
 that this processor can be made to compute with; `--native`: with its own alone. What the engines said is kept as it
 was, so the filter's line is tried at many slopes on the same answers, and the table shows both curves beside the slope
 that is in force. Takes about 25 minutes a seed on two cores. Needs `sox` and `espeak-ng`.
@@ -37,7 +37,7 @@ MIXES = 3
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """Speech to be heard: what is said, in which language, and how many decibels it is above a noise (None: clean)."""
+    """Speech: what is said, in which language, and how many decibels it is above a noise (None: clean)."""
 
     samples: Samples
     text: str
@@ -67,7 +67,7 @@ class Judged:
 
 
 def noises(seed: int) -> list[tuple[wordless_hour.Chunk, VoiceActivity]]:
-    """The chunks of a seed in which the voice detector finds a voice: no engine hears the others."""
+    """The chunks of a seed in which the voice detector finds a voice: no engine is given the others."""
     with ProcessPoolExecutor(2) as processes:
         found = processes.map(_with_voice, wordless_hour.recipes(seed), chunksize=3)
         return [(chunk, voice) for chunk, voice in found if voice.spans]
@@ -82,7 +82,7 @@ def mixes(words: int) -> list[Mixed]:
     """Speech, clean and under noise; which noise and how loud goes by turns, so that all meet all."""
     backgrounds = {
         **spoken.BACKGROUNDS,
-        "pink": lambda: wordless.coloured("pink", -20),
+        "pink": lambda: wordless.colored("pink", -20),
         "near crowd": lambda: wordless.crowd(77, -20, muffled_above_hz=4000, hall_s=0.4),
         "shots": lambda: wordless.shots(21),
     }
@@ -100,14 +100,16 @@ def mixes(words: int) -> list[Mixed]:
 
 def judged(said: Sequence[Said], voice: VoiceActivity, spoken_text: Mixed | None) -> list[Judged]:
     """Counts each segment's right and wrong words, by the longest common subsequence with what was spoken."""
-    heard, owners = [], []
+    transcribed, owners = [], []
     for number, each in enumerate(said):
         words = words_of(each.segment.text, spoken_text.language) if spoken_text else []
-        heard += words
+        transcribed += words
         owners += [number] * len(words)
     right = [0] * len(said)
     if spoken_text is not None:
-        matcher = difflib.SequenceMatcher(None, words_of(spoken_text.text, spoken_text.language), heard, autojunk=False)
+        matcher = difflib.SequenceMatcher(
+            None, words_of(spoken_text.text, spoken_text.language), transcribed, autojunk=False
+        )
         for block in matcher.get_matching_blocks():
             for at in range(block.b, block.b + block.size):
                 right[owners[at]] += 1
@@ -183,8 +185,10 @@ def main() -> None:
             said = decode(engine, arithmetic, sounds)
             of_noise, of_speech = said[: len(silent)], said[len(silent) :]
             invented = [each for s, (_, voice) in zip(of_noise, silent, strict=True) for each in judged(s, voice, None)]
-            heard = [each for s, v, text in zip(of_speech, voices, speech, strict=True) for each in judged(s, v, text)]
-            made = list(rows(engine, arithmetic.name, invented, heard, minutes))
+            transcribed = [
+                each for s, v, text in zip(of_speech, voices, speech, strict=True) for each in judged(s, v, text)
+            ]
+            made = list(rows(engine, arithmetic.name, invented, transcribed, minutes))
             print(*made[0], sep=" | ", flush=True)
             table += made
     report.write(

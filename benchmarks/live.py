@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.live [--quick] [--engines A,B] [--model-server stub|real|both]
 
-Real queue, API and workers; one 30 s chunk of speech at a time, which the libraries hear just before, in turns: speed
-drifts on a machine that others use. Then streams that each send a chunk every 30 s.
+Real queue, API and workers; one 30 s chunk of speech at a time, which the libraries transcribe just before, in turns:
+speed drifts on a machine that others use. Then streams that each send a chunk every 30 s.
 `--quick` takes one engine and few chunks, and ends within two minutes. The streams' summaries come from a stub that
 takes a second and no processor; `real` is an Ollama on the same cores (scripts/build_ollama.sh), `both` does the two.
 """
@@ -32,7 +32,7 @@ Row = tuple[str, str, str]
 class Passage:
     """One chunk's way, in seconds: the upload, until the engine begins, the engine, until a poll shows all words.
 
-    words: how many were heard; a way that drops some is fast for nothing. tokens: what the model said for it.
+    words: how many were transcribed; a way that drops some is fast for nothing. tokens: what the model said for it.
     plain: what the same chunk took the libraries, just before.
     """
 
@@ -42,7 +42,7 @@ class Passage:
     rest_s: float
     words: int
     tokens: int
-    plain: dict[plain.Peer, plain.Heard]
+    plain: dict[plain.Peer, plain.PeerRun]
 
     @property
     def total_s(self) -> float:
@@ -54,16 +54,16 @@ class Passage:
 
 
 @contextmanager
-def rivals(warm: Samples, policy: str | None) -> Iterator[dict[plain.Peer, plain.Hear]]:
-    """The plain libraries, ready to hear; `policy`: how the threads of openai-whisper wait, None for its default."""
+def rivals(warm: Samples, policy: str | None) -> Iterator[dict[plain.Peer, plain.Transcribe]]:
+    """Start the plain libraries; `policy`: how the threads of openai-whisper wait, None for its default."""
     with (
-        plain.listening("openai-whisper", warm, OMP_WAIT_POLICY=policy) as openai,
-        plain.listening("faster-whisper", warm) as faster,
+        plain.peer_process("openai-whisper", warm, OMP_WAIT_POLICY=policy) as openai,
+        plain.peer_process("faster-whisper", warm) as faster,
     ):
         yield {"openai-whisper": openai, "faster-whisper": faster}
 
 
-def passages(engine: str, chunks: list[Samples], beside: dict[plain.Peer, plain.Hear]) -> list[Passage]:
+def passages(engine: str, chunks: list[Samples], beside: dict[plain.Peer, plain.Transcribe]) -> list[Passage]:
     """Send the first chunk as a warm-up and time the others, one after the other, through a real service."""
     with tempfile.TemporaryDirectory() as folder:
         times = Path(folder) / "times.jsonl"
@@ -73,14 +73,14 @@ def passages(engine: str, chunks: list[Samples], beside: dict[plain.Peer, plain.
             return [_pass(service, samples, times, beside) for samples in chunks[1:]]
 
 
-def _pass(service: Stack, samples: Samples, times: Path, beside: dict[plain.Peer, plain.Hear]) -> Passage:
-    audio, heard = recordings.upload(samples), {peer: hear(samples) for peer, hear in beside.items()}
+def _pass(service: Stack, samples: Samples, times: Path, beside: dict[plain.Peer, plain.Transcribe]) -> Passage:
+    audio, runs = recordings.upload(samples), {peer: transcribe(samples) for peer, transcribe in beside.items()}
     before = len(timed.calls(times))
     started = time.time()
     task_id = service.submit(audio)
     accepted = time.time()
     # Polling would take processor time from the engine: the first poll comes when the engine has ended.
-    until(lambda: len(timed.calls(times)) > before, within_s=120, what="the engine heard the chunk")
+    until(lambda: len(timed.calls(times)) > before, within_s=120, what="the engine transcribed the chunk")
     call = timed.calls(times)[before]
     while not _transcribed(service.status(task_id)):
         time.sleep(LOOK_S)
@@ -91,7 +91,7 @@ def _pass(service: Stack, samples: Samples, times: Path, beside: dict[plain.Peer
     tokens = len(get_tokenizer(True).encode(result["text"])) + 2 * len(result["segments"])
     upload_s, queue_s = accepted - started, call.began - accepted
     rest_s = ready - started - upload_s - queue_s - call.engine_s
-    return Passage(upload_s, queue_s, call.engine_s, rest_s, words, tokens, heard)
+    return Passage(upload_s, queue_s, call.engine_s, rest_s, words, tokens, runs)
 
 
 def _transcribed(status: dict[str, object]) -> bool:
@@ -102,8 +102,8 @@ def _transcribed(status: dict[str, object]) -> bool:
 def better_policy(chunks: list[Samples]) -> str | None:
     """How threads of plain openai-whisper should wait here, as it is faster."""
     with (
-        plain.listening("openai-whisper", chunks[0], OMP_WAIT_POLICY=None) as unset,
-        plain.listening("openai-whisper", chunks[0], OMP_WAIT_POLICY="PASSIVE") as passive,
+        plain.peer_process("openai-whisper", chunks[0], OMP_WAIT_POLICY=None) as unset,
+        plain.peer_process("openai-whisper", chunks[0], OMP_WAIT_POLICY="PASSIVE") as passive,
     ):
         seconds = [(unset(samples).seconds, passive(samples).seconds) for samples in chunks[1:]]
     return "PASSIVE" if statistics.median(one - two for one, two in seconds) > 0 else None
@@ -117,10 +117,10 @@ def plain_rows(found: list[Passage], policy: str | None) -> list[Row]:
     }
     rows: list[Row] = []
     for peer, how in said.items():
-        heard = [each.plain[peer] for each in found]
-        seconds = statistics.median(each.seconds for each in heard)
-        spread = f"{min(each.seconds for each in heard):.2f} to {max(each.seconds for each in heard):.2f} s"
-        words = f"{sum(each.words for each in heard)} words in {len(heard)} chunks"
+        runs = [each.plain[peer] for each in found]
+        seconds = statistics.median(each.seconds for each in runs)
+        spread = f"{min(each.seconds for each in runs):.2f} to {max(each.seconds for each in runs):.2f} s"
+        words = f"{sum(each.words for each in runs)} words in {len(runs)} chunks"
         rows.append(
             (f"plain {peer}", f"{seconds:.2f} s", f"{how}, language given, samples in memory; {spread}; {words}")
         )
@@ -214,7 +214,7 @@ def main() -> None:
     seconds = {engine: statistics.median(each.total_s for each in passed) for engine, passed in found.items()}
     rows.append(limit_row(machine, statistics.median(each.tokens for each in everything)))
     fastest = min(seconds, key=seconds.__getitem__)
-    # Chunks that wait are heard together, which takes less than one by one.
+    # Chunks that wait are transcribed in batches, which takes less than one by one.
     estimate = int(1.2 * streams.EVERY_S / seconds[fastest])
     kinds: tuple[streams.ModelServerKind, ...] = ("stub", "real")
     for kind in kinds:

@@ -1,6 +1,6 @@
 """The libraries as they come, each in a process of its own, with as many threads as the service gives its engine.
 
-    python -m benchmarks.plain PEER     # for each FILE.npy on a line of its input, a line of JSON: `Heard`
+    python -m benchmarks.plain PEER     # for each FILE.npy on a line of its input, a line of JSON: `PeerRun`
 
 The first one warms up. Each file holds samples (16 kHz mono, float32): decoding a container is not paid for here.
 """
@@ -31,8 +31,8 @@ BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What hearing one sound took: seconds, the words heard, and the process's memory before all and at the peak."""
+class PeerRun:
+    """What one sound took: seconds, how many words came out, and the process's memory before all and at the peak."""
 
     seconds: float
     words: int
@@ -40,13 +40,13 @@ class Heard:
     peak_mb: float
 
 
-#: Lets the peer hear samples.
-Hear = Callable[[Samples], Heard]
+#: Lets the peer transcribe samples.
+Transcribe = Callable[[Samples], PeerRun]
 
 
 @contextmanager
-def listening(peer: Peer, warm: Samples, **environment: str | None) -> Iterator[Hear]:
-    """A peer in a new process, warmed up, that hears one sound after the other, when it is asked to.
+def peer_process(peer: Peer, warm: Samples, **environment: str | None) -> Iterator[Transcribe]:
+    """Start a peer in a new process, warmed up, that transcribes one sound after the other, when it is asked to.
 
     So it can take turns with what it is compared with, on a machine whose speed drifts. `environment`: variables to
     set, or with None to unset.
@@ -65,21 +65,21 @@ def listening(peer: Peer, warm: Samples, **environment: str | None) -> Iterator[
     with tempfile.TemporaryDirectory() as folder, process:
         file = Path(folder) / "samples.npy"
 
-        def hear(samples: Samples) -> Heard:
+        def transcribe(samples: Samples) -> PeerRun:
             np.save(file, samples)
             commands.write(f"{file}\n")
             commands.flush()
-            return Heard(**json.loads(answers.readline()))
+            return PeerRun(**json.loads(answers.readline()))
 
-        hear(warm)
-        yield hear
+        transcribe(warm)
+        yield transcribe
         commands.close()
 
 
-def measure(peer: Peer, warm: Samples, sounds: list[Samples], **environment: str | None) -> list[Heard]:
-    """Let a peer in a new process hear these sounds, one after the other."""
-    with listening(peer, warm, **environment) as hear:
-        return [hear(samples) for samples in sounds]
+def measure(peer: Peer, warm: Samples, sounds: list[Samples], **environment: str | None) -> list[PeerRun]:
+    """Let a peer in a new process transcribe these sounds, one after the other."""
+    with peer_process(peer, warm, **environment) as transcribe:
+        return [transcribe(samples) for samples in sounds]
 
 
 def _load(peer: Peer) -> Callable[[Samples], str]:
@@ -92,14 +92,14 @@ def _load(peer: Peer) -> Callable[[Samples], str]:
         torch.set_num_threads(cores)
         openai = whisper.load_model(str(weights_cache.ensure("base", "openai", settings.model_dir)), device="cpu")
 
-        def hear(samples: Samples) -> str:
+        def transcribe(samples: Samples) -> str:
             return str(
                 openai.transcribe(
                     samples, language="en", temperature=0.0, condition_on_previous_text=False, fp16=False
                 )["text"]
             )
 
-        return hear
+        return transcribe
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
     folder = weights_cache.ensure("base", "ctranslate2", settings.model_dir)
@@ -114,17 +114,17 @@ def _load(peer: Peer) -> Callable[[Samples], str]:
 
 
 def main() -> None:
-    hear = _load(sys.argv[1])  # type: ignore[arg-type]
+    transcribe = _load(sys.argv[1])  # type: ignore[arg-type]
     loaded_mb = None
     for line in sys.stdin:
         samples = np.load(line.strip())
         started = time.perf_counter()
-        words = len(hear(samples).split())
+        words = len(transcribe(samples).split())
         seconds = time.perf_counter() - started
         if loaded_mb is None:  # the first sound warms up
             loaded_mb = memory.resident_mb()
             memory.reset_peak()
-        print(json.dumps(asdict(Heard(seconds, words, loaded_mb, memory.peak_mb()))), flush=True)
+        print(json.dumps(asdict(PeerRun(seconds, words, loaded_mb, memory.peak_mb()))), flush=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ _OURS, _OTHERS = "#2a6fb0", "#9aa3ab"
 def bars(
     name: str, title: str, unit: str, values: dict[str, float], ours: Sequence[str], folder: Path = RESULTS
 ) -> Path:
-    """One horizontal bar a way, the first one at the top; those in `ours` in another colour."""
+    """One horizontal bar a way, the first one at the top; those in `ours` in another color."""
     figure = Figure(figsize=(8, 0.5 * len(values) + 1.1), layout="constrained")
     axes = figure.subplots()
     drawn = axes.barh(

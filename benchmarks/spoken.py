@@ -1,4 +1,4 @@
-"""Labelled speech for the accuracy benchmark: real voices in five languages, joined into chunks as a stream has them.
+"""Labeled speech for the accuracy benchmark: real voices in five languages, joined into chunks as a stream has them.
 
 The voices are Asterisk's announcements (CC BY-SA 3.0, Digium and others), as Debian packages them in 16 kHz with their
 texts: one speaker a language, short sentences. They are fetched with `apt-get download`, which needs no rights, checked
@@ -55,7 +55,7 @@ MIN_WORDS = 3
 _UNCLEAR = re.compile(r"\d|[#*@\[\](){}<>/_&+=:]|[.?]\w")
 #: What is mixed in, by name: a sound of 30 s.
 BACKGROUNDS = {
-    "white": lambda: wordless.coloured("white", -20),
+    "white": lambda: wordless.colored("white", -20),
     "music": lambda: wordless.chords(12, drums=True),
     "crowd": lambda: wordless.babble(34),
 }

@@ -36,7 +36,7 @@ GROWTH_S = 0.5
 
 @dataclass
 class Round:
-    """What a number of streams saw: seconds per chunk in the order sent, what went wrong, and who summarised."""
+    """What a number of streams saw: seconds per chunk in the order sent, what went wrong, and who summarized."""
 
     streams: int
     seconds: dict[int, float] = field(default_factory=dict)

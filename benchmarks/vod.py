@@ -2,7 +2,7 @@
 
     .venv/bin/python -m benchmarks.vod [--quick | --full] [--engine NAME]
 
-Real queue, API and worker, which cuts the recording at its silences; the libraries as they come hear 10 minutes of it.
+Real queue, API and worker, which cuts the recording at its silences; the plain libraries transcribe 10 minutes of it.
 `--full` adds 180 minutes, and 60 for plain openai-whisper, and keeps results of its own; `--quick` ends within two
 minutes.
 """
@@ -28,7 +28,7 @@ Row = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One recording's way: seconds from the upload's start, words heard, and the worker's memory.
+    """One recording's way: seconds from the upload's start, words transcribed, and the worker's memory.
 
     memory_mb: what was resident, once a second.
     """
@@ -75,7 +75,7 @@ def through_service(engine: str, minutes: int) -> Recording:
         task_id = service.submit(audio)
         accepted_s = time.monotonic() - started
         memory_mb: list[plots.Point] = []
-        first_text_s, text = _heard(service, task_id, started, family, memory_mb)
+        first_text_s, text = _transcribed(service, task_id, started, family, memory_mb)
         transcript_s = time.monotonic() - started
         peak_mb = sum(memory.peak_mb(pid) for pid in family)
         words = len(text.split())
@@ -91,7 +91,7 @@ def _transcribing_process(service: Stack) -> int:
     return int(worker.name.rpartition(":")[2])
 
 
-def _heard(
+def _transcribed(
     service: Stack, task_id: str, started: float, family: list[int], memory_mb: list[plots.Point]
 ) -> tuple[float, str]:
     """Seconds until the first words are shown, and all words once they are there; meanwhile, memory is read."""

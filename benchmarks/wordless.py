@@ -1,4 +1,4 @@
-"""Ten minutes of sound in which nobody says a word, made when it is wanted: whatever is heard in it was invented.
+"""Ten minutes of sound in which nobody says a word, made when it is wanted: whatever an engine writes was invented.
 
 Noise and plucked strings come from `sox`, the crowd's voices from `espeak-ng`, the rest from numpy; every seed is
 fixed. The crowd speaks syllables drawn by lot, so that no true word can be picked out of it: forty voices at once,
@@ -47,9 +47,9 @@ def scaled(samples: NDArray[np.floating], level_db: float) -> Samples:
     return np.clip(samples * (10 ** (level_db / 20) / power), -1, 1).astype(np.float32)
 
 
-def coloured(colour: str, level_db: float, seconds: float = CHUNK_S) -> Samples:
+def colored(color: str, level_db: float, seconds: float = CHUNK_S) -> Samples:
     """`white`, `pink` or `brown` noise."""
-    return scaled(_sox("synth", f"{seconds:g}", f"{colour}noise"), level_db)
+    return scaled(_sox("synth", f"{seconds:g}", f"{color}noise"), level_db)
 
 
 def silence() -> Samples:
@@ -57,7 +57,7 @@ def silence() -> Samples:
 
 
 def dither() -> Samples:
-    """What a converter hears with the microphone unplugged: one step of 16-bit sound."""
+    """What a converter delivers with the microphone unplugged: one step of 16-bit sound."""
     return (np.random.default_rng(1).integers(-1, 2, samples_in(CHUNK_S)) / 32768).astype(np.float32)
 
 
@@ -182,10 +182,10 @@ def crowd(seed: int, level_db: float, *, muffled_above_hz: float = 1500, hall_s:
 KINDS: dict[str, list[Callable[[], Samples]]] = {
     "silence": [dither, silence],
     "noise": [
-        lambda: coloured("pink", -30),
-        lambda: coloured("white", -40),
-        lambda: coloured("brown", -25),
-        lambda: coloured("white", -20),
+        lambda: colored("pink", -30),
+        lambda: colored("white", -40),
+        lambda: colored("brown", -25),
+        lambda: colored("white", -20),
     ],
     "hum": [lambda: hum(50, -30), lambda: hum(60, -45)],
     "tones": [tones],

@@ -76,6 +76,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(StreametricsError, _render)
     app.add_exception_handler(HTTPException, _render_http)
     app.add_exception_handler(Exception, _render_unexpected)
+    _add_middleware(app, settings, api_keys)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings, api_keys: ApiKeys) -> None:
     # The last one added is the first to see a request.
     app.add_middleware(fast_polling.FastPollingMiddleware)
     app.add_middleware(AuthenticationMiddleware, api_keys=api_keys)
@@ -87,7 +92,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         expose_headers=["Retry-After", "Location"],
     )
     app.add_middleware(TrustedOriginMiddleware, settings=settings, api_keys=api_keys)
-    return app
 
 
 async def _render(request: Request, error: Exception) -> JSONResponse:

@@ -59,8 +59,8 @@ class Settings(BaseSettings):
     #: A job of at most this much sound is live, in seconds.
     live_max_s: PositiveFloat = 60
     live_deadline_s: PositiveFloat = 25
-    #: Live jobs that one worker takes at once and hears together, where its engine gains by it, and half as many parts
-    #: of a recording; 1 turns it off.
+    #: Live jobs that one worker transcribes at the same time where its engine gains by it, and half as many parts of a
+    #: recording; 1 turns it off.
     live_batch_max: PositiveInt = 8
     #: Length aimed at when a long recording is cut at silences, in seconds.
     part_target_s: PositiveFloat = 60
@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr = SecretStr("")
     openai_model: str = ""
     openai_context_tokens: PositiveInt = 8192
-    #: So many calls that fail one after another give the model server a rest of so many seconds.
+    #: After so many failed calls in a row the model server is not called for so many seconds.
     breaker_failures: PositiveInt = 3
     breaker_retry_s: PositiveFloat = 30
 
@@ -108,7 +108,10 @@ class Settings(BaseSettings):
     task_soft_time_limit_s: PositiveFloat = 540
     lease_s: PositiveFloat = 10
     max_attempts: PositiveInt = 3
-    keeper_interval_s: PositiveFloat = 2
+    #: How often maintenance looks for expired leases and lost messages; KEEPER_INTERVAL_S is its name of before.
+    maintenance_interval_s: PositiveFloat = Field(
+        default=2, validation_alias=AliasChoices("maintenance_interval_s", "keeper_interval_s")
+    )
     #: How long a waiting job's message may be missing before it is sent again, in seconds.
     resend_after_s: PositiveFloat = 5
     #: How long a job may wait for a worker before it fails, in seconds: a weekend without one should not leave a client
@@ -150,7 +153,7 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'streametrics.db'}"
 
     def with_model(self, model: str | None) -> "Settings":
-        """The same settings with another model for summaries; None changes nothing."""
+        """Copy the settings with another model for summaries; None changes nothing."""
         if model is None:
             return self
         names = {"mistral_model", "openai_model"} & set(type(self).model_fields)

@@ -12,7 +12,7 @@ from tests.chaos.sounds import DIES, sound
 
 SETTINGS = {"LEASE_S": "2", "KEEPER_INTERVAL_S": "0.5", "RESEND_AFTER_S": "3"}
 MAX_RUNS = 3
-NEIGHBOURS = 5
+NEIGHBORS = 5
 ENDS_WITHIN_S = 240.0
 
 
@@ -24,7 +24,7 @@ def run(form: Form, folder: Path) -> list[Figure]:
         running.wait_until_ready()
         poisonous: list[str] = []
         for _ in range(rounds):
-            for number in range(NEIGHBOURS):
+            for number in range(NEIGHBORS):
                 submit(running, ledger, sound())
                 if number == 2:
                     poisonous.append(submit(running, ledger, sound(1.0, DIES)))
@@ -34,22 +34,22 @@ def run(form: Form, folder: Path) -> list[Figure]:
         runs = len(running.runs.read_text().splitlines()) if running.runs.exists() else 0
         verdict = ledger.judge(journal.read(running.database), expected_codes=frozenset({"worker_lost"}))
     most = Figure("4", "runs of a job that kills its process, on average", "most", runs / rounds, 1, MAX_RUNS)
-    neighbours = NEIGHBOURS * rounds
+    neighbors = NEIGHBORS * rounds
     note = f"{runs} runs of {rounds}; failed: {dict(verdict.failed)}"
     return [
         most,
         all_of(
             "4",
             "such jobs that end as worker_lost",
-            verdict.failed["worker_lost"] if verdict.done == neighbours else 0,
+            verdict.failed["worker_lost"] if verdict.done == neighbors else 0,
             rounds,
             note,
         ),
-        all_of("4", "neighbours that finish", verdict.done, neighbours),
+        all_of("4", "neighbors that finish", verdict.done, neighbors),
         none_of(
             "4",
             "lost, doubled or changed beside it",
             len(verdict.lost + verdict.twice + verdict.changed + verdict.wrong),
-            neighbours,
+            neighbors,
         ),
     ]

@@ -147,7 +147,7 @@ def test_no_words_score_depends_on_the_rows_beside_it() -> None:
     assert torch.allclose(together, alone, rtol=1e-5, atol=1e-5)
 
 
-def test_a_quiet_rows_product_is_as_exact_beside_a_loud_one_and_none_depends_on_its_neighbours() -> None:
+def test_a_quiet_rows_product_is_as_exact_beside_a_loud_one_and_none_depends_on_its_neighbors() -> None:
     # Given rows a thousand times as loud as others, one of nothing, and outputs of different sizes
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(96, 64, generator=generator) * torch.logspace(-2, 1, 96)[:, None]
@@ -247,8 +247,8 @@ def test_a_loud_neighbour_changes_no_token_of_a_row(context: FastExecutionContex
     fox = sounds.clip("en/quick_brown_fox").samples() * np.float32(0.01)
     numbers = sounds.clip("it/conteggio").samples() * np.float32(0.01)
     quiet = [fox + sounds.noise(len(fox) / SAMPLE_RATE_HZ, 2e-4), numbers + np.roll(numbers, 5000)]
-    neighbours = [sounds.noise(30, 0.3), sounds.tone(30, amplitude=0.9)]
-    rows = [SpeechWindow(each, len(each) / SAMPLE_RATE_HZ) for each in [*quiet, *neighbours]]
+    neighbors = [sounds.noise(30, 0.3), sounds.tone(30, amplitude=0.9)]
+    rows = [SpeechWindow(each, len(each) / SAMPLE_RATE_HZ) for each in [*quiet, *neighbors]]
     prompts = [list(window.tokenizer.sot_sequence) for window in context._windows(rows, ["en", "it", "en", "fr"])]
 
     with torch.inference_mode():
@@ -281,7 +281,7 @@ def doubted(context: FastExecutionContext, monkeypatch: pytest.MonkeyPatch, rung
 
 
 @pytest.mark.weights
-def test_nobody_waits_for_a_neighbours_doubts(context: FastExecutionContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_a_neighbors_doubts(context: FastExecutionContext, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a doubtful window, and two that are not
     tries = doubted(context, monkeypatch, rungs=2)
     clips = [windows_of(sounds.clip(name)) for name in ("fr/comptage", "en/quick_brown_fox", "en/hello_world")]
@@ -296,7 +296,7 @@ def test_nobody_waits_for_a_neighbours_doubts(context: FastExecutionContext, mon
 
 
 @pytest.mark.weights
-def test_what_is_drawn_at_a_temperature_does_not_depend_on_neighbours(
+def test_what_is_drawn_at_a_temperature_does_not_depend_on_neighbors(
     context: FastExecutionContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doubted(context, monkeypatch, rungs=5)

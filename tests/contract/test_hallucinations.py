@@ -31,9 +31,9 @@ pytestmark = [
 WORDLESS: dict[str, Callable[[], Samples]] = {
     "silence": wordless.silence,
     "dither": wordless.dither,
-    "white": lambda: wordless.coloured("white", -40),
-    "pink": lambda: wordless.coloured("pink", -30),
-    "loud-pink": lambda: wordless.coloured("pink", -12),
+    "white": lambda: wordless.colored("white", -40),
+    "pink": lambda: wordless.colored("pink", -30),
+    "loud-pink": lambda: wordless.colored("pink", -12),
     "hum": lambda: wordless.hum(60, -45),
     "tones": wordless.tones,
     "melody": lambda: wordless.melody(11, 5.5),
@@ -50,8 +50,8 @@ TEMPTING: dict[str, Callable[[], Samples]] = {
     "beeps-that-loop": lambda: wordless_hour.Recipe(1, "beeps", 4).make().samples,
 }
 BACKGROUNDS: dict[str, Callable[[], Samples]] = {
-    "white": lambda: wordless.coloured("white", -20),
-    "pink": lambda: wordless.coloured("pink", -20),
+    "white": lambda: wordless.colored("white", -20),
+    "pink": lambda: wordless.colored("pink", -20),
     "music": lambda: wordless.chords(12, drums=True),
     "shots": lambda: wordless.shots(21),
     "crowd": lambda: wordless.crowd(34, -20),

@@ -83,7 +83,7 @@ def test_the_answer_streams(url: str) -> None:
 
 def test_the_services_summary_is_the_models(url: str) -> None:
     told: list[str] = []
-    # When a chunk is summarised through the chain that the service uses
+    # When a chunk is summarized through the chain that the service uses
     summary = create(settings(url)).summarize(REQUEST, on_text=lambda text, share: told.append(text))
     # Expect the model's words, streamed as they grew
     assert (summary.source, summary.model) == ("ollama", "mistral")

@@ -8,13 +8,13 @@ import pytest
 
 from streametrics.database.backlog import Backlog, BacklogReader
 from streametrics.database.checkpoints import Checkpoints
-from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
 from streametrics.database.leases import Leases
 from streametrics.domain.job import JobKind, JobRequest, QueueName, Stage
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import Segment, TimeSpan, Transcript
+from tests.support.jobs import SingleClaims
 from tests.support.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
@@ -41,7 +41,7 @@ def test_nothing_waits_in_an_empty_database(opened: Database) -> None:
 
 
 def test_a_job_waits_in_one_queue_after_the_other_and_in_none_while_it_is_worked_on(opened: Database) -> None:
-    claims, checkpoints = Claims(opened, lease_s=10, deadline_s=600), Checkpoints(opened)
+    claims, checkpoints = SingleClaims(opened, lease_s=10, deadline_s=600), Checkpoints(opened)
     insert(opened, "a")
     insert(opened, "b", JobKind.LONG)
     assert counts(opened) == (1, 1, 0)
@@ -61,7 +61,7 @@ def test_a_job_waits_in_one_queue_after_the_other_and_in_none_while_it_is_worked
 
 
 def test_a_recording_in_parts_waits_by_its_parts(opened: Database) -> None:
-    claims, checkpoints = Claims(opened, lease_s=10, deadline_s=600), Checkpoints(opened)
+    claims, checkpoints = SingleClaims(opened, lease_s=10, deadline_s=600), Checkpoints(opened)
     insert(opened, "a", JobKind.LONG)
     claim = claims.claim("a", Stage.TRANSCRIBE, "w")
     assert claim is not None
@@ -76,7 +76,7 @@ def test_a_recording_in_parts_waits_by_its_parts(opened: Database) -> None:
 
 
 def test_what_is_put_off_does_not_wait_and_the_age_is_of_the_oldest(opened: Database) -> None:
-    claims = Claims(opened, lease_s=10, deadline_s=600)
+    claims = SingleClaims(opened, lease_s=10, deadline_s=600)
     insert(opened, "a")
     insert(opened, "b")
     with opened.write() as connection:

@@ -140,17 +140,17 @@ def test_chunks_of_a_killed_worker_come_back_and_are_heard_one_by_one(fresh: Sta
     assert sorted(together for _, together in claimed(fresh)) == [1, 1, 1, 3, 3, 3]
 
 
-def test_a_chunk_that_kills_its_process_takes_its_neighbours_with_it_once(fresh: Stack) -> None:
+def test_a_chunk_that_kills_its_process_takes_its_neighbors_with_it_once(fresh: Stack) -> None:
     (fresh.gate / "open").touch()
     # Given a chunk that is poison where it is longer than the others
     (fresh.gate / "die-at-4").touch()
     fresh.start_api()
     poison = fresh.submit(LONGER_CHUNK)
-    neighbours = [fresh.submit(CHUNK) for _ in range(2)]
+    neighbors = [fresh.submit(CHUNK) for _ in range(2)]
     start_worker(fresh, queues="live,long", pool="prefork", name="hears")
     fresh.start_worker(name="writes", queues="summarise", pool="threads")
 
-    assert [fresh.finished(task_id, within_s=180)["status"] for task_id in neighbours] == ["done"] * 2
+    assert [fresh.finished(task_id, within_s=180)["status"] for task_id in neighbors] == ["done"] * 2
     failed = fresh.finished(poison, within_s=180)
     assert (failed["status"], failed["code"]) == ("error", "worker_lost")
     tries = [together for task_id, together in claimed(fresh) if task_id == poison]

@@ -16,7 +16,6 @@ from sqlalchemy import func, select
 
 from streametrics.database.backlog import BacklogReader
 from streametrics.database.checkpoints import Checkpoints
-from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
 from streametrics.database.leases import Leases, held_row
@@ -24,12 +23,15 @@ from streametrics.domain.job import Claim, JobKind, JobRequest, JobState, QueueN
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import Segment, TimeSpan, Transcript, merge_transcripts
 from streametrics.errors import InternalError, StaleAttempt, WorkerLost
+from tests.support.jobs import SingleClaims
 from tests.support.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 WORDS = Transcript((Segment(0.0, 1.0, "word"),), "en")
 ALL = merge_transcripts
-#: Claims of one stage, or of one part, that end in neither a checkpoint nor a give-back.
+#: A lease that is over when it begins. One of no length is not yet: SQLite's clock counts whole milliseconds.
+OVER_S = -1.0
+#: Claims of one stage, or of one part, that end in neither a checkpoint nor a release.
 MOST_RUNS = 3
 
 
@@ -41,8 +43,8 @@ def holds(database: Database, claim: Claim) -> bool:
 
 
 def free_all(database: Database) -> None:
-    """What recovery does with leases of no length: all of them are out at once."""
-    leases = Leases(database, lease_s=0.0)
+    """What recovery does with leases that are over when they begin: all of them are out at once."""
+    leases = Leases(database, lease_s=OVER_S)
     for expired in leases.expired():
         assert leases.free(expired)
 
@@ -58,9 +60,9 @@ class Life(RuleBasedStateMachine):
         self._opened = database(Path(self._folder.name))
         self.database = Database(self._opened.__enter__())
         self.records = JobRecords(self.database)
-        # A lease of no length: every claim looks dead to recovery at once.
-        self.store = Claims(self.database, lease_s=0.0, deadline_s=600.0)
-        self.leases = Leases(self.database, lease_s=0.0)
+        # A lease that is over when it begins: every claim looks dead to recovery at once.
+        self.store = SingleClaims(self.database, lease_s=OVER_S, deadline_s=600.0)
+        self.leases = Leases(self.database, lease_s=OVER_S)
         self.checkpoints = Checkpoints(self.database)
         self.final: Any = None
         self.transcripts_stored = 0
@@ -192,7 +194,7 @@ def test_two_claims_of_one_job_give_it_to_one(tmp_path: Path) -> None:
     with database(tmp_path) as url, contextlib.ExitStack() as stack:
         opened = stack.enter_context(contextlib.closing(Database(url)))
         records = JobRecords(opened)
-        store = Claims(opened, lease_s=10.0, deadline_s=600.0)
+        store = SingleClaims(opened, lease_s=10.0, deadline_s=600.0)
         records.insert("a", REQUEST, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
 
         first = store.claim("a", Stage.TRANSCRIBE, "one")
@@ -201,11 +203,11 @@ def test_two_claims_of_one_job_give_it_to_one(tmp_path: Path) -> None:
     assert first is not None and second is None
 
 
-def test_a_job_that_is_given_back_for_later_cannot_be_claimed_before(tmp_path: Path) -> None:
+def test_a_job_that_is_released_for_later_cannot_be_claimed_before(tmp_path: Path) -> None:
     with database(tmp_path) as url, contextlib.ExitStack() as stack:
         opened = stack.enter_context(contextlib.closing(Database(url)))
         records = JobRecords(opened)
-        store = Claims(opened, lease_s=10.0, deadline_s=600.0)
+        store = SingleClaims(opened, lease_s=10.0, deadline_s=600.0)
         records.insert("a", REQUEST, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
         claim = store.claim("a", Stage.TRANSCRIBE, "one")
         assert claim is not None
@@ -220,7 +222,7 @@ def test_a_stopping_worker_gives_back_its_own_and_no_others(tmp_path: Path) -> N
     with database(tmp_path) as url, contextlib.ExitStack() as stack:
         opened = stack.enter_context(contextlib.closing(Database(url)))
         records = JobRecords(opened)
-        store = Claims(opened, lease_s=10.0, deadline_s=600.0)
+        store = SingleClaims(opened, lease_s=10.0, deadline_s=600.0)
         holders = {"a": "one", "b": "two", "c": "one/4711", "d": "one_more/4711"}
         for task_id, worker in holders.items():
             records.insert(task_id, REQUEST, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
@@ -239,13 +241,13 @@ def opened(tmp_path: Path) -> Iterator[Database]:
         yield made
 
 
-def accepted(opened: Database, *task_ids: str, kind: JobKind = JobKind.LIVE) -> Claims:
+def accepted(opened: Database, *task_ids: str, kind: JobKind = JobKind.LIVE) -> SingleClaims:
     """A store of claims on new jobs with these ids, the oldest first."""
     for task_id in task_ids:
         JobRecords(opened).insert(
             task_id, REQUEST, owner="local", kind=kind, audio_key=f"key of {task_id}", container="wav"
         )
-    return Claims(opened, lease_s=10.0, deadline_s=600.0)
+    return SingleClaims(opened, lease_s=10.0, deadline_s=600.0)
 
 
 def taken(claims: list[Claim]) -> list[str]:
@@ -285,7 +287,7 @@ def test_who_takes_one_at_a_time_gets_one(opened: Database) -> None:
 
 def test_a_chunk_that_was_tried_before_goes_alone(opened: Database) -> None:
     store = accepted(opened, "a", "b", "c")
-    store = Claims(opened, lease_s=0.0, deadline_s=600.0)
+    store = SingleClaims(opened, lease_s=OVER_S, deadline_s=600.0)
     # Given two that a dead worker held
     store.claim_together("a", Stage.TRANSCRIBE, "dead", most=2)
     free_all(opened)
@@ -299,7 +301,7 @@ def test_a_chunk_that_was_tried_before_goes_alone(opened: Database) -> None:
 
 def test_a_chunk_that_was_tried_before_is_not_taken_to_those_in_work(opened: Database) -> None:
     accepted(opened, "a")
-    store = Claims(opened, lease_s=0.0, deadline_s=600.0)
+    store = SingleClaims(opened, lease_s=OVER_S, deadline_s=600.0)
     store.claim("a", Stage.TRANSCRIBE, "dead")
     free_all(opened)
 
@@ -331,7 +333,7 @@ def test_further_parts_of_a_recording_can_be_taken_to_the_one_in_work(opened: Da
 def test_no_further_part_is_taken_while_a_chunk_waits(opened: Database, tried: bool) -> None:
     cut(opened, "recording", 2)
     accepted(opened, "chunk")
-    store = Claims(opened, lease_s=0.0, deadline_s=600.0)
+    store = SingleClaims(opened, lease_s=OVER_S, deadline_s=600.0)
     if tried:
         store.claim("chunk", Stage.TRANSCRIBE, "dead")
         free_all(opened)
@@ -344,7 +346,7 @@ def test_no_further_part_is_taken_while_a_chunk_waits(opened: Database, tried: b
 def test_a_part_that_was_tried_before_goes_alone(opened: Database) -> None:
     cut(opened, "recording", 2)
     accepted(opened, "chunk")
-    store = Claims(opened, lease_s=0.0, deadline_s=600.0)
+    store = SingleClaims(opened, lease_s=OVER_S, deadline_s=600.0)
     store.claim("recording", Stage.TRANSCRIBE, "dead")
     free_all(opened)
 
@@ -363,7 +365,7 @@ def test_a_recording_that_is_not_cut_has_no_next_part(opened: Database) -> None:
     assert store.claim_next_part("nobody's", "w") is None
 
 
-def test_a_chunk_that_was_given_back_counts_as_untried(opened: Database) -> None:
+def test_a_chunk_that_was_released_counts_as_untried(opened: Database) -> None:
     store = accepted(opened, "a", "b")
     store.claim_together("a", Stage.TRANSCRIBE, "one", most=8)
 

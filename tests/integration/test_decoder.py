@@ -217,7 +217,7 @@ def test_a_playlist_opens_neither_files_nor_addresses(decoder: AudioDecoder, tmp
         for demuxer in (name, "wav", "mp3", "mov", "matroska", "ogg", "mpegts"):
             with pytest.raises(AudioUnreadable):
                 list(decoder.decode(playlist, demuxer, **LIMITS))
-        # The second line of defence, without the child's list of demuxers and without its limits.
+        # The second line of defense, without the child's list of demuxers and without its limits.
         with pytest.raises(av.error.FFmpegError), playlist.open("rb") as file, open_container(file, name) as opened:
             assert list(opened.demux()) == []
             raise av.error.InvalidDataError(0, "opened, and empty")

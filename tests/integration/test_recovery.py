@@ -109,7 +109,7 @@ def test_a_worker_that_is_made_to_stop_gives_its_job_back_without_counting_a_try
     (fresh.gate / "open-summary").touch()
     fresh.start_worker(app=GATED, name="all", queues="live,long,summarise", pool="solo")
 
-    assert "event=given_back count=1" in fresh.log()
+    assert "event=released count=1" in fresh.log()
     assert fresh.finished(task_id)["status"] == "done"
 
 

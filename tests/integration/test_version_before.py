@@ -16,13 +16,12 @@ import redis
 from sqlalchemy import text
 
 from streametrics.database.checkpoints import Checkpoints
-from streametrics.database.claims import Claims
 from streametrics.database.engine import open_engine
 from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage, Warn
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import FilterReason, Segment, TimeSpan, Transcript, merge_transcripts
 from streametrics.settings import Settings
-from tests.support.jobs import Jobs
+from tests.support.jobs import Jobs, SingleClaims
 from tests.support.media import plain_wav, tone
 from tests.support.stack import Stack
 
@@ -148,7 +147,7 @@ def test_a_recording_half_of_which_is_transcribed_is_finished(jobs: Jobs, store:
 
     # When this version transcribes the other one
     claims, checkpoints = (
-        Claims(jobs.connections.database, lease_s=60, deadline_s=600),
+        SingleClaims(jobs.connections.database, lease_s=60, deadline_s=600),
         Checkpoints(jobs.connections.database),
     )
     claim = claims.claim(TASK_ID, Stage.TRANSCRIBE, "w")
@@ -171,7 +170,7 @@ def test_a_recording_half_of_which_is_transcribed_is_finished(jobs: Jobs, store:
 
 def test_a_transcript_is_stored_in_a_form_that_both_read(jobs: Jobs, store: Store) -> None:
     store.insert_job(state="queued", kind="live", container="wav", audio_key="key")
-    claim = Claims(jobs.connections.database, lease_s=60, deadline_s=600).claim(TASK_ID, Stage.TRANSCRIBE, "w")
+    claim = SingleClaims(jobs.connections.database, lease_s=60, deadline_s=600).claim(TASK_ID, Stage.TRANSCRIBE, "w")
     assert claim is not None
     segments = (Segment(0.0, 1.2345, "Bonjour à tous."), Segment(2.5, 4.0, "On y va."))
     heard = Transcript(segments, "fr", {FilterReason.GUESS: 2, FilterReason.NOBODY: 3})

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from streametrics.database.checkpoints import Checkpoints
-from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
 from streametrics.domain.job import JobKind, JobRequest, Stage, Warn
 from streametrics.domain.transcript import FilterReason, Segment, TimeSpan, Transcript, merge_transcripts
+from tests.support.jobs import SingleClaims
 from tests.support.stack import database
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
@@ -34,7 +34,7 @@ def heard(**left_out: int) -> Transcript:
 def test_the_parts_of_a_recording_add_up(opened: Database) -> None:
     # Given a recording in three parts that is cut off in the middle
     records, checkpoints = JobRecords(opened), Checkpoints(opened)
-    claims = Claims(opened, lease_s=60, deadline_s=600)
+    claims = SingleClaims(opened, lease_s=60, deadline_s=600)
     task_id = str(uuid.uuid4())
     records.insert(task_id, REQUEST, owner="local", kind=JobKind.LONG, audio_key="key", container="wav")
     whole = claims.claim(task_id, Stage.TRANSCRIBE, "worker")
@@ -58,7 +58,7 @@ def test_the_parts_of_a_recording_add_up(opened: Database) -> None:
 
 
 def test_a_chunk_whose_only_word_was_invented_says_so(opened: Database) -> None:
-    records, claims = JobRecords(opened), Claims(opened, lease_s=60, deadline_s=600)
+    records, claims = JobRecords(opened), SingleClaims(opened, lease_s=60, deadline_s=600)
     task_id = str(uuid.uuid4())
     records.insert(task_id, REQUEST, owner="local", kind=JobKind.LIVE, audio_key="key", container="wav")
     claim = claims.claim(task_id, Stage.TRANSCRIBE, "worker")

@@ -149,7 +149,7 @@ FORGED = [
         "a page's plain form", ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
     ),
     Forged("a page's silent request", ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors")),
-    Forged("a neighbour on this machine", ("Sec-Fetch-Site: same-site", "Sec-Fetch-Mode: no-cors")),
+    Forged("a neighbor on this machine", ("Sec-Fetch-Site: same-site", "Sec-Fetch-Mode: no-cors")),
     Forged("a browser that says no mode", ("Sec-Fetch-Site: cross-site",)),
     Forged(
         "a picture", ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"), method="GET", target="/openapi.json"

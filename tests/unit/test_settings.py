@@ -46,6 +46,26 @@ def test_write_ahead_still_names_its_setting(
     assert Settings(_env_file=None).summarize_while_transcribing is expected
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"KEEPER_INTERVAL_S": "5"}, 5),
+        ({"MAINTENANCE_INTERVAL_S": "3"}, 3),
+        ({"KEEPER_INTERVAL_S": "5", "MAINTENANCE_INTERVAL_S": "3"}, 3),
+    ],
+)
+def test_keeper_interval_still_names_its_setting(
+    given: dict[str, str], expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the name of before, the new one, or both
+    for name in ("KEEPER_INTERVAL_S", "MAINTENANCE_INTERVAL_S"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    # Expect that each is read, and that the new one wins
+    assert Settings(_env_file=None).maintenance_interval_s == expected
+
+
 def test_every_setting_has_its_comment() -> None:
     # Given the example's lines; expect no more than a few settings after one comment
     bare = 0

@@ -1,4 +1,4 @@
-"""Provides what the routes share, made once by `app`."""
+"""Provides the services that routes share, which `app` creates once."""
 
 from dataclasses import dataclass
 from typing import Annotated, cast

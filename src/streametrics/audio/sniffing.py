@@ -178,7 +178,7 @@ def _sniff_magic(head: bytes) -> str | None:
 
 
 def _sniff_boxes(head: bytes) -> str | None:
-    """MP4, M4A, 3GP and QuickTime: a size, then the type of the first box."""
+    """Detect MP4, M4A, 3GP and QuickTime: a size, then the type of the first box."""
     if len(head) < 12:
         return None
     size, kind = int.from_bytes(head[:4], "big"), head[4:8]
@@ -191,7 +191,7 @@ def _sniff_boxes(head: bytes) -> str | None:
 
 
 def _sniff_transport_stream(head: bytes) -> str | None:
-    """MPEG-TS: packets of 188 bytes that begin with 0x47, or of 192 with 4 bytes in front (M2TS), or of 204.
+    """Detect MPEG-TS: packets of 188 bytes that begin with 0x47, or of 192 with 4 bytes in front (M2TS), or of 204.
 
     A recording may begin inside of a packet; the row has to be longer then.
     """
@@ -213,7 +213,7 @@ def _is_packets(head: bytes, first: int, step: int, *, most: int) -> int:
 
 
 def _sniff_after_id3(head: bytes) -> str | None:
-    """The tag stands in front of MP3, now and then of AAC or FLAC; a picture can fill the whole head."""
+    """Detect what follows an ID3 tag: MP3, now and then AAC or FLAC; a picture can fill the whole head."""
     at = 0
     while (size := id3_bytes(head, at)) is not None:
         at += size
@@ -226,7 +226,7 @@ def _sniff_after_id3(head: bytes) -> str | None:
 
 
 def _sniff_frames(head: bytes) -> str | None:
-    """Formats without a container: a row of frames, each beginning with its own header."""
+    """Detect formats without a container: a row of frames, each beginning with its own header."""
     for demuxer, frame_bytes in FRAMES:
         # One header alone is little proof, and good enough only where the caller has no more bytes to show.
         if chain(head, 0, frame_bytes) >= (1 if len(head) <= _FEW_BYTES else 2):

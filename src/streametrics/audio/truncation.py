@@ -69,7 +69,7 @@ def mp3_frames_claimed(file: BinaryIO) -> int:
 
 
 def _is_streamed(size: int) -> bool:
-    """Sizes that programs write when they cannot go back to fill in the real one."""
+    """Whether a size is one that programs write when they cannot go back to fill in the real one."""
     return size == 0 or size >= 0xFFFF_FF00 or 0x7FFF_F000 <= size <= 0x8000_0000
 
 
@@ -105,7 +105,7 @@ def _au_end(file: BinaryIO) -> int:
 
 
 def _boxes_end(file: BinaryIO, size_bytes: int) -> int:
-    """Where the last top-level box of an MP4 ends; a size of 0 means "to the end of the file"."""
+    """Find the end of the last top-level box of an MP4; a size of 0 means "to the end of the file"."""
     at = 0
     for _ in range(100_000):  # a fragmented recording of 12 h has a few boxes a second at most
         if at + 8 > size_bytes:
@@ -122,7 +122,7 @@ def _boxes_end(file: BinaryIO, size_bytes: int) -> int:
 
 
 def _segment_end(file: BinaryIO) -> int:
-    """Where a Matroska file's segment ends, 0 where its size is unknown, as browsers write it."""
+    """Find the end of a Matroska file's segment, 0 where its size is unknown, as browsers write it."""
     file.seek(0)
     head = file.read(_HEAD_BYTES)
     header_bytes, at = _ebml_size(head, 4)
@@ -133,7 +133,7 @@ def _segment_end(file: BinaryIO) -> int:
 
 
 def _ebml_size(data: bytes, at: int) -> tuple[int | None, int]:
-    """An EBML size at `at` (None where unknown or missing) and the position behind it."""
+    """Read an EBML size at `at` (None where unknown or missing), and return the position behind it too."""
     if at >= len(data) or data[at] == 0:
         return None, at
     width = 9 - data[at].bit_length()

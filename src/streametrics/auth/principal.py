@@ -11,7 +11,7 @@ class Scope(StrEnum):
     """What a key may do; each may also do what stands above it."""
 
     READ = "read"  #: read jobs of its owner
-    SUBMIT = "submit"  #: send, redo and end them
+    SUBMIT = "submit"  #: submit, resummarize and cancel jobs
     ADMIN = "admin"  #: every job, metrics and documentation
 
     def allows(self, wanted: "Scope") -> bool:

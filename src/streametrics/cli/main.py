@@ -1,4 +1,7 @@
-"""`python -m streametrics up | api | worker | keys | doctor | weights | transcribe`: each imports what it needs."""
+"""Parses the command line and runs one of `up`, `api`, `worker`, `keys`, `doctor`, `weights` and `transcribe`.
+
+Each command imports what it needs, so that `--help` answers at once.
+"""
 
 import argparse
 import logging
@@ -39,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m streametrics",
-        description="Turns a live stream's sound into text and a summary. Settings: the environment and .env.",
+        prog=_program(),
+        description="Turns a live stream's sound into text and a summary. Settings come from the environment and .env.",
     )
     parser.add_argument("--version", action="version", version=f"StreaMetrics API {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -57,40 +60,52 @@ def _parser() -> argparse.ArgumentParser:
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+def _program() -> str:
+    """Name this program as it was started, for lines that are copied from its help."""
+    return "streametrics" if Path(sys.argv[0]).stem == "streametrics" else "python -m streametrics"
+
+
+def _command(commands: Commands, name: str, purpose: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+
+
 def _add_up(commands: Commands) -> None:
-    parser = commands.add_parser("up", help="everything on this machine, until Ctrl-C (./start.sh)")
+    parser = _command(commands, "up", "run everything on this machine until Ctrl-C (./start.sh)")
     parser.add_argument("--host", help="where the API listens (HOST, default 127.0.0.1)")
     parser.add_argument("--port", help="the API's port, 0 for any free one (PORT, default 5000)")
     parser.add_argument("--no-transcribe", action="store_true", help="no Whisper worker here")
-    parser.add_argument("--no-summarise", action="store_true", help="no worker for the model server here")
-    parser.add_argument("--no-api", action="store_true", help="workers only; the API stands elsewhere")
+    parser.add_argument(
+        "--no-summarize", "--no-summarise", action="store_true", help="no worker for the model server here"
+    )
+    parser.add_argument("--no-api", action="store_true", help="workers only; the API runs elsewhere")
     parser.set_defaults(run=_up)
 
 
 def _add_api(commands: Commands) -> None:
-    parser = commands.add_parser("api", help="the web service alone (start_api.bat)")
-    parser.add_argument("--host", help="where it listens (HOST, default 127.0.0.1)")
-    parser.add_argument("--port", help="its port (PORT, default 5000)")
+    parser = _command(commands, "api", "run the HTTP API alone (start_api.bat)")
+    parser.add_argument("--host", help="where the API listens (HOST, default 127.0.0.1)")
+    parser.add_argument("--port", help="the API's port (PORT, default 5000)")
     parser.set_defaults(run=_api)
 
 
 def _add_worker(commands: Commands) -> None:
-    parser = commands.add_parser("worker", help="a Celery worker alone")
+    parser = _command(commands, "worker", "run a Celery worker alone")
     parser.add_argument(
         "kind",
         nargs="?",
-        choices=("transcribe", "summarise", "all"),
+        type=lambda kind: "summarize" if kind == "summarise" else kind,  # its spelling of before
+        choices=("transcribe", "summarize", "all"),
         default="all",
-        help="transcribe: Whisper; summarise: the model server; all: both in one process (default)",
+        help="transcribe: Whisper; summarize: the model server; all: both in one process (default)",
     )
     parser.set_defaults(run=_worker)
 
 
 def _add_keys(commands: Commands) -> None:
-    parser = commands.add_parser("keys", help="who may call: add a key, list them, remove one")
+    parser = _command(commands, "keys", "manage API keys: add one, list them, remove one")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    add = actions.add_parser("add", help="make a key and print it, once")
-    add.add_argument("name", help="for you to tell it by")
+    add = _command(actions, "add", "make a key and print it, once")
+    add.add_argument("name", help="a name to tell the key by")
     add.add_argument(
         "--scope",
         choices=("submit", "read", "admin"),
@@ -99,21 +114,21 @@ def _add_keys(commands: Commands) -> None:
     )
     add.add_argument("--for", dest="reads_for", metavar="NAME", help="see this key's jobs instead of its own")
     add.set_defaults(action="add")
-    actions.add_parser("list", help="their names and scopes").set_defaults(action="list")
-    remove = actions.add_parser("remove", help="refuse a key from now on")
+    _command(actions, "list", "list the names and scopes of all keys").set_defaults(action="list")
+    remove = _command(actions, "remove", "remove a key, which is refused from now on")
     remove.add_argument("name", help="the key's name")
     remove.set_defaults(action="remove")
     parser.set_defaults(run=_keys)
 
 
 def _add_doctor(commands: Commands) -> None:
-    parser = commands.add_parser("doctor", help="look at everything, and say how to mend it")
+    parser = _command(commands, "doctor", "check everything that a job needs, and say how to mend what fails")
     parser.add_argument("--json", action="store_true", help="the checks as JSON, for programs")
     parser.set_defaults(run=_doctor)
 
 
 def _add_weights(commands: Commands) -> None:
-    parser = commands.add_parser("weights", help="list the Whisper models, or fetch one")
+    parser = _command(commands, "weights", "list the Whisper models, or fetch one")
     parser.add_argument(
         "action", nargs="?", choices=("list", "fetch"), default="list", help="list them (default), or fetch one"
     )
@@ -127,7 +142,7 @@ def _add_weights(commands: Commands) -> None:
 
 
 def _add_transcribe(commands: Commands) -> None:
-    parser = commands.add_parser("transcribe", help="the text of a recording, without any server")
+    parser = _command(commands, "transcribe", "transcribe a file, without any server")
     parser.add_argument("file", type=Path, help="any sound or video file")
     parser.add_argument("--language", help="what is spoken, such as en or French; detected when not given")
     parser.add_argument(
@@ -137,7 +152,7 @@ def _add_transcribe(commands: Commands) -> None:
         help="the sound track: its number from 1, auto (the one that holds a voice, default), or mix (all)",
     )
     parser.add_argument(
-        "--format", choices=("text", "json", "srt", "vtt"), default="text", help="of what is printed (default: text)"
+        "--format", choices=("text", "json", "srt", "vtt"), default="text", help="what is printed (default: text)"
     )
     parser.set_defaults(run=_transcribe)
 
@@ -164,7 +179,7 @@ def _up(options: argparse.Namespace) -> int:
     from streametrics.supervisor.up import ProcessSelection, up
 
     selection = ProcessSelection(
-        transcribe=not options.no_transcribe, summarize=not options.no_summarise, api=not options.no_api
+        transcribe=not options.no_transcribe, summarize=not options.no_summarize, api=not options.no_api
     )
     return up(_settings(options), selection)
 
@@ -188,6 +203,8 @@ def _worker(options: argparse.Namespace) -> int:
     from streametrics.supervisor.commands import worker_command
 
     # Celery's process looks whether it may start: it can be started without us too.
+    if options.kind == "summarize":
+        options.kind = "summarise"  # the name of its queue and of its leases, which stays
     command = worker_command(options.kind, _settings(options))
     if sys.platform != "win32":
         os.execv(command[0], command)  # noqa: S606 - so that signals reach Celery itself

@@ -1,1 +1,1 @@
-"""What several rooms need of threads and processes: something periodic, something cached, whether one is alive."""
+"""Shares tools for threads and processes: a periodic thread, a cache of a few seconds, whether a process is alive."""

@@ -1,4 +1,4 @@
-"""A daemon thread that does one thing again and again."""
+"""Runs one action again and again in a daemon thread."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Whether a process is there."""
+"""Tells whether a process is alive."""
 
 import os
 

@@ -30,21 +30,14 @@ class Claims:
         self._lease_s = lease_s
         self._deadline_s = deadline_s
 
-    def claim(self, task_id: str, stage: Stage, worker: str, *, model_server_missing: bool = False) -> Claim | None:
-        """Claim what waits of this job in this stage; None when there is nothing, or somebody has it.
-
-        model_server_missing: whether the worker just found the model server away, for the job's status.
-        """
-        with self._database.write() as connection:
-            return self._claim(connection, task_id, stage, worker, model_server_missing=model_server_missing)
-
     def claim_together(
         self, task_id: str, stage: Stage, worker: str, *, most: int, model_server_missing: bool = False
     ) -> list[Claim]:
-        """Claim as `claim` does, and with a live chunk other chunks that wait, oldest first, `most` in all.
+        """Claim what waits of this job in this stage, and with a live chunk others, oldest first, `most` in all.
 
-        Only chunks that nobody has tried yet share a batch: one that has killed its process takes no neighbors with
-        it a second time.
+        Empty when there is nothing, or somebody has it. Only chunks that nobody has tried yet share a batch: one that
+        has killed its process takes no neighbors with it a second time. model_server_missing: whether the worker just
+        found the model server away, for the job's status.
         """
         with self._database.write() as connection:
             first = self._claim(connection, task_id, stage, worker, model_server_missing=model_server_missing)

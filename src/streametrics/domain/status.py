@@ -126,7 +126,7 @@ class JobResult:
     prompt_version: str | None = None
 
     def to_json(self, request: JobRequest) -> ResultJson:
-        """The JSON under `result`; of the request come the fields that clients get back unchanged."""
+        """Render the JSON under `result`; the request adds the fields that clients get back unchanged."""
         body: ResultJson = {
             "text": self.transcript.text,
             "summary": self.summary,

@@ -20,6 +20,58 @@ TASKS = {Stage.TRANSCRIBE: "streametrics.transcribe", Stage.SUMMARIZE: "streamet
 
 logger = logging.getLogger(__name__)
 
+#: How messages are delivered, and what is told of tasks.
+_DELIVERY: dict[str, Any] = {
+    "task_default_queue": LONG,
+    # Nobody reads Celery's results: a job's progress and end are kept in its row alone.
+    "task_ignore_result": True,
+    "task_track_started": True,
+    "worker_send_task_events": True,
+    "task_send_sent_event": True,
+    # A message is acknowledged after its task, and each worker holds one at a time: a chunk must not
+    # wait behind another worker's long part.
+    "task_acks_late": True,
+    "worker_prefetch_multiplier": 1,
+    # Reruns are decided by leases alone: rejecting on a lost worker made one poisonous job run 16 times
+    # in 12 s, and acknowledging on failure is safe because the row knows what is unfinished.
+    "task_reject_on_worker_lost": False,
+    "task_acks_on_failure_or_timeout": True,
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "timezone": "UTC",
+}
+#: How processes keep their connection to the queue.
+_CONNECTION: dict[str, Any] = {
+    # True loses the running job at every restart of Redis (3 of 3 trials).
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "broker_connection_retry_on_startup": True,
+    # For ever: a worker that gives up after 100 tries needs a person to start it again.
+    "broker_connection_max_retries": None,
+    "broker_transport_options": {
+        # What a killed worker had taken comes back after this; leases are quicker, this is the net.
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        "unacked_restore_interval": 10,
+        # Above 1, restoring waits for that many rounds.
+        "unacked_restore_throttle": 1,
+        # `live` is emptied before `long`: queues are read in the order in which a worker names them.
+        "queue_order_strategy": "priority",
+        # Publishing waits for ever on a dead Redis otherwise; POST has 5 s to say 503.
+        "socket_connect_timeout": 2,
+        "socket_timeout": 3,
+    },
+    "broker_connection_timeout": 2,
+}
+#: How a worker starts its children, and logs.
+_PROCESSES: dict[str, Any] = {
+    # CTranslate2's and torch's threads do not survive a fork.
+    "worker_pool_start_method": "spawn",
+    # Loading a model takes a child longer than the 4 s after which Celery takes it for dead.
+    "worker_proc_alive_timeout": 300,
+    # Logging is ours: one format, with the job's id on every line.
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+}
+
 
 class _Channel(redis_transport.Channel):
     """Raises ConnectionError where kombu's channel would ask a connection that Celery has given up for its address.
@@ -50,52 +102,13 @@ def create_celery(settings: Settings) -> Celery:
         include=["streametrics.worker.signals", "streametrics.worker.tasks"],
     )
     celery.conf.update(
+        _DELIVERY,
+        **_CONNECTION,
+        **_PROCESSES,
         task_queues=[_own_queue(name) for name in QUEUES],
-        task_default_queue=LONG,
-        # Nobody reads Celery's results: a job's progress and end are kept in its row alone.
-        task_ignore_result=True,
-        task_track_started=True,
         result_expires=settings.result_ttl_s,
-        worker_send_task_events=True,
-        task_send_sent_event=True,
-        # A message is acknowledged after its task, and each worker holds one at a time: a chunk must not
-        # wait behind another worker's long part.
-        task_acks_late=True,
-        worker_prefetch_multiplier=1,
-        # Reruns are decided by leases alone: rejecting on a lost worker made one poisonous job run 16 times
-        # in 12 s, and acknowledging on failure is safe because the row knows what is unfinished.
-        task_reject_on_worker_lost=False,
-        task_acks_on_failure_or_timeout=True,
-        # True loses the running job at every restart of Redis (3 of 3 trials).
-        worker_cancel_long_running_tasks_on_connection_loss=False,
-        broker_connection_retry_on_startup=True,
-        # For ever: a worker that gives up after 100 tries needs a person to start it again.
-        broker_connection_max_retries=None,
-        broker_transport_options={
-            # What a killed worker had taken comes back after this; leases are quicker, this is the net.
-            "visibility_timeout": VISIBILITY_TIMEOUT_S,
-            "unacked_restore_interval": 10,
-            # Above 1, restoring waits for that many rounds.
-            "unacked_restore_throttle": 1,
-            # `live` is emptied before `long`: queues are read in the order in which a worker names them.
-            "queue_order_strategy": "priority",
-            # Publishing waits for ever on a dead Redis otherwise; POST has 5 s to say 503.
-            "socket_connect_timeout": 2,
-            "socket_timeout": 3,
-        },
-        broker_connection_timeout=2,
-        # CTranslate2's and torch's threads do not survive a fork.
-        worker_pool_start_method="spawn",
-        # Loading a model takes a child longer than the 4 s after which Celery takes it for dead.
-        worker_proc_alive_timeout=300,
         task_time_limit=settings.task_time_limit_s,
         task_soft_time_limit=settings.task_soft_time_limit_s,
-        task_serializer="json",
-        accept_content=["json"],
-        # Logging is ours: one format, with the job's id on every line.
-        worker_hijack_root_logger=False,
-        worker_redirect_stdouts=False,
-        timezone="UTC",
     )
     return celery
 

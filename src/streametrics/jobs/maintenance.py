@@ -15,7 +15,7 @@ SLOW_ROUNDS = 15
 
 
 class Maintenance:
-    """Runs a round every `keeper_interval_s` until it is stopped.
+    """Runs a round every `maintenance_interval_s` until it is stopped.
 
     in_worker: recovery only, of leases that processes of its own host held (whether one of another host is dead or
     stuck, that host's maintenance knows), and nothing while the API uses another database.
@@ -27,7 +27,7 @@ class Maintenance:
         self.retention = Retention(connections, lifecycle)
         self._in_worker = in_worker
         self._rounds = 0
-        self._thread = PeriodicThread("maintenance", self._round, connections.settings.keeper_interval_s)
+        self._thread = PeriodicThread("maintenance", self._round, connections.settings.maintenance_interval_s)
 
     def start(self) -> None:
         """Start the thread."""

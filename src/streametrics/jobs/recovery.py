@@ -101,7 +101,7 @@ class Recovery:
         overdue = self._connections.backlog.overdue(queue, self._settings.resend_after_s, RESEND_LIMIT)
         for message in [each for each in overdue if each not in self._resent][:missing]:
             with about_job(message.task_id):
-                logger.warning("event=sent_again stage=%s", message.stage)
+                logger.warning("event=resent stage=%s", message.stage)
                 self._jobs.send(message)
             self._jobs.metrics.count(metrics.RESENT, queue)
             self._jobs.metrics.count(metrics.RESENT_BY_FORMER_NAME, queue)

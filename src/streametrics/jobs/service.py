@@ -55,9 +55,9 @@ class JobService:
 
     def status(self, task_id: str, principal: Principal = LOCAL) -> JobStatus:
         """Read a job's status. Raises JobUnknown, JobExpired."""
-        return self.look(task_id, principal)[1]
+        return self.row_and_status(task_id, principal)[1]
 
-    def look(
+    def row_and_status(
         self, task_id: str, principal: Principal = LOCAL, *, queue_answers: bool = True
     ) -> tuple[JobRecord, JobStatus]:
         """Read a job's row and its status. Raises JobUnknown, JobExpired.

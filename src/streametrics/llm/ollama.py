@@ -3,9 +3,8 @@
 A call waits for a slot, has the model loaded where it is not (with a time limit of its own), and streams the answer.
 """
 
-import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from streametrics.errors import (
     ModelMissing,
@@ -19,7 +18,7 @@ from streametrics.errors import (
 from streametrics.llm import http, parsing, timeouts
 from streametrics.llm.base import ChatResponse, Condition, Message, ModelHealth, OnAnswer
 from streametrics.llm.progress import AnswerProgress
-from streametrics.llm.remote_model import HEALTH_TIMEOUT_S, RemoteModelBase
+from streametrics.llm.remote_model import HEALTH_TIMEOUT_S, ModelEndpoint, RemoteModelBase, Timing
 from streametrics.llm.warmup import LoadTimeout, ModelLoader
 from streametrics.net import urls
 from streametrics.settings import Settings
@@ -43,25 +42,11 @@ class OllamaModel(RemoteModelBase):
 
     source = "ollama"
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        wait: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-        load_timeout_s: float = LOAD_TIMEOUT_S,
-    ) -> None:
-        """wait, clock: see `RemoteModelBase`."""
-        super().__init__(
-            settings,
-            model=settings.mistral_model,
-            # Always the same: another `num_ctx` makes the server load the model again.
-            context_tokens=settings.mistral_num_ctx,
-            url=urls.with_scheme(settings.ollama_url),
-            hints=_HINTS,
-            wait=wait,
-            clock=clock,
-        )
+    def __init__(self, settings: Settings, *, load_timeout_s: float = LOAD_TIMEOUT_S, **timing: Unpack[Timing]) -> None:
+        # Always the same context: another `num_ctx` makes the server load the model again.
+        url = urls.with_scheme(settings.ollama_url)
+        endpoint = ModelEndpoint(settings.mistral_model, settings.mistral_num_ctx, url, _HINTS)
+        super().__init__(settings, endpoint, **timing)
         self._load_timeout_s = load_timeout_s
         self._loader = ModelLoader(self._load)
 
@@ -196,7 +181,7 @@ class OllamaModel(RemoteModelBase):
     def _models(
         self, path: str, limit_s: float, on_wait: Callable[[], None] | None = None
     ) -> dict[str, int | None] | None:
-        """The models of `/api/tags` or `/api/ps`, each with its tag and the context that it was loaded with (None
+        """Read the models of `/api/tags` or `/api/ps`, each with its tag and the context that it was loaded with (None
         where the server does not say); None where the answer is not Ollama's."""
         answer = self._fetch(self._request(path), limit_s, on_wait)
         models = answer.data.get("models") if answer.status == 200 and isinstance(answer.data, dict) else None

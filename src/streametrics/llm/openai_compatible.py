@@ -3,9 +3,8 @@
 Limits and retries are those of MISTRAL_TIMEOUT and MISTRAL_MAX_RETRIES. These servers load their models themselves.
 """
 
-import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 from streametrics.errors import (
     ModelMissing,
@@ -19,7 +18,7 @@ from streametrics.llm import http, parsing, timeouts
 from streametrics.llm.base import ChatResponse, Condition, Message, ModelHealth, OnAnswer
 from streametrics.llm.parsing import Completion
 from streametrics.llm.progress import AnswerProgress
-from streametrics.llm.remote_model import HEALTH_TIMEOUT_S, RemoteModelBase
+from streametrics.llm.remote_model import HEALTH_TIMEOUT_S, ModelEndpoint, RemoteModelBase, Timing
 from streametrics.llm.retries import Retrier
 from streametrics.llm.server_capabilities import ServerCapabilities
 from streametrics.net import urls
@@ -44,24 +43,10 @@ class OpenAICompatibleModel(RemoteModelBase):
 
     source = "openai_compatible"
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        wait: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """wait, clock: see `RemoteModelBase`."""
-        super().__init__(
-            settings,
-            model=settings.openai_model,
-            context_tokens=settings.openai_context_tokens,
-            url=_base(settings.openai_base_url),
-            hints=_HINTS,
-            key=settings.openai_api_key.get_secret_value().strip(),
-            wait=wait,
-            clock=clock,
-        )
+    def __init__(self, settings: Settings, **timing: Unpack[Timing]) -> None:
+        url, key = _base(settings.openai_base_url), settings.openai_api_key.get_secret_value().strip()
+        endpoint = ModelEndpoint(settings.openai_model, settings.openai_context_tokens, url, _HINTS, key)
+        super().__init__(settings, endpoint, **timing)
         self._capabilities = ServerCapabilities()
 
     def chat(
@@ -92,7 +77,7 @@ class OpenAICompatibleModel(RemoteModelBase):
             return retrier.run(one_try)
 
     def warm_up(self) -> None:
-        """These servers load their models themselves."""
+        """Do nothing: these servers load their models themselves."""
 
     def _no_answer(self, shown: str) -> str:
         return f"The model server does not answer at {shown}: start it, or correct OPENAI_BASE_URL."
@@ -214,7 +199,7 @@ class OpenAICompatibleModel(RemoteModelBase):
 
 
 def _base(url: str) -> str:
-    """A bare `http://host:port` means the usual `/v1` on it."""
+    """Complete an address: a bare `http://host:port` means the usual `/v1` on it."""
     base = urls.with_scheme(url)
     return base if urls.parts(base).path else f"{base}/v1"
 

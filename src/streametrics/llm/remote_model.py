@@ -1,8 +1,10 @@
-"""What the chat models of all servers have in common: one server's address, slots, retries and recent calls."""
+"""Implements what the chat models of all servers share: address, slots, retries and the outcome of recent calls."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
 
 from streametrics.errors import SummarizerError, SummaryUnusable, TranscriptTooLong
 from streametrics.llm import concurrency, http, parsing
@@ -17,34 +19,44 @@ from streametrics.settings import Settings
 HEALTH_TIMEOUT_S = 1.0
 
 
-class RemoteModelBase(ABC):
-    """Of one model of one server, asked at `url`; thread-safe. hints: what is said where nothing answers there.
+@dataclass(frozen=True)
+class ModelEndpoint:
+    """One model of one server. hints: messages for when nothing answers at `url`. key: sent as a bearer token."""
 
-    key: sent as a bearer token. wait, clock: for tests. Between tries `wait` is called in steps of at most
-    `http.POLL_INTERVAL_S` seconds.
-    """
+    model: str
+    context_tokens: int
+    url: str
+    hints: http.ErrorHints
+    key: str = field(default="", repr=False)
+
+
+class Timing(TypedDict, total=False):
+    """Replaces time in tests. Between tries `wait` is called in steps of at most `http.POLL_INTERVAL_S` seconds."""
+
+    wait: Callable[[float], None]
+    clock: Callable[[], float]
+
+
+class RemoteModelBase(ABC):
+    """Asks one model of one server; thread-safe. wait, clock: see `Timing`."""
 
     def __init__(
         self,
         settings: Settings,
+        endpoint: ModelEndpoint,
         *,
-        model: str,
-        context_tokens: int,
-        url: str,
-        hints: http.ErrorHints,
-        key: str = "",
-        wait: Callable[[float], None],
-        clock: Callable[[], float],
+        wait: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.model = model
-        self.context_tokens = context_tokens
+        self.model = endpoint.model
+        self.context_tokens = endpoint.context_tokens
         self._settings = settings
-        self._url = url
-        self._hints = hints
-        self._key = key
+        self._url = endpoint.url
+        self._hints = endpoint.hints
+        self._key = endpoint.key
         # A proxy that HTTP_PROXY names knows nothing of our loopback.
-        self._trust_env = not urls.is_loopback(url)
-        self._limiter = concurrency.limiter_for(url, settings.summarizer_concurrency)
+        self._trust_env = not urls.is_loopback(endpoint.url)
+        self._limiter = concurrency.limiter_for(endpoint.url, settings.summarizer_concurrency)
         self._wait = wait
         self._clock = clock
         self._history = CallHistory(settings.breaker_failures)
@@ -63,14 +75,14 @@ class RemoteModelBase(ABC):
 
     @abstractmethod
     def _no_answer(self, shown: str) -> str:
-        """What to say, and to do, where nothing answers."""
+        """Say that nothing answers, and what to do about it."""
 
     @abstractmethod
     def _too_long(self) -> TranscriptTooLong:
-        """The error that says which setting to correct."""
+        """Make the error of a prompt that is too long, with the setting to correct."""
 
     def _refuse_what_cannot_fit(self, messages: Sequence[Message]) -> None:
-        """No megabytes are sent to learn it. Raises TranscriptTooLong."""
+        """Refuse a prompt that cannot fit before megabytes of it are sent. Raises TranscriptTooLong."""
         if parsing.words_in(messages) > self.context_tokens:
             raise self._too_long()
 
@@ -90,7 +102,7 @@ class RemoteModelBase(ABC):
 
     @staticmethod
     def _response(text: str, was_cut: bool, prompt_tokens: int | None) -> ChatResponse:
-        """What a model wrote, without what it thought. Raises SummaryUnusable where nothing is left."""
+        """Make the response, without what the model thought. Raises SummaryUnusable where nothing is left."""
         answer = parsing.answer_of(text)
         if not answer:
             raise SummaryUnusable("The model's answer was empty.")

@@ -1,4 +1,4 @@
-"""What can be told from a server's address without asking it."""
+"""Parses the addresses of servers, and hides what must not be shown of them."""
 
 from urllib.parse import SplitResult, urlsplit
 
@@ -6,7 +6,7 @@ from streametrics.net import addresses
 
 
 def with_scheme(url: str) -> str:
-    """The address as a beginning that a path can follow; a bare `host:port` is plain HTTP."""
+    """Complete an address so that a path can follow it; a bare `host:port` is plain HTTP."""
     return (url if "://" in url else f"http://{url}").rstrip("/")
 
 
@@ -17,13 +17,13 @@ def is_loopback(url: str) -> bool:
 
 
 def without_credentials(url: str) -> str:
-    """The address as it may be shown to clients too: neither user, password nor query."""
+    """Remove user, password and query, so that clients may see the address."""
     split = parts(url)
     return split._replace(netloc=split.netloc.rpartition("@")[2], query="").geturl()
 
 
 def without_password(url: str) -> str:
-    """The address as an operator may see it, in logs too: which user, and whether there is a password."""
+    """Mask the password, so that an operator may see the address, in logs too."""
     split = urlsplit(url)
     if not split.password:
         return url

@@ -28,7 +28,7 @@ def about_job(task_id: str) -> Iterator[None]:
 
 
 class _Formatter(logging.Formatter):
-    """A line that both a person and `grep` can read; line breaks are escaped, so nobody can forge a line."""
+    """Formats lines that both a person and `grep` can read; line breaks are escaped, so nobody can forge a line."""
 
     def __init__(self, process: str) -> None:
         super().__init__("%(asctime)s level=%(levelname)s process=%(streametrics)s job=%(job)s %(message)s")

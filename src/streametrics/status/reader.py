@@ -54,7 +54,7 @@ class StatusReader:
             answer = await self._answer(task_id)
         except JobExpired:
             # That it once was is told to its owner alone; the row says who that is.
-            await to_thread.run_sync(lambda: self._jobs.look(task_id, principal))
+            await to_thread.run_sync(lambda: self._jobs.row_and_status(task_id, principal))
             raise
         if not may_see(principal, answer.owner):
             raise JobUnknown
@@ -106,7 +106,7 @@ class StatusReader:
     def _render(self, task_id: str, version: str | None, *, queue_answers: bool) -> CachedResponse:
         # The clock first: a response must not outlive its row by the time that reading takes.
         began = self._clock()
-        record, status = self._jobs.look(task_id, queue_answers=queue_answers)
+        record, status = self._jobs.row_and_status(task_id, queue_answers=queue_answers)
         ttl_s = CACHE_TTL_S
         if record.age_s is not None:
             ttl_s = min(FINAL_CACHE_TTL_S, self._jobs.result_ttl_s - record.age_s)

@@ -63,7 +63,7 @@ class ExtractiveSummarizer:
         return 0
 
     def warm_up(self) -> None:
-        """There is nothing to load."""
+        """Do nothing: there is nothing to load."""
 
     def health(self) -> ModelHealth:
         return ModelHealth(Condition.WORKING, "Picks sentences; needs no model server.")

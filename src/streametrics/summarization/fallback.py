@@ -89,7 +89,7 @@ class FallbackSummarizer:
                 raise
 
     def _refuse_what_cannot_be(self) -> None:
-        """What shows at once is no failure that the breaker counts: the next chunk finds a server that was started."""
+        """Refuse where health shows that no call can help; not counted, so that a server which was started is found."""
         if rejection := self._breaker.rejection():
             raise rejection
         health = self._primary.health()
@@ -122,7 +122,7 @@ def _watched(breaker: CircuitBreaker, on_text: OnText | None) -> OnText:
     """Wrap `on_text` so that growing text is reported to the circuit breaker."""
     seen = ("", 0.0)
 
-    def heard(so_far: str, share: float) -> None:
+    def report(so_far: str, share: float) -> None:
         nonlocal seen
         if (so_far, share) != seen:
             seen = (so_far, share)
@@ -130,7 +130,7 @@ def _watched(breaker: CircuitBreaker, on_text: OnText | None) -> OnText:
         if on_text is not None:
             on_text(so_far, share)
 
-    return heard
+    return report
 
 
 def _until(time_limit_s: float | None, on_text: OnText | None) -> OnText | None:

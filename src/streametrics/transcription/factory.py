@@ -13,10 +13,10 @@ from streametrics.transcription.cpu import available_cores, has_nvidia_gpu
 from streametrics.weights import cache as weights_cache
 from streametrics.weights import verification
 
-Engine = Literal["openai-whisper", "openai-whisper-fast", "faster-whisper", "fake"]
+ResolvedEngineName = Literal["openai-whisper", "openai-whisper-fast", "faster-whisper", "fake"]
 
 #: What each engine stands on; `auto` takes the first that is here unless a measurement says otherwise.
-_PACKAGES: dict[Engine, str] = {"faster-whisper": "faster_whisper", "openai-whisper-fast": "whisper"}
+_PACKAGES: dict[ResolvedEngineName, str] = {"faster-whisper": "faster_whisper", "openai-whisper-fast": "whisper"}
 
 
 def create(settings: Settings, *, progress: bool = False) -> Transcriber:
@@ -53,15 +53,15 @@ def create(settings: Settings, *, progress: bool = False) -> Transcriber:
 
 
 def _let_threads_sleep() -> None:
-    """Before torch is loaded: its threads otherwise spin while they wait for each other.
+    """Let torch's threads sleep instead of spin while they wait for each other; to be called before torch is loaded.
 
     On cores that another process uses too, a chunk then takes ten times as long.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def resolve_engine(settings: Settings) -> Engine:
-    """What `auto` stands for here; looks for libraries and measurements without importing an engine.
+def resolve_engine(settings: Settings) -> ResolvedEngineName:
+    """Resolve `auto` by the libraries and measurements that are here, without importing an engine.
 
     Raises TranscriptionFailed where no engine is installed.
     """
@@ -73,11 +73,11 @@ def resolve_engine(settings: Settings) -> Engine:
     return next((engine for engine in measured(settings) if engine in here), here[0])
 
 
-def candidates(settings: Settings) -> list[Engine]:
-    """The engines that `auto` may take, the one to take without a measurement first."""
+def candidates(settings: Settings) -> list[ResolvedEngineName]:
+    """List the engines that `auto` may take, the one to take without a measurement first."""
     here = [name for name, package in _PACKAGES.items() if importlib.util.find_spec(package) is not None]
     if has_nvidia_gpu():  # both libraries use it; our own path is for CPUs
-        plain: dict[Engine, Engine] = {"openai-whisper-fast": "openai-whisper"}
+        plain: dict[ResolvedEngineName, ResolvedEngineName] = {"openai-whisper-fast": "openai-whisper"}
         here = [plain.get(engine, engine) for engine in here]
     if settings.whisper_model.endswith(".pt"):  # faster-whisper does not read such a file
         return [engine for engine in here if engine != "faster-whisper"]
@@ -88,14 +88,14 @@ def candidates(settings: Settings) -> list[Engine]:
     return here
 
 
-def measured(settings: Settings) -> list[Engine]:
-    """What `engine_benchmark.measure` found on this machine, fastest first; empty where it did not run."""
+def measured(settings: Settings) -> list[ResolvedEngineName]:
+    """List the engines that were measured on this machine, fastest first; empty where none was."""
     seconds = benchmark_cache.load(settings.model_dir, benchmark_cache.machine_fingerprint(available_cores()))
     return sorted((engine for engine in _PACKAGES if engine in seconds), key=seconds.__getitem__)
 
 
-def weights_format(engine: Engine) -> verification.Format | None:
-    """The form in which an engine wants its weights; None for the fake, which has none."""
+def weights_format(engine: ResolvedEngineName) -> verification.Format | None:
+    """Tell the format of an engine's weights; None for the fake, which has none."""
     match engine:
         case "faster-whisper":
             return "ctranslate2"

@@ -119,7 +119,7 @@ def _silero_probabilities(samples: Samples) -> NDArray[np.float32]:
 
 
 def _loudness_probabilities(samples: Samples) -> NDArray[np.float32]:
-    """Judge by loudness where faster-whisper is not installed: tells audio from silence, not speech from noise."""
+    """Estimate by loudness where faster-whisper is not installed: tells audio from silence, not speech from noise."""
     log.warning("faster-whisper is not installed, so its voice detector is missing: noise may be taken for speech")
     padded = np.abs(np.pad(samples, (0, -len(samples) % HOP_SAMPLES))).reshape(-1, HOP_SAMPLES)
     probabilities: NDArray[np.float32] = (padded.max(axis=1) > NOISE_FLOOR * 10).astype(np.float32)

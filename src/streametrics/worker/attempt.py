@@ -113,7 +113,7 @@ class Attempt:
                     return "stale"
                 case Interrupted():
                     self._jobs.release(self.claim)
-                    return "given_back"
+                    return "released"
                 case JobFailed():
                     return self._fail(error)
                 case DatabaseUnavailable():

@@ -105,7 +105,7 @@ def _release_claims(worker: str) -> None:
     connections = Connections(Settings())
     try:
         if count := JobLifecycle(connections).release_all(worker):
-            logger.info("event=given_back count=%d", count)
+            logger.info("event=released count=%d", count)
     except StreametricsError as error:
         logger.warning("claims not released, their leases run out by themselves: %s", error)
     finally:

@@ -117,9 +117,9 @@ class SummarizeStage:
             with about_job(task_id):
                 self._catch_up(task_id)
         except Interrupted:
-            logger.info("event=write_ahead_stopped")
+            logger.info("event=incremental_notes_stopped")
         except (SummarizerError, DatabaseUnavailable) as error:
-            logger.warning("event=write_ahead_failed code=%s", error.code)
+            logger.warning("event=incremental_notes_failed code=%s", error.code)
         finally:
             with self._taking_notes_lock:
                 self._taking_notes.discard(task_id)
@@ -149,7 +149,7 @@ class SummarizeStage:
                 notes=self._jobs.notes(task_id),
                 check=self._cancellation_check(task_id),
             )
-            logger.info("event=written_ahead notes=%d", written)
+            logger.info("event=incremental_notes notes=%d", written)
 
     def _cancellation_check(self, task_id: str) -> Callable[[], None]:
         """Make the check of work without a claim, which no lease's thread stops: called several times a second."""

@@ -1,4 +1,4 @@
-"""A benchmark hears nothing twice that it has heard under the same circumstances."""
+"""A benchmark transcribes nothing twice that it has transcribed under the same circumstances."""
 
 from pathlib import Path
 
@@ -12,56 +12,56 @@ from tests.support import sounds
 
 def test_an_answer_is_kept_until_something_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "FOLDER", tmp_path)
-    heard: list[str] = []
+    transcribed: list[str] = []
 
     def ask(
-        listener: str = "engine",
+        engine: str = "engine",
         weights: str = "w",
         language: str | None = "en",
         seconds: float = 1.0,
         *,
         is_ours: bool = True,
     ) -> Answer:
-        def hear() -> Answer:
-            heard.append(listener)
+        def transcribe() -> Answer:
+            transcribed.append(engine)
             return Answer("été", 0.5, {"loop": 2})
 
-        return kept(listener, weights, sounds.tone(seconds), language, hear, is_ours=is_ours)
+        return kept(engine, weights, sounds.tone(seconds), language, transcribe, is_ours=is_ours)
 
     # Given an answer; when the same is asked again, expect it to be there
     assert ask() == ask() == Answer("été", 0.5, {"loop": 2})
-    assert len(heard) == 1
-    # And a change of anything to be heard anew, a torn file too
-    ask(listener="another")
+    assert len(transcribed) == 1
+    # And a change of anything to be transcribed anew, a torn file too
+    ask(engine="another")
     ask(weights="v")
     ask(language=None)
     ask(seconds=2.0)
-    assert len(heard) == 5
+    assert len(transcribed) == 5
     for file in tmp_path.iterdir():
         file.write_text("{")
     ask()
-    assert len(heard) == 6
+    assert len(transcribed) == 6
 
 
 def test_a_change_of_our_code_leaves_the_libraries_answers_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answers, "FOLDER", tmp_path)
-    heard: list[str] = []
+    transcribed: list[str] = []
 
     def ask(*, is_ours: bool) -> None:
-        def hear() -> Answer:
-            heard.append("ours" if is_ours else "library")
+        def transcribe() -> Answer:
+            transcribed.append("ours" if is_ours else "library")
             return Answer("", 0.5)
 
-        kept("engine", "w", sounds.tone(1), "en", hear, is_ours=is_ours)
+        kept("engine", "w", sounds.tone(1), "en", transcribe, is_ours=is_ours)
 
     for code in ("before", "after"):
         monkeypatch.setattr(answers, "_our_code", lambda code=code: code)
         ask(is_ours=True)
         ask(is_ours=False)
 
-    assert heard == ["ours", "library", "ours"]
+    assert transcribed == ["ours", "library", "ours"]
 
 
 def test_a_larger_set_of_chunks_holds_the_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The ledger's judgement: whatever goes wrong in a chaos run must make it fail."""
+"""The ledger's judgment: whatever goes wrong in a chaos run must make it fail."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from tests.chaos import journal
 from tests.chaos.figures import QUICK_TOLERANCE, all_of, merged, none_of, worst_time
 from tests.chaos.ledger import Entry, Ledger
+from tests.support.jobs import SingleClaims
 
 DONE = {"status": "done", "progress": 100, "result": {"text": "word0"}}
 EXPECTED = frozenset({"worker_lost"})
@@ -148,7 +149,6 @@ def test_slices_add_up() -> None:
 def test_the_database_keeps_its_own_journal(tmp_path: Path) -> None:
     """Given a migrated database with triggers, when a job lives, then each effect is noted once, and a touch is."""
     from streametrics.database.checkpoints import Checkpoints
-    from streametrics.database.claims import Claims
     from streametrics.database.engine import Database
     from streametrics.database.jobs import JobRecords
     from streametrics.database.leases import Leases
@@ -164,8 +164,8 @@ def test_the_database_keeps_its_own_journal(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{path}")
     request = JobRequest(streamer="s", language="en", game="", time="", title="")
     JobRecords(database).insert("a", request, owner="local", kind=JobKind.LIVE, audio_key="k", container="wav")
-    claims, checkpoints = Claims(database, lease_s=0.0, deadline_s=60.0), Checkpoints(database)
-    leases = Leases(database, lease_s=0.0)
+    claims, checkpoints = SingleClaims(database, lease_s=-1.0, deadline_s=60.0), Checkpoints(database)
+    leases = Leases(database, lease_s=-1.0)
     assert claims.claim("a", Stage.TRANSCRIBE, "one@host")
     assert journal.held_by(path, "one") == [("a", None, 1)]
     assert journal.held_by(path, "two") == []

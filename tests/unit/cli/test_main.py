@@ -37,12 +37,33 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
             os.environ[name] = before[name]
 
 
-@pytest.mark.parametrize("command", ["up", "api", "worker", "doctor", "weights", "transcribe"])
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("started", "named"),
+    [
+        ("src/streametrics/__main__.py", "python -m streametrics"),
+        (".venv/bin/streametrics", "streametrics"),
+        ("streametrics.exe", "streametrics"),
+    ],
+)
+@pytest.mark.parametrize("command", ["up", "api", "worker", "keys", "doctor", "weights", "transcribe"])
+def test_every_command_explains_itself(
+    command: str, started: str, named: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [started])
     with pytest.raises(SystemExit) as ended:
         cli.main([command, "--help"])
     assert ended.value.code == 0
-    assert f"python -m streametrics {command}" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith(f"usage: {named} {command}")
+
+
+@pytest.mark.parametrize("kind", ["summarize", "summarise"])
+def test_a_worker_of_summaries_is_named_in_both_spellings(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given either spelling, expect Celery's worker under the name that leases and queues know."""
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, command: started.append(command))
+    monkeypatch.setattr(subprocess, "call", lambda command: started.append(command) or 0)
+    cli.main(["worker", kind])
+    assert "summarise@%h" in started[0]
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import update
 
 from streametrics.database.checkpoints import Checkpoints
-from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords
 from streametrics.database.leases import Leases
@@ -19,6 +18,7 @@ from streametrics.domain.job import JobKind, JobRequest, Stage
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import Segment, TimeSpan, Transcript, merge_transcripts
 from streametrics.errors import InternalError, StaleAttempt
+from tests.support.jobs import SingleClaims
 
 REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 WORDS = Transcript((Segment(0.0, 1.0, "word"),), "en")
@@ -33,7 +33,7 @@ class Store:
         self.told: list[frozenset[str] | None] = []
         self.database = Database(url, on_change=self.told.append)
         self.records = JobRecords(self.database)
-        self.claims = Claims(self.database, lease_s=10.0, deadline_s=600.0)
+        self.claims = SingleClaims(self.database, lease_s=10.0, deadline_s=600.0)
         self.leases = Leases(self.database, lease_s=10.0)
         self.checkpoints = Checkpoints(self.database)
 

@@ -1,6 +1,5 @@
 """What the models of all servers have in common, on a server that is only an address."""
 
-import time
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from streametrics.errors import SummarizerUnavailable, SummaryUnusable, TranscriptTooLong
 from streametrics.llm.base import Condition, Message, ModelHealth
 from streametrics.llm.http import ErrorHints
-from streametrics.llm.remote_model import RemoteModelBase
+from streametrics.llm.remote_model import ModelEndpoint, RemoteModelBase
 from streametrics.settings import Settings
 
 
@@ -18,16 +17,7 @@ class Model(RemoteModelBase):
     def __init__(self, url: str = "http://ada:secret@models:8000", *, key: str = "", answers: bool = True) -> None:
         hints = ErrorHints(unavailable="Start it.", no_address="That is no address.")
         given = Settings(_env_file=None)  # type: ignore[call-arg]
-        super().__init__(
-            given,
-            model="m",
-            context_tokens=10,
-            url=url,
-            hints=hints,
-            key=key,
-            wait=lambda _: None,
-            clock=time.monotonic,
-        )
+        super().__init__(given, ModelEndpoint("m", 10, url, hints, key), wait=lambda _: None)
         self._answers = answers
 
     def _look(self, shown: str) -> ModelHealth:

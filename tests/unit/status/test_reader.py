@@ -41,13 +41,13 @@ class Row:
 
 @dataclass
 class FakeJobs:
-    """The row behind `JobService.look`."""
+    """The row behind `JobService.row_and_status`."""
 
     row: Row
     result_ttl_s: float = TTL_S
     asked_queue: list[bool] = field(default_factory=list)
 
-    def look(
+    def row_and_status(
         self, task_id: str, principal: Principal = LOCAL, *, queue_answers: bool = True
     ) -> tuple[JobRecord, JobStatus]:
         self.row.reads += 1

@@ -17,7 +17,7 @@ REQUEST = JobRequest(streamer="s", language="en", game="", time="0", title="")
 CLAIM = Claim("id", Stage.SUMMARIZE, 1, 1, "w", REQUEST, JobKind.LIVE, time_left_s=60)
 
 
-def test_a_job_that_could_not_be_written_is_given_back_once_the_database_is_there(
+def test_a_job_that_could_not_be_written_is_released_once_the_database_is_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(attempt, "RELEASE_RETRY_INTERVAL_S", 0.01)

@@ -99,7 +99,7 @@ async def submit(request: Request, state: StateOf, principal: PrincipalOf) -> JS
 
 @router.post(
     "/{task_id}/resummarize",
-    summary="Summarise a finished job's transcript anew, as a job of its own",
+    summary="Summarize a finished job's transcript anew, as a job of its own",
     operation_id="resummarize",
     openapi_extra=_resummarize_schema(),
     responses=linked("status", "resummarize", "cancel") | refusals(401, 403, 404, 409, 410, 422, 429, 503),
@@ -119,7 +119,7 @@ async def resummarize(task_id: str, request: Request, state: StateOf, principal:
 
     new_task_id = await to_thread.run_sync(resummarize)
     with about_job(new_task_id):
-        logger.info("event=accepted_redo parent=%s", task_id)
+        logger.info("event=accepted_resummarize parent=%s", task_id)
     return JSONResponse({"task_id": new_task_id})
 
 

@@ -1,7 +1,7 @@
 """Schedules the speech windows of one or several requests into batches for an engine.
 
 A batch takes a number of windows, and it does not matter to the model whose they are. So windows of several requests
-share batches; batch request is told of its own segments alone, and an error of one ends that one.
+share batches; each request is told of its own segments alone, and an error of one ends that one.
 """
 
 import logging
@@ -35,7 +35,7 @@ def transcribe_speech(
 ) -> Transcript:
     """Transcribe all speech in `samples` (16 kHz, mono, -1…1); times stay those of `samples`.
 
-    Without `speech_language` batch window's language is detected, so a stream may change it; the transcript's
+    Without `speech_language` each window's language is detected, so a stream may change it; the transcript's
     language is the one that was spoken longest. Raises TranscriptionFailed where the engine does not know
     `speech_language`; whatever `on_segment` raises passes through.
     """

@@ -29,7 +29,7 @@ class BatchingTranscriber:
 
 
 class SingleWindowContext(ABC):
-    """An `engine.ExecutionContext` over two methods for one window."""
+    """Implements `engine.ExecutionContext` by two methods for one window."""
 
     def detect_languages(self, windows: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
         """See `engine.ExecutionContext`."""
@@ -51,7 +51,7 @@ class SingleWindowContext(ABC):
 
 
 class SingleWindowEngine(BatchingTranscriber):
-    """A `Transcriber` and an `engine.Engine` over such contexts."""
+    """Serves as `Transcriber` and `engine.Engine` over contexts that decode one window at a time."""
 
     engine: str
     model: str

@@ -113,16 +113,16 @@ class _FasterWhisperModel(WhisperModel):  # type: ignore[misc]  # the library ha
         decoded: _DecodingResult = super().generate_with_fallback(encoder_output, prompt, tokenizer, greedy)
         assert self._last is not None
         window, tokens, begin = self._last[0], decoded[0].sequences_ids[0], tokenizer.timestamp_begin
-        is_doubtful = needs_full_padding(self._evidence(decoded, prompt), tokens, timestamp_begin=begin)
+        is_doubtful = needs_full_padding(self._statistics(decoded, prompt), tokens, timestamp_begin=begin)
         if is_doubtful and _without_excess_padding(window).shape != window.shape:
             encoder_output = super().encode(window)
             decoded = super().generate_with_fallback(encoder_output, prompt, tokenizer, greedy)
-        if should_retry(self._evidence(decoded, prompt)):
+        if should_retry(self._statistics(decoded, prompt)):
             decoded = super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
-        self.statistics = self._evidence(decoded, prompt)
+        self.statistics = self._statistics(decoded, prompt)
         return decoded
 
-    def _evidence(self, decoded: _DecodingResult, prompt: list[int]) -> DecodingStatistics:
+    def _statistics(self, decoded: _DecodingResult, prompt: list[int]) -> DecodingStatistics:
         result, average_logprob, temperature, compression_ratio = decoded
         # CTranslate2 stops after half of this in any case, or where the prompt leaves less.
         limit = min(self.max_length // 2, self.max_length - len(prompt))
