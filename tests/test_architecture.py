@@ -29,7 +29,7 @@ HOMES = {
     "sqlalchemy": ["database.*"],
     "alembic": ["database.*"],
     "psycopg": ["database.*"],
-    "av": ["audio.pyav", "audio.resampling", "audio.sandbox"],
+    "av": ["audio.frame_reader", "audio.pyav", "audio.resampling", "audio.sandbox"],
     "whisper": [
         "transcription.engines.openai_whisper",
         "transcription.engines.openai_whisper_fast",

@@ -113,9 +113,9 @@ class AudioDecoder:
         """Start decoding the file at `path`; an earlier decoding that has not ended is stopped.
 
         demuxer: what `sniffing.sniff` said. max_audio_s: more sound than this is refused while decoding.
-        timeout_s: wall-clock limit from now until the last block has been taken. track: `plain` for one lane, what a
-        player plays; or as `tracks.parse_track` says, for several lanes. max_silence_s: so much is put into gaps, all
-        together (None: half of `max_audio_s`).
+        timeout_s: wall-clock limit from now until the last block has been taken. track: `plain` for what
+        a player plays, mixed to one channel; or as `tracks.parse_track` says. max_silence_s: so much is put into gaps,
+        all together (None: half of `max_audio_s`).
         Errors come out of the iteration.
         """
         if self._current is not None:
@@ -170,7 +170,7 @@ class AudioDecoder:
 class Decoding(Iterator[Pcm]):
     """Iterates over the blocks of one file, at most a second each. Made by `AudioDecoder.decode`.
 
-    A block has the shape (samples,) where the file is decoded in one lane, else (lanes, samples), in the order of
+    A block has the shape (samples,) where the file is decoded in one channel, else (channels, samples), in the order of
     `tracks`. Iterating raises AudioUnreadable (nothing decodes, or the child died of this file), TrackMissing,
     AudioTooLong, TimedOut, and InternalError where the child cannot be started. `duration_s` is what was delivered so
     far, the sound's length at the end. `tracks` is right from the first block on; `truncated` and `is_closed` (gaps or
@@ -189,7 +189,7 @@ class Decoding(Iterator[Pcm]):
         self.tracks: tuple[Track, ...] = ()
         self.truncated = False
         self.is_closed = False
-        self._lanes = 1
+        self._channels = 1
         self._decoder, self._child, self._track, self._max_audio_s = decoder, child, track, max_audio_s
         self._lock = threading.Lock()
         self._is_over, self._has_timed_out = False, False
@@ -213,12 +213,12 @@ class Decoding(Iterator[Pcm]):
             kind, body = _read_record(self._child)
         if kind == b"T":
             self.tracks = _tracks(json.loads(body))
-            self._lanes = sum(len(track.lanes) for track in self.tracks)
+            self._channels = sum(len(track.channels) for track in self.tracks)
             kind, body = _read_record(self._child)
         if kind == b"P":
             block = np.frombuffer(body, "<i2")
-            self.duration_s += block.size / self._lanes / SAMPLE_RATE_HZ
-            return block if self._lanes == 1 else block.reshape(self._lanes, -1)
+            self.duration_s += block.size / self._channels / SAMPLE_RATE_HZ
+            return block if self._channels == 1 else block.reshape(self._channels, -1)
         if kind == b"E":
             self._end(json.loads(body))
             raise StopIteration

@@ -9,13 +9,12 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.packet import Packet
 from av.stream import Discard, Disposition
 
-from streametrics.audio.frame_headers import mp3_frame_bytes
+from streametrics.audio.frame_reader import FrameReader
 from streametrics.audio.interleaving import Planes, TrackAligner
 from streametrics.audio.joined import Section, SectionFile, find_sections
-from streametrics.audio.resampling import MIXED, SAMPLE_RATE_HZ, LaneResampler, lanes_of
+from streametrics.audio.resampling import MIXED, SAMPLE_RATE_HZ, ChannelResampler, channels_of
 from streametrics.audio.sniffing import locate, read_head
 from streametrics.audio.timeline import Timeline
 from streametrics.audio.tracks import MIX, Track
@@ -25,8 +24,6 @@ from streametrics.audio.truncation import lacks_bytes, lacks_end, mp3_frames_cla
 PLAIN = "plain"
 #: More packets than these in one file that do not decode: the rest is not worth the time.
 _MAX_BAD_PACKETS = 1000
-#: Rates outside of this are damage, and one packet at 1 Hz would unfold to an hour.
-_SAMPLE_RATES_HZ = range(1000, 768_001)
 #: The only decoders that FFmpeg may open, so no video decoder ever runs. Old codecs of music are not among them.
 _DECODERS = (
     "aac,aac_latm,ac3,eac3,alac,amrnb,amrwb,dca,flac,gsm,gsm_ms,mp1,mp1float,mp2,mp2float,mp3,mp3float,nellymoser,opus,"
@@ -91,7 +88,7 @@ class FileDecoder:
         self._bad_packets = 0
         self._delivered = False
         self._base_s: float | None = None
-        self._pipes: list[LaneResampler] = []
+        self._pipes: list[ChannelResampler] = []
         self._aligner: TrackAligner | None = None
         self.tracks: list[Track] = []
         self.truncated = False
@@ -101,7 +98,7 @@ class FileDecoder:
         return any(pipe.timeline.is_closed for pipe in self._pipes)
 
     def blocks(self) -> Iterator[Planes]:
-        """Yield s16le samples of 16 kHz, about a second in each block, for each lane of the tracks decoded.
+        """Yield s16le samples of 16 kHz, about a second in each block, for each channel of the tracks decoded.
 
         Raises UndecodableFile, MissingTrack.
         """
@@ -145,7 +142,7 @@ class FileDecoder:
         options = {"ignore_length": "1"} if section.reads_on else {}
         with open_container(file, self._demuxer, **options) as container:
             streams = self._chosen(container)
-            reading = _Reading(self._demuxer, _MAX_BAD_PACKETS - self._bad_packets)
+            reading = FrameReader(self._demuxer, _MAX_BAD_PACKETS - self._bad_packets)
             for position, frame in reading.frames(container, streams):
                 yield from self._placed(position, frame, streams[position])
             for position, pipe in enumerate(self._pipes):
@@ -184,7 +181,7 @@ class FileDecoder:
             self._base_s = _earliest_start_s(container)
             self.tracks = [_track(number + 1, stream, stream is default) for number, stream in enumerate(audio)]
             self._decide(audio)
-        chosen = [track.number - 1 for track in self.tracks if track.lanes]
+        chosen = [track.number - 1 for track in self.tracks if track.channels]
         for pipe in self._pipes:
             pipe.timeline.begin_anew()
         streams = [audio[min(index, len(audio) - 1)] for index in chosen]
@@ -199,7 +196,7 @@ class FileDecoder:
         return streams
 
     def _decide(self, audio: list[AudioStream]) -> None:
-        """Decide which tracks are decoded in which lanes. Raises UndecodableFile, MissingTrack."""
+        """Decide which tracks are decoded in which channels. Raises UndecodableFile, MissingTrack."""
         tracks = self.tracks
         match self._wanted:
             case "plain":
@@ -216,80 +213,19 @@ class FileDecoder:
             raise UndecodableFile(f"the codec {refused.codec} is not accepted", codec=refused.codec)
         is_apart = self._wanted not in (PLAIN, MIX)
         layouts = [_layout(audio[track.number - 1]) for track in wanted]
-        lanes = [lanes_of(*layout) if is_apart else MIXED for layout in layouts]
+        channels = [channels_of(*layout) if is_apart else MIXED for layout in layouts]
         self._pipes = [
-            LaneResampler(names, layout, Timeline(self._max_silence_s))
-            for names, (layout, _) in zip(lanes, layouts, strict=True)
+            ChannelResampler(names, layout, Timeline(self._max_silence_s))
+            for names, (layout, _) in zip(channels, layouts, strict=True)
         ]
-        of_number = dict(zip((track.number for track in wanted), lanes, strict=True))
-        self.tracks = [track.with_lanes(of_number.get(track.number, ())) for track in tracks]
+        of_number = dict(zip((track.number for track in wanted), channels, strict=True))
+        self.tracks = [track.with_channels(of_number.get(track.number, ())) for track in tracks]
         self._aligner = TrackAligner(
-            [len(names) for names in lanes],
+            [len(names) for names in channels],
             block=SAMPLE_RATE_HZ,
             max_lead=_MAX_LEAD,
             on_pad=lambda position, samples: self._pipes[position].timeline.pad(samples / SAMPLE_RATE_HZ),
         )
-
-
-class _Reading:
-    """Reads the frames of one file, and notes what tells that something is missing."""
-
-    def __init__(self, demuxer: str, max_bad_packets: int) -> None:
-        self._demuxer, self._max_bad_packets = demuxer, max_bad_packets
-        self.bad_packets = 0
-        self.source_samples = 0
-        self.mp3_frames = 0
-        self.last_packet = b""
-        self.has_hole = False
-
-    def frames(self, container: InputContainer, streams: list[AudioStream]) -> Iterator[tuple[int, AudioFrame]]:
-        """Yield the frames of these streams, each with its stream's place among them."""
-        place = {stream.index: position for position, stream in enumerate(streams)}
-        pending_bad = [0] * len(streams)
-        heard = [False] * len(streams)
-        for packet in _packets(container, streams):
-            position = place.get(packet.stream_index, 0)
-            self._note(packet)
-            try:
-                frames = packet.decode()
-            except av.error.EOFError:
-                continue
-            except (av.error.InvalidDataError, av.error.PatchWelcomeError, av.error.ArgumentError):
-                pending_bad[position] += self._is_hole(packet)
-                self.bad_packets += 1
-                if self.bad_packets > self._max_bad_packets:
-                    break
-                continue
-            for frame in frames:
-                if not isinstance(frame, AudioFrame) or not frame.samples:
-                    continue
-                if frame.sample_rate not in _SAMPLE_RATES_HZ:
-                    raise UndecodableFile(f"a sample rate of {frame.sample_rate} Hz")
-                # A bad packet between two good ones is a hole; before the first one it is a recording that
-                # began in the middle of a frame, behind the last one mostly a tag.
-                self.has_hole |= pending_bad[position] > 0 and heard[position]
-                pending_bad[position], heard[position] = 0, True
-                self.source_samples += frame.samples
-                yield position, frame
-
-    def _is_hole(self, packet: "Packet[AudioStream]") -> bool:
-        """Whether a bad packet was sound once: what stands between the frames of an MP3 is a tag."""
-        return self._demuxer != "mp3" or mp3_frame_bytes(bytes(packet)) > 0
-
-    def _note(self, packet: "Packet[AudioStream]") -> None:
-        if self._demuxer in ("mp3", "aac") and packet.size:
-            self.last_packet = bytes(packet)
-            self.mp3_frames += mp3_frame_bytes(self.last_packet) > 0
-
-
-def _packets(container: InputContainer, streams: list[AudioStream]) -> "Iterator[Packet[AudioStream]]":
-    """Read all packets of these streams. PyAV stumbles over a stream that appears midway, as in broadcasts."""
-    while True:
-        try:
-            yield from cast("Iterator[Packet[AudioStream]]", container.demux(*streams))
-            return
-        except IndexError:
-            continue  # one packet of the new stream is gone; asked again, PyAV knows it and leaves it out
 
 
 def _context(stream: AudioStream) -> AudioCodecContext | None:

@@ -1,4 +1,4 @@
-"""Resamples decoded frames to lanes of 16 kHz, and fills the gaps between them. Runs in the decoding child only."""
+"""Resamples decoded frames to 16 kHz, each channel apart, and fills gaps. Runs in the decoding child only."""
 
 from collections.abc import Iterator
 
@@ -11,15 +11,15 @@ from streametrics.audio.timeline import Timeline
 
 #: `pcm.SAMPLE_RATE_HZ`; that module imports numpy, which this process can do without.
 SAMPLE_RATE_HZ = 16_000
-#: The one lane of sound whose channels are mixed.
+#: What stands for the channels of a track where they are mixed to one.
 MIXED = ("mix",)
 #: More channels than these are only mixed.
-_MAX_LANES = 8
+_MAX_CHANNELS = 8
 
 
-def lanes_of(layout_name: str, channel_names: list[str]) -> tuple[str, ...]:
-    """Name the lanes in which sound of this layout is decoded: one for each channel."""
-    if not 1 < len(channel_names) <= _MAX_LANES:
+def channels_of(layout_name: str, channel_names: list[str]) -> tuple[str, ...]:
+    """Name the channels that are decoded of sound in this layout: each of them, or their mix."""
+    if not 1 < len(channel_names) <= _MAX_CHANNELS:
         return MIXED
     is_known = not layout_name.endswith(" channels")
     return tuple(name if is_known else f"C{number}" for number, name in enumerate(channel_names))
@@ -28,7 +28,7 @@ def lanes_of(layout_name: str, channel_names: list[str]) -> tuple[str, ...]:
 class Resampler:
     """Resamples frames of one kind to 16 kHz s16: mono for `MIXED`, else each channel apart."""
 
-    def __init__(self, frame: AudioFrame, lanes: tuple[str, ...], layout: str) -> None:
+    def __init__(self, frame: AudioFrame, channels: tuple[str, ...], layout: str) -> None:
         self._graph = Graph()
         self._graph.threads = 1
         last = self._graph.add(
@@ -38,17 +38,17 @@ class Resampler:
             channel_layout=frame.layout.name,
             time_base=f"1/{frame.sample_rate}",
         )
-        options = {"sample_rates": str(SAMPLE_RATE_HZ), "sample_fmts": "s16" if lanes == MIXED else "s16p"}
+        options = {"sample_rates": str(SAMPLE_RATE_HZ), "sample_fmts": "s16" if channels == MIXED else "s16p"}
         pan = None
-        if lanes == MIXED:
+        if channels == MIXED:
             options["channel_layouts"] = "mono"
             if frame.layout.name.endswith(" channels"):  # nobody says where they belong: each counts the same
                 pan = "mono|c0<" + "+".join(f"c{channel}" for channel in range(frame.layout.nb_channels))
         elif frame.layout.name != layout:
             if layout.endswith(" channels") or frame.layout.name.endswith(" channels"):
                 last_channel = frame.layout.nb_channels - 1
-                sources = "|".join(f"c{lane}=c{min(lane, last_channel)}" for lane in range(len(lanes)))
-                pan = f"{len(lanes)}c|{sources}"
+                sources = "|".join(f"c{channel}=c{min(channel, last_channel)}" for channel in range(len(channels)))
+                pan = f"{len(channels)}c|{sources}"
             else:
                 options["channel_layouts"] = layout
         for name, arguments in (("pan", pan), ("aformat", None)):
@@ -72,16 +72,16 @@ class Resampler:
             yield [bytes(plane)[: 2 * ready.samples] for plane in ready.planes]
 
 
-class LaneResampler:
+class ChannelResampler:
     """Resamples the frames of one track, whatever their kind, a second at once, and puts silence into gaps.
 
-    A call of the filter for each frame would cost more than decoding an MP3. lanes, layout: of the track's first frame;
-    later ones are brought into that form.
+    A call of the filter for each frame would cost more than decoding an MP3. channels, layout: what the file
+    says of the track; frames of another form are brought into that one.
     """
 
-    def __init__(self, lanes: tuple[str, ...], layout: str, timeline: Timeline) -> None:
+    def __init__(self, channels: tuple[str, ...], layout: str, timeline: Timeline) -> None:
         self.timeline = timeline
-        self._lanes, self._layout = lanes, layout
+        self._channels, self._layout = channels, layout
         self._fifo, self._kind = AudioFifo(), ("", 0, "")
         self._resampler: Resampler | None = None
 
@@ -93,7 +93,7 @@ class LaneResampler:
             yield from self.flush()
             yield from self._silence(silence_s)
             self._fifo, self._kind = AudioFifo(), kind
-            self._resampler = Resampler(frame, self._lanes, self._layout)
+            self._resampler = Resampler(frame, self._channels, self._layout)
         frame.pts = None  # damaged time stamps would make the filter invent or drop samples
         self._fifo.write(frame)
         if self._fifo.samples >= frame.sample_rate and self._resampler is not None:
@@ -112,5 +112,5 @@ class LaneResampler:
     def _silence(self, seconds: float) -> Iterator[Planes]:
         left = round(seconds * SAMPLE_RATE_HZ)
         while left > 0:
-            yield [bytes(2 * min(left, SAMPLE_RATE_HZ))] * len(self._lanes)
+            yield [bytes(2 * min(left, SAMPLE_RATE_HZ))] * len(self._channels)
             left -= SAMPLE_RATE_HZ

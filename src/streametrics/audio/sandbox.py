@@ -7,8 +7,8 @@ parent's time limit holds.
 
 The protocol. One JSON line in: {"path", "demuxer", "track", "max_audio_s", "max_silence_s", "timeout_s"}. Records out,
 each a kind (1 byte) and a length (4 bytes, big-endian): `R` ready (once, at the start), `T` the tracks as JSON, with
-the names of the lanes in which each is decoded, `P` s16le samples of 16 kHz, all of the first lane, then of the next,
-then one `E` with JSON: {"duration_s", "truncated", "closed"} or {"error": "audio_unreadable" | "audio_too_long" |
+the names of the channels that are decoded of each, `P` s16le samples of 16 kHz, all of the first channel, then of the
+next, then one `E` with JSON: {"duration_s", "truncated", "closed"} or {"error": "audio_unreadable" | "audio_too_long" |
 "track_missing", "detail", "codec", "tracks"}.
 """
 

@@ -29,13 +29,13 @@ def parse_track(text: str) -> str:
 class Track:
     """One sound track. number: from 1, in the file's order. Title and language are made harmless for any reader.
 
-    lanes: the channels that are decoded, each apart, by FFmpeg's names; empty for a track that is not decoded; one
-    lane, `mix`, where the channels are mixed. is_default: the one that a player takes.
+    channels: the channels that are decoded, each apart, by FFmpeg's names; empty for a track that is not decoded; one
+    channel, `mix`, where the channels are mixed. is_default: the one that a player takes.
     """
 
     number: int
     codec: str
-    lanes: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
     title: str = ""
     language: str = ""
     is_default: bool = False
@@ -45,7 +45,7 @@ class Track:
         return {
             "number": self.number,
             "codec": self.codec,
-            "lanes": list(self.lanes),
+            "channels": list(self.channels),
             "title": self.title,
             "language": self.language,
             "is_default": self.is_default,
@@ -58,15 +58,15 @@ class Track:
         return cls(
             number=int(value["number"]),
             codec=codec_name(value["codec"]),
-            lanes=tuple(str(lane) for lane in value["lanes"]),
+            channels=tuple(str(channel) for channel in value["channels"]),
             title=_title(str(value["title"])),
             language=_language(str(value["language"])),
             is_default=bool(value["is_default"]),
             is_accepted=bool(value["is_accepted"]),
         )
 
-    def with_lanes(self, lanes: tuple[str, ...]) -> "Track":
-        return replace(self, lanes=lanes)
+    def with_channels(self, channels: tuple[str, ...]) -> "Track":
+        return replace(self, channels=channels)
 
     @property
     def description(self) -> str:

@@ -30,53 +30,53 @@ MIX, SIDE = "mix", "side"
 class ChannelChoice:
     """Chooses in one window after another; the last choice stays where none is clearly better.
 
-    lanes: the names of the channels. `is_dual`: two programs were found in two channels, and the first one taken.
+    channels: the names of the channels. `is_dual`: two programs were found in two channels, and the first one taken.
     """
 
-    def __init__(self, lanes: tuple[str, ...]) -> None:
-        self._lanes = lanes
+    def __init__(self, channels: tuple[str, ...]) -> None:
+        self._channels = channels
         self._present = MIX
         self.is_dual = False
 
-    def choose(self, lanes: Samples) -> Samples:
-        """Return the sound in which the voice is, shape (samples,), of lanes of the shape (lanes, samples)."""
-        mix = _mixed(lanes, self._lanes)
-        if lanes.shape[1] < MIN_SOUND_S * SAMPLE_RATE_HZ:
+    def choose(self, channels: Samples) -> Samples:
+        """Return the sound in which the voice is, shape (samples,), of channels of the shape (channels, samples)."""
+        mix = _mixed(channels, self._channels)
+        if channels.shape[1] < MIN_SOUND_S * SAMPLE_RATE_HZ:
             return mix
-        if self._present == MIX and not self._is_worth_listening(lanes, mix):
+        if self._present == MIX and not self._is_worth_listening(channels, mix):
             return mix
-        candidates = self._candidates(lanes, mix)
+        candidates = self._candidates(channels, mix)
         hops = {name: _probabilities(samples) for name, samples in candidates.items()}
         self._present = self._best(candidates, hops)
-        if self._present == MIX and len(lanes) == 2 and _is_dual(lanes, *(hops[name] for name in self._lanes)):
+        if self._present == MIX and len(channels) == 2 and _is_dual(channels, *(hops[name] for name in self._channels)):
             self.is_dual = True
-            return candidates[self._lanes[0]]
+            return candidates[self._channels[0]]
         return candidates[self._present]
 
-    def _candidates(self, lanes: Samples, mix: Samples) -> dict[str, Samples]:
-        candidates = {MIX: mix} | dict(zip(self._lanes, lanes, strict=True))
-        if len(lanes) == 2:
-            candidates[SIDE] = (lanes[0] - lanes[1]) / 2
+    def _candidates(self, channels: Samples, mix: Samples) -> dict[str, Samples]:
+        candidates = {MIX: mix} | dict(zip(self._channels, channels, strict=True))
+        if len(channels) == 2:
+            candidates[SIDE] = (channels[0] - channels[1]) / 2
         return candidates
 
-    def _is_worth_listening(self, lanes: Samples, mix: Samples) -> bool:
+    def _is_worth_listening(self, channels: Samples, mix: Samples) -> bool:
         """Look at what costs next to nothing, then listen to the stretches that are most suspicious."""
-        energies, mixed = np.stack([_energies(lane) for lane in lanes]), _energies(mix)
-        differing = _energies((lanes[0] - lanes[1]) / 2) if len(lanes) == 2 else energies.max(axis=0)
+        energies, mixed = np.stack([_energies(channel) for channel in channels]), _energies(mix)
+        differing = _energies((channels[0] - channels[1]) / 2) if len(channels) == 2 else energies.max(axis=0)
         loud = energies.max(axis=0) > NOISE_FLOOR**2
         wide = loud & (differing > 10 ** (_WIDE_DB / 10) * mixed)
         if wide.sum() * _STEP < _WIDE_S * SAMPLE_RATE_HZ:
             return False
-        candidates = self._candidates(lanes, mix)
+        candidates = self._candidates(channels, mix)
         places: dict[tuple[str, ...], NDArray[np.float32]]
-        if len(lanes) > 2:
-            places = {(MIX, name): np.where(wide, each, 0) for name, each in zip(self._lanes, energies, strict=True)}
+        if len(channels) > 2:
+            places = {(MIX, name): np.where(wide, each, 0) for name, each in zip(self._channels, energies, strict=True)}
         else:
             # What cancels shows where the difference is strongest; what is drowned, where both channels are loud.
             ratio = np.log1p(differing / np.maximum(mixed, NOISE_FLOOR**2))
             places = {
                 (MIX, SIDE): np.where(wide, ratio, 0),
-                (MIX, *self._lanes): np.where(wide, energies.min(axis=0), 0),
+                (MIX, *self._channels): np.where(wide, energies.min(axis=0), 0),
             }
         for names, values in places.items():
             start = _strongest(values)
@@ -90,15 +90,18 @@ class ChannelChoice:
         hops = {name: _probabilities(samples) for name, samples in candidates.items()}
         if self._best(candidates, hops, gain_s=0.1) != MIX:
             return True
-        if len(self._lanes) != 2 or self._lanes[0] not in hops:
+        if len(self._channels) != 2 or self._channels[0] not in hops:
             return False
-        lanes, chances = np.stack([candidates[name] for name in self._lanes]), [hops[name] for name in self._lanes]
-        voiced, other = sorted((0, 1), key=lambda lane: float(-chances[lane].sum()))
+        channels, chances = (
+            np.stack([candidates[name] for name in self._channels]),
+            [hops[name] for name in self._channels],
+        )
+        voiced, other = sorted((0, 1), key=lambda channel: float(-chances[channel].sum()))
         if (
             chances[other].sum() < 0.3 * chances[voiced].sum()
         ):  # nobody speaks beside the voice, but it may be loud there
-            return bool(np.mean(lanes[other] ** 2) > 0.25 * np.mean(lanes[voiced] ** 2))
-        return _is_dual(lanes, *chances)
+            return bool(np.mean(channels[other] ** 2) > 0.25 * np.mean(channels[voiced] ** 2))
+        return _is_dual(channels, *chances)
 
     def _best(
         self, candidates: dict[str, Samples], hops: dict[str, NDArray[np.float32]], *, gain_s: float = GAIN_S
@@ -126,7 +129,7 @@ class ChannelChoice:
 
     def _back_to_mix(self, candidates: dict[str, Samples], hops: dict[str, NDArray[np.float32]]) -> str:
         voiced = hops[MIX] >= 0.5
-        level = max(_level(candidates[name], voiced) for name in self._lanes)
+        level = max(_level(candidates[name], voiced) for name in self._channels)
         is_whole = _level(candidates[MIX], voiced) >= 10 ** (_CANCELLED_DB / 10) * level
         return MIX if is_whole else self._present
 
@@ -136,14 +139,14 @@ def to_pcm(samples: Samples) -> Pcm:
     return np.clip(np.rint(samples * 32_768), -32_768, 32_767).astype(np.int16)
 
 
-def _mixed(lanes: Samples, names: tuple[str, ...]) -> Samples:
+def _mixed(channels: Samples, names: tuple[str, ...]) -> Samples:
     weights = np.array([_WEIGHTS.get(name, 0.7071) for name in names], np.float32)
-    if len(lanes) == 2:
-        halves: Samples = (lanes[0] + lanes[1]) / np.float32(2)
+    if len(channels) == 2:
+        halves: Samples = (channels[0] + channels[1]) / np.float32(2)
         return halves
     if not weights.sum():
-        weights = np.ones(len(lanes), np.float32)
-    mix: Samples = np.tensordot(weights / weights.sum(), lanes, axes=1).astype(np.float32)
+        weights = np.ones(len(channels), np.float32)
+    mix: Samples = np.tensordot(weights / weights.sum(), channels, axes=1).astype(np.float32)
     return mix
 
 
@@ -197,19 +200,19 @@ def _contrast_db(samples: Samples, chances: NDArray[np.float32]) -> float:
     return float(10 * np.log10((_level(samples, voiced) + floor) / (_level(samples, unvoiced) + floor)))
 
 
-def _is_dual(lanes: Samples, left: NDArray[np.float32], right: NDArray[np.float32]) -> bool:
+def _is_dual(channels: Samples, left: NDArray[np.float32], right: NDArray[np.float32]) -> bool:
     """Whether different people speak in two channels at the same time, as in a broadcast in two languages."""
     both, least = (left >= 0.5) & (right >= 0.5), min((left >= 0.5).sum(), (right >= 0.5).sum())
     if not least or both.sum() < _OVERLAP * least or both.sum() * HOP_SAMPLES < 0.5 * SAMPLE_RATE_HZ:
         return False
-    return _correlation(lanes[0], lanes[1]) < _SAME_WAVE and not _is_same_loudness(
-        lanes, (left >= 0.5) | (right >= 0.5)
+    return _correlation(channels[0], channels[1]) < _SAME_WAVE and not _is_same_loudness(
+        channels, (left >= 0.5) | (right >= 0.5)
     )
 
 
-def _is_same_loudness(lanes: Samples, voiced: NDArray[np.bool_]) -> bool:
+def _is_same_loudness(channels: Samples, voiced: NDArray[np.bool_]) -> bool:
     """Whether two channels grow louder and quieter together, all the time or while one of them is the louder one."""
-    first, second = (10 * np.log10(_hop_energies(lane)[voiced] + NOISE_FLOOR**2) for lane in lanes)
+    first, second = (10 * np.log10(_hop_energies(channel)[voiced] + NOISE_FLOOR**2) for channel in channels)
     nearer = [(first, second), (first[first > second + 3], second[first > second + 3])]
     nearer.append((first[second > first + 3], second[second > first + 3]))
     all_of_it, *of_each = (_correlation(*levels) if len(levels[0]) > 10 else 0.0 for levels in nearer)

@@ -2,7 +2,7 @@
 
 A mix loses a voice that is in opposite phase in two channels, or that stands beside loud music in another one; and the
 first track of a recording may be the game, not the microphone. Decisions are made for a window of half a minute at a
-time, so memory stays small and a recording may change in its middle. Sound in one lane passes through at no cost.
+time, so memory stays small and a recording may change in its middle. Sound in one channel passes through at no cost.
 """
 
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ _QUIET_S = 0.3
 TRACK_GAIN, TRACK_GAIN_S = 1.25, 1.0
 
 
-class Lanes(Protocol):
-    """Blocks of the shape (samples,) or (lanes, samples), and whose lanes they are, right from the first block on."""
+class Channels(Protocol):
+    """Blocks of the shape (samples,) or (channels, samples), and whose these are, right from the first block on."""
 
     @property
     def tracks(self) -> tuple[Track, ...]: ...
@@ -35,25 +35,25 @@ class Lanes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Lanes:
-    """Which lanes of a block are whose."""
+class _Channels:
+    """Which channels of a block are whose."""
 
     track: Track
     first: int
 
     def of(self, samples: Pcm) -> Pcm:
-        return samples[self.first : self.first + len(self.track.lanes)]
+        return samples[self.first : self.first + len(self.track.channels)]
 
 
 class VoiceSelection:
-    """Iterates over a recording in blocks of the shape (samples,), chosen from its lanes.
+    """Iterates over a recording in blocks of the shape (samples,), chosen from its channels.
 
-    lanes: an `audio.decoder.Decoding`. wanted: as `audio.tracks.parse_track` says. `used` are the numbers of the tracks
-    that were taken at any time.
+    channels: an `audio.decoder.Decoding`. wanted: as `audio.tracks.parse_track` says. `used` are the numbers of the
+    tracks that were taken at any time.
     """
 
-    def __init__(self, lanes: Lanes, wanted: str) -> None:
-        self._lanes, self._wanted = lanes, wanted
+    def __init__(self, channels: Channels, wanted: str) -> None:
+        self._channels, self._wanted = channels, wanted
         self._choices: dict[int, ChannelChoice] = {}
         self._present: int | None = None
         self.used: set[int] = set()
@@ -68,12 +68,12 @@ class VoiceSelection:
         """The tracks that nobody asked to leave out, and that were never taken."""
         if self._wanted not in (AUTO, MIX):
             return ()
-        taken = self.used or {track.number for track in self._lanes.tracks if track.lanes}
-        return tuple(track for track in self._lanes.tracks if track.number not in taken)
+        taken = self.used or {track.number for track in self._channels.tracks if track.channels}
+        return tuple(track for track in self._channels.tracks if track.number not in taken)
 
     def __iter__(self) -> Iterator[Pcm]:
         waiting: list[Pcm] = []
-        for block in self._lanes:
+        for block in self._channels:
             if block.ndim == 1:
                 yield block
                 continue
@@ -90,27 +90,27 @@ class VoiceSelection:
             yield from self._chosen(np.concatenate(waiting, axis=1))
 
     def _chosen(self, window: Pcm) -> Iterator[Pcm]:
-        decoded, first = list[_Lanes](), 0
-        for track in self._lanes.tracks:
-            if track.lanes:
-                decoded.append(_Lanes(track, first))
-                first += len(track.lanes)
-        heard = [self._heard(lanes.track, to_float32(lanes.of(window))) for lanes in decoded]
-        numbers = [lanes.track.number for lanes in decoded]
+        decoded, first = list[_Channels](), 0
+        for track in self._channels.tracks:
+            if track.channels:
+                decoded.append(_Channels(track, first))
+                first += len(track.channels)
+        heard = [self._heard(channels.track, to_float32(channels.of(window))) for channels in decoded]
+        numbers = [channels.track.number for channels in decoded]
         place = 0
         if len(decoded) > 1:
-            default = next((track.number for track in self._lanes.tracks if track.is_default), numbers[0])
+            default = next((track.number for track in self._channels.tracks if track.is_default), numbers[0])
             place = self._best_track(numbers, [_voice_s(samples) for samples in heard], default)
         self.used.add(numbers[place])
         chosen = channel_choice.to_pcm(heard[place])
         for start in range(0, len(chosen), SAMPLE_RATE_HZ):
             yield chosen[start : start + SAMPLE_RATE_HZ]
 
-    def _heard(self, track: Track, lanes: Samples) -> Samples:
-        if len(lanes) == 1:
-            return lanes.reshape(-1)
-        choice = self._choices.setdefault(track.number, ChannelChoice(track.lanes))
-        return choice.choose(lanes)
+    def _heard(self, track: Track, channels: Samples) -> Samples:
+        if len(channels) == 1:
+            return channels.reshape(-1)
+        choice = self._choices.setdefault(track.number, ChannelChoice(track.channels))
+        return choice.choose(channels)
 
     def _best_track(self, numbers: list[int], voice_s: list[float], default: int) -> int:
         """Stay with the present track unless another one holds clearly more of a voice; begin with the default."""

@@ -23,8 +23,8 @@ def decoder_of(data: bytes, kind: str, **options: Any) -> FileDecoder:
     return FileDecoder(io.BytesIO(data), KINDS[kind].demuxer, **options)
 
 
-def lanes(decoder: FileDecoder) -> np.ndarray:
-    """All samples, shape (lanes, samples)."""
+def channels(decoder: FileDecoder) -> np.ndarray:
+    """All samples, shape (channels, samples)."""
     blocks = [np.stack([np.frombuffer(plane, "<i2") for plane in planes]) for planes in decoder.blocks()]
     assert all(0 < block.shape[1] <= RATE for block in blocks)
     return np.concatenate(blocks, axis=1)
@@ -50,7 +50,7 @@ def near(expected: list[tuple[float, float]]) -> Any:
 def test_a_gap_counts_as_silence(kind: str) -> None:
     data = encode_tracks(Track(((0.0, sound(3, kind)), (23.0, sound(2, kind)))), kind=kind)
     decoder = decoder_of(data, kind)
-    assert loud_from_to(lanes(decoder)[0]) == near([(0, 3), (23, 25)])
+    assert loud_from_to(channels(decoder)[0]) == near([(0, 3), (23, 25)])
     assert not decoder.is_closed
 
 
@@ -58,7 +58,7 @@ def test_a_gap_counts_as_silence(kind: str) -> None:
 def test_a_gap_of_more_than_ten_minutes_is_closed(kind: str) -> None:
     data = encode_tracks(Track(((0.0, sound(3, kind)), (700.0, sound(2, kind)))), kind=kind)
     decoder = decoder_of(data, kind)
-    assert lanes(decoder).shape[1] / RATE == pytest.approx(5.0, abs=0.1)
+    assert channels(decoder).shape[1] / RATE == pytest.approx(5.0, abs=0.1)
     assert decoder.is_closed
 
 
@@ -66,7 +66,7 @@ def test_a_gap_of_more_than_ten_minutes_is_closed(kind: str) -> None:
 def test_more_gaps_than_allowed_are_closed(kind: str) -> None:
     pieces = tuple((index * 30.0, sound(1, kind)) for index in range(6))
     decoder = decoder_of(encode_tracks(Track(pieces), kind=kind), kind, max_silence_s=60.0)
-    assert lanes(decoder).shape[1] / RATE == pytest.approx(6.0 + 58.0, abs=0.3)
+    assert channels(decoder).shape[1] / RATE == pytest.approx(6.0 + 58.0, abs=0.3)
     assert decoder.is_closed
 
 
@@ -79,14 +79,14 @@ def test_sound_begins_where_a_player_plays_it(
 ) -> None:
     data = encode_tracks(Track(((sound_from_s, sound(3, kind)),)), kind=kind, video_from_s=video_from_s)
     decoder = decoder_of(data, kind)
-    assert loud_from_to(lanes(decoder)[0]) == near([(expected_s, expected_s + 3)])
+    assert loud_from_to(channels(decoder)[0]) == near([(expected_s, expected_s + 3)])
     assert not decoder.is_closed
 
 
 @pytest.mark.parametrize("kind", TIMED)
 def test_sound_alone_begins_at_zero(kind: str) -> None:
     data = encode_tracks(Track(((4.0, sound(3, kind)),)), kind=kind)
-    assert loud_from_to(lanes(decoder_of(data, kind))[0]) == near([(0, 3)])
+    assert loud_from_to(channels(decoder_of(data, kind))[0]) == near([(0, 3)])
 
 
 def test_a_picture_of_the_cover_is_no_video_that_begins_earlier() -> None:
@@ -103,7 +103,7 @@ def test_a_picture_of_the_cover_is_no_video_that_begins_earlier() -> None:
         frame.sample_rate, frame.pts = 44_100, 0
         container.mux([*stream.encode(frame), *stream.encode(None)])
     decoder = FileDecoder(io.BytesIO(file.getvalue()), "mov")
-    assert loud_from_to(lanes(decoder)[0]) == near([(0, 2)])
+    assert loud_from_to(channels(decoder)[0]) == near([(0, 2)])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,20 +115,20 @@ def test_nothing_is_closed_or_filled_in_an_ordinary_file(kind: str, with_video: 
         assert with_video, "it holds no video"
         return
     decoder = decoder_of(data, kind)
-    assert lanes(decoder).shape[1] / RATE == pytest.approx(6.0, abs=0.1)
+    assert channels(decoder).shape[1] / RATE == pytest.approx(6.0, abs=0.1)
     assert not decoder.is_closed
     assert not decoder.truncated
 
 
 @pytest.mark.parametrize("kind", SEVERAL)
-def test_each_channel_of_each_track_is_a_lane(kind: str) -> None:
-    """Given two tracks, the second in opposite phase and a second late, each comes in its own lane and at its time."""
+def test_each_channel_of_each_track_comes_apart(kind: str) -> None:
+    """Given two tracks, the second in opposite phase and a second late, each channel comes apart and at its time."""
     voice = sound(2, kind, 880)
     game, mic = Track(((0.0, sound(3, kind)),), "Game"), Track(((1.0, np.stack([voice, -voice])),), "Mic", "eng")
     decoder = decoder_of(encode_tracks(game, mic, kind=kind), kind, track="auto")
-    samples = lanes(decoder)
+    samples = channels(decoder)
 
-    assert [track.lanes for track in decoder.tracks] == [("mix",), ("FL", "FR")]
+    assert [track.channels for track in decoder.tracks] == [("mix",), ("FL", "FR")]
     assert [track.number for track in decoder.tracks if track.is_default] == [1]
     assert loud_from_to(samples[0]) == near([(0, 3)])
     # The muxer of AVI has no times: it puts a late sound at the beginning.
@@ -147,18 +147,18 @@ def test_tracks_are_decoded_as_asked(track: str, expected: list[tuple[str, ...]]
     stereo = np.stack([sound(2, "mkv-aac", 880)] * 2)
     data = encode_tracks(Track(((0.0, sound(2, "mkv-aac")),)), Track(((0.0, stereo),)), kind="mkv-aac")
     decoder = decoder_of(data, "mkv-aac", track=track)
-    assert len(lanes(decoder)) == sum(map(len, expected))
-    assert [each.lanes for each in decoder.tracks] == expected
+    assert len(channels(decoder)) == sum(map(len, expected))
+    assert [each.channels for each in decoder.tracks] == expected
 
 
 @pytest.mark.parametrize("kind", ["mkv-aac", "wav", "flac"])
-def test_six_channels_are_six_lanes_in_their_order(kind: str) -> None:
+def test_six_channels_are_six_channels_in_their_order(kind: str) -> None:
     frequencies = (300.0, 500.0, 700.0, 60.0, 1100.0, 1300.0)
     data = encode_tracks(Track(((0.0, np.stack([sound(2, kind, hz) for hz in frequencies])),)), kind=kind)
     decoder = decoder_of(data, kind, track="auto")
-    samples = lanes(decoder)
-    assert decoder.tracks[0].lanes[:4] == ("FL", "FR", "FC", "LFE")
-    heard = [float(np.argmax(np.abs(np.fft.rfft(lane.astype(float))))) * RATE / lane.size for lane in samples]
+    samples = channels(decoder)
+    assert decoder.tracks[0].channels[:4] == ("FL", "FR", "FC", "LFE")
+    heard = [float(np.argmax(np.abs(np.fft.rfft(channel.astype(float))))) * RATE / channel.size for channel in samples]
     assert heard == pytest.approx(frequencies, abs=2)
 
 
@@ -219,7 +219,7 @@ def check_behind(junk: bytes, kind: str) -> None:
     data = junk + encode(sound(3, kind), kind)
     assert locate(read_head(io.BytesIO(data))[0])[0] == KINDS[kind].demuxer
     decoder = decoder_of(data, kind)
-    assert lanes(decoder).shape[1] / RATE == pytest.approx(3.0, abs=0.1)
+    assert channels(decoder).shape[1] / RATE == pytest.approx(3.0, abs=0.1)
     assert not decoder.truncated
 
 
@@ -236,5 +236,5 @@ def test_a_transport_stream_may_begin_inside_a_packet(cut: int, front: int) -> N
     cut_off = b"".join(packets)[cut:]
     assert locate(cut_off[:HEAD_BYTES])[0] == "mpegts"
     decoder = FileDecoder(io.BytesIO(cut_off), "mpegts")
-    assert lanes(decoder).shape[1] / RATE == pytest.approx(6.0, abs=1.0)
+    assert channels(decoder).shape[1] / RATE == pytest.approx(6.0, abs=1.0)
     assert not decoder.truncated

@@ -19,7 +19,7 @@ def test_other_tracks_are_refused_in_a_sentence(text: str) -> None:
 
 
 def said(**values: object) -> Track:
-    track = {"number": 2, "codec": "aac", "lanes": ["FL", "FR"], "title": "", "language": ""}
+    track = {"number": 2, "codec": "aac", "channels": ["FL", "FR"], "title": "", "language": ""}
     return Track.from_json(track | {"is_default": False, "is_accepted": True} | values)
 
 
@@ -41,7 +41,8 @@ def test_titles_are_made_harmless(title: str, language: str, expected: str) -> N
 
 def test_a_track_that_cannot_be_read_names_its_format() -> None:
     assert (
-        said(codec="ac4\n<b>", is_accepted=False, lanes=[]).description == "2 (in the format ac4b, which is not read)"
+        said(codec="ac4\n<b>", is_accepted=False, channels=[]).description
+        == "2 (in the format ac4b, which is not read)"
     )
 
 

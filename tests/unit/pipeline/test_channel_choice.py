@@ -54,8 +54,8 @@ def likeness(chosen: Samples, source: Samples) -> float:
     return abs(float(np.corrcoef(chosen, source)[0, 1]))
 
 
-def choose(*lanes: np.ndarray, names: tuple[str, ...] = STEREO) -> Samples:
-    return ChannelChoice(names).choose(np.stack(lanes).astype(np.float32))
+def choose(*channels: np.ndarray, names: tuple[str, ...] = STEREO) -> Samples:
+    return ChannelChoice(names).choose(np.stack(channels).astype(np.float32))
 
 
 @pytest.mark.parametrize("right", [-1.0, -0.9, -1.1])
@@ -74,8 +74,8 @@ def test_a_voice_in_opposite_phase_is_taken_out_of_music_in_phase(speech: Sample
 def test_a_voice_on_one_channel_is_taken_without_the_music_on_the_other(
     speech: Samples, times: float, swap: bool
 ) -> None:
-    lanes = [speech, music(speech, times)]
-    assert likeness(choose(*(reversed(lanes) if swap else lanes)), speech) > 0.99
+    channels = [speech, music(speech, times)]
+    assert likeness(choose(*(reversed(channels) if swap else channels)), speech) > 0.99
 
 
 def test_a_voice_on_one_channel_is_taken_without_the_noise_on_the_other(speech: Samples) -> None:
@@ -90,22 +90,22 @@ def test_a_voice_that_changes_its_phase_for_a_while_is_heard_all_the_time(speech
 
 def test_a_voice_in_the_centre_of_six_channels_is_taken_out_of_the_music_around_it(speech: Samples) -> None:
     around = [music(speech, 3.0, seed) for seed in range(4)]
-    lanes = (around[0], around[1], speech, 0 * speech, around[2], around[3])
-    assert likeness(choose(*lanes, names=("FL", "FR", "FC", "LFE", "BL", "BR")), speech) > 0.99
+    channels = (around[0], around[1], speech, 0 * speech, around[2], around[3])
+    assert likeness(choose(*channels, names=("FL", "FR", "FC", "LFE", "BL", "BR")), speech) > 0.99
 
 
 def test_a_voice_on_one_of_eight_microphones_is_found(speech: Samples) -> None:
-    lanes = [sounds.noise(30, level(speech)) * (seed + 1) for seed in range(8)]
-    lanes[5] = speech
-    assert likeness(choose(*lanes, names=tuple(f"C{number}" for number in range(8))), speech) > 0.99
+    channels = [sounds.noise(30, level(speech)) * (seed + 1) for seed in range(8)]
+    channels[5] = speech
+    assert likeness(choose(*channels, names=tuple(f"C{number}" for number in range(8))), speech) > 0.99
 
 
 def test_two_people_on_two_channels_are_mixed(speech: Samples, other_speech: Samples) -> None:
     turn = (np.arange(LENGTH) // (4 * SAMPLE_RATE_HZ)) % 2
     for bleed in (0.0, 0.1, 0.3):
         left, right = speech * turn, other_speech * (1 - turn)
-        lanes = left + bleed * np.roll(right, 60), right + bleed * np.roll(left, 60)
-        assert np.allclose(choose(*lanes), (lanes[0] + lanes[1]) / 2, atol=1e-6)
+        channels = left + bleed * np.roll(right, 60), right + bleed * np.roll(left, 60)
+        assert np.allclose(choose(*channels), (channels[0] + channels[1]) / 2, atol=1e-6)
 
 
 def test_a_second_person_who_says_little_is_not_left_out(speech: Samples, other_speech: Samples) -> None:
