@@ -15,6 +15,8 @@ MAX_SECTIONS = 1000
 #: So few bytes behind the end are rubbish that a program left there.
 _SLACK_BYTES = 1024
 _PIECE_BYTES = 1 << 20
+#: No file reaches so far, whatever a header says.
+_FARTHEST = 1 << 62
 #: Chunks that programs write behind the sound; another one whose size leads out of the file is sound that goes on.
 _WAV_CHUNKS = frozenset(
     (
@@ -155,7 +157,7 @@ def _all(piece: bytes, mark: bytes) -> Iterator[int]:
 
 
 def _read(file: BinaryIO, at: int, count: int) -> bytes:
-    file.seek(at)
+    file.seek(min(at, _FARTHEST))
     return file.read(count)
 
 

@@ -5,10 +5,12 @@ import struct
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streametrics.audio.joined import Section, SectionFile, find_sections
 from streametrics.audio.pyav import FileDecoder
-from tests.support.media import KINDS, encode, plain_wav, tone
+from tests.support.media import KINDS, encode, mutated, plain_wav, tone
 
 RATE = 16_000
 
@@ -103,6 +105,19 @@ def test_a_repeated_header_of_a_stream_that_goes_on_is_no_damage() -> None:
     samples, truncated = decoded(data[:at] + head + data[at:], "mov")
     assert samples.size / RATE == pytest.approx(6.0, abs=0.1)
     assert not truncated
+
+
+WHOLE = {kind: encode(tone(0.5, how.rate_hz), kind) for kind, how in KINDS.items()}
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(sorted(KINDS)), st.integers(0, 1 << 32), st.booleans())
+def test_the_sections_of_any_damaged_file_tile_it(kind: str, seed: int, is_joined: bool) -> None:
+    data = mutated(WHOLE[kind] * (1 + is_joined), seed)
+    sections = find_sections(io.BytesIO(data), KINDS[kind].demuxer, 0, len(data))
+    assert [section.start for section in sections] == [0, *(section.end for section in sections[:-1])]
+    assert sections[-1].end == len(data)
+    assert all(section.start < section.end or not data for section in sections)
 
 
 def test_a_section_reads_as_a_file_of_its_own() -> None:
