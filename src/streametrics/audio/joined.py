@@ -176,8 +176,10 @@ def _wav_section(file: BinaryIO, start: int, size: int) -> Section:
             long_size = int.from_bytes(_read(file, at + 16, 8), "little")
         if header[:4] == b"data" and not data_end:
             length = long_size if length == 0xFFFF_FFFF and long_size else length
-            if _is_streamed(length) or at + 8 + length >= size:
+            if _is_streamed(length):
                 return Section(start, _next_wav(file, at + 8, size))
+            if at + 8 + length >= size:
+                return Section(start, size)
             data_end = at + 8 + length
         elif data_end and not (header[:4].isascii() and header[:4].decode("ascii").isprintable()):
             if at > data_end and _is_wav(_read(file, at - 1, 12)):  # a writer that does not pad

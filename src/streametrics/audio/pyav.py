@@ -87,6 +87,7 @@ class FileDecoder:
         self._size_bytes = file.seek(0, os.SEEK_END)
         self._bad_packets = 0
         self._delivered = False
+        self._is_stamped = demuxer in _STAMPED
         self._base_s: float | None = None
         self._pipes: list[ChannelResampler] = []
         self._aligner: TrackAligner | None = None
@@ -143,8 +144,11 @@ class FileDecoder:
         with open_container(file, self._demuxer, **options) as container:
             streams = self._chosen(container)
             reading = FrameReader(self._demuxer, _MAX_BAD_PACKETS - self._bad_packets)
+            time_bases_s = [float(stream.time_base or 0) for stream in streams]
             for position, frame in reading.frames(container, streams):
-                yield from self._placed(position, frame, streams[position])
+                ready = self._pipes[position].push(frame, self._place_s(frame, time_bases_s[position]))
+                if ready:
+                    yield from self._aligned(position, ready)
             for position, pipe in enumerate(self._pipes):
                 yield from self._aligned(position, pipe.flush())
             self._bad_packets += reading.bad_packets
@@ -155,19 +159,19 @@ class FileDecoder:
         self.truncated |= reading.has_hole or lacks_end(self._demuxer, reading.last_packet)
         self.truncated |= claimed_frames > reading.mp3_frames + 2
 
-    def _placed(self, position: int, frame: AudioFrame, stream: AudioStream) -> Iterator[Planes]:
-        at_s = None
-        if self._demuxer in _STAMPED and frame.pts is not None and frame.time_base is not None:
-            at_s = frame.pts * float(frame.time_base)
-            if self._base_s is None:
-                self._base_s = at_s
-            at_s -= self._base_s
-        yield from self._aligned(position, self._pipes[position].push(frame, at_s))
-
-    def _aligned(self, position: int, pieces: Iterator[Planes]) -> Iterator[Planes]:
+    def _aligned(self, position: int, pieces: list[Planes]) -> Iterator[Planes]:
         assert self._aligner is not None
         for planes in pieces:
             yield from self._counted(self._aligner.add(position, planes))
+
+    def _place_s(self, frame: AudioFrame, time_base_s: float) -> float | None:
+        """Compute where a frame stands in the file, None where its format has no stamps to be believed."""
+        if not self._is_stamped or frame.pts is None:
+            return None
+        at_s = frame.pts * time_base_s
+        if self._base_s is None:
+            self._base_s = at_s
+        return at_s - self._base_s
 
     def _chosen(self, container: InputContainer) -> list[AudioStream]:
         """Choose the streams to be decoded; of a joined file's later ones, those at the same places."""

@@ -85,32 +85,33 @@ class ChannelResampler:
         self._fifo, self._kind = AudioFifo(), ("", 0, "")
         self._resampler: Resampler | None = None
 
-    def push(self, frame: AudioFrame, at_s: float | None) -> Iterator[Planes]:
-        """Feed a frame; yields the samples that are ready. at_s: its place in the file, None where it has no stamp."""
+    def push(self, frame: AudioFrame, at_s: float | None) -> list[Planes]:
+        """Feed a frame; returns the samples that are ready. at_s: its place in the file, None where it has no stamp."""
+        ready: list[Planes] = []
         silence_s = self.timeline.place(at_s, frame.samples / frame.sample_rate)
         kind = (frame.format.name, frame.sample_rate, frame.layout.name)
         if silence_s or kind != self._kind:
-            yield from self.flush()
-            yield from self._silence(silence_s)
+            ready += self.flush()
+            ready += self._silence(silence_s)
             self._fifo, self._kind = AudioFifo(), kind
             self._resampler = Resampler(frame, self._channels, self._layout)
         frame.pts = None  # damaged time stamps would make the filter invent or drop samples
         self._fifo.write(frame)
         if self._fifo.samples >= frame.sample_rate and self._resampler is not None:
-            yield from self._resampler.push(self._fifo.read())
+            ready += self._resampler.push(self._fifo.read())
+        return ready
 
-    def flush(self) -> Iterator[Planes]:
-        """Yield what is left of the frames so far."""
+    def flush(self) -> list[Planes]:
+        """Return what is left of the frames so far."""
         resampler, self._resampler, self._kind = self._resampler, None, ("", 0, "")
         if resampler is None:
-            return
+            return []
         rest = self._fifo.read()
-        if rest is not None:
-            yield from resampler.push(rest)
-        yield from resampler.push(None)
+        ready = [] if rest is None else list(resampler.push(rest))
+        return ready + list(resampler.push(None))
 
-    def _silence(self, seconds: float) -> Iterator[Planes]:
-        left = round(seconds * SAMPLE_RATE_HZ)
-        while left > 0:
-            yield [bytes(2 * min(left, SAMPLE_RATE_HZ))] * len(self._channels)
-            left -= SAMPLE_RATE_HZ
+    def _silence(self, seconds: float) -> list[Planes]:
+        # The same second again and again: ten minutes of it take no memory.
+        whole, rest = divmod(round(seconds * SAMPLE_RATE_HZ), SAMPLE_RATE_HZ)
+        silence = [[bytes(2 * SAMPLE_RATE_HZ)] * len(self._channels)] * whole
+        return silence + ([[bytes(2 * rest)] * len(self._channels)] if rest else [])
