@@ -20,7 +20,7 @@ StreametricsError
 ├── JobFailed                 (the end of a job, not of a request)
 │   ├── AudioUnreadable
 │   │   └── AudioStalled       (of a chunk: it is decoded as a recording, where nobody waits for it)
-│   ├── AudioTooLong, TimedOut, WorkerLost, JobCancelled, NoRoomForAudio
+│   ├── TrackMissing, AudioTooLong, TimedOut, WorkerLost, JobCancelled, NoRoomForAudio
 │   ├── TranscriptionFailed, InternalError
 │   └── SummarizerError       what a model server can do wrong
 │       ├── SummarizerUnavailable, SummarizerTimeout, SummarizerBusy   (may pass: tried again)
@@ -170,6 +170,12 @@ class AudioUnreadable(JobFailed):
 
 class AudioStalled(AudioUnreadable):
     """No sound came out of this file for too long: it may be damaged, or hold no audio track."""
+
+
+class TrackMissing(JobFailed):
+    """The file has no sound track of this number."""
+
+    code = "track_missing"
 
 
 class AudioTooLong(JobFailed):

@@ -35,7 +35,7 @@ class Watch:
         assert child is not None
         began = time.monotonic()
         try:
-            for _ in decoder.decode(path, demuxer, **LIMITS):
+            for _ in decoder.decode(path, demuxer, track="auto", **LIMITS):
                 pass
             self.ends["heard"] += 1
         except (AudioUnreadable, AudioTooLong, TimedOut, InternalError) as error:

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from streametrics.domain.status import MESSAGE_SUMMARIZING, MESSAGE_TRANSCRIBED, MESSAGE_TRANSCRIBING, MESSAGE_WAITING
-from tests.support.media import KINDS, encode, plain_wav, tone
+from tests.support.media import KINDS, Track, encode, encode_tracks, plain_wav, tone
 from tests.support.stack import FIELDS, Stack, until
 
 #: What a poller may see, in order, and the bounds of per cent in each.
@@ -117,6 +117,55 @@ def test_the_spoken_language_can_be_given(service: Stack) -> None:
     status = service.finished(service.submit(plain_wav(tone(1.0, 44_100)), speech_language="de"))
 
     assert status["result"]["speech_language"] == "de"
+
+
+@pytest.mark.parametrize("sent", ["auto", "detect", ""])
+def test_the_spoken_language_can_be_left_to_the_model(service: Stack, sent: str) -> None:
+    status = service.finished(service.submit(plain_wav(tone(1.0, 44_100)), speech_language=sent))
+
+    assert status["result"]["speech_language"] == "en"
+
+
+def test_a_language_that_the_model_does_not_know_is_refused(service: Stack) -> None:
+    response = service.post(plain_wav(tone(1.0, 44_100)), speech_language="yue")
+
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert "'base' does not know Cantonese" in response.json()["error"]
+
+
+def two_tracks() -> bytes:
+    """One second of sound in the first track, three in the second."""
+    rate_hz = KINDS["mkv-aac"].rate_hz
+    game, mic = Track(((0.0, tone(1.0, rate_hz)),), "Game"), Track(((0.0, tone(3.0, rate_hz)),), "Mic", "en")
+    return encode_tracks(game, mic, kind="mkv-aac")
+
+
+def test_a_track_can_be_asked_for(service: Stack) -> None:
+    second = service.finished(service.submit(two_tracks(), track="2"))
+    unasked = service.finished(service.submit(two_tracks()))
+    mixed = service.finished(service.submit(two_tracks(), track="mix"))
+
+    assert second["result"]["warnings"] == mixed["result"]["warnings"] == []
+    assert [warning["code"] for warning in unasked["warnings"]] == ["tracks_left_out"]
+    assert unasked["warnings"] == unasked["result"]["warnings"]
+    assert 'track 1 was transcribed. Left out: track 2 ("Mic", en).' in unasked["warnings"][0]["message"]
+
+
+def test_a_track_that_is_not_there_ends_the_job_with_those_that_are(service: Stack) -> None:
+    status = service.finished(service.submit(two_tracks(), track="3"))
+
+    assert (status["status"], status["code"]) == ("error", "track_missing")
+    assert status["error"] == (
+        'There is no sound track 3 in this file, which has 2 sound tracks: 1 ("Game"), 2 ("Mic", en).'
+    )
+
+
+@pytest.mark.parametrize("track", ["0", "second", "-1"])
+def test_a_track_that_cannot_be_is_refused(service: Stack, track: str) -> None:
+    response = service.post(two_tracks(), track=track)
+
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert "'track'" in response.json()["error"]
 
 
 def test_a_long_recording_is_worked_on_in_parts_and_comes_back_whole(service: Stack) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support import sounds
-from tests.support.media import KINDS, encode, plain_wav
+from tests.support.media import KINDS, Track, encode, encode_tracks, plain_wav
 from tests.support.stack import Stack, stack, until
 
 pytestmark = pytest.mark.weights
@@ -49,6 +49,31 @@ def test_what_is_said_comes_back(real: Stack, kind: str) -> None:
     assert status["result"]["speech_language"] == "en"
     assert words(status["result"]["summary"])[:4] == words(SAID.text)[:4]
     assert status["result"]["summary_source"] == "extractive"
+
+
+def hidden_voices() -> dict[str, bytes]:
+    """Make sound in which the clip is not where it was looked for once."""
+    voice = resampled(48_000)
+    opposite, silent = np.stack([voice, -voice]), 0 * voice
+    return {
+        "in opposite phase": encode_tracks(Track(((0.0, opposite),)), kind="webm-opus"),
+        "in the second track": encode_tracks(Track(((0.0, silent),)), Track(((0.0, opposite),)), kind="mkv-aac"),
+        "behind a gap": encode_tracks(Track(((0.0, voice), (23.0, voice))), kind="mkv-aac", video_from_s=0.0),
+    }
+
+
+def test_a_voice_is_found_where_and_when_it_is(real: Stack) -> None:
+    ended = {name: real.submit(audio) for name, audio in hidden_voices().items()}
+    results = {name: real.finished(task_id)["result"] for name, task_id in ended.items()}
+
+    said = words(SAID.text)
+    assert words(results["in opposite phase"]["text"]) == said
+    assert words(results["in the second track"]["text"]) == said
+    assert [warning["code"] for warning in results["in the second track"]["warnings"]] == ["tracks_left_out"]
+    assert words(results["behind a gap"]["text"]) == said * 2
+    assert results["behind a gap"]["segments"][-1]["end"] == pytest.approx(
+        23.0 + len(sounds.read(SAID.path)) / 16_000, abs=1
+    )
 
 
 def test_the_browser_extensions_way(real: Stack) -> None:

@@ -41,6 +41,9 @@ KINDS = {
     "m4a": Kind("ipod", "aac", "mov"),
     "mp4": Kind("mp4", "aac", "mov"),
     "mp4-fragmented": Kind("mp4", "aac", "mov", options=(("movflags", "frag_keyframe+empty_moov"),)),
+    "mp4-dash": Kind(
+        "mp4", "aac", "mov", options=(("movflags", "empty_moov+default_base_moof"), ("frag_duration", "1000000"))
+    ),
     "adts": Kind("adts", "aac", "aac", 48_000),
     "ogg-opus": Kind("ogg", "libopus", "ogg", 48_000),
     "ogg-vorbis": Kind("ogg", "vorbis", "ogg", layout="stereo", codec_options=(("strict", "experimental"),)),
@@ -57,6 +60,8 @@ KINDS = {
     "ac3": Kind("ac3", "ac3", "ac3", 48_000),
     "eac3": Kind("eac3", "eac3", "eac3", 48_000),
     "wavpack": Kind("wv", "wavpack", "wv"),
+    "mka-tta": Kind("matroska", "tta", "matroska"),
+    "wav-g722": Kind("wav", "g722", "wav", 16_000),
 }
 
 
@@ -107,6 +112,62 @@ def _encode_audio(container, stream, block: Samples, rate_hz: int) -> None:
         frame.pts = None
         for packet in stream.encode(frame):
             container.mux(packet)
+
+
+@dataclass(frozen=True)
+class Track:
+    """A sound track to be written: pieces of samples, shape (samples,) or (channels, samples), each with its start."""
+
+    pieces: tuple[tuple[float, Samples], ...]
+    title: str = ""
+    language: str = ""
+
+
+def encode_tracks(*tracks: Track, kind: str, video_from_s: float | None = None) -> bytes:
+    """The bytes of a file with these tracks, in this order, behind a video track that begins then (None: no video).
+
+    Nothing is written where a track has no piece, as by a recorder that pauses.
+    """
+    how, file = KINDS[kind], io.BytesIO()
+    with av.open(file, "w", format=how.muxer, options=dict(how.options)) as container:
+        packets = []
+        video = None if video_from_s is None else container.add_stream("mpeg4", rate=10)
+        if video is not None:
+            video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        streams = [_add_track(container, how, track) for track in tracks]
+        if video is not None and video_from_s is not None:
+            for index in range(30):
+                picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index, np.uint8), format="rgb24")
+                picture.pts, picture.time_base = round(video_from_s * 10) + index, Fraction(1, 10)
+                packets += video.encode(picture)
+            packets += video.encode(None)
+        for stream, track in zip(streams, tracks, strict=True):
+            packets += _packets(stream, track, how.rate_hz)
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            container.mux(packet)
+    return file.getvalue()
+
+
+def _add_track(container, how: Kind, track: Track):
+    is_mono = track.pieces[0][1].ndim == 1
+    layout = "mono" if is_mono else {2: "stereo", 6: "5.1"}[len(track.pieces[0][1])]
+    stream = container.add_stream(how.codec, rate=how.rate_hz, layout=layout, options=dict(how.codec_options))
+    stream.metadata.update({"title": track.title} if track.title else {})
+    stream.metadata.update({"language": track.language} if track.language else {})
+    return stream
+
+
+def _packets(stream, track: Track, rate_hz: int) -> list:
+    packets = []
+    for start_s, samples in track.pieces:
+        planes = np.atleast_2d(samples)
+        for at in range(0, planes.shape[1], 960):
+            data = np.ascontiguousarray(planes[:, at : at + 960])
+            frame = av.AudioFrame.from_ndarray(data, format="fltp", layout=stream.layout.name)
+            frame.sample_rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
+            frame.pts = round(start_s * rate_hz) + at
+            packets += stream.encode(frame)
+    return packets + stream.encode(None)
 
 
 def plain_wav(samples: Samples, rate_hz: int = 44_100, *, claimed_bytes: int | None = None) -> bytes:

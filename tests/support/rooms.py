@@ -17,7 +17,7 @@ HOMES = {
     "sqlalchemy": ["database.*"],
     "alembic": ["database.*"],
     "psycopg": [],  # SQLAlchemy imports it
-    "av": ["audio.pyav", "audio.sandbox"],
+    "av": ["audio.frame_reader", "audio.pyav", "audio.resampling", "audio.sandbox"],
     "whisper": [
         "transcription.engines.openai_whisper",
         "transcription.engines.openai_whisper_attention",
@@ -91,7 +91,7 @@ WITHOUT_SETTINGS = {
 }
 
 #: Where of a room no more is known than this.
-PARTLY = {("uploads", "audio"): {"audio.sniffing"}}
+PARTLY = {("uploads", "audio"): {"audio.sniffing", "audio.tracks"}}
 
 #: The only modules beside the rooms, and what each imports at most.
 TOP: dict[str, set[str]] = {
@@ -117,7 +117,10 @@ WORDS = {
 }
 
 #: What a job goes through knows the words, the sound, and no framework.
-PIPELINE_MAY = WORDS | {"audio.decoder", "audio.pcm", "audio.silence_splitter", "pipeline.reporter"}
+PIPELINE_MAY = WORDS | {
+    *("audio.decoder", "audio.pcm", "audio.silence_splitter", "audio.tracks", "domain.warnings", "transcription.vad"),
+    *("pipeline.channel_choice", "pipeline.reporter", "pipeline.voice_selection"),
+}
 
 #: An adapter stands on its contract, the words, and pure helpers of its own subject.
 ADAPTER_MAY = WORDS | {

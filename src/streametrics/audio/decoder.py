@@ -21,6 +21,7 @@ import numpy as np
 
 import streametrics
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Pcm
+from streametrics.audio.tracks import Track, TrackList, codec_name
 from streametrics.errors import (
     AudioStalled,
     AudioTooLong,
@@ -28,6 +29,7 @@ from streametrics.errors import (
     InternalError,
     StreametricsError,
     TimedOut,
+    TrackMissing,
 )
 
 logger = logging.getLogger(__name__)
@@ -46,8 +48,10 @@ _ENVIRONMENT = (
 )
 #: Of the child's records: see `sandbox`, which this module does not import because that loads FFmpeg.
 RECORD_HEADER = struct.Struct(">cI")
-_MAX_RECORD_BYTES = 1 << 20
+_MAX_RECORD_BYTES = 1 << 22
 _TOO_SLOW = "Decoding the sound took longer than its time limit and was stopped."
+#: The track that a player takes, its channels mixed.
+PLAIN = "plain"
 _DOES_NOT_START = "The sound decoder does not start: run 'python -m streametrics doctor'."
 
 
@@ -133,11 +137,22 @@ class AudioDecoder:
             self._current.close()
         self._stop_child()
 
-    def decode(self, path: Path, demuxer: str, *, max_audio_s: float, timeout_s: float) -> "Decoding":
+    def decode(
+        self,
+        path: Path,
+        demuxer: str,
+        *,
+        max_audio_s: float,
+        timeout_s: float,
+        track: str = PLAIN,
+        max_silence_s: float | None = None,
+    ) -> "Decoding":
         """Start decoding the file at `path`; an earlier decoding that has not ended is stopped.
 
         demuxer: what `sniffing.sniff` said. max_audio_s: more sound than this is refused while decoding.
-        timeout_s: wall-clock limit from now until the last block has been taken.
+        timeout_s: wall-clock limit from now until the last block has been taken. track: `plain` for what
+        a player plays, mixed to one channel; or as `tracks.parse_track` says. max_silence_s: so much is put into gaps,
+        all together (None: half of `max_audio_s`).
         Errors come out of the iteration.
         """
         if self._current is not None:
@@ -145,12 +160,15 @@ class AudioDecoder:
         request = {
             "path": str(path.absolute()),
             "demuxer": demuxer,
+            "track": track,
             "max_audio_s": max_audio_s,
+            "max_silence_s": max_audio_s / 2 if max_silence_s is None else max_silence_s,
             "timeout_s": timeout_s,
             "computing_s": self._limit.seconds,
             "per_block": self._limit.per_block,
         }
-        self._current = Decoding(self, self._send(json.dumps(request).encode() + b"\n"), max_audio_s, timeout_s)
+        child = self._send(json.dumps(request).encode() + b"\n")
+        self._current = Decoding(self, child, track, max_audio_s, timeout_s)
         return self._current
 
     def _send(self, line: bytes) -> "subprocess.Popen[bytes]":
@@ -191,17 +209,27 @@ class AudioDecoder:
 class Decoding(Iterator[Pcm]):
     """Iterates over the blocks of one file, at most a second each. Made by `AudioDecoder.decode`.
 
-    Iterating raises AudioUnreadable (nothing decodes, or the child died of this file), AudioTooLong,
-    TimedOut, and InternalError where the child cannot be started. `duration_s` is what was delivered so far,
-    the sound's length at the end; `truncated` is right after the end only.
+    A block has the shape (samples,) where the file is decoded in one channel, else (channels, samples), in the order of
+    `tracks`. Iterating raises AudioUnreadable (nothing decodes, or the child died of this file), TrackMissing,
+    AudioTooLong, TimedOut, and InternalError where the child cannot be started. `duration_s` is what was delivered so
+    far, the sound's length at the end. `tracks` is right from the first block on; `truncated` and `is_closed` (gaps or
+    jumps of its stamps were closed) after the end only.
     """
 
     def __init__(
-        self, decoder: AudioDecoder, child: "subprocess.Popen[bytes]", max_audio_s: float, timeout_s: float
+        self,
+        decoder: AudioDecoder,
+        child: "subprocess.Popen[bytes]",
+        track: str,
+        max_audio_s: float,
+        timeout_s: float,
     ) -> None:
         self.duration_s = 0.0
+        self.tracks: tuple[Track, ...] = ()
         self.truncated = False
-        self._decoder, self._child, self._max_audio_s = decoder, child, max_audio_s
+        self.is_closed = False
+        self._channels = 1
+        self._decoder, self._child, self._track, self._max_audio_s = decoder, child, track, max_audio_s
         self._lock = threading.Lock()
         self._is_over, self._has_timed_out = False, False
         # Pipes cannot be waited for with a time limit on Windows, killing the child ends a read everywhere.
@@ -222,10 +250,14 @@ class Decoding(Iterator[Pcm]):
         if kind == b"R":
             self._decoder._is_ready = True
             kind, body = _read_record(self._child)
+        if kind == b"T":
+            self.tracks = _tracks(json.loads(body))
+            self._channels = sum(len(track.channels) for track in self.tracks)
+            kind, body = _read_record(self._child)
         if kind == b"P":
             block = np.frombuffer(body, "<i2")
-            self.duration_s += block.size / SAMPLE_RATE_HZ
-            return block
+            self.duration_s += block.size / self._channels / SAMPLE_RATE_HZ
+            return block if self._channels == 1 else block.reshape(self._channels, -1)
         if kind == b"E":
             self._end(json.loads(body))
             raise StopIteration
@@ -239,12 +271,14 @@ class Decoding(Iterator[Pcm]):
         self._finish(in_order=True)
         match end.get("error"):
             case None:
-                self.duration_s, self.truncated = end["duration_s"], end["truncated"]
+                self.duration_s, self.truncated, self.is_closed = end["duration_s"], end["truncated"], end["closed"]
             case AudioTooLong.code:
                 raise AudioTooLong(_too_long(self._max_audio_s))
+            case TrackMissing.code:
+                raise TrackMissing(_no_track(self._track, _tracks(end["tracks"])))
             case _:
                 logger.info("no sound in this file: %s", end.get("detail"))
-                raise AudioUnreadable
+                raise AudioUnreadable(_unread_codec(end["codec"]) if end.get("codec") else None)
 
     def _child_is_gone(self) -> StreametricsError:
         was_ready = self._decoder._is_ready
@@ -291,3 +325,18 @@ def _read_record(child: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
 def _too_long(max_audio_s: float) -> str:
     limit = f"{max_audio_s / 3600:g} hours" if max_audio_s >= 3600 else f"{max_audio_s:g} seconds"
     return f"The recording is longer than the limit of {limit}: cut it, or raise MAX_AUDIO_HOURS."
+
+
+def _tracks(values: list[dict[str, Any]]) -> tuple[Track, ...]:
+    return tuple(Track.from_json(value) for value in values)
+
+
+def _no_track(wanted: str, tracks: tuple[Track, ...]) -> str:
+    return f"There is no sound track {wanted} in this file, which has {TrackList(tracks).description}."
+
+
+def _unread_codec(codec: str) -> str:
+    return (
+        f"The sound of this file is in the format '{codec_name(codec)}', which is not read here: convert it first, for "
+        "example with ffmpeg -i input -c:a flac sound.flac"
+    )

@@ -5,10 +5,12 @@ on itself and cannot lift: memory, no file written, no core, and, while FFmpeg r
 opened. macOS does not enforce the limit of memory, and Windows has none of these limits; there only the
 parent's time limit holds.
 
-The protocol. One JSON line in: {"path", "demuxer", "max_audio_s", "timeout_s", "computing_s", "per_block"}; the last
-two are a `ComputingLimit`, at which the system ends the process (SIGPROF). Records out, each a kind (1 byte) and a
-length (4 bytes, big-endian): `R` ready (once, at the start), `P` s16le samples of 16 kHz mono, then one `E` with JSON:
-{"duration_s", "truncated"} or {"error": "audio_unreadable" | "audio_too_long", "detail"}.
+The protocol. One JSON line in: {"path", "demuxer", "track", "max_audio_s", "max_silence_s", "timeout_s",
+"computing_s", "per_block"}; the last two are a `ComputingLimit`, at which the system ends the process (SIGPROF).
+Records out, each a kind (1 byte) and a length (4 bytes, big-endian): `R` ready (once, at the start), `T` the tracks as
+JSON, with the names of the channels that are decoded of each, `P` s16le samples of 16 kHz, all of the first channel,
+then of the next, then one `E` with JSON: {"duration_s", "truncated", "closed"} or {"error": "audio_unreadable" |
+"audio_too_long" | "track_missing", "detail", "codec", "tracks"}.
 """
 
 import contextlib
@@ -28,7 +30,8 @@ from typing import Any, BinaryIO
 
 import av
 
-from streametrics.audio.pyav import SAMPLE_RATE_HZ, FileDecoder, UndecodableFile
+from streametrics.audio.pyav import FileDecoder, MissingTrack, UndecodableFile
+from streametrics.audio.resampling import SAMPLE_RATE_HZ
 from streametrics.audio.sniffing import DEMUXERS
 
 if sys.platform != "win32":
@@ -54,22 +57,31 @@ class AudioLimitExceeded(Exception):
 def answer(request: dict[str, Any], out: BinaryIO) -> None:
     """Decode one file into records on `out`."""
     samples, limit = 0, round(request["max_audio_s"] * SAMPLE_RATE_HZ)
+    decode: FileDecoder | None = None
     try:
         if request["demuxer"] not in DEMUXERS:
             raise UndecodableFile(f"the demuxer {request['demuxer']} is not accepted")
         with Path(request["path"]).open("rb") as file, _nothing_opens():
-            decode = FileDecoder(file, request["demuxer"])
-            for block in decode.blocks():
-                samples += len(block) // 2
+            decode = FileDecoder(
+                file, request["demuxer"], track=request["track"], max_silence_s=request["max_silence_s"]
+            )
+            for planes in decode.blocks():
+                if not samples:
+                    _send(out, b"T", json.dumps([track.to_json() for track in decode.tracks]).encode())
+                samples += len(planes[0]) // 2
                 if samples > limit:
                     raise AudioLimitExceeded
                 if request["per_block"]:
                     _limit_computing(request["computing_s"])
-                for start in range(0, len(block), 2 * SAMPLE_RATE_HZ):
-                    _send(out, b"P", block[start : start + 2 * SAMPLE_RATE_HZ])
-        end: dict[str, Any] = {"duration_s": samples / SAMPLE_RATE_HZ, "truncated": decode.truncated}
-    except (UndecodableFile, AudioLimitExceeded) as error:
-        end = {"error": error.code, "detail": str(error)}
+                _send(out, b"P", b"".join(planes))
+        end: dict[str, Any] = {
+            "duration_s": samples / SAMPLE_RATE_HZ,
+            "truncated": decode.truncated,
+            "closed": decode.is_closed,
+        }
+    except (UndecodableFile, AudioLimitExceeded, MissingTrack) as error:
+        end = {"error": error.code, "detail": str(error), "codec": getattr(error, "codec", None)}
+        end["tracks"] = [track.to_json() for track in decode.tracks] if decode is not None else []
     except OSError as error:
         end = {"error": UndecodableFile.code, "detail": f"{type(error).__name__}: {error}"}
     _send(out, b"E", json.dumps(end).encode())

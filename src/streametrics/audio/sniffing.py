@@ -5,7 +5,9 @@ playlist names other files and addresses to open; naming the demuxer closes that
 """
 
 import struct
-from collections.abc import Callable
+from typing import BinaryIO
+
+from streametrics.audio.frame_headers import FRAMES, SYNC_CHAIN, chain, id3_bytes
 
 #: How many bytes `sniff` wants; 12 are enough for most containers.
 HEAD_BYTES = 65_536
@@ -40,8 +42,30 @@ DEMUXERS = frozenset(
 _SYNC_SEARCH_BYTES = 4096
 #: A head of at most this many bytes was cut short by the caller, it is not a whole file.
 _FEW_BYTES = 64
-#: So many frame headers in a row, each where the one before says, are no accident in other data.
-_SYNC_CHAIN = 4
+#: Further behind, in what may be any file.
+_FAR_SYNC_CHAIN = 8
+#: A head of HTTP is no longer, and a file behind more zeros is not looked for.
+MAX_ZERO_BYTES = 1 << 20
+#: So many zeros are rubbish; fewer may belong to the file.
+MARGIN_BYTES = 16
+_LONGEST_RESPONSE = 16_384
+#: What a container has in its first bytes, and how many stand before that: enough of it to be no accident.
+_MARKS = ((b"WAVEfmt ", 8), (b"OggS\0\2", 0), (b"fLaC\0\0\0\x22", 0), (b"ftyp", 4), (b"\x1a\x45\xdf\xa3", 0))
+#: Files that may hold sound among other things: archives, documents, programs, pictures.
+_OTHER_FILES = (
+    *(b"PK\3\4", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd", b"%PDF", b"{\\rtf"),
+    *(
+        b"MZ",
+        b"\x7fELF",
+        b"\xca\xfe\xba\xbe",
+        b"\x89PNG",
+        b"GIF8",
+        b"\xff\xd8\xff",
+        b"BM",
+        b"SQLite",
+        b"\xd0\xcf\x11\xe0",
+    ),
+)
 
 #: Bytes a second above which sound of a compressed container is rare (256 kbit/s), and those of stereo PCM.
 _COMPRESSED_BYTES_PER_S = 32_000
@@ -59,9 +83,64 @@ def sniff(head: bytes) -> str | None:
 
     head: the first bytes, up to `HEAD_BYTES`. Never raises.
     """
+    return locate(head)[0]
+
+
+def locate(head: bytes) -> tuple[str | None, int]:
+    """Name the demuxer as `sniff` does, and say at which byte its file begins, behind what does not belong to it."""
+    at, starts = _response_bytes(head), [0]
+    zeros = len(head[at:]) - len(head[at:].lstrip(b"\0"))
+    starts += [at] if at else []
+    if zeros >= MARGIN_BYTES:
+        # The first byte of a container may be a zero itself, up to three of them.
+        starts += [at + zeros - own for own in range(4)]
+    for start in starts:
+        demuxer = _sniff_exact(head[start:] if start else head)
+        if demuxer is not None:
+            return demuxer, start
+    if head.startswith(_OTHER_FILES):
+        return None, 0
+    found = _find_header(head)
+    return found if found[0] is not None else _find_frames(head)
+
+
+def read_head(file: BinaryIO) -> tuple[bytes, int]:
+    """Read the bytes for `locate` from an open file; returns them, and how many zeros were left out before them."""
+    file.seek(0)
+    head, zeros = file.read(HEAD_BYTES), 0
+    while len(head) == HEAD_BYTES and not head.strip(b"\0") and zeros < MAX_ZERO_BYTES:
+        zeros += len(head)
+        head = file.read(HEAD_BYTES)
+    if zeros:
+        zeros += len(head) - len(head.lstrip(b"\0")) - MARGIN_BYTES
+        file.seek(zeros)
+        head = file.read(HEAD_BYTES)
+    return head, zeros
+
+
+def _sniff_exact(head: bytes) -> str | None:
     if head[:3] == b"ID3":
         return _sniff_after_id3(head)
     return _sniff_magic(head) or _sniff_boxes(head) or _sniff_transport_stream(head) or _sniff_frames(head)
+
+
+def _response_bytes(head: bytes) -> int:
+    """Return the length of a head of HTTP or of a radio's server, which some recorders keep in front of the sound."""
+    if not head.startswith((b"HTTP/", b"ICY ")):
+        return 0
+    ends = [end + len(mark) for mark in (b"\r\n\r\n", b"\n\n") if (end := head.find(mark, 0, _LONGEST_RESPONSE)) >= 0]
+    return min(ends, default=0)
+
+
+def _find_header(head: bytes) -> tuple[str | None, int]:
+    """Find the beginning of a container behind rubbish, such as the head of a form, or an empty line."""
+    for mark, before in _MARKS:
+        at = head.find(mark, before + 1, _LONGEST_RESPONSE) - before
+        if at > 0 and len(head) - at > _FEW_BYTES:
+            demuxer = _sniff_magic(head[at:]) or _sniff_boxes(head[at:])
+            if demuxer is not None:
+                return demuxer, at
+    return None, 0
 
 
 def _sniff_magic(head: bytes) -> str | None:
@@ -112,12 +191,25 @@ def _sniff_boxes(head: bytes) -> str | None:
 
 
 def _sniff_transport_stream(head: bytes) -> str | None:
-    """Detect MPEG-TS: packets of 188 bytes that begin with 0x47, or of 192 with 4 bytes in front (M2TS)."""
-    for first, step in ((0, 188), (4, 192)):
-        at = range(first, min(len(head) - 3, first + 5 * step), step)
-        if len(at) >= 3 and all(head[i] == 0x47 and head[i + 1] < 0x80 and head[i + 3] & 0x30 for i in at):
+    """Detect MPEG-TS: packets of 188 bytes that begin with 0x47, or of 192 with 4 bytes in front (M2TS), or of 204.
+
+    A recording may begin inside of a packet; the row has to be longer then.
+    """
+    for first, step in ((0, 188), (4, 192), (0, 204)):
+        if _is_packets(head, first, step, most=5) >= 3:
             return "mpegts"
+    first = head.find(0x47, 1, _LONGEST_RESPONSE)
+    while first >= 0:
+        if any(_is_packets(head, first, step, most=10) >= 8 for step in (188, 192, 204)):
+            return "mpegts"
+        first = head.find(0x47, first + 1, _LONGEST_RESPONSE)
     return None
+
+
+def _is_packets(head: bytes, first: int, step: int, *, most: int) -> int:
+    """Count the packets of MPEG-TS that follow each other, up to `most`; 0 where one is missing."""
+    at = range(first, min(len(head) - 3, first + most * step), step)
+    return len(at) if all(head[i] == 0x47 and head[i + 1] < 0x80 and head[i + 3] & 0x30 for i in at) else 0
 
 
 def _sniff_after_id3(head: bytes) -> str | None:
@@ -133,100 +225,25 @@ def _sniff_after_id3(head: bytes) -> str | None:
     return "flac" if rest[:4] == b"fLaC" else _sniff_frames(rest)
 
 
-def id3_bytes(head: bytes, at: int) -> int | None:
-    """Return the size of the ID3v2 tag at `at`, None where there is none. Sizes have seven bits in a byte."""
-    tag = head[at : at + 10]
-    if len(tag) < 10 or tag[:3] != b"ID3" or tag[3] not in (2, 3, 4) or tag[5] & 0x0F or max(tag[6:]) > 0x7F:
-        return None
-    footer = 10 if tag[5] & 0x10 else 0
-    return 10 + footer + (tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9])
-
-
 def _sniff_frames(head: bytes) -> str | None:
     """Detect formats without a container: a row of frames, each beginning with its own header."""
-    for demuxer, frame_bytes in _FRAMES:
+    for demuxer, frame_bytes in FRAMES:
         # One header alone is little proof, and good enough only where the caller has no more bytes to show.
-        if _chain(head, 0, frame_bytes) >= (1 if len(head) <= _FEW_BYTES else 2):
+        if chain(head, 0, frame_bytes) >= (1 if len(head) <= _FEW_BYTES else 2):
             return demuxer
-    for demuxer, frame_bytes in _FRAMES[:2]:
-        for at in range(1, min(len(head), _SYNC_SEARCH_BYTES)):
-            if head[at] == 0xFF and _chain(head, at, frame_bytes) >= _SYNC_CHAIN:
-                return demuxer
     return None
 
 
-def _chain(head: bytes, at: int, frame_bytes: Callable[[bytes, int], int]) -> int:
-    """Count the headers that follow each other from `at`, up to `_SYNC_CHAIN`; 0 where one is missing."""
-    for count in range(_SYNC_CHAIN):
-        if at + 6 > len(head):
-            return count
-        size = frame_bytes(head, at)
-        if not size:
-            # Behind at least two frames, a tag or rubbish at the end of a short file is no contradiction.
-            return count if count >= 2 else 0
-        at += size
-    return _SYNC_CHAIN
-
-
-_MP3_KBITS = {  # ISO/IEC 11172-3 and 13818-3, by (MPEG-1, layer)
-    (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-    (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-
-
-def mp3_frame_bytes(data: bytes, at: int = 0) -> int:
-    """Return the length of the MP3 or MP2 frame whose header is at `at`, 0 where no header is.
-
-    Layer I is refused: nobody sends it, and the byte order mark of UTF-16 text looks like it.
-    """
-    if len(data) < at + 4 or data[at] != 0xFF or data[at + 1] & 0xE0 != 0xE0:
-        return 0
-    version, layer = data[at + 1] >> 3 & 3, 4 - (data[at + 1] >> 1 & 3)
-    bitrate, rate = data[at + 2] >> 4, data[at + 2] >> 2 & 3
-    if version == 1 or layer not in (2, 3) or bitrate in (0, 15) or rate == 3 or data[at + 3] & 3 == 2:
-        return 0
-    is_mpeg1 = version == 3
-    rate_hz = (44_100, 48_000, 32_000)[rate] >> {3: 0, 2: 1, 0: 2}[version]
-    kbits = _MP3_KBITS[is_mpeg1, layer][bitrate - 1]
-    bytes_a_kbit = 72_000 if layer == 3 and not is_mpeg1 else 144_000
-    return bytes_a_kbit * kbits // rate_hz + (data[at + 2] >> 1 & 1)
-
-
-def adts_frame_bytes(data: bytes, at: int = 0) -> int:
-    """Return the length of the AAC frame whose ADTS header is at `at`, 0 where no header is."""
-    if len(data) < at + 6 or data[at] != 0xFF or data[at + 1] & 0xF6 != 0xF0 or data[at + 2] >> 2 & 15 > 12:
-        return 0
-    size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
-    return size if size > 7 else 0
-
-
-_AC3_KBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
-
-
-def _ac3_frame_bytes(data: bytes, at: int) -> int:
-    if len(data) < at + 6 or data[at : at + 2] != b"\x0b\x77" or data[at + 5] >> 3 > 10:
-        return 0
-    rate, code = data[at + 4] >> 6, data[at + 4] & 0x3F
-    if rate == 3 or code >= 2 * len(_AC3_KBITS):
-        return 0
-    kbits = _AC3_KBITS[code >> 1]
-    return (4 * kbits, 2 * (kbits * 96_000 // 44_100 + (code & 1)), 6 * kbits)[rate]
-
-
-def _eac3_frame_bytes(data: bytes, at: int) -> int:
-    if len(data) < at + 6 or data[at : at + 2] != b"\x0b\x77" or not 11 <= data[at + 5] >> 3 <= 16:
-        return 0
-    return 2 * ((data[at + 2] & 7) << 8 | data[at + 3]) + 2
-
-
-_FRAMES: tuple[tuple[str, Callable[[bytes, int], int]], ...] = (
-    ("mp3", mp3_frame_bytes),
-    ("aac", adts_frame_bytes),
-    ("ac3", _ac3_frame_bytes),
-    ("eac3", _eac3_frame_bytes),
-)
+def _find_frames(head: bytes) -> tuple[str | None, int]:
+    """Find MP3 or AAC frames behind the rest of a frame, or behind rubbish; the more of it, the longer their row."""
+    for demuxer, frame_bytes in FRAMES[:2]:
+        at = head.find(b"\xff", 1)
+        while at >= 0:
+            wanted = SYNC_CHAIN if at < _SYNC_SEARCH_BYTES else _FAR_SYNC_CHAIN
+            if chain(head, at, frame_bytes, wanted) >= wanted:
+                return demuxer, at
+            at = head.find(b"\xff", at + 1)
+    return None, 0
 
 
 def wav_duration_s(head: bytes, size_bytes: int) -> float | None:

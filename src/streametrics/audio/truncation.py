@@ -6,7 +6,7 @@ that give no length, lengths that mean "streamed, unknown", and a few bytes more
 
 from typing import BinaryIO, Literal
 
-from streametrics.audio.sniffing import adts_frame_bytes, id3_bytes, mp3_frame_bytes
+from streametrics.audio.frame_headers import adts_frame_bytes, id3_bytes, mp3_frame_bytes
 
 #: Writers miscount by a header or a padding byte; nobody hears the lack of so few bytes.
 _SLACK_BYTES = 1024

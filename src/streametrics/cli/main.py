@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from streametrics import __version__
+from streametrics.audio import tracks
 from streametrics.errors import StreametricsError, UnsafeSettings
 from streametrics.preflight import ports, settings_errors
 from streametrics.preflight.settings_errors import InvalidSettings
@@ -145,9 +146,22 @@ def _add_transcribe(commands: Commands) -> None:
     parser.add_argument("file", type=Path, help="any sound or video file")
     parser.add_argument("--language", help="what is spoken, such as en or French; detected when not given")
     parser.add_argument(
+        "--track",
+        type=_parsed_track,
+        default="auto",
+        help="the sound track: its number from 1, auto (the one that holds a voice, default), or mix (all)",
+    )
+    parser.add_argument(
         "--format", choices=("text", "json", "srt", "vtt"), default="text", help="what is printed (default: text)"
     )
     parser.set_defaults(run=_transcribe)
+
+
+def _parsed_track(text: str) -> str:
+    try:
+        return tracks.parse_track(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -241,5 +255,6 @@ def _transcribe(options: argparse.Namespace) -> int:
     def warn(text: str) -> None:
         print(text, file=sys.stderr)
 
-    print(transcribe.run(_settings(options), options.file, options.language, options.format, warn=warn))
+    settings = _settings(options)
+    print(transcribe.run(settings, options.file, options.language, options.format, track=options.track, warn=warn))
     return 0

@@ -9,10 +9,13 @@ from tqdm import tqdm
 from streametrics.audio import sniffing
 from streametrics.audio.decoder import AudioDecoder
 from streametrics.audio.pcm import read_pcm
+from streametrics.audio.tracks import AUTO
+from streametrics.domain.job import Warn
 from streametrics.domain.transcript import Segment, TimeSpan, Transcript, TranscriptPart, merge_transcripts
 from streametrics.domain.warnings import transcript_warnings
 from streametrics.errors import AudioUnreadable, EmptyAudio, UnsupportedAudio
-from streametrics.pipeline.transcribe import WARN_TRUNCATED, store_and_split
+from streametrics.pipeline.transcribe import decoding_warnings, store_and_split
+from streametrics.pipeline.voice_selection import VoiceSelection
 from streametrics.settings import Settings
 from streametrics.text import languages
 from streametrics.text.subtitles import OutputFormat, render
@@ -24,22 +27,29 @@ DECODE_TIMEOUT_S = 3600.0
 
 
 def run(
-    settings: Settings, file: Path, language: str | None, output: OutputFormat, *, warn: Callable[[str], None]
+    settings: Settings,
+    file: Path,
+    language: str | None,
+    output: OutputFormat,
+    *,
+    track: str = AUTO,
+    warn: Callable[[str], None],
 ) -> str:
     """Transcribe `file` into the format asked for; `language` is what is spoken, as a code or a name.
 
-    warn: called with what a reader should know beside the text. Raises StreametricsError with one sentence.
+    track: as `audio.tracks.parse_track` says. warn: called with what a reader should know beside the text. Raises
+    StreametricsError with one sentence.
     """
-    code = languages.parse_speech(language) if language else None
+    code = languages.parse_speech_or_detect(language or "")
+    if code is not None:
+        languages.require_spoken(code, settings.whisper_model)
     demuxer = _demuxer(file)
     with tempfile.TemporaryDirectory(prefix="streametrics-") as folder:
         pcm = Path(folder) / "sound.pcm"
-        parts, truncated = _decode(file, demuxer, pcm, settings)
+        parts, warnings = _decode(file, demuxer, pcm, settings, track)
         transcriber = transcriber_factory.create(settings, progress=True)
         transcript = _transcribe(transcriber, pcm, parts, code)
-    if truncated:
-        warn(WARN_TRUNCATED.message)
-    for warning in transcript_warnings(transcript):
+    for warning in (*warnings, *transcript_warnings(transcript)):
         warn(warning.message)
     if not transcript.text:
         warn(languages.no_speech_sentence("en"))
@@ -49,7 +59,7 @@ def run(
 def _demuxer(file: Path) -> str:
     try:
         with file.open("rb") as opened:
-            head = opened.read(sniffing.HEAD_BYTES)
+            head, _ = sniffing.read_head(opened)
     except OSError as error:
         raise AudioUnreadable(f"{file} cannot be read: {error.strerror or error}.") from error
     if not head:
@@ -60,13 +70,18 @@ def _demuxer(file: Path) -> str:
     return demuxer
 
 
-def _decode(file: Path, demuxer: str, pcm: Path, settings: Settings) -> tuple[list[TimeSpan], bool]:
-    """Write the samples to `pcm`; returns the spans of its parts, and whether the file is cut off."""
+def _decode(
+    file: Path, demuxer: str, pcm: Path, settings: Settings, track: str
+) -> tuple[list[TimeSpan], tuple[Warn, ...]]:
+    """Write the samples to `pcm`; returns the spans of its parts, and what a reader should know of the file."""
     with AudioDecoder() as decoder, pcm.open("wb") as sink:
-        decoding = decoder.decode(file, demuxer, max_audio_s=settings.max_audio_s, timeout_s=DECODE_TIMEOUT_S)
+        decoding = decoder.decode(
+            file, demuxer, track=track, max_audio_s=settings.max_audio_s, timeout_s=DECODE_TIMEOUT_S
+        )
         with decoding:
-            parts = store_and_split(decoding, sink, settings.part_target_s)
-    return parts, decoding.truncated
+            sound = VoiceSelection(decoding, track)
+            parts = store_and_split(sound, sink, settings.part_target_s)
+    return parts, decoding_warnings(decoding, sound)
 
 
 def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[TimeSpan], language: str | None) -> Transcript:

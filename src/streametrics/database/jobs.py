@@ -14,6 +14,9 @@ from streametrics.domain.transcript import Transcript, TranscriptPart
 #: The container of a recording that is decoded and cut into parts: raw 16-bit mono samples at 16 kHz.
 DECODED_CONTAINER = "s16le"
 
+#: The track that is asked for where the column is null, as the version before leaves it.
+AUTO_TRACK = "auto"
+
 #: The most jobs that one statement of retention erases; the next round goes on.
 MAX_ERASED_AT_ONCE = 1000
 
@@ -62,6 +65,7 @@ def request_of(row: Row[Any]) -> JobRequest:
         time=row.time_raw,
         title=row.title,
         speech_language=row.speech_language,
+        track=row.track or AUTO_TRACK,
         parent_task_id=row.parent_task_id,
         summary_model=row.summary_model,
         extra_instruction=row.extra_instruction,
@@ -84,6 +88,7 @@ def _columns(request: JobRequest) -> dict[str, object]:
         "time_raw": request.time,
         "title": request.title,
         "speech_language": request.speech_language,
+        "track": None if request.track == AUTO_TRACK else request.track,
         "parent_task_id": request.parent_task_id,
         "summary_model": request.summary_model,
         "extra_instruction": request.extra_instruction,

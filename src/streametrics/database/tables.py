@@ -41,6 +41,8 @@ jobs = Table(
     Column("time_raw", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("speech_language", String(8)),
+    #: The sound track that was asked for; null for the one that holds a voice.
+    Column("track", String(8)),
     #: The job whose transcript this one resummarizes.
     Column("parent_task_id", String(36)),
     #: Another model than the settings' one, and words added to the instruction.

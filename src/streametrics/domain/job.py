@@ -83,6 +83,8 @@ class JobRequest:
     parent_task_id: str | None = None
     summary_model: str | None = None
     extra_instruction: str = ""
+    #: The sound track: `auto`, `mix`, or its number from 1.
+    track: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,16 @@ _WHY_LEFT_OUT = {
     FilterReason.LOOP: "repeated in a loop",
 }
 
+CLOSED_GAPS = Warn(
+    "gaps_closed",
+    "The file's time stamps jump back, or by more than ten minutes: the gap was closed, so later times are not those "
+    "of a player.",
+)
+TWO_PROGRAMS = Warn(
+    "channel_left_out",
+    "Different people speak at the same time on the left and on the right channel: the left one was transcribed.",
+)
+
 #: So many positions are named in a warning, which people read.
 MAX_NAMED_SPANS = 5
 
@@ -42,6 +52,20 @@ def speech_unheard(spans: Sequence[TimeSpan]) -> tuple[Warn, ...]:
     return (
         Warn("speech_unheard", f"Somebody speaks for {total_s:.1f} s in which no words were found: {where}{others}."),
     )
+
+
+def tracks_left_out(taken: Sequence[int], left_out: Sequence[str], total: int) -> tuple[Warn, ...]:
+    """Tell of sound tracks that were not transcribed: their descriptions; nothing where each was.
+
+    taken: the numbers of those that were, each for a while if there are several.
+    """
+    if not left_out and len(taken) < 2:
+        return ()
+    each = f"track {taken[0]} was" if len(taken) == 1 else "one track was"
+    where = "" if len(taken) == 1 else f" at a time ({' or '.join(map(str, taken))}), wherever somebody speaks"
+    others = f" Left out: {', '.join(f'track {track}' for track in left_out)}." if left_out else ""
+    text = f"Of {total} sound tracks, {each} transcribed{where}.{others} Another one can be asked for by its number."
+    return (Warn("tracks_left_out", text),)
 
 
 def _clock(seconds: float) -> str:

@@ -13,18 +13,22 @@ from typing import Protocol
 
 import numpy as np
 
-from streametrics.audio.decoder import AudioDecoder
+from streametrics.audio.decoder import AudioDecoder, Decoding
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Pcm, Samples, read_pcm, to_float32, to_raw
 from streametrics.audio.silence_splitter import RecordingPart, SilenceSplitter
 from streametrics.domain.job import JobKind, JobRequest, Warn
 from streametrics.domain.transcript import Segment, TimeSpan
+from streametrics.domain.warnings import CLOSED_GAPS, TWO_PROGRAMS, tracks_left_out
 from streametrics.errors import AudioUnreadable
 from streametrics.pipeline.reporter import JobReporter
+from streametrics.pipeline.voice_selection import VoiceSelection
 from streametrics.settings import Settings
 from streametrics.transcription.base import TranscriptionRequest
 
 #: A chunk may be this much over the limit of a live one: encoders pad their last frame. Seconds.
 LIVE_TOLERANCE_S = 0.5
+#: So much silence is put into the gaps of a live chunk, all together; damaged stamps must not make a recording of it.
+MAX_LIVE_SILENCE_S = 600.0
 
 WARN_TRUNCATED = Warn("audio_truncated", "The file is cut off or damaged; what could be heard of it was transcribed.")
 
@@ -69,6 +73,7 @@ def decode(
     container: str,
     *,
     kind: JobKind,
+    track: str,
     settings: Settings,
     decoder: AudioDecoder,
     open_sink: Callable[[], SampleSink],
@@ -76,25 +81,36 @@ def decode(
 ) -> DecodedUpload | SplitRecording | WrongKind:
     """Decode an upload; when it is long, store its samples and split them into parts.
 
-    `open_sink` is called once, and only for a long recording. Raises AudioUnreadable, AudioTooLong,
-    TimedOut, and what the reporter raises.
+    track: as `audio.tracks.parse_track` says. `open_sink` is called once, and only for a long recording. Digital
+    silence, such as gaps are filled with, does not make a live chunk long. Raises AudioUnreadable, TrackMissing,
+    AudioTooLong, TimedOut, and what the reporter raises.
     """
     limit = int((settings.live_max_s + LIVE_TOLERANCE_S) * SAMPLE_RATE_HZ)
-    blocks: list[Pcm] = []
+    longest = limit + (int(MAX_LIVE_SILENCE_S * SAMPLE_RATE_HZ) if kind is JobKind.LIVE else 0)
+    blocks, length, heard = list[Pcm](), 0, 0
     with decoder.decode(
-        path, container, max_audio_s=settings.max_audio_s, timeout_s=settings.task_soft_time_limit_s
+        path,
+        container,
+        track=track,
+        max_audio_s=settings.max_audio_s,
+        max_silence_s=MAX_LIVE_SILENCE_S if kind is JobKind.LIVE else None,
+        timeout_s=settings.task_soft_time_limit_s,
     ) as decoding:
-        for block in decoding:
+        sound = VoiceSelection(decoding, track)
+        coming = iter(sound)
+        for block in coming:
             reporter.check()
             blocks.append(block)
-            if sum(len(each) for each in blocks) > limit:
+            length += len(block)
+            heard += len(block) if block.any() else 0
+            if length > longest or heard > limit:
                 if kind is JobKind.LIVE:
                     return WrongKind(JobKind.LONG)
-                spans = store_and_split(_all(blocks, iter(decoding), reporter), open_sink(), settings.part_target_s)
-                return SplitRecording(spans[-1].end_s, spans, _warnings(decoding.truncated))
+                spans = store_and_split(_all(blocks, coming, reporter), open_sink(), settings.part_target_s)
+                return SplitRecording(spans[-1].end_s, spans, decoding_warnings(decoding, sound))
     if not blocks:
         raise AudioUnreadable
-    return DecodedUpload(to_float32(np.concatenate(blocks)), _warnings(decoding.truncated))
+    return DecodedUpload(to_float32(np.concatenate(blocks)), decoding_warnings(decoding, sound))
 
 
 def store_and_split(blocks: Iterable[Pcm], sink: SampleSink, target_s: float) -> list[TimeSpan]:
@@ -147,5 +163,10 @@ def transcription_request(
     return TranscriptionRequest(samples, request.speech_language, on_segment, background=background)
 
 
-def _warnings(truncated: bool) -> tuple[Warn, ...]:
-    return (WARN_TRUNCATED,) if truncated else ()
+def decoding_warnings(decoding: Decoding, sound: VoiceSelection) -> tuple[Warn, ...]:
+    """Return what a reader should know of a decoding that has ended."""
+    warnings = [WARN_TRUNCATED] if decoding.truncated else []
+    warnings += [CLOSED_GAPS] if decoding.is_closed else []
+    warnings += [TWO_PROGRAMS] if sound.is_dual else []
+    left_out = [track.description for track in sound.left_out]
+    return (*warnings, *tracks_left_out(sorted(sound.used), left_out, len(decoding.tracks)))

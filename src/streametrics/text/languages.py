@@ -21,6 +21,11 @@ _TRADITIONAL_REGIONS = frozenset({"HK", "MO", "TW"})
 #: No code, tag or name of a language is longer; what is longer is not looked at.
 _LONGEST_NAME = 64
 
+#: What stands for a spoken language that is to be detected.
+_DETECT = frozenset(("", "auto", "detect"))
+#: Whisper learned Cantonese with its third large model.
+_WITHOUT_CANTONESE = frozenset(("tiny", "base", "small", "medium", "large-v1", "large-v2"))
+
 _TAG = re.compile(
     r"(?P<language>[a-z]{2,3})(?:-(?P<script>[a-z]{4}))?(?:-(?P<region>[a-z]{2}|[0-9]{3}))?(?:-[a-z0-9]{1,8})*",
     re.IGNORECASE,
@@ -56,6 +61,29 @@ def parse_speech(text: str) -> str:
             " 'French', or leave the field out to have it detected."
         )
     return code
+
+
+def parse_speech_or_detect(text: str) -> str | None:
+    """Parse a spoken language as `parse_speech` does; None where it is to be detected. Raises InvalidRequest."""
+    return None if text.strip().casefold() in _DETECT else parse_speech(text)
+
+
+def require_spoken(code: str, whisper_model: str) -> None:
+    """Check that a model knows a language, as far as its name tells. Raises InvalidRequest.
+
+    whisper_model: a name of Whisper's, or a path to weights of one's own, of which nothing is known here.
+    """
+    name = whisper_model.strip().casefold()
+    if name.endswith(".en") and code != "en":
+        raise InvalidRequest(
+            f"The model '{name}' knows English alone: leave 'speech_language' out, or set WHISPER_MODEL to one that is "
+            "not for English."
+        )
+    if code == "yue" and name in _WITHOUT_CANTONESE:
+        raise InvalidRequest(
+            f"The model '{name}' does not know Cantonese (yue): send 'zh', leave the field out to have the language "
+            "detected, or set WHISPER_MODEL=large-v3."
+        )
 
 
 def english_name(tag: str) -> str:

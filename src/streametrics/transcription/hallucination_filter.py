@@ -123,14 +123,17 @@ def _cut_words(segment: Segment, stays: list[bool]) -> tuple[Word, ...]:
         return ()
     at = segment.text.find(joined.strip()) - (len(joined) - len(joined.lstrip()))
     cut: list[Word] = []
+    space = ""
     for word in segment.words:
         # The space before a segment's first word may not be part of its text.
-        text = "".join(
+        text = space + "".join(
             character for number, character in enumerate(word.text, at) if not 0 <= number < len(stays) or stays[number]
         )
         at += len(word.text)
         if text.strip():
             cut.append(replace(word, text=text))
+        # Where nothing but the space before a word stays, it stands before the next.
+        space = "" if text.strip() else text
     return tuple(cut)
 
 

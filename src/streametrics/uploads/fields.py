@@ -1,5 +1,6 @@
 """Checks the text fields of an upload."""
 
+from streametrics.audio import tracks
 from streametrics.domain.job import JobRequest
 from streametrics.errors import InvalidRequest
 from streametrics.text import languages
@@ -7,13 +8,18 @@ from streametrics.text import languages
 FILE_FIELD = "audio"
 #: Longest value of each text field, in characters. All but `speech_language` are required.
 FIELD_LIMITS = {"streamer": 200, "language": 64, "game": 1_000, "time": 64, "title": 1_000}
-OPTIONAL_FIELDS = {"speech_language": 64}
+OPTIONAL_FIELDS = {"speech_language": 64, "track": 8}
+#: What a field may hold where a pattern can tell.
+PATTERNS = {"track": "^(|auto|mix|[1-9][0-9]?)$"}
 #: These may be sent without a value.
 MAY_BE_EMPTY = ("game", "title", *OPTIONAL_FIELDS)
 
 
-def job_request(fields: dict[str, str]) -> JobRequest:
-    """Check the text fields of an upload. Raises InvalidRequest with the field's name and what it may be."""
+def job_request(fields: dict[str, str], *, whisper_model: str) -> JobRequest:
+    """Check the text fields of an upload. Raises InvalidRequest with the field's name and what it may be.
+
+    whisper_model: as the settings name it; it decides which spoken languages can be asked for.
+    """
     for name, limit in (FIELD_LIMITS | OPTIONAL_FIELDS).items():
         if name not in fields:
             if name in OPTIONAL_FIELDS:
@@ -28,15 +34,30 @@ def job_request(fields: dict[str, str]) -> JobRequest:
             raise InvalidRequest(f"The field '{name}' is empty.")
         if "\x00" in fields[name]:
             raise InvalidRequest(f"The field '{name}' holds a null character.")
-    speech_language = fields.get("speech_language", "").strip()
     return JobRequest(
         streamer=fields["streamer"],
         language=languages.parse(fields["language"]),
         game=fields["game"],
         time=fields["time"],
         title=fields["title"],
-        speech_language=languages.parse_speech(speech_language) if speech_language else None,
+        speech_language=_speech_language(fields.get("speech_language", ""), whisper_model),
+        track=_track(fields.get("track", "")),
     )
+
+
+def _speech_language(text: str, whisper_model: str) -> str | None:
+    """Parse the spoken language, and look whether the model knows it. Raises InvalidRequest."""
+    code = languages.parse_speech_or_detect(text)
+    if code is not None:
+        languages.require_spoken(code, whisper_model)
+    return code
+
+
+def _track(text: str) -> str:
+    try:
+        return tracks.parse_track(text) if text.strip() else tracks.AUTO
+    except ValueError as error:
+        raise InvalidRequest(f"The field 'track' is not valid: {error}.") from error
 
 
 def shortened(name: str) -> str:

@@ -12,7 +12,7 @@ from anyio import to_thread
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from streametrics.audio.sniffing import HEAD_BYTES, guess_is_long, sniff
+from streametrics.audio.sniffing import HEAD_BYTES, MARGIN_BYTES, MAX_ZERO_BYTES, guess_is_long, sniff
 from streametrics.domain.job import JobKind, JobRequest
 from streametrics.errors import EmptyAudio, InvalidRequest, StreametricsError, UnsupportedAudio, UploadTooLarge
 from streametrics.settings import Settings
@@ -101,7 +101,7 @@ class UploadReceiver:
             raise InvalidRequest("The upload ended before its form did: send it again.")
         if not form.has_file:
             raise InvalidRequest("The field 'audio' is missing: send the sound as '-F audio=@recording.wav'.")
-        request = job_request(form.fields)
+        request = job_request(form.fields, whisper_model=self._settings.whisper_model)
         await file.flush()
         if file.size_bytes == 0:
             raise EmptyAudio
@@ -144,7 +144,7 @@ class _IncomingFile:
         if self.size_bytes > self._limit_bytes:
             raise self._too_large()
         if len(self.head) < HEAD_BYTES:
-            self.head += bytes(data[: HEAD_BYTES - len(self.head)])
+            self._take_head(bytes(data))
         self._pending += data
         data.clear()
         if not self._judged and len(self.head) >= HEAD_BYTES:
@@ -152,6 +152,14 @@ class _IncomingFile:
             self._judged = True
         if len(self._pending) >= _WRITE_BYTES:
             await self.flush()
+
+    def _take_head(self, data: bytes) -> None:
+        """Collect the first bytes; a file that begins with zeros is judged by what follows them."""
+        head = self.head + data
+        is_zeros = len(head) >= HEAD_BYTES and not head[:HEAD_BYTES].strip(b"\0")
+        if is_zeros and self.size_bytes < MAX_ZERO_BYTES:
+            head = bytes(MARGIN_BYTES) + head.lstrip(b"\0")
+        self.head = head[:HEAD_BYTES]
 
     async def flush(self) -> None:
         """Write what is pending."""

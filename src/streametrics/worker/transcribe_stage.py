@@ -221,6 +221,7 @@ class TranscribeStage:
                     path,
                     claim.container,
                     kind=claim.kind,
+                    track=claim.request.track,
                     settings=self._settings,
                     decoder=decoder,
                     open_sink=open_sink,

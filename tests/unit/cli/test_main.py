@@ -19,7 +19,7 @@ from streametrics.settings import PUBLISHED_KEY, Settings
 from streametrics.supervisor import banner, readiness_probe
 from streametrics.supervisor.readiness_probe import Readiness
 from streametrics.text import subtitles
-from tests.support.media import KINDS, encode, plain_wav, tone
+from tests.support.media import KINDS, Track, encode, encode_tracks, plain_wav, tone
 
 
 @pytest.fixture(autouse=True)
@@ -196,6 +196,24 @@ def test_the_spoken_language_may_be_a_name(
     assert json.loads(capsys.readouterr().out)["speech_language"] == "de"
     assert cli.main(["transcribe", "sound.wav", "--language", "klingonish"]) == cli.FAILED
     assert "klingonish" in capsys.readouterr().err
+
+
+def test_the_track_can_be_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WHISPER_ENGINE", "fake")
+    short, long = (Track(((0.0, tone(seconds, 48_000)),)) for seconds in (1.0, 3.0))
+    (tmp_path / "sound.mkv").write_bytes(encode_tracks(short, long, kind="mkv-aac"))
+    assert cli.main(["transcribe", "sound.mkv", "--track", "2", "--language", "auto"]) == 0
+    assert capsys.readouterr() == ("word0 word1 word2\n", "")
+    assert cli.main(["transcribe", "sound.mkv"]) == 0
+    heard = capsys.readouterr()
+    assert (heard.out, "Left out: track 2." in heard.err) == ("word0\n", True)
+    assert cli.main(["transcribe", "sound.mkv", "--track", "5"]) == cli.FAILED
+    assert "There is no sound track 5" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["transcribe", "sound.mkv", "--track", "none"])
+    assert "a track is a number from 1 to 99" in capsys.readouterr().err
 
 
 TRANSCRIPT = Transcript((Segment(0.0, 1.5, "Hello there."), Segment(3661.25, 3663.0, "Ça va ?")), "en")

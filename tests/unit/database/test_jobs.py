@@ -1,6 +1,7 @@
 """A job's row as it is put in: of an upload, and of a transcript that is summarized anew."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,20 @@ def test_an_upload_is_put_in_with_all_that_was_asked(database: Database) -> None
     assert (found.request, found.owner, found.kind, found.state) == (REQUEST, "bot", JobKind.LIVE, JobState.QUEUED)
     assert (found.transcript, found.warnings, found.container) == (None, (), "wav")
     assert records.keys_in_use() == {"key"}
+
+
+@pytest.mark.parametrize(("track", "stored"), [("auto", None), ("mix", "mix"), ("2", "2")])
+def test_a_track_is_stored_where_one_was_asked_for(database: Database, track: str, stored: str | None) -> None:
+    """The version before does not know the column: it leaves it null, and passes over what stands there."""
+    records = JobRecords(database)
+    request = replace(REQUEST, track=track)
+    records.insert("one", request, owner="bot", kind=JobKind.LIVE, audio_key="key", container="wav")
+
+    found = records.get("one")
+    assert found is not None
+    assert found.request == request
+    with database.read() as connection:
+        assert connection.execute(select(jobs.c.track)).scalar_one() == stored
 
 
 def test_a_transcript_is_put_in_to_be_summarized_anew(database: Database) -> None:

@@ -29,7 +29,8 @@ def seconds(count: int) -> list[np.ndarray]:
 class Decoding:
     """Gives these blocks, and notes how many were asked for."""
 
-    truncated = False
+    truncated = is_closed = False
+    tracks = ()
 
     def __init__(self, blocks: list[np.ndarray]) -> None:
         self._blocks = blocks
@@ -68,6 +69,7 @@ def decode(decoding: Decoding, sink: io.BytesIO, reporter: Reporter, kind: JobKi
         Path("upload"),
         "wav",
         kind=kind,
+        track="auto",
         settings=SETTINGS,
         decoder=cast(AudioDecoder, decoding),
         open_sink=lambda: sink,
@@ -126,3 +128,20 @@ def test_what_is_short_is_not_stored_and_what_is_too_long_for_a_live_job_neither
     assert whole.audio_s == 60.0
     assert decode(Decoding(seconds(90)), sink, Reporter(), JobKind.LIVE) == transcribe.WrongKind(JobKind.LONG)
     assert sink.getvalue() == b""
+
+
+def test_the_silence_of_a_gap_makes_no_recording_of_a_chunk() -> None:
+    """Given a chunk whose stamps leave out five minutes, it stays one; sound of more than a chunk does not."""
+    gap, sink = [np.zeros(SAMPLE_RATE_HZ, np.int16)] * 300, io.BytesIO()
+    chunk = decode(Decoding([*seconds(10), *gap, *seconds(50)]), sink, Reporter(), JobKind.LIVE)
+    assert isinstance(chunk, transcribe.DecodedUpload)
+    assert chunk.audio_s == 360.0
+    long = [*seconds(10), *gap, *seconds(51)]
+    assert decode(Decoding(long), sink, Reporter(), JobKind.LIVE) == transcribe.WrongKind(JobKind.LONG)
+    assert isinstance(decode(Decoding(long), sink, Reporter()), transcribe.SplitRecording)
+
+
+def test_a_chunk_holds_a_bounded_silence() -> None:
+    decoding = Decoding([np.zeros(SAMPLE_RATE_HZ, np.int16)] * 2_000)
+    assert decode(decoding, io.BytesIO(), Reporter(), JobKind.LIVE) == transcribe.WrongKind(JobKind.LONG)
+    assert decoding.given <= 60 + transcribe.MAX_LIVE_SILENCE_S + 1

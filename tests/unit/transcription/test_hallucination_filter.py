@@ -167,6 +167,12 @@ def in_words(*texts: str) -> tuple[Word, ...]:
         ("Go on! Go on! Go on! Go on! Now.", [" Go", " on!"] * 4 + [" Now."], [" Go", " on!", " Now."]),
         # A word may be more than one to the engine, and its text may begin with its space.
         (" 9-3 9-3 9-3 9-3 now", [" 9", "-3"] * 4 + [" now"], [" 9", "-3", " now"]),
+        # Numbers in a row are long enough to pass for a script without spaces, whose units are characters.
+        (
+            "1-2-3-4-5-6-7-8-9-10, " * 4 + "1-2",
+            [" 1", "-2-3-4-5-6-7-8-9", "-10,"] * 4 + [" 1", "-2"],
+            [" 1", "-2-3-4-5-6-7-8-9", "-10,", " 1", "-2"],
+        ),
         # In a script without spaces, a word may be cut in two.
         (
             "ありがとうございました。" * 4,
