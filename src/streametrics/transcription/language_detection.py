@@ -16,11 +16,10 @@ from streametrics.transcription.vad import SampleSpan
 #: From this probability on, a window is taken to hold one language: 63 of 66 windows in which only one is spoken, and
 #: 17 of 57 with several, most of these with a short word of the other.
 ONE_LANGUAGE_PROBABILITY = 0.95
-#: So is one that is decoded with a better mean log probability: of 150 in one language the worst had -0.56, and speech
-#: that was translated has about -1.
-DOUBTFUL_LOGPROB = -0.65
-#: And one whose segments are, each by itself: of 60 segments in one language the worst had -0.69.
-DOUBTFUL_SEGMENT_LOGPROB = -0.8
+#: So is one that is decoded with a better mean log probability, and whose segments are, each by itself: of 60 clean
+#: segments in one language the worst had -0.69, and speech that was translated has about -1. Noise makes it worse too, so
+#: a higher bound would have noisy windows looked at for nothing.
+DOUBTFUL_LOGPROB = -0.8
 #: A stretch is trusted from this probability on where it is 2 s long or longer, and the shorter it is the later, up to
 #: 0.65 at 0.7 s: below 2 s one of six is taken for a related language.
 TRUSTED_PROBABILITY, SHORT_TRUSTED_PROBABILITY = 0.5, 0.65
@@ -68,7 +67,7 @@ def doubtful_stretches(window: SpeechWindow, segments: Sequence[Segment]) -> lis
     doubtful = [
         segment
         for segment, each in statistics
-        if each.segment_logprob is not None and each.segment_logprob < DOUBTFUL_SEGMENT_LOGPROB
+        if each.segment_logprob is not None and each.segment_logprob < DOUBTFUL_LOGPROB
     ]
     return [
         number
