@@ -17,8 +17,8 @@ from streametrics.transcription.vad import SampleSpan
 #: 17 of 57 with several, most of these with a short word of the other.
 ONE_LANGUAGE_PROBABILITY = 0.95
 #: So is one that is decoded with a better mean log probability, and whose segments are, each by itself: of 60 clean
-#: segments in one language the worst had -0.69, and speech that was translated has about -1. Noise makes it worse too, so
-#: a higher bound would have noisy windows looked at for nothing.
+#: segments in one language the worst had -0.69, and speech that was translated has about -1. Noise makes it worse, so
+#: with a higher bound noisy windows are looked at for nothing.
 DOUBTFUL_LOGPROB = -0.8
 #: A stretch is trusted from this probability on where it is 2 s long or longer, and the shorter it is the later, up to
 #: 0.65 at 0.7 s: below 2 s one of six is taken for a related language.
