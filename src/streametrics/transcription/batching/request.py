@@ -103,15 +103,16 @@ class RequestState:
 
         The language of the window before stays unless a window is long and its detection probable enough.
         """
-        for window in self.windows:
-            for part in window.all_parts():
-                if part.needs_language and part.detected is not None:
-                    self._assign_to_part(part, part.detected)
-        for window in self.windows:
-            if window.needs_language:
-                if window.detected is None:
-                    return
-                self._assign(window, window.detected)
+        with self._isolated():
+            for window in self.windows:
+                for part in window.all_parts():
+                    if part.needs_language and part.detected is not None:
+                        self._assign_to_part(part, part.detected)
+            for window in self.windows:
+                if window.needs_language:
+                    if window.detected is None:
+                        return
+                    self._assign(window, window.detected)
 
     def _assign(self, window: RequestWindow, detected: WindowLanguage) -> None:
         if parts := window.split_by_language():
@@ -138,15 +139,16 @@ class RequestState:
     def reconsider(self, window: RequestWindow, language: WindowLanguage) -> None:
         """Transcribe a decoded window again where other languages are spoken in it."""
         window.detected = language
-        self._added += window.split_by_language()
+        with self._isolated():
+            self._added += window.split_by_language()
 
     def add(self, window: RequestWindow, segment: Segment | None) -> None:
         """Take a decoded segment, or a window's end, and emit the windows that no unfinished one precedes."""
-        if segment is not None:
-            window.add(segment)
-            return
-        window.is_decoded = True
         with self._isolated():
+            if segment is not None:
+                window.add(segment)
+                return
+            window.is_decoded = True
             if not window.is_split:
                 self._added += window.complete(language=self._request.speech_language)
             while self.windows and self.windows[0].is_finished:
