@@ -274,3 +274,25 @@ def test_what_goes_wrong_in_a_request_ends_no_other(chunk: Samples, monkeypatch:
     assert isinstance(outcomes[0], ValueError)
     assert isinstance(outcomes[1], Transcript)
     assert outcomes[1].text
+
+
+@pytest.mark.parametrize(("probability", "decoded"), [(0.9, ["en", "en", "fr"]), (0.6, ["en", "en"])])
+def test_a_word_in_another_language_that_is_decoded_with_doubt_is_decoded_in_its_own(
+    chunk: Samples, probability: float, decoded: list[str]
+) -> None:
+    class Foreign(Engine):
+        def detect_languages(self, windows: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
+            return [("fr", probability) if len(window.stretches) == 1 else ("en", 0.99) for window in windows]
+
+        def said(self, window: SpeechWindow) -> Sequence[SampleSpan]:
+            is_translated = len(window.stretches) == 1 and self.decoded[-1][0] == "en"
+            self.logprob = -0.95 if is_translated else -0.2
+            return window.stretches
+
+    engine = Foreign()
+    word = sounds.clip("en/hello_world").samples()
+
+    transcript = transcribed(engine, np.concatenate([chunk, sounds.silence(9), word]))
+
+    assert [language for language, _ in engine.decoded] == decoded
+    assert transcript.segments[-1].language == decoded[-1]
