@@ -106,7 +106,7 @@ def without(segments: Iterable[Segment], span: SampleSpan) -> list[Segment]:
             kept.append(_bounded(segment, span))
             continue
         if before:
-            kept.append(_of_words(segment, before, start=segment.start))
+            kept.append(_of_words(segment, _unstretched(before, span), start=segment.start))
         if after:
             kept.append(_of_words(segment, after, end=segment.end))
     return kept
@@ -117,7 +117,7 @@ def _bounded(segment: Segment, span: SampleSpan) -> Segment:
     if not segment.words:
         return segment
     if _middle(segment.words[-1]) < span.start:
-        words = _unstretched(segment.words)
+        words = _unstretched(segment.words, span)
         return replace(segment, end=min(segment.end, max(words[-1].end, segment.start)), words=words)
     return replace(segment, start=max(segment.start, min(segment.words[0].start, segment.end)))
 
@@ -126,19 +126,20 @@ def _of_words(
     segment: Segment, words: Sequence[Word], *, start: float | None = None, end: float | None = None
 ) -> Segment:
     text = "".join(word.text for word in words).strip()
-    words = _unstretched(words) if end is None else tuple(words)
     return replace(
         segment,
         start=words[0].start if start is None else start,
         end=words[-1].end if end is None else end,
         text=text,
-        words=words,
+        words=tuple(words),
     )
 
 
-def _unstretched(words: Sequence[Word]) -> tuple[Word, ...]:
-    """Return the words before a span, the last one no longer than it takes: it was stretched over the span."""
-    return (*words[:-1], replace(words[-1], end=_said_until(words[-1])))
+def _unstretched(words: Sequence[Word], span: SampleSpan) -> tuple[Word, ...]:
+    """Return the words before a span, the last one no longer than it takes where it is stretched over the span."""
+    *others, last = words
+    is_stretched = last.end * SAMPLE_RATE_HZ > span.start
+    return (*others, replace(last, end=_said_until(last)) if is_stretched else last)
 
 
 def _lies_in(word: Word, span: SampleSpan) -> bool:

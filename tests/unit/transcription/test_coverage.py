@@ -142,3 +142,9 @@ def test_what_is_found_in_a_long_stretch_lies_in_it() -> None:
 )
 def test_words_and_characters_without_spaces_are_counted_alike(text: str, units: int) -> None:
     assert count_units(text) == units
+
+
+def test_a_long_number_before_a_span_keeps_its_end() -> None:
+    (kept,) = without([segment((0.0, 0.15, " in"), (0.15, 1.5, " 1813."), end=5.0)], span(2.0, 5.0))
+
+    assert kept.end == kept.words[-1].end == 1.5
