@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.engines.fast import seek_loop
 from streametrics.transcription.engines.fast.decoder import CrossAttentionCache, TokenDecoder
 from streametrics.transcription.engines.fast.encoder import SpectrogramEncoder
-from streametrics.transcription.engines.fast.execution_context import FastExecutionContext
+from streametrics.transcription.engines.fast.execution_context import FastExecutionContext, Tokenizers
 from streametrics.transcription.engines.fast.float16_linear import linear
 from streametrics.transcription.engines.fast.logit_filters import TimestampGrammar
 from streametrics.transcription.engines.fast.output_projection import LIKELY_WITHIN, OutputProjection
@@ -536,3 +537,11 @@ def test_what_detecting_the_language_heard_is_not_heard_again(
     assert passes == [1]
     assert once == [segment and segment.text for _, segment in context.decode([fox], [language])]
     assert passes == [1, 1]
+
+
+def test_a_model_that_knows_english_alone_hears_english_in_every_stretch() -> None:
+    nothing = Mock()
+    context = FastExecutionContext(nothing, nothing, Tokenizers(multilingual=False, languages=99), nothing, mels=80)
+
+    assert context.probe_languages([sounds.silence(1), sounds.silence(2)]) == [("en", 1.0)] * 2
+    nothing.assert_not_called()

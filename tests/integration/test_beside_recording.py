@@ -11,6 +11,7 @@ import pytest
 
 from streametrics.audio.decoder import CHUNK_LIMIT, AudioDecoder, ComputingLimit
 from streametrics.audio.pcm import Pcm
+from streametrics.audio.tracks import Track
 from streametrics.domain.job import JobKind, JobRequest, JobState, QueueName
 from streametrics.errors import StorageFull
 from streametrics.settings import Settings
@@ -52,7 +53,8 @@ class Batching(FakeTranscriber):
 class RecordingDecoder:
     """Decodes `seconds` of sound, and does something in the middle of it."""
 
-    truncated = False
+    truncated = is_closed = False
+    tracks: tuple[Track, ...] = ()
 
     def __init__(self, seconds: int, midway: Callable[[], None]) -> None:
         self._seconds, self._midway, self._given = seconds, midway, 0

@@ -144,6 +144,22 @@ def test_what_found_no_room_waits_until_nothing_is_decoded_and_newer_ones_wait_f
     assert recordings.claim("c") is not None
 
 
+def test_what_was_tried_before_and_is_released_did_not_lack_room(opened: Database) -> None:
+    recordings = Recordings(opened, lease_s=-1.0)
+    recordings.accept("a", "b", "c")
+    recordings.claimed("b")
+    (dead,) = recordings.leases.expired()
+    assert recordings.leases.free(dead)
+    recordings.decode("a")
+
+    # When the next worker is stopped
+    assert recordings.leases.release(recordings.claimed("b"))
+
+    # Expect it to hold up nobody
+    assert recordings.to_send() == ["b", "a"]
+    assert recordings.claim("c") is not None
+
+
 def test_what_found_no_room_too_often_is_not_put_back(opened: Database) -> None:
     recordings = Recordings(opened)
     recordings.accept("a")

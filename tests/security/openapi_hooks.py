@@ -16,9 +16,14 @@ _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 @schemathesis.hook
 def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> bool:
-    """A form has texts only: a null or a number of the generator's would be sent as the valid text of it."""
+    """A form has texts only: a null or a number of the generator's would be sent as the valid text of it.
+
+    And a spoken language that is empty is none, as a form of a browser sends it, which no format can say.
+    """
     if case.media_type not in _FORMS or not isinstance(case.body, dict):
         return True
+    if not str(case.body.get("speech_language", "en")).strip():
+        return False
     return all(isinstance(value, str | bytes) for value in case.body.values())
 
 

@@ -17,7 +17,7 @@ from streametrics.audio.joined import Section, SectionFile, find_sections
 from streametrics.audio.resampling import MIXED, SAMPLE_RATE_HZ, ChannelResampler, channels_of
 from streametrics.audio.sniffing import locate, read_head
 from streametrics.audio.timeline import Timeline
-from streametrics.audio.tracks import MIX, Track
+from streametrics.audio.tracks import LONGEST_TAG, MIX, Track
 from streametrics.audio.truncation import lacks_bytes, lacks_end, mp3_frames_claimed
 
 #: What a player plays, mixed; beside what may be asked for (`tracks`).
@@ -186,7 +186,7 @@ class FileDecoder:
             self.tracks = [_track(number + 1, stream, stream is default) for number, stream in enumerate(audio)]
             self._decide(audio)
         chosen = [track.number - 1 for track in self.tracks if track.channels]
-        for pipe in self._pipes:
+        for pipe in [] if is_first else self._pipes:
             pipe.timeline.begin_anew()
         streams = [audio[min(index, len(audio) - 1)] for index in chosen]
         for stream in container.streams:
@@ -249,8 +249,8 @@ def _track(number: int, stream: AudioStream, is_default: bool) -> Track:
     return Track(
         number=number,
         codec=context.name if context is not None else "unknown",
-        title=tags.get("title") or tags.get("name") or tags.get("handler_name") or "",
-        language=tags.get("language", ""),
+        title=(tags.get("title") or tags.get("name") or tags.get("handler_name") or "")[:LONGEST_TAG],
+        language=tags.get("language", "")[:LONGEST_TAG],
         is_default=is_default,
         is_accepted=context is not None and context.name in _ACCEPTED,
     )

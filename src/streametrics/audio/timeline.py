@@ -20,7 +20,7 @@ class Timeline:
         self._end_s = 0.0  # of what was placed
         self._shift_s = 0.0  # from stamps to places, by closed gaps and jumps
         self._lag_s = 0.0  # of the last frame
-        self._begins_anew = False
+        self._begins_anew = self._is_padded = False
         self.is_closed = False
         self.is_rejoined = False
 
@@ -37,6 +37,7 @@ class Timeline:
         """Account for silence that was added because no frame came, so that a gap is not filled twice."""
         self._end_s += silence_s
         self._lag_s -= silence_s
+        self._is_padded |= silence_s > 0
 
     def begin_anew(self) -> None:
         """A joined file begins: its stamps go on from here, or begin anew."""
@@ -57,4 +58,6 @@ class Timeline:
             return lag_s
         else:
             self._lag_s = lag_s
+            # It stands in the file so far behind other tracks that its place was given away as silent.
+            self.is_closed |= self._is_padded and lag_s < -_JUMP_S
         return 0.0

@@ -13,6 +13,10 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 #: Programs write these where a title would stand.
 _NO_TITLE = re.compile(r"sound ?handler|sound ?media ?handler|core media.*|iso media file.*|audio ?handler|soun|sound")
 _LONGEST_TITLE, _LONGEST_CODEC = 40, 20
+#: Of a tag, so much is looked at: a file may hold megabytes of it.
+LONGEST_TAG = 500
+#: So many tracks are named in a sentence.
+_MOST_NAMED = 10
 
 
 def parse_track(text: str) -> str:
@@ -85,10 +89,12 @@ class TrackList:
 
     @property
     def description(self) -> str:
-        """Describe all of them for people: `2 sound tracks: 1 ("Game"), 2 ("Mic", en)`."""
+        """Describe them for people, many not all: `2 sound tracks: 1 ("Game"), 2 ("Mic", en)`."""
         if len(self.tracks) == 1:
             return f"1 sound track: {self.tracks[0].description}"
-        return f"{len(self.tracks)} sound tracks: {', '.join(track.description for track in self.tracks)}"
+        named = [track.description for track in self.tracks[:_MOST_NAMED]]
+        named += [f"{len(self.tracks) - len(named)} more"] if len(self.tracks) > len(named) else []
+        return f"{len(self.tracks)} sound tracks: {', '.join(named)}"
 
 
 def codec_name(text: object) -> str:

@@ -45,6 +45,7 @@ class Checkpoints:
             state=JobState.QUEUED,
             kind=kind,
             sent_at=now(),
+            not_before=0.0,
             **released(tries=jobs.c.tries - 1),
         )
 

@@ -75,7 +75,8 @@ class Leases:
                         lease_until=None,
                         claimed_by=None,
                         tries=table.c.tries - 1,
-                        not_before=now() + after_s,
+                        # 0, not now: what was put back for lack of room is known by it (`decoding_turns`).
+                        not_before=now() + after_s if after_s else 0.0,
                         sent_at=now() + after_s,
                     )
                 ).rowcount

@@ -22,8 +22,8 @@ TWO_PROGRAMS = Warn(
     "Different people speak at the same time on the left and on the right channel: the left one was transcribed.",
 )
 
-#: So many positions are named in a warning, which people read.
-MAX_NAMED_SPANS = 5
+#: So many positions, and sound tracks, are named in a warning, which people read.
+MAX_NAMED_SPANS, MAX_NAMED_TRACKS = 5, 10
 
 
 def transcript_warnings(transcript: Transcript) -> tuple[Warn, ...]:
@@ -54,17 +54,26 @@ def speech_unheard(spans: Sequence[TimeSpan]) -> tuple[Warn, ...]:
     )
 
 
-def tracks_left_out(taken: Sequence[int], left_out: Sequence[str], total: int) -> tuple[Warn, ...]:
+def tracks_left_out(
+    taken: Sequence[int], left_out: Sequence[str], total: int, *, mixed: bool = False
+) -> tuple[Warn, ...]:
     """Tell of sound tracks that were not transcribed: their descriptions; nothing where each was.
 
-    taken: the numbers of those that were, each for a while if there are several.
+    taken: the numbers of those that were, at least one; of several each for a while, or all of them `mixed`.
     """
-    if not left_out and len(taken) < 2:
+    if not left_out and (len(taken) < 2 or mixed):
         return ()
-    each = f"track {taken[0]} was" if len(taken) == 1 else "one track was"
-    where = "" if len(taken) == 1 else f" at a time ({' or '.join(map(str, taken))}), wherever somebody speaks"
-    others = f" Left out: {', '.join(f'track {track}' for track in left_out)}." if left_out else ""
-    text = f"Of {total} sound tracks, {each} transcribed{where}.{others} Another one can be asked for by its number."
+    if len(taken) == 1:
+        what = f"track {taken[0]} was transcribed"
+    elif mixed:
+        what = f"{len(taken)} were mixed and transcribed"
+    else:
+        numbers = " or ".join(map(str, taken))
+        what = f"one track was transcribed at a time ({numbers}), wherever somebody speaks"
+    named = [f"track {track}" for track in left_out[:MAX_NAMED_TRACKS]]
+    named += [f"{len(left_out) - len(named)} more"] if len(left_out) > len(named) else []
+    others = f" Left out: {', '.join(named)}." if named else ""
+    text = f"Of {total} sound tracks, {what}.{others} Another one can be asked for by its number."
     return (Warn("tracks_left_out", text),)
 
 

@@ -169,4 +169,4 @@ def decoding_warnings(decoding: Decoding, sound: VoiceSelection) -> tuple[Warn, 
     warnings += [CLOSED_GAPS] if decoding.is_closed else []
     warnings += [TWO_PROGRAMS] if sound.is_dual else []
     left_out = [track.description for track in sound.left_out]
-    return (*warnings, *tracks_left_out(sorted(sound.used), left_out, len(decoding.tracks)))
+    return (*warnings, *tracks_left_out(sound.taken, left_out, len(decoding.tracks), mixed=sound.is_mixed))

@@ -64,12 +64,21 @@ class VoiceSelection:
         return any(choice.is_dual for number, choice in self._choices.items() if number in self.used)
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether all tracks are mixed, as was asked for."""
+        return self._wanted == MIX
+
+    @property
+    def taken(self) -> list[int]:
+        """The numbers of the tracks that were taken; where there was nothing to choose, of those decoded."""
+        return sorted(self.used or {track.number for track in self._channels.tracks if track.channels})
+
+    @property
     def left_out(self) -> tuple[Track, ...]:
         """The tracks that nobody asked to leave out, and that were never taken."""
         if self._wanted not in (AUTO, MIX):
             return ()
-        taken = self.used or {track.number for track in self._channels.tracks if track.channels}
-        return tuple(track for track in self._channels.tracks if track.number not in taken)
+        return tuple(track for track in self._channels.tracks if track.number not in self.taken)
 
     def __iter__(self) -> Iterator[Pcm]:
         waiting: list[Pcm] = []
@@ -77,7 +86,7 @@ class VoiceSelection:
             if block.ndim == 1:
                 yield block
                 continue
-            if self._wanted == MIX:
+            if self.is_mixed:
                 yield np.rint(block.mean(axis=0)).astype(np.int16)
                 continue
             waiting.append(block)

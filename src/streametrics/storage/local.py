@@ -19,7 +19,7 @@ CHECK_BYTES = 1 << 20
 class AudioWriter:
     """Writes one file. Its key becomes readable with `commit`; `discard` leaves nothing.
 
-    has_room: asked about every next piece of at most `CHECK_BYTES`, before it is written.
+    has_room: asked about every next piece of at most `CHECK_BYTES`, before it is written. Raises StorageFull.
     """
 
     def __init__(self, folder: Path, key: str, has_room: Callable[[], bool] = lambda: True) -> None:
@@ -27,7 +27,10 @@ class AudioWriter:
         self._has_room, self._allowed_bytes = has_room, 0
         self._path = folder / key
         self._partial = folder / (key + _PARTIAL)
-        self._file: BinaryIO = self._partial.open("xb")
+        try:
+            self._file: BinaryIO = self._partial.open("xb")
+        except OSError as error:  # a full disk may have no room for the name of a file
+            raise _translated(error) from error
 
     def write(self, data: bytes) -> None:
         """Append bytes, at most `CHECK_BYTES`. Raises StorageFull."""

@@ -4,6 +4,7 @@ Whisper now and then ends its answer after the first sentence, or says a repeate
 over all the rest. What it left out shows as voice without words.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -11,9 +12,12 @@ from streametrics.audio.pcm import SAMPLE_RATE_HZ
 from streametrics.domain.transcript import Segment, Word
 from streametrics.transcription.vad import SampleSpan
 
-#: No word takes longer than this, whatever its times say: a second, and so much for each character. The alignment
+#: No word takes longer than this, whatever its times say: so much, and more for each character. The alignment
 #: stretches the last word over what was left out.
-MAX_WORD_S, MAX_CHARACTER_S = 0.6, 0.1
+MAX_WORD_S, MAX_CHARACTER_S, MAX_SYLLABLE_S = 0.6, 0.1, 0.3
+#: Characters of scripts without spaces between words, each about a syllable: Thai, Lao, Burmese, Khmer,
+#: Japanese, Chinese.
+_SYLLABLES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 #: Words and voice are found by different means: a word covers this much around it.
 WORD_TOLERANCE_S = 0.25
 #: Voice without words that counts, in seconds: it is at least so long, and so large a share of its phrase; or longer.
@@ -44,17 +48,27 @@ def uncovered(phrases: Sequence[SampleSpan], segments: Iterable[Segment]) -> lis
 def _widened(gap: SampleSpan, phrase: SampleSpan) -> SampleSpan:
     """A gap from the end of the word before it to the beginning of the next: as if words covered only themselves."""
     tolerance = round(WORD_TOLERANCE_S * SAMPLE_RATE_HZ)
-    start = gap.start if gap.start == phrase.start else gap.start - tolerance
-    return SampleSpan(start, gap.end if gap.end == phrase.end else gap.end + tolerance)
+    start = gap.start if gap.start == phrase.start else max(gap.start - tolerance, phrase.start)
+    return SampleSpan(start, gap.end if gap.end == phrase.end else min(gap.end + tolerance, phrase.end))
 
 
 def _covered(segment: Segment) -> list[SampleSpan]:
     if not segment.words:
         return [_span(segment.start, segment.end)]
-    return [
-        _span(word.start, min(word.end, word.start + MAX_WORD_S + MAX_CHARACTER_S * len(word.text.strip())))
-        for word in segment.words
-    ]
+    return [_span(word.start, _said_until(word)) for word in segment.words]
+
+
+def _said_until(word: Word) -> float:
+    """Return when a word has been said at the latest."""
+    syllables = len(_SYLLABLES.findall(word.text))
+    longest_s = MAX_WORD_S + MAX_CHARACTER_S * (len(word.text.strip()) - syllables) + MAX_SYLLABLE_S * syllables
+    return min(word.end, round(word.start + longest_s, 3))
+
+
+def count_units(text: str) -> int:
+    """Count the words of a text, and the characters of scripts without spaces, so that any two can be compared."""
+    others = _SYLLABLES.sub(" ", text).split()
+    return len(_SYLLABLES.findall(text)) + sum(any(map(str.isalnum, word)) for word in others)
 
 
 def _span(start_s: float, end_s: float) -> SampleSpan:
@@ -103,7 +117,8 @@ def _bounded(segment: Segment, span: SampleSpan) -> Segment:
     if not segment.words:
         return segment
     if _middle(segment.words[-1]) < span.start:
-        return replace(segment, end=min(segment.end, max(segment.words[-1].end, segment.start)))
+        words = _unstretched(segment.words)
+        return replace(segment, end=min(segment.end, max(words[-1].end, segment.start)), words=words)
     return replace(segment, start=max(segment.start, min(segment.words[0].start, segment.end)))
 
 
@@ -111,13 +126,19 @@ def _of_words(
     segment: Segment, words: Sequence[Word], *, start: float | None = None, end: float | None = None
 ) -> Segment:
     text = "".join(word.text for word in words).strip()
+    words = _unstretched(words) if end is None else tuple(words)
     return replace(
         segment,
         start=words[0].start if start is None else start,
         end=words[-1].end if end is None else end,
         text=text,
-        words=tuple(words),
+        words=words,
     )
+
+
+def _unstretched(words: Sequence[Word]) -> tuple[Word, ...]:
+    """Return the words before a span, the last one no longer than it takes: it was stretched over the span."""
+    return (*words[:-1], replace(words[-1], end=_said_until(words[-1])))
 
 
 def _lies_in(word: Word, span: SampleSpan) -> bool:
@@ -125,4 +146,4 @@ def _lies_in(word: Word, span: SampleSpan) -> bool:
 
 
 def _middle(word: Word) -> float:
-    return (word.start + word.end) / 2 * SAMPLE_RATE_HZ
+    return (word.start + _said_until(word)) / 2 * SAMPLE_RATE_HZ

@@ -24,6 +24,9 @@ DOUBTFUL_LOGPROB = -0.8
 #: 0.65 at 0.7 s: below 2 s one of six is taken for a related language.
 TRUSTED_PROBABILITY, SHORT_TRUSTED_PROBABILITY = 0.5, 0.65
 TRUSTED_S, SHORT_S = 2.0, 0.7
+#: A window too short to change the language of those after it is in its own from this probability on, where its voice
+#: is 2 s long or longer; a shorter one if besides it was decoded with doubt in the other.
+OWN_LANGUAGE_PROBABILITY = 0.8
 #: Audio on both sides of a stretch that is looked at with it, for soft beginnings and ends of words.
 PROBE_PADDING_S = 0.3
 
@@ -74,6 +77,17 @@ def doubtful_stretches(window: SpeechWindow, segments: Sequence[Segment]) -> lis
         for number, span in enumerate(window.stretches)
         if any(each.start <= (span.start + span.end) / 2 / SAMPLE_RATE_HZ < each.end for each in doubtful)
     ]
+
+
+def reconsidered(
+    context: ExecutionContext, window: SpeechWindow, detected: WindowLanguage, segments: Sequence[Segment], used: str
+) -> WindowLanguage:
+    """Detect the languages of a window whose segments are doubtful, which was decoded in the language `used`."""
+    doubtful = doubtful_stretches(window, segments)
+    if len(window.stretches) == 1 and doubtful:
+        is_other = detected.code != used and detected.probability >= OWN_LANGUAGE_PROBABILITY
+        return replace(detected, changes=((window.stretches[0], detected.code),)) if is_other else detected
+    return probe_stretches(context, window, detected, doubtful)
 
 
 def probe_stretches(

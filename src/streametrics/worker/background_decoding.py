@@ -25,16 +25,22 @@ class BackgroundDecoding(Generic[Result]):
     """Runs `decode` in a thread for as long as its `with` block, which stops it where it has not ended.
 
     decode: is given a decoder of its own, as the worker's is for chunks; it calls `give_way` between blocks, and may
-    raise.
+    raise. discard: is given what it returned where nobody takes that.
     """
 
-    def __init__(self, decode: Callable[[AudioDecoder], Result], open_decoder: OpenDecoder) -> None:
-        self._decode, self._open_decoder = decode, open_decoder
+    def __init__(
+        self,
+        decode: Callable[[AudioDecoder], Result],
+        open_decoder: OpenDecoder,
+        *,
+        discard: Callable[[Result], None] = lambda _: None,
+    ) -> None:
+        self._decode, self._open_decoder, self._discard = decode, open_decoder, discard
         self._nobody_waits = threading.Event()
         self._nobody_waits.set()
         self._runs_until = 0.0
         self._decoder: AudioDecoder | None = None
-        self._result: Result
+        self._result: list[Result] = []
         self._error: BaseException | None = None
         self._stopped, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="decoding", daemon=True)
@@ -57,6 +63,8 @@ class BackgroundDecoding(Generic[Result]):
             if self._decoder is not None:
                 self._decoder.interrupt()
             self._thread.join(STOP_INTERVAL_S)
+        while self._result:  # it came to its end just before it was stopped
+            self._discard(self._result.pop())
 
     def yield_to_others(self, others_wait: bool) -> None:
         """Say whether somebody waits for the processor."""
@@ -76,16 +84,16 @@ class BackgroundDecoding(Generic[Result]):
         return self._ended.wait(seconds)
 
     def result(self) -> Result:
-        """Return what `decode` returned, or raise what it raised; once it has ended only."""
+        """Return what `decode` returned, once, or raise what it raised; after it has ended only."""
         if self._error is not None:
             raise self._error
-        return self._result
+        return self._result.pop()
 
     def _run(self) -> None:
         try:
             with self._open_decoder() as self._decoder:
                 if not self._stopped.is_set():
-                    self._result = self._decode(self._decoder)
+                    self._result.append(self._decode(self._decoder))
         except BaseException as error:  # noqa: BLE001 - raised again by `result`, in the thread that asks
             self._error = error
         finally:

@@ -209,7 +209,12 @@ class TranscribeStage:
         def decode(decoder: AudioDecoder) -> Decoded:
             return self._decode(attempt, path, decoder, YieldingReporter(attempt.reporter, decoding.give_way))
 
-        decoding = BackgroundDecoding(decode, self._open_decoder)
+        def discard(decoded: Decoded) -> None:
+            _, samples = decoded
+            if samples is not None:
+                samples.discard()
+
+        decoding = BackgroundDecoding(decode, self._open_decoder, discard=discard)
         return decoding
 
     def _decode(self, attempt: Attempt, path: Path, decoder: AudioDecoder, reporter: JobReporter) -> Decoded:

@@ -238,3 +238,19 @@ def test_a_transport_stream_may_begin_inside_a_packet(cut: int, front: int) -> N
     decoder = FileDecoder(io.BytesIO(cut_off), "mpegts")
     assert channels(decoder).shape[1] / RATE == pytest.approx(6.0, abs=1.0)
     assert not decoder.truncated
+
+
+def test_sound_that_begins_more_than_ten_minutes_late_is_closed() -> None:
+    data = encode_tracks(Track(((700.0, sound(2, "mkv-aac")),)), kind="mkv-aac", video_from_s=0.0)
+    decoder = decoder_of(data, "mkv-aac")
+
+    assert loud_from_to(channels(decoder)[0]) == near([(0, 2)])
+    assert decoder.is_closed
+
+
+def test_of_a_title_of_megabytes_a_part_is_told() -> None:
+    track = Track(((0.0, sound(1, "mkv-aac")),), "T" * 5_000_000)
+    decoder = decoder_of(encode_tracks(track, kind="mkv-aac"), "mkv-aac", track="auto")
+
+    channels(decoder)
+    assert [len(each.title) for each in decoder.tracks] == [tracks.LONGEST_TAG]

@@ -75,3 +75,11 @@ def test_a_joined_file_goes_on_or_begins_anew(second_starts_at: float, silence_s
     timeline.begin_anew()
     assert timeline.place(second_starts_at, 1.0) == silence_s
     assert (timeline.is_rejoined, timeline.is_closed) == (rejoined, False)
+
+
+def test_a_frame_whose_place_was_given_away_as_silent_is_told_and_later_ones_are_right() -> None:
+    timeline = Timeline(3600)
+    timeline.pad(30.0)
+    assert timeline.place(0.0, 1.0) == 0
+    assert timeline.is_closed
+    assert timeline.place(60.0, 1.0) == 29.0

@@ -54,3 +54,10 @@ def test_all_tracks_are_described_in_order() -> None:
 def test_a_track_comes_through_json_unchanged() -> None:
     track = said(title="Mic", language="en", is_default=True)
     assert Track.from_json(track.to_json()) == track
+
+
+def test_of_many_tracks_the_first_are_described() -> None:
+    text = TrackList(tuple(said(number=number) for number in range(1, 1001))).description
+
+    assert text.startswith("1000 sound tracks: 1, 2, ")
+    assert text.endswith(", 10, 990 more")

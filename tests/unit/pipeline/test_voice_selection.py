@@ -120,3 +120,19 @@ def test_memory_holds_one_window_of_a_long_recording(speech: Pcm) -> None:
         selection_given += block.size
         assert channels.given - selection_given <= LONGEST_WINDOW_S * SAMPLE_RATE_HZ
     assert selection_given == long.shape[1]
+
+
+def test_where_one_track_can_be_decoded_it_is_the_one_that_was_taken(speech: Pcm) -> None:
+    """Given a second track in a format that is not read, the first one passes as it comes."""
+    _, selection = select(Channels(tracks(MONO, ()), speech[:SAMPLE_RATE_HZ]))
+
+    assert selection.taken == [1]
+    assert [track.number for track in selection.left_out] == [2]
+
+
+def test_mixed_tracks_were_all_taken(speech: Pcm) -> None:
+    _, selection = select(Channels(tracks(MONO, MONO, ()), np.stack([speech[:SAMPLE_RATE_HZ]] * 2)), "mix")
+
+    assert selection.is_mixed
+    assert selection.taken == [1, 2]
+    assert [track.number for track in selection.left_out] == [3]

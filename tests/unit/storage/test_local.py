@@ -1,6 +1,7 @@
 """What a writer of stored sound leaves free on the disk."""
 
 import contextlib
+import errno
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,14 @@ def test_without_a_floor_nothing_is_asked(tmp_path: Path) -> None:
     writer = AudioStore(tmp_path, free_bytes=lambda: 0).writer()
     writer.write(SECOND)
     assert (tmp_path / writer.commit()).read_bytes() == SECOND
+
+
+def test_a_disk_without_room_for_another_file_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, mode: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = AudioStore(tmp_path)
+    monkeypatch.setattr(Path, "open", refuse)
+
+    with pytest.raises(StorageFull):
+        store.writer()

@@ -4,7 +4,7 @@ import pytest
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ
 from streametrics.domain.transcript import Segment, Word
-from streametrics.transcription.coverage import uncovered, without, words_in
+from streametrics.transcription.coverage import count_units, uncovered, without, words_in
 from streametrics.transcription.vad import SampleSpan
 
 
@@ -100,3 +100,45 @@ def test_a_segment_gives_its_words_in_a_span_away(
     assert [word for each in kept for word in each.words] == [
         word for word in whole.words if word not in words_in([whole], taken)
     ]
+
+
+def test_a_stretched_word_is_said_where_it_begins() -> None:
+    rest = span(2.0, 10.0)
+    given_up = segment((0.1, 0.5, " Press"), (0.6, 10.0, " Yard."))
+
+    assert words_in([given_up], rest) == []
+    (kept,) = without([given_up], rest)
+    assert kept.text == "Press Yard."
+    assert kept.end == kept.words[-1].end < 2.0
+
+
+def test_a_stretched_word_stays_where_those_behind_it_are_replaced() -> None:
+    (kept,) = without([segment((0.1, 0.5, " Press"), (0.6, 10.0, " Yard"), (10.0, 10.4, " now."))], span(2.0, 11.0))
+
+    assert kept.text == "Press Yard"
+    assert kept.end == kept.words[-1].end < 2.0
+
+
+def test_what_is_found_in_a_long_stretch_lies_in_it() -> None:
+    stretch = span(1.0, 9.0)
+
+    found = uncovered([stretch], [segment((0.5, 0.9, " one")), segment((9.0, 9.4, " two"))])
+
+    assert found == [stretch]
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("", 0),
+        (" …", 0),
+        ("Hello, world!", 2),
+        ("今天", 2),
+        ("今天天气很好。", 6),
+        ("iPhone很好", 3),
+        ("สวัสดี", 6),
+        ("안녕 세상", 2),
+    ],
+)
+def test_words_and_characters_without_spaces_are_counted_alike(text: str, units: int) -> None:
+    assert count_units(text) == units

@@ -128,3 +128,23 @@ def test_one_that_is_stopped_before_its_child_is_there_decodes_nothing() -> None
         running._stopped.set()
         may_open.set()
     assert decoded == []
+
+
+def test_what_came_to_its_end_just_before_it_was_stopped_is_discarded() -> None:
+    discarded: list[str] = []
+
+    with BackgroundDecoding(lambda _: "samples", Child().open, discard=discarded.append) as running:
+        assert running.ends_within(30.0)
+        running.stop()
+
+    assert discarded == ["samples"]
+
+
+def test_what_was_taken_is_not_discarded() -> None:
+    discarded: list[str] = []
+
+    with BackgroundDecoding(lambda _: "samples", Child().open, discard=discarded.append) as running:
+        assert running.ends_within(30.0)
+        assert running.result() == "samples"
+
+    assert discarded == []

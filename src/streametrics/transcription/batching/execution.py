@@ -17,8 +17,7 @@ from streametrics.transcription.engine import ExecutionContext
 from streametrics.transcription.language_detection import (
     WindowLanguage,
     detect_languages,
-    doubtful_stretches,
-    probe_stretches,
+    reconsidered,
 )
 
 
@@ -117,8 +116,8 @@ def _reconsidered(
     context: ExecutionContext, window: RequestWindow, segments: Sequence[Segment]
 ) -> Iterator[LanguageReconsidered]:
     if window.detected is not None and not window.detected.is_probed:
-        doubtful = doubtful_stretches(window.speech, segments)
-        language = probe_stretches(context, window.speech, window.detected, doubtful)
+        used = window.language or window.detected.code
+        language = reconsidered(context, window.speech, window.detected, segments, used)
         if language.changes:
             yield LanguageReconsidered(window, language)
 

@@ -14,7 +14,12 @@ from streametrics.transcription.base import Outcome, TranscriptionRequest
 from streametrics.transcription.batching.window import RequestAudio, Window
 from streametrics.transcription.engine import Engine
 from streametrics.transcription.hallucination_filter import HallucinationFilter
-from streametrics.transcription.language_detection import WindowLanguage, trusted_from
+from streametrics.transcription.language_detection import (
+    OWN_LANGUAGE_PROBABILITY,
+    TRUSTED_S,
+    WindowLanguage,
+    trusted_from,
+)
 from streametrics.transcription.vad import SampleSpan, VoiceActivity, detect_speech
 from streametrics.transcription.windowing import build_windows, split_in_half, starting_after
 
@@ -101,17 +106,19 @@ class RequestState:
     def assign_languages(self) -> None:
         """Set the windows' languages, in order, up to the first whose own is not detected yet.
 
-        The language of the window before stays unless a window is long and its detection probable enough.
+        The language of the window before stays unless a window is long and its detection probable enough; a shorter one
+        is in its own where that is more probable still.
         """
-        for window in self.windows:
-            for part in window.all_parts():
-                if part.needs_language and part.detected is not None:
-                    self._assign_to_part(part, part.detected)
-        for window in self.windows:
-            if window.needs_language:
-                if window.detected is None:
-                    return
-                self._assign(window, window.detected)
+        with self._isolated():
+            for window in self.windows:
+                for part in window.all_parts():
+                    if part.needs_language and part.detected is not None:
+                        self._assign_to_part(part, part.detected)
+            for window in self.windows:
+                if window.needs_language:
+                    if window.detected is None:
+                        return
+                    self._assign(window, window.detected)
 
     def _assign(self, window: RequestWindow, detected: WindowLanguage) -> None:
         if parts := window.split_by_language():
@@ -123,7 +130,8 @@ class RequestState:
         is_long = len(window.speech.samples) >= LANGUAGE_MIN_S * SAMPLE_RATE_HZ
         if self._language is None or (is_long and detected.probability >= LANGUAGE_MIN_PROBABILITY):
             self._language = detected.code
-        window.language = self._language
+        is_own = window.length_s >= TRUSTED_S and detected.probability >= OWN_LANGUAGE_PROBABILITY
+        window.language = detected.code if is_own else self._language
 
     def _assign_to_part(self, part: RequestWindow, detected: WindowLanguage) -> None:
         """Set the language of speech that is transcribed again: its own, unless that is in doubt."""
@@ -138,15 +146,16 @@ class RequestState:
     def reconsider(self, window: RequestWindow, language: WindowLanguage) -> None:
         """Transcribe a decoded window again where other languages are spoken in it."""
         window.detected = language
-        self._added += window.split_by_language()
+        with self._isolated():
+            self._added += window.split_by_language()
 
     def add(self, window: RequestWindow, segment: Segment | None) -> None:
         """Take a decoded segment, or a window's end, and emit the windows that no unfinished one precedes."""
-        if segment is not None:
-            window.add(segment)
-            return
-        window.is_decoded = True
         with self._isolated():
+            if segment is not None:
+                window.add(segment)
+                return
+            window.is_decoded = True
             if not window.is_split:
                 self._added += window.complete(language=self._request.speech_language)
             while self.windows and self.windows[0].is_finished:

@@ -162,7 +162,9 @@ class _BatchScheduler:
         match event:
             case LanguagesDetected(languages):
                 for window, detected in zip(batch.windows, languages, strict=True):
-                    window.detected = detected
+                    # A window whose language is given or known takes part for the encoding alone.
+                    if window.needs_language:
+                        window.detected = detected
                 for request in batch.requests:
                     request.assign_languages()
             case LanguageReconsidered(window, language):

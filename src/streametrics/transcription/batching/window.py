@@ -16,7 +16,6 @@ from streametrics.transcription import coverage
 from streametrics.transcription.hallucination_filter import (
     CLEAR_SPEECH_PROBABILITY,
     SUSTAINED_S,
-    count_words,
     required_speech_probability,
 )
 from streametrics.transcription.language_detection import WindowLanguage
@@ -162,7 +161,7 @@ class Window(ABC):
 
     def add(self, segment: Segment) -> None:
         """Add a decoded segment, whose times count from the window's beginning."""
-        placed = place_segment(segment, self.span, self._audio.voice, after_s=0.0)
+        placed = place_segment(segment, self.span, self._audio.voice, after_s=self.span.start / SAMPLE_RATE_HZ)
         self.segments.append(replace(placed, statistics=segment.statistics, language=self.language))
 
     def unheard(self, segments: Sequence[Segment]) -> list[TimeSpan]:
@@ -183,7 +182,7 @@ class Window(ABC):
         for part in self.parts:
             found = [segment for segment in part.merged() if self._audio.is_supported(segment)]
             before = "".join(word.text for word in coverage.words_in(segments, part.voiced))
-            if sum(count_words(segment.text) for segment in found) > count_words(before):
+            if sum(coverage.count_units(segment.text) for segment in found) > coverage.count_units(before):
                 segments = sorted([*coverage.without(segments, part.voiced), *found], key=lambda each: each.start)
         return segments
 

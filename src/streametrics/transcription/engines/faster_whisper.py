@@ -69,6 +69,8 @@ class _FasterWhisperContext(SingleWindowContext):
         return str(token).strip("<|>"), float(probability)
 
     def _probe_language(self, samples: Samples) -> tuple[str, float]:
+        if not self._whisper.model.is_multilingual:
+            return "en", 1.0
         try:
             features = self._whisper.feature_extractor(samples, padding=0)
             frames = min(features.shape[-1], self._whisper.feature_extractor.nb_max_frames)

@@ -1,6 +1,7 @@
 """What an engine leaves out is transcribed again, and a window of several languages is split."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import DecodingStatistics, Segment, Transcript, Word
+from streametrics.transcription.base import TranscriptionRequest
 from streametrics.transcription.batching import scheduler
+from streametrics.transcription.batching.window import Window
 from streametrics.transcription.engine import ExecutionContext, SpeechWindow
 from streametrics.transcription.vad import SampleSpan, detect_speech
 from tests.support import sounds
@@ -20,7 +23,8 @@ class Engine:
     Windows are English, beyond doubt.
     """
 
-    model, known_languages, benefits_from_half_windows, max_batch_windows = "words", ("en", "fr"), False, 4
+    model, benefits_from_half_windows, max_batch_windows = "words", False, 4
+    known_languages: Sequence[str] = ("en", "fr")
     logprob = -0.2
 
     def __init__(self) -> None:
@@ -194,3 +198,101 @@ def test_a_window_decoded_with_little_confidence_is_looked_at_again(chunk: Sampl
 
     assert engine.decoded == [("fr", 4), ("en", 2), ("fr", 2)]
     assert [segment.language for segment in transcript.segments] == ["en", "fr"]
+
+
+class Doubtful(TwoLanguages):
+    """Sure of the window's language, and of no word."""
+
+    probability, logprob = 0.99, -0.99
+
+
+def test_the_language_that_was_asked_for_holds_beside_a_request_that_asked_for_none(chunk: Samples) -> None:
+    engine = Doubtful()
+
+    outcomes = dict(
+        scheduler.transcribe_batch(engine, [TranscriptionRequest(chunk, "fr"), TranscriptionRequest(chunk.copy())])
+    )
+
+    assert engine.decoded == [("fr", 4), ("fr", 4), ("en", 2), ("fr", 2)]
+    assert isinstance(outcomes[0], Transcript)
+    assert {segment.language for segment in outcomes[0].segments} == {"fr"}
+
+
+def test_a_word_that_is_stretched_over_what_was_left_out_stays(chunk: Samples) -> None:
+    class Stretches(GivesUp):
+        def decode(
+            self, windows: Sequence[SpeechWindow], languages: Sequence[str]
+        ) -> Iterator[tuple[int, Segment | None]]:
+            for number, segment in super().decode(windows, languages):
+                if segment is not None:
+                    *words, last = segment.words
+                    segment = replace(segment, words=(*words, replace(last, end=segment.end)))
+                yield number, segment
+
+    transcript = transcribed(Stretches(), chunk)
+
+    assert len(words_of(transcript)) == len(words_of(transcribed(Engine(), chunk)))
+    assert transcript.unheard == ()
+
+
+def test_more_characters_of_a_script_without_spaces_are_more_words() -> None:
+    class Short(Engine):
+        """Ends its first answer after two characters."""
+
+        known_languages = ("zh", "en")
+
+        def decode(
+            self, windows: Sequence[SpeechWindow], languages: Sequence[str]
+        ) -> Iterator[tuple[int, Segment | None]]:
+            self.decoded += zip(languages, (len(window.stretches) for window in windows), strict=True)
+            for number, window in enumerate(windows):
+                until_s, count = (window.voiced_until_s - 0.2, 8) if len(self.decoded) > 1 else (0.5, 2)
+                borders = pairwise(np.linspace(0.1, until_s, count + 1).tolist())
+                words = tuple(Word(*edges, letter) for edges, letter in zip(borders, "今天天气很好我们", strict=False))
+                text = "".join(word.text for word in words)
+                yield number, Segment(0.1, until_s, text, DecodingStatistics(-0.2, 0.1, 1.0, 0.0), words)
+
+    engine = Short()
+    transcript = transcribed(engine, sounds.clip("en/quick_brown_fox").samples(), "zh")
+
+    again = len(engine.decoded) - 1
+    assert again > 0
+    assert [segment.text for segment in transcript.segments] == ["今天天气很好我们"] * again
+
+
+def test_what_goes_wrong_in_a_request_ends_no_other(chunk: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    def split(window: Window) -> list[Window]:
+        if len(window.speech.stretches) == 4:
+            raise ValueError("no")
+        return []
+
+    monkeypatch.setattr(Window, "split_by_language", split)
+    requests = [TranscriptionRequest(chunk), TranscriptionRequest(sounds.clip("en/hello_world").samples())]
+
+    outcomes = dict(scheduler.transcribe_batch(Engine(), requests))
+
+    assert isinstance(outcomes[0], ValueError)
+    assert isinstance(outcomes[1], Transcript)
+    assert outcomes[1].text
+
+
+@pytest.mark.parametrize(("probability", "decoded"), [(0.9, ["en", "en", "fr"]), (0.6, ["en", "en"])])
+def test_a_word_in_another_language_that_is_decoded_with_doubt_is_decoded_in_its_own(
+    chunk: Samples, probability: float, decoded: list[str]
+) -> None:
+    class Foreign(Engine):
+        def detect_languages(self, windows: Sequence[SpeechWindow]) -> list[tuple[str, float]]:
+            return [("fr", probability) if len(window.stretches) == 1 else ("en", 0.99) for window in windows]
+
+        def said(self, window: SpeechWindow) -> Sequence[SampleSpan]:
+            is_translated = len(window.stretches) == 1 and self.decoded[-1][0] == "en"
+            self.logprob = -0.95 if is_translated else -0.2
+            return window.stretches
+
+    engine = Foreign()
+    word = sounds.clip("en/hello_world").samples()
+
+    transcript = transcribed(engine, np.concatenate([chunk, sounds.silence(9), word]))
+
+    assert [language for language, _ in engine.decoded] == decoded
+    assert transcript.segments[-1].language == decoded[-1]

@@ -74,6 +74,18 @@ def test_windows_heard_together_are_like_windows_heard_alone(
     assert engine.batches == batches
 
 
+def test_a_short_window_of_which_there_is_no_doubt_is_in_its_own_language_and_those_after_it_are_not() -> None:
+    gap, short = sounds.silence(20), sounds.clip("en/hello_world").samples()
+    numbers = sounds.clip("en/counting").samples()
+    engine = Scripted([("en", 0.99), ("fr", 0.99), ("cy", 0.99)])
+
+    scheduler.transcribe_speech(
+        engine, np.concatenate([numbers, gap, numbers, gap, short]), speech_language=None, on_segment=None
+    )
+
+    assert engine.heard == ["en", "fr", "en"]
+
+
 def test_an_unsure_window_keeps_the_language(three_windows: Samples) -> None:
     engine = Scripted([("en", 0.99), ("fr", 0.4), ("fr", 0.9)])
 

@@ -54,6 +54,8 @@ class FastExecutionContext:
 
     def probe_languages(self, stretches: Sequence[Samples]) -> list[tuple[str, float]]:
         """See `engine.ExecutionContext`. Without the silence that decoding wants, a language is detected as well."""
+        if not self._tokenizers.is_multilingual:
+            return [("en", 1.0)] * len(stretches)
         with self._computing("The spoken language could not be detected"):
             spectrograms = [seek_loop.spectrogram_of(samples, self._mels) for samples in stretches]
             return self._languages_of([self._encode_one(mel[:, :N_FRAMES]) for mel in spectrograms], keep=False)
