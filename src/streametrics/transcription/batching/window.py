@@ -126,6 +126,8 @@ class Window(ABC):
 
         language: the one to decode them in, None to detect it.
         """
+        if self.depth == PHRASE and not self.segments:
+            return []  # it said nothing to the phrase: a song, most likely, which its pieces will not change
         phrases = self._phrases()
         missing = self._audio.with_speech(coverage.uncovered(phrases, self.segments), PROBABLE_SPEECH)
         for run in _adjacent(missing, phrases):

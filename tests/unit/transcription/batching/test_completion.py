@@ -125,6 +125,14 @@ def test_speech_that_stays_without_words_is_reported(chunk: Samples) -> None:
     assert len(words_of(transcript)) == 3
 
 
+def test_a_phrase_to_which_the_engine_says_nothing_is_not_cut_in_pieces(chunk: Samples) -> None:
+    engine = SaysNothingMore()
+
+    transcribed(engine, chunk)
+
+    assert [stretches for _, stretches in engine.decoded] == [4, 3, 1, 1, 1]
+
+
 def test_words_that_are_guessed_when_asked_again_are_not_taken(chunk: Samples) -> None:
     class Guesses(GivesUp):
         def said(self, window: SpeechWindow) -> Sequence[SampleSpan]:
