@@ -19,7 +19,6 @@ class TranscriptionRequest:
 
     speech_language, on_segment: as `Transcriber.transcribe` takes them. check: called before each batch that the
     request takes part in; it may raise to end the request. background: nobody waits for it, so others come first.
-    one_by_one: in the background, one window at a time, so that others which come meanwhile are served soon.
     """
 
     samples: Samples
@@ -27,7 +26,6 @@ class TranscriptionRequest:
     on_segment: OnSegment | None = None
     check: Callable[[], None] | None = None
     background: bool = False
-    one_by_one: bool = False
 
 
 #: How one request ended: an error ends that request and no other.

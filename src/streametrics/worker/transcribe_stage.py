@@ -29,9 +29,6 @@ DECODING_INTAKE_SHARE = 0.9
 #: While a recording is decoded and no chunk is at work, one is looked for this often, in seconds.
 CHUNK_POLL_INTERVAL_S = 0.1
 
-#: Where a chunk came within so many seconds, the next is expected: a stream has one every 30 s.
-CHUNKS_KEEP_COMING_S = 60.0
-
 #: Stores the transcript of one request.
 StoreTranscript = Callable[[Transcript], None]
 #: What became of an upload, and where its samples are, for a recording; who takes it over stores or discards them.
@@ -64,7 +61,6 @@ class TranscribeStage:
         self._transcriber = transcriber
         self._decoder, self._open_decoder = decoder, open_decoder
         self._clock = clock
-        self._last_chunk_at = -math.inf
 
     @property
     def max_claims(self) -> int:
@@ -167,8 +163,6 @@ class TranscribeStage:
             if not attempt.reporter.sound_s and self._clock() >= begin_until:
                 raise Interrupted
 
-        if attempt.claim.kind is JobKind.LIVE:
-            self._last_chunk_at = self._clock()
         prepared: tuple[TranscriptionRequest, StoreTranscript] | None = None
         if attempt.is_open:
             with attempt.step():
@@ -193,7 +187,6 @@ class TranscribeStage:
             request = transcribe.part_request(
                 path, claim.start_s, claim.end_s, claim.request, reporter=attempt.reporter
             )
-            request = replace(request, one_by_one=self._clock() - self._last_chunk_at < CHUNKS_KEEP_COMING_S)
             return request, lambda transcript: self._jobs.store_part(claim, transcript)
 
     @contextmanager

@@ -58,7 +58,7 @@ class RequestState:
     """
 
     def __init__(self, engine: Engine, number: int, request: TranscriptionRequest) -> None:
-        self.number, self.background, self.one_by_one = number, request.background, request.one_by_one
+        self.number, self.background = number, request.background
         self.outcome: Outcome | None = None
         self.windows: deque[RequestWindow] = deque()
         self._added: list[RequestWindow] = []

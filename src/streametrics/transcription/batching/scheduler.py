@@ -120,8 +120,8 @@ class _BatchScheduler:
     def _next_batch(self) -> list[RequestWindow]:
         """Choose an idle context's share of the windows that came first; [] where more should be waited for.
 
-        Background requests come last. Their batches are half as large, or of one window where others are known to keep
-        coming, so that these are served soon, and hold no windows of others.
+        Background requests come last. Their batches are half as large, so that others which come meanwhile are
+        served soon, and hold no windows of others.
         """
         in_order = chain(self._waiting, *self._retries)
         for request in dict.fromkeys(window.request for window in in_order):
@@ -139,8 +139,7 @@ class _BatchScheduler:
                 self._pull_request()  # what has come meanwhile may be a request to go first
         candidates = self._foreground
         if not candidates:
-            one_by_one = any(window.request.one_by_one for window in self._waiting)
-            candidates, most = self._waiting, 1 if one_by_one else max(1, most // 2)
+            candidates, most = self._waiting, max(1, most // 2)
         # The last windows are shared by all contexts, so that none of them runs long after the others.
         contexts = self._pool.idle if self._may_pull else self._pool.count
         fair = -(-len(candidates) // contexts)

@@ -224,19 +224,6 @@ def test_what_is_in_the_background_comes_last_in_shorter_passes_of_its_own(
     assert [outcome for _, outcome in sorted(found)] == together(Marking(1), asked)
 
 
-def test_where_chunks_keep_coming_the_background_is_one_window_at_a_time(three_windows: Samples) -> None:
-    alone, beside = Marking(4), Marking(4)
-
-    for engine, one_by_one in ((alone, False), (beside, True)):
-        list(
-            scheduler.transcribe_batch(
-                engine, [TranscriptionRequest(three_windows, background=True, one_by_one=one_by_one)]
-            )
-        )
-
-    assert (alone.batches, beside.batches) == ([2, 1], [1, 1, 1])
-
-
 @pytest.mark.parametrize(
     "bad",
     [
