@@ -83,7 +83,8 @@ def test_a_chunk_that_is_cancelled_leaves_the_others_alone(fresh: Stack) -> None
 
 
 def test_parts_of_a_recording_are_taken_by_its_first_message(fresh: Stack) -> None:
-    fresh.settings |= {"LIVE_MAX_S": "5", "PART_TARGET_S": "2"}
+    # A part that waits for more than a second on a busy machine would be sent again, and its message counted twice.
+    fresh.settings |= {"LIVE_MAX_S": "5", "PART_TARGET_S": "2", "RESEND_AFTER_S": "60"}
     fresh.start_api()
     recording = fresh.submit(plain_wav(tone(12.0, 16_000), 16_000))
     start_worker(fresh)
@@ -101,7 +102,7 @@ def test_parts_of_a_recording_are_taken_by_its_first_message(fresh: Stack) -> No
     parts = len(set(re.findall(r"event=claimed .* part=(\d+)", fresh.log())))
     assert [task_id for task_id, _ in claimed(fresh)] == [recording, recording, chunk, *[recording] * (parts - 1)]
     idle = "event=nothing_to_do stage=transcribe"
-    until(lambda: fresh.log().count(idle) == parts, within_s=30, what="the other messages")
+    until(lambda: fresh.log().count(idle) >= parts, within_s=30, what="the other messages")
 
 
 def test_a_chunk_that_comes_alone_waits_for_nobody(fresh: Stack) -> None:

@@ -81,13 +81,7 @@ class RecordingDecoder:
 
 @pytest.fixture
 def settings(fresh: Stack) -> Settings:
-    return Settings(
-        data_dir=fresh.folder / "data",
-        redis_url=fresh.redis_url,
-        database_url=fresh.database_url,
-        min_free_disk_mb=0,
-        _env_file=None,
-    )
+    return fresh.own_settings(min_free_disk_mb=0)
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from streametrics.database.erasure import Erasure
 from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage
 from streametrics.domain.transcript import TimeSpan, Transcript
 from streametrics.errors import InternalError, Interrupted, JobExpired, JobUnknown, StaleAttempt
-from streametrics.settings import Settings
 from streametrics.summarization.fake import FakeSummarizer
 from streametrics.transcription.engines.fake import FakeTranscriber
 from streametrics.worker import summarize_stage
@@ -213,13 +212,7 @@ def test_a_summary_is_left_in_the_middle_of_the_models_call(fresh: Stack, redone
 
 @pytest.fixture
 def jobs(fresh: Stack) -> Iterator[Jobs]:
-    settings = Settings(
-        data_dir=fresh.folder / "data",
-        redis_url=fresh.redis_url,
-        database_url=fresh.database_url,
-        live_max_s=2,
-        _env_file=None,
-    )
+    settings = fresh.own_settings(live_max_s=2)
     with contextlib.closing(Jobs(settings)) as made:
         yield made
 

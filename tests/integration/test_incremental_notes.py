@@ -7,7 +7,6 @@ import pytest
 
 from streametrics.domain.job import JobKind, JobRequest, JobState, Stage
 from streametrics.domain.transcript import Segment, TimeSpan, Transcript
-from streametrics.settings import Settings
 from streametrics.summarization.base import Notes, OnText, Summary, SummaryRequest
 from streametrics.summarization.fake import FakeSummarizer
 from streametrics.worker.runner import Worker
@@ -44,9 +43,7 @@ class PiecewiseWriter(FakeSummarizer):
 
 @pytest.fixture
 def jobs(fresh: Stack) -> Jobs:
-    settings = Settings(
-        data_dir=fresh.folder / "data", redis_url=fresh.redis_url, database_url=fresh.database_url, _env_file=None
-    )
+    settings = fresh.own_settings()
     made = Jobs(settings)
     yield made
     made.close()

@@ -10,7 +10,6 @@ from streametrics.domain.job import JobKind, JobRequest, JobState, Stage
 from streametrics.domain.transcript import Segment, Transcript
 from streametrics.llm.base import Message
 from streametrics.llm.fake import FakeChatModel
-from streametrics.settings import Settings
 from streametrics.summarization.base import Summarizer
 from streametrics.summarization.extractive import ExtractiveSummarizer
 from streametrics.summarization.fallback import FallbackSummarizer
@@ -40,9 +39,7 @@ class SlowModel(FakeChatModel):
 
 @pytest.fixture
 def jobs(fresh: Stack) -> Iterator[Jobs]:
-    settings = Settings(
-        data_dir=fresh.folder / "data", redis_url=fresh.redis_url, database_url=fresh.database_url, _env_file=None
-    )
+    settings = fresh.own_settings()
     made = Jobs(settings)
     yield made
     made.close()

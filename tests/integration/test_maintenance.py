@@ -30,15 +30,7 @@ WORDS = Transcript((Segment(0.0, 1.0, "word"),), "en")
 
 @pytest.fixture
 def settings(fresh: Stack) -> Settings:
-    return Settings(
-        data_dir=fresh.folder / "data",
-        redis_url=fresh.redis_url,
-        database_url=fresh.database_url,
-        lease_s=0.05,
-        resend_after_s=30,
-        task_time_limit_s=60,
-        _env_file=None,
-    )
+    return fresh.own_settings(lease_s=0.05, resend_after_s=30, task_time_limit_s=60)
 
 
 @pytest.fixture

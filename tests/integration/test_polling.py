@@ -16,7 +16,6 @@ from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Sta
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import Segment, TimeSpan, Transcript
 from streametrics.errors import InternalError
-from streametrics.settings import Settings
 from tests.support.jobs import Jobs
 from tests.support.stack import RedisServer, Stack, until
 
@@ -33,14 +32,7 @@ class Two:
 
     def __init__(self, first: Stack, second: Stack) -> None:
         self.apis = (first, second)
-        self.jobs = Jobs(
-            Settings(
-                data_dir=first.folder / "data",
-                redis_url=first.redis_url,
-                database_url=first.database_url,
-                _env_file=None,
-            )
-        )
+        self.jobs = Jobs(first.own_settings())
         #: Every poll goes over a kept connection, as a poller's does.
         self._session = requests.Session()
 

@@ -13,7 +13,6 @@ import redis
 import requests
 
 from streametrics.domain.job import JobState
-from streametrics.settings import Settings
 from tests.support.gate import GATED, engine_calls, wait_at_gate
 from tests.support.jobs import Jobs
 from tests.support.media import plain_wav, tone
@@ -306,9 +305,7 @@ def test_what_a_dead_child_held_is_freed_though_no_api_lives(fresh: Stack) -> No
     os.kill(child, signal.SIGKILL)
     (fresh.gate / "open").touch()
 
-    settings = Settings(
-        data_dir=fresh.folder / "data", database_url=fresh.database_url, redis_url=fresh.redis_url, _env_file=None
-    )
+    settings = fresh.own_settings()
     with contextlib.closing(Jobs(settings)) as jobs:
         heard = JobState.TRANSCRIBED
         until(lambda: jobs.service.status(task_id).state is heard, within_s=60, what="another child has heard it")

@@ -20,7 +20,6 @@ from streametrics.database.engine import open_engine
 from streametrics.domain.job import JobKind, JobRequest, JobState, Snapshot, Stage, Warn
 from streametrics.domain.status import JobResult
 from streametrics.domain.transcript import FilterReason, Segment, TimeSpan, Transcript, merge_transcripts
-from streametrics.settings import Settings
 from tests.support.jobs import Jobs, SingleClaims
 from tests.support.media import plain_wav, tone
 from tests.support.stack import Stack
@@ -124,9 +123,7 @@ def store(fresh: Stack) -> Iterator[Store]:
 
 @pytest.fixture
 def jobs(fresh: Stack) -> Iterator[Jobs]:
-    settings = Settings(
-        data_dir=fresh.folder / "data", redis_url=fresh.redis_url, database_url=fresh.database_url, _env_file=None
-    )
+    settings = fresh.own_settings()
     with contextlib.closing(Jobs(settings)) as made:
         yield made
 

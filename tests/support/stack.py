@@ -23,6 +23,7 @@ from sqlalchemy import text
 
 from streametrics.database.engine import open_engine
 from streametrics.database.migrate import migrate
+from streametrics.settings import Settings
 from streametrics.supervisor.embedded_valkey import EmbeddedQueue
 from tests.support.ports import free_port
 
@@ -148,6 +149,16 @@ class Stack:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def own_settings(self, **changes: Any) -> Settings:
+        """The settings with which a test itself is a client, a worker or maintenance of this stack."""
+        return Settings(
+            data_dir=self.folder / "data",
+            redis_url=self.redis_url,
+            database_url=self.database_url,
+            _env_file=None,
+            **changes,
+        )
 
     @property
     def gate(self) -> Path:

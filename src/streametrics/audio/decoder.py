@@ -21,7 +21,7 @@ import numpy as np
 
 import streametrics
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Pcm
-from streametrics.audio.tracks import Track, TrackList, codec_name
+from streametrics.audio.tracks import PLAIN, Track, TrackList, codec_name
 from streametrics.errors import (
     AudioStalled,
     AudioTooLong,
@@ -50,8 +50,6 @@ _ENVIRONMENT = (
 RECORD_HEADER = struct.Struct(">cI")
 _MAX_RECORD_BYTES = 1 << 22
 _TOO_SLOW = "Decoding the sound took longer than its time limit and was stopped."
-#: The track that a player takes, its channels mixed.
-PLAIN = "plain"
 _DOES_NOT_START = "The sound decoder does not start: run 'python -m streametrics doctor'."
 
 

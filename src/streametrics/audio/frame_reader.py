@@ -57,7 +57,7 @@ class FrameReader:
                 yield position, frame
 
     def _is_hole(self, packet: "Packet[AudioStream]") -> bool:
-        """Whether a bad packet was sound once: what stands between the frames of an MP3 is a tag."""
+        """Tell whether a bad packet was sound once: what stands between the frames of an MP3 is a tag."""
         return self._demuxer != "mp3" or mp3_frame_bytes(bytes(packet)) > 0
 
     def _note(self, packet: "Packet[AudioStream]") -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from streametrics.audio.frame_headers import id3_bytes, mp3_frames_from
+from streametrics.audio.sniffing import ASF_HEADER, W64_HEADER, WAV_MARKS, is_wav
 
 #: More files than these in one are read as if they were one.
 MAX_SECTIONS = 1000
@@ -46,8 +47,6 @@ _WAV_CHUNKS = frozenset(
 )
 #: Of a block's flags: it holds the first channels.
 _WAVPACK_FIRST = 0x800
-_W64_HEADER = bytes.fromhex("726966662e91cf11a5d628db04c10000")
-_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ def _first_section(file: BinaryIO, demuxer: str, at: int, size: int) -> Section:
         case "mp3":
             return Section(at, _next_tag(file, at, size))
         case "flv" | "asf" | "amr":
-            marks = {"flv": (b"FLV\x01",), "asf": (_ASF_HEADER,), "amr": (b"#!AMR\n", b"#!AMR-WB\n")}[demuxer]
+            marks = {"flv": (b"FLV\x01",), "asf": (ASF_HEADER,), "amr": (b"#!AMR\n", b"#!AMR-WB\n")}[demuxer]
             return Section(at, _find(file, marks, at + 4, size, _is_flv if demuxer == "flv" else _always))
         case _:
             return Section(at, size)
@@ -126,10 +125,6 @@ def _always(_: bytes) -> bool:
 
 def _is_flv(head: bytes) -> bool:
     return head[4:5] in (b"\1", b"\4", b"\5") and head[5:13] == b"\0\0\0\x09\0\0\0\0"
-
-
-def _is_wav(head: bytes) -> bool:
-    return head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE"
 
 
 def _find(file: BinaryIO, marks: tuple[bytes, ...], start: int, end: int, check: Callable[[bytes], bool]) -> int:
@@ -169,7 +164,7 @@ def _wav_section(file: BinaryIO, start: int, size: int) -> Section:
         header = _read(file, at, 12)
         if len(header) < 8:
             return Section(start, size)
-        if data_end and _is_wav(header):
+        if data_end and is_wav(header):
             return Section(start, at)
         length = int.from_bytes(header[4:8], order)
         if header[:4] == b"ds64":
@@ -182,7 +177,7 @@ def _wav_section(file: BinaryIO, start: int, size: int) -> Section:
                 return Section(start, size)
             data_end = at + 8 + length
         elif data_end and not (header[:4].isascii() and header[:4].decode("ascii").isprintable()):
-            if at > data_end and _is_wav(_read(file, at - 1, 12)):  # a writer that does not pad
+            if at > data_end and is_wav(_read(file, at - 1, 12)):  # a writer that does not pad
                 return Section(start, at - 1)
             return _more_sound(file, start, data_end, size) if size - data_end > _SLACK_BYTES else Section(start, size)
         at += 8 + length + (length & 1)
@@ -197,7 +192,7 @@ def _more_sound(file: BinaryIO, start: int, data_end: int, size: int) -> Section
 
 
 def _next_wav(file: BinaryIO, at: int, size: int) -> int:
-    return _find(file, (b"RIFF", b"RIFX", b"RF64", b"BW64"), at, size, _is_wav)
+    return _find(file, WAV_MARKS, at, size, is_wav)
 
 
 def _is_streamed(size: int) -> bool:
@@ -207,8 +202,8 @@ def _is_streamed(size: int) -> bool:
 
 def _w64_end(file: BinaryIO, at: int, size: int) -> int:
     end = at + int.from_bytes(_read(file, at + 16, 8), "little")
-    end += -end % 8 if _read(file, end, 16) != _W64_HEADER else 0
-    return end if end > at and _read(file, end, 16) == _W64_HEADER else size
+    end += -end % 8 if _read(file, end, 16) != W64_HEADER else 0
+    return end if end > at and _read(file, end, 16) == W64_HEADER else size
 
 
 def _aiff_end(file: BinaryIO, at: int, size: int) -> int:

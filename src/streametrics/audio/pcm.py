@@ -20,6 +20,11 @@ def to_float32(block: Pcm) -> Samples:
     return block.astype(np.float32) / np.float32(32_768)
 
 
+def to_int16(samples: Samples) -> Pcm:
+    """Convert samples back to 16 bits; what is too loud for them is clipped."""
+    return np.clip(np.rint(samples * 32_768), -32_768, 32_767).astype(np.int16)
+
+
 def to_raw(block: Pcm) -> bytes:
     """Convert samples to their form on disk, s16le: a range of it can be read without the rest."""
     return block.astype("<i2", copy=False).tobytes()

@@ -17,11 +17,9 @@ from streametrics.audio.joined import Section, SectionFile, find_sections
 from streametrics.audio.resampling import MIXED, SAMPLE_RATE_HZ, ChannelResampler, channels_of
 from streametrics.audio.sniffing import locate, read_head
 from streametrics.audio.timeline import Timeline
-from streametrics.audio.tracks import LONGEST_TAG, MIX, Track
+from streametrics.audio.tracks import LONGEST_TAG, MIX, PLAIN, Track
 from streametrics.audio.truncation import lacks_bytes, lacks_end, mp3_frames_claimed
 
-#: What a player plays, mixed; beside what may be asked for (`tracks`).
-PLAIN = "plain"
 #: More packets than these in one file that do not decode: the rest is not worth the time.
 _MAX_BAD_PACKETS = 1000
 #: The only decoders that FFmpeg may open, so no video decoder ever runs. Old codecs of music are not among them.

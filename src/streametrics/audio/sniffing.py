@@ -72,8 +72,10 @@ _COMPRESSED_BYTES_PER_S = 32_000
 _PCM_BYTES_PER_S = 176_400
 _PCM_DEMUXERS = frozenset(("aiff", "au", "caf", "w64", "flac", "wv"))
 
-_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
-_W64_HEADER = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+#: Of WAV: the usual one, big-endian, and two for more than 4 GB.
+WAV_MARKS = (b"RIFF", b"RIFX", b"RF64", b"BW64")
+ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+W64_HEADER = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _IMAGE_BRANDS = frozenset((b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"jxl "))
 _QUICKTIME_FIRST_BOXES = frozenset((b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot", b"moof", b"styp", b"sidx"))
 
@@ -143,11 +145,16 @@ def _find_header(head: bytes) -> tuple[str | None, int]:
     return None, 0
 
 
+def is_wav(head: bytes) -> bool:
+    """Tell whether a WAV file begins here, in any of its kinds."""
+    return head[:4] in WAV_MARKS and head[8:12] == b"WAVE"
+
+
 def _sniff_magic(head: bytes) -> str | None:
     form = head[8:12]
+    if is_wav(head):
+        return "wav"
     match head[:4]:
-        case b"RIFF" | b"RIFX" | b"RF64" | b"BW64" if form == b"WAVE":
-            return "wav"
         case b"RIFF" if form == b"AVI ":
             return "avi"
         case b"FORM" if form in (b"AIFF", b"AIFC"):
@@ -170,9 +177,9 @@ def _sniff_magic(head: bytes) -> str | None:
             return "wv"
     if head.startswith((b"#!AMR\n", b"#!AMR-WB\n")):
         return "amr"
-    if len(head) >= 12 and _ASF_HEADER.startswith(head[:16]):
+    if len(head) >= 12 and ASF_HEADER.startswith(head[:16]):
         return "asf"
-    if len(head) >= 12 and _W64_HEADER.startswith(head[:16]):
+    if len(head) >= 12 and W64_HEADER.startswith(head[:16]):
         return "w64"
     return None
 

@@ -6,6 +6,8 @@ from typing import Any, Self
 
 #: What may be asked for beside a number: the track that holds a voice, or all of them mixed.
 AUTO, MIX = "auto", "mix"
+#: What a player plays: its one track, the channels mixed. Only programs ask for it.
+PLAIN = "plain"
 #: No file has more; a player's menu counts from 1.
 MAX_TRACK = 99
 

@@ -69,7 +69,7 @@ def mp3_frames_claimed(file: BinaryIO) -> int:
 
 
 def _is_streamed(size: int) -> bool:
-    """Whether a size is one that programs write when they cannot go back to fill in the real one."""
+    """Tell whether a size is one that programs write when they cannot go back to fill in the real one."""
     return size == 0 or size >= 0xFFFF_FF00 or 0x7FFF_F000 <= size <= 0x8000_0000
 
 

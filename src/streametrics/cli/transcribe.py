@@ -40,9 +40,7 @@ def run(
     track: as `audio.tracks.parse_track` says. warn: called with what a reader should know beside the text. Raises
     StreametricsError with one sentence.
     """
-    code = languages.parse_speech_or_detect(language or "")
-    if code is not None:
-        languages.require_spoken(code, settings.whisper_model)
+    code = languages.parse_spoken(language or "", settings.whisper_model)
     demuxer = _demuxer(file)
     with tempfile.TemporaryDirectory(prefix="streametrics-") as folder:
         pcm = Path(folder) / "sound.pcm"

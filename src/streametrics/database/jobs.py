@@ -7,15 +7,12 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, u
 
 from streametrics.database.engine import Database, now
 from streametrics.database.tables import facts, jobs, parts
-from streametrics.domain.job import JobKind, JobRequest, JobState, Stage, Warn
+from streametrics.domain.job import AUTO_TRACK, JobKind, JobRequest, JobState, Stage, Warn
 from streametrics.domain.status import ResultJson, result_from_json
 from streametrics.domain.transcript import Transcript, TranscriptPart
 
 #: The container of a recording that is decoded and cut into parts: raw 16-bit mono samples at 16 kHz.
 DECODED_CONTAINER = "s16le"
-
-#: The track that is asked for where the column is null, as the version before leaves it.
-AUTO_TRACK = "auto"
 
 #: The most jobs that one statement of retention erases; the next round goes on.
 MAX_ERASED_AT_ONCE = 1000
@@ -65,7 +62,7 @@ def request_of(row: Row[Any]) -> JobRequest:
         time=row.time_raw,
         title=row.title,
         speech_language=row.speech_language,
-        track=row.track or AUTO_TRACK,
+        track=row.track or AUTO_TRACK,  # null as the version before leaves it
         parent_task_id=row.parent_task_id,
         summary_model=row.summary_model,
         extra_instruction=row.extra_instruction,

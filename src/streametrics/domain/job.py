@@ -13,6 +13,10 @@ SUMMARIZING_FROM = 60
 SUMMARIZING_END = 99
 
 
+#: The sound track that is asked for where none is: the one that holds a voice.
+AUTO_TRACK = "auto"
+
+
 class JobState(StrEnum):
     """Where a job stands; each value is written to the database."""
 
@@ -84,7 +88,7 @@ class JobRequest:
     summary_model: str | None = None
     extra_instruction: str = ""
     #: The sound track: `auto`, `mix`, or its number from 1.
-    track: str = "auto"
+    track: str = AUTO_TRACK
 
 
 @dataclass(frozen=True, slots=True)

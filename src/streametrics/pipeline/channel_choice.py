@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from streametrics.audio.pcm import SAMPLE_RATE_HZ, Pcm, Samples
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.transcription.vad import HOP_SAMPLES, MIN_SOUND_S, NOISE_FLOOR, detect_speech
 
 #: Another channel is taken where it holds so many times the voice of the mix, and so many seconds more.
@@ -86,20 +86,17 @@ class ChannelChoice:
         return False
 
     def _differs(self, candidates: dict[str, Samples]) -> bool:
-        """Whether a voice is heard in a channel that is not heard in the mix, or two at once."""
+        """Tell whether a voice is heard in a channel that is not heard in the mix, or two at once."""
         hops = {name: _probabilities(samples) for name, samples in candidates.items()}
         if self._best(candidates, hops, gain_s=0.1) != MIX:
             return True
         if len(self._channels) != 2 or self._channels[0] not in hops:
             return False
-        channels, chances = (
-            np.stack([candidates[name] for name in self._channels]),
-            [hops[name] for name in self._channels],
-        )
+        channels = np.stack([candidates[name] for name in self._channels])
+        chances = [hops[name] for name in self._channels]
         voiced, other = sorted((0, 1), key=lambda channel: float(-chances[channel].sum()))
-        if (
-            chances[other].sum() < 0.3 * chances[voiced].sum()
-        ):  # nobody speaks beside the voice, but it may be loud there
+        if chances[other].sum() < 0.3 * chances[voiced].sum():
+            # Nobody speaks beside the voice, but it may be loud there.
             return bool(np.mean(channels[other] ** 2) > 0.25 * np.mean(channels[voiced] ** 2))
         return _is_dual(channels, *chances)
 
@@ -134,11 +131,6 @@ class ChannelChoice:
         return MIX if is_whole else self._present
 
 
-def to_pcm(samples: Samples) -> Pcm:
-    """Convert samples back to 16 bits."""
-    return np.clip(np.rint(samples * 32_768), -32_768, 32_767).astype(np.int16)
-
-
 def _mixed(channels: Samples, names: tuple[str, ...]) -> Samples:
     weights = np.array([_WEIGHTS.get(name, 0.7071) for name in names], np.float32)
     if len(channels) == 2:
@@ -160,9 +152,7 @@ def _probabilities(samples: Samples) -> NDArray[np.float32]:
 def _energies(samples: Samples) -> NDArray[np.float32]:
     """Compute the mean square of each step of 0.1 s; a shorter rest is left out."""
     steps = max(1, len(samples) // _STEP)
-    whole = samples[: steps * _STEP].reshape(steps, -1)
-    energies: NDArray[np.float32] = np.einsum("ij,ij->i", whole, whole) / whole.shape[1]
-    return energies
+    return _mean_squares(samples[: steps * _STEP].reshape(steps, -1))
 
 
 def _strongest(values: NDArray[np.float32]) -> int:
@@ -173,13 +163,17 @@ def _strongest(values: NDArray[np.float32]) -> int:
 
 def _hop_energies(samples: Samples) -> NDArray[np.float32]:
     hops = -(-len(samples) // HOP_SAMPLES)
-    padded = np.pad(samples, (0, hops * HOP_SAMPLES - len(samples))).reshape(hops, HOP_SAMPLES)
-    energies: NDArray[np.float32] = np.einsum("ij,ij->i", padded, padded) / HOP_SAMPLES
+    return _mean_squares(np.pad(samples, (0, hops * HOP_SAMPLES - len(samples))).reshape(hops, HOP_SAMPLES))
+
+
+def _mean_squares(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Compute the mean square of each row."""
+    energies: NDArray[np.float32] = np.einsum("ij,ij->i", rows, rows) / rows.shape[1]
     return energies
 
 
 def _heard_more(probabilities: NDArray[np.float32], than: NDArray[np.float32]) -> bool:
-    """Whether a voice is heard in places where it is not heard in the other one, and hardly the other way around."""
+    """Tell whether a voice is heard where it is not heard in the other one, and hardly the other way around."""
     width = round(_OVER_S * SAMPLE_RATE_HZ / HOP_SAMPLES)
     difference = np.convolve(probabilities - than, np.full(width, 1 / width), "same")
     gained = int((difference > _DIFFERENCE).sum()) - int((difference < -_DIFFERENCE).sum())
@@ -201,7 +195,7 @@ def _contrast_db(samples: Samples, chances: NDArray[np.float32]) -> float:
 
 
 def _is_dual(channels: Samples, left: NDArray[np.float32], right: NDArray[np.float32]) -> bool:
-    """Whether different people speak in two channels at the same time, as in a broadcast in two languages."""
+    """Tell whether different people speak in two channels at the same time, as in a broadcast in two languages."""
     both, least = (left >= 0.5) & (right >= 0.5), min((left >= 0.5).sum(), (right >= 0.5).sum())
     if not least or both.sum() < _OVERLAP * least or both.sum() * HOP_SAMPLES < 0.5 * SAMPLE_RATE_HZ:
         return False
@@ -211,7 +205,7 @@ def _is_dual(channels: Samples, left: NDArray[np.float32], right: NDArray[np.flo
 
 
 def _is_same_loudness(channels: Samples, voiced: NDArray[np.bool_]) -> bool:
-    """Whether two channels grow louder and quieter together, all the time or while one of them is the louder one."""
+    """Tell whether two channels grow louder and quieter together, always or while one of them is the louder one."""
     first, second = (10 * np.log10(_hop_energies(channel)[voiced] + NOISE_FLOOR**2) for channel in channels)
     nearer = [(first, second), (first[first > second + 3], second[first > second + 3])]
     nearer.append((first[second > first + 3], second[second > first + 3]))

@@ -12,9 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streametrics.audio.pcm import SAMPLE_RATE_HZ, Pcm, Samples, to_float32
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Pcm, Samples, to_float32, to_int16
 from streametrics.audio.tracks import AUTO, MIX, Track
-from streametrics.pipeline import channel_choice
 from streametrics.pipeline.channel_choice import ChannelChoice
 from streametrics.transcription.vad import HOP_SAMPLES, detect_speech
 
@@ -60,12 +59,12 @@ class VoiceSelection:
 
     @property
     def is_dual(self) -> bool:
-        """Whether one channel of two was left out although somebody else speaks there."""
+        """Tell whether one channel of two was left out although somebody else speaks there."""
         return any(choice.is_dual for number, choice in self._choices.items() if number in self.used)
 
     @property
     def is_mixed(self) -> bool:
-        """Whether all tracks are mixed, as was asked for."""
+        """Tell whether all tracks are mixed, as was asked for."""
         return self._wanted == MIX
 
     @property
@@ -111,7 +110,7 @@ class VoiceSelection:
             default = next((track.number for track in self._channels.tracks if track.is_default), numbers[0])
             place = self._best_track(numbers, [_voice_s(samples) for samples in heard], default)
         self.used.add(numbers[place])
-        chosen = channel_choice.to_pcm(heard[place])
+        chosen = to_int16(heard[place])
         for start in range(0, len(chosen), SAMPLE_RATE_HZ):
             yield chosen[start : start + SAMPLE_RATE_HZ]
 

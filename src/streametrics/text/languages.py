@@ -68,6 +68,17 @@ def parse_speech_or_detect(text: str) -> str | None:
     return None if text.strip().casefold() in _DETECT else parse_speech(text)
 
 
+def parse_spoken(text: str, whisper_model: str) -> str | None:
+    """Parse a spoken language that a model knows; None where it is to be detected. Raises InvalidRequest.
+
+    whisper_model: see `require_spoken`.
+    """
+    code = parse_speech_or_detect(text)
+    if code is not None:
+        require_spoken(code, whisper_model)
+    return code
+
+
 def require_spoken(code: str, whisper_model: str) -> None:
     """Check that a model knows a language, as far as its name tells. Raises InvalidRequest.
 

@@ -72,8 +72,7 @@ class HallucinationFilter:
             return None
         if segment.statistics is None:
             return segment
-        sustained = self._voice_activity.speech_probability(*around, over_s=SUSTAINED_S)
-        if sustained < required_speech_probability(segment.statistics):
+        if not is_voiced(segment, self._voice_activity, *around):
             self.left_out[FilterReason.GUESS] += count_words(segment.text)
             return None
         return self._without_loop(segment, segment.statistics, self._voice_activity.voiced_s(start_s, end_s))
@@ -96,6 +95,14 @@ class HallucinationFilter:
             return segment
         self.left_out[FilterReason.LOOP] += lost
         return replace(segment, text=text, words=_cut_words(segment, stays))
+
+
+def is_voiced(segment: Segment, voice_activity: VoiceActivity, start_s: float, end_s: float) -> bool:
+    """Tell whether between two times there is as much of a voice as the engine's doubts about a segment ask for."""
+    if segment.statistics is None:
+        return True
+    sustained = voice_activity.speech_probability(start_s, end_s, over_s=SUSTAINED_S)
+    return sustained >= required_speech_probability(segment.statistics)
 
 
 def required_speech_probability(statistics: DecodingStatistics) -> float:

@@ -98,9 +98,12 @@ def median_filtered(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 def words_of_segment(
     segment: Segment, tokens: Sequence[int], times: Sequence[tuple[float, float]], tokenizer: WordTokenizer
 ) -> Segment:
-    """Return the segment with its words. times: when each of its tokens begins and ends, on the segment's clock."""
+    """Return the segment with its words. times: when each of its tokens begins and ends, on the segment's clock.
+
+    Without times it has none.
+    """
     spoken = [number for number, token in enumerate(tokens) if token < tokenizer.eot]
-    if not spoken:
+    if not spoken or not times:
         return segment
     words = join_words(
         [tokens[number] for number in spoken], [times[number] for number in spoken], segment.text.strip(), tokenizer

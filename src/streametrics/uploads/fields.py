@@ -40,17 +40,9 @@ def job_request(fields: dict[str, str], *, whisper_model: str) -> JobRequest:
         game=fields["game"],
         time=fields["time"],
         title=fields["title"],
-        speech_language=_speech_language(fields.get("speech_language", ""), whisper_model),
+        speech_language=languages.parse_spoken(fields.get("speech_language", ""), whisper_model),
         track=_track(fields.get("track", "")),
     )
-
-
-def _speech_language(text: str, whisper_model: str) -> str | None:
-    """Parse the spoken language, and look whether the model knows it. Raises InvalidRequest."""
-    code = languages.parse_speech_or_detect(text)
-    if code is not None:
-        languages.require_spoken(code, whisper_model)
-    return code
 
 
 def _track(text: str) -> str:

@@ -140,7 +140,7 @@ class Attempt:
 
     @property
     def _has_slept(self) -> bool:
-        """Whether the machine slept or this process was frozen meanwhile: limits of time may have counted that."""
+        """Tell whether the machine slept or this process was frozen meanwhile: limits of time may have counted that."""
         return self._lease is not None and self._lease.slept_s > 0
 
     def _release_later(self) -> None:

@@ -165,8 +165,3 @@ def test_an_ordinary_recording_is_hardly_listened_to(speech: Samples, monkeypatc
 def test_the_shortest_sounds_are_chosen_from_too(seconds: float) -> None:
     left = sounds.tone(seconds)
     assert len(choose(left, -left)) == len(left)
-
-
-def test_samples_are_kept_to_the_bit() -> None:
-    pcm = np.arange(-32_768, 32_768, dtype=np.int16)
-    assert (channel_choice.to_pcm(pcm.astype(np.float32) / np.float32(32_768)) == pcm).all()

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from streametrics.audio.pcm import SAMPLE_RATE_HZ, Pcm
+from streametrics.audio.pcm import SAMPLE_RATE_HZ, Pcm, to_int16
 from streametrics.audio.tracks import Track
-from streametrics.pipeline.channel_choice import to_pcm
 from streametrics.pipeline.voice_selection import LONGEST_WINDOW_S, VoiceSelection
 from tests.support import sounds
 
@@ -39,7 +38,7 @@ MONO = ("mix",)
 @pytest.fixture(scope="module")
 def speech() -> Pcm:
     """A minute."""
-    return to_pcm(sounds.speech(60))
+    return to_int16(sounds.speech(60))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def test_sound_in_one_channel_passes_as_it_comes(speech: Pcm) -> None:
 
 @pytest.mark.parametrize("times", [0.0, 1.0])
 def test_the_track_with_a_voice_is_taken(speech: Pcm, times: float) -> None:
-    game = to_pcm(times * sounds.tone(60, 300))
+    game = to_int16(times * sounds.tone(60, 300))
     heard, selection = select(Channels(tracks(MONO, MONO), np.stack([game, speech])))
     assert (heard == speech).all()
     assert selection.used == {2}

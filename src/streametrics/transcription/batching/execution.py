@@ -81,9 +81,9 @@ BatchEvent = LanguagesDetected | LanguageReconsidered | SegmentDecoded | BatchFi
 def _execute(context: ExecutionContext, batch: Batch) -> Iterator[BatchEvent]:
     speech = [window.speech for window in batch.windows]
     try:
-        if any(window.language is None for window in batch.windows):
+        is_asked = [window.language is None for window in batch.windows]
+        if any(is_asked):
             # Of all windows, the known ones too: so the engine encodes the batch once, for this and for decoding.
-            is_asked = [window.language is None for window in batch.windows]
             yield LanguagesDetected(detect_languages(context, speech, is_asked))
         batch.languages_known.wait()
         if batch.is_wanted:

@@ -4,6 +4,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,34 +21,17 @@ from streametrics.transcription.language_detection import (
     WindowLanguage,
     trusted_from,
 )
-from streametrics.transcription.vad import SampleSpan, VoiceActivity, detect_speech
+from streametrics.transcription.vad import VoiceActivity, detect_speech
 from streametrics.transcription.windowing import build_windows, split_in_half, starting_after
 
 #: A later window changes the language only where it is this long, and its probability this high (the library's bound).
 LANGUAGE_MIN_S = 5.0
 LANGUAGE_MIN_PROBABILITY = 0.5
 
+#: A window, and the request that it belongs to.
+RequestWindow: TypeAlias = "Window[RequestState]"
+
 logger = logging.getLogger(__name__)
-
-
-class RequestWindow(Window):
-    """A window, and the request that it belongs to."""
-
-    def __init__(
-        self,
-        request: "RequestState",
-        audio: RequestAudio,
-        span: SampleSpan,
-        *,
-        language: str | None,
-        voiced: SampleSpan | None = None,
-        depth: int = 0,
-    ) -> None:
-        super().__init__(audio, span, language=language, voiced=voiced, depth=depth)
-        self.request = request
-
-    def _new_part(self, span: SampleSpan, *, language: str | None, voiced: SampleSpan, depth: int) -> "RequestWindow":
-        return RequestWindow(self.request, self._audio, span, language=language, voiced=voiced, depth=depth)
 
 
 class RequestState:
@@ -88,7 +72,7 @@ class RequestState:
         self._audio, self._filter = RequestAudio(samples, voice), HallucinationFilter(voice)
         for window in build_windows(voice.spans, len(samples)):
             for span in split_in_half(window, voice.spans) if engine.benefits_from_half_windows else [window]:
-                self.windows.append(RequestWindow(self, self._audio, span, language=self._language))
+                self.windows.append(Window(self, self._audio, span, language=self._language))
         self._added += self.windows
         self._finish_if_decoded()
 
@@ -121,11 +105,8 @@ class RequestState:
                     self._assign(window, window.detected)
 
     def _assign(self, window: RequestWindow, detected: WindowLanguage) -> None:
-        if parts := window.split_by_language():
-            self._added += parts
-            return
-        if detected.changes:
-            self._language = window.language = detected.changes[0][1]
+        if self._follow_changes(window, detected):
+            self._language = window.language or self._language
             return
         is_long = len(window.speech.samples) >= LANGUAGE_MIN_S * SAMPLE_RATE_HZ
         if self._language is None or (is_long and detected.probability >= LANGUAGE_MIN_PROBABILITY):
@@ -135,13 +116,17 @@ class RequestState:
 
     def _assign_to_part(self, part: RequestWindow, detected: WindowLanguage) -> None:
         """Set the language of speech that is transcribed again: its own, unless that is in doubt."""
-        if parts := part.split_by_language():
-            self._added += parts
-        elif detected.changes:
-            part.language = detected.changes[0][1]
-        else:
+        if not self._follow_changes(part, detected):
             is_clear = detected.probability >= trusted_from(part.length_s)
             part.language = detected.code if is_clear else self._language or detected.code
+
+    def _follow_changes(self, window: RequestWindow, detected: WindowLanguage) -> bool:
+        """Split a window by its changes of language, or set its language to the only one; False where it has none."""
+        if parts := window.split_by_language():
+            self._added += parts
+        elif detected.changes:
+            window.language = detected.changes[0][1]
+        return bool(detected.changes)
 
     def reconsider(self, window: RequestWindow, language: WindowLanguage) -> None:
         """Transcribe a decoded window again where other languages are spoken in it."""

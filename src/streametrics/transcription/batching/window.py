@@ -4,11 +4,10 @@ A window in which several languages are spoken is replaced by one for each run o
 which somebody speaks where no words were found is completed: what is missing is transcribed again, by itself.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Self
+from typing import Generic, TypeVar
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
 from streametrics.domain.transcript import Segment, TimeSpan
@@ -16,7 +15,7 @@ from streametrics.transcription import coverage
 from streametrics.transcription.hallucination_filter import (
     CLEAR_SPEECH_PROBABILITY,
     SUSTAINED_S,
-    required_speech_probability,
+    is_voiced,
 )
 from streametrics.transcription.language_detection import WindowLanguage
 from streametrics.transcription.vad import SampleSpan, VoiceActivity
@@ -30,6 +29,8 @@ MIN_PHRASE_S = 0.7
 #: Speech without words is transcribed again where a voice is this probable, and clear in a stretch beside it.
 PROBABLE_SPEECH = 0.5
 
+Request = TypeVar("Request")
+
 
 @dataclass(frozen=True, slots=True)
 class RequestAudio:
@@ -37,13 +38,6 @@ class RequestAudio:
 
     samples: Samples
     voice: VoiceActivity
-
-    def is_supported(self, segment: Segment) -> bool:
-        """Whether there is as much of a voice as the engine's doubts about a segment ask for."""
-        if segment.statistics is None:
-            return True
-        sustained = self.voice.speech_probability(segment.start, segment.end, over_s=SUSTAINED_S)
-        return sustained >= required_speech_probability(segment.statistics)
 
     def with_speech(self, spans: Sequence[SampleSpan], least: float) -> list[SampleSpan]:
         """Return the spans with at least such a speech probability, over half a second."""
@@ -55,8 +49,8 @@ class RequestAudio:
         ]
 
 
-class Window(ABC):
-    """A window of a request's audio.
+class Window(Generic[Request]):
+    """A window of a request's audio. request: whose it is.
 
     span: what the engine is given. voiced: what of it is transcribed, without padding. speech: the span's samples.
     language: the one to decode it in, None until it is known. segments: decoded so far, in seconds of the request's
@@ -66,6 +60,7 @@ class Window(ABC):
 
     def __init__(
         self,
+        request: Request,
         audio: RequestAudio,
         span: SampleSpan,
         *,
@@ -73,23 +68,23 @@ class Window(ABC):
         voiced: SampleSpan | None = None,
         depth: int = 0,
     ) -> None:
-        self.span, self.language, self.depth = span, language, depth
+        self.request, self.span, self.language, self.depth = request, span, language, depth
         self.voiced = voiced or span
         self.speech = extract_window(audio.samples, span, audio.voice)
         self.detected: WindowLanguage | None = None
         self.segments: list[Segment] = []
-        self.parts: list[Self] = []
+        self.parts: list[Window[Request]] = []
         self.is_decoded = self.is_split = False
         self._audio = audio
 
     @property
     def is_finished(self) -> bool:
-        """Whether it and its parts are decoded."""
+        """Tell whether it and its parts are decoded."""
         return (self.is_decoded or self.is_split) and all(part.is_finished for part in self.parts)
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still to be decoded itself."""
+        """Tell whether it is still to be decoded itself."""
         return not self.is_decoded and not self.is_split
 
     @property
@@ -102,13 +97,13 @@ class Window(ABC):
         stretches = self.speech.stretches
         return (stretches[-1].end - stretches[0].start) / SAMPLE_RATE_HZ if stretches else 0.0
 
-    def all_parts(self) -> Iterator[Self]:
+    def all_parts(self) -> Iterator["Window[Request]"]:
         """Yield its parts and theirs."""
         for part in self.parts:
             yield part
             yield from part.all_parts()
 
-    def split_by_language(self) -> list[Self]:
+    def split_by_language(self) -> list["Window[Request]"]:
         """Replace the window by one for each run of stretches in one language; [] where it is decoded in that one."""
         assert self.detected is not None
         runs = [(code, [span for span, _ in run]) for code, run in groupby(self.detected.changes, key=lambda it: it[1])]
@@ -121,7 +116,7 @@ class Window(ABC):
             self._add_part(voiced, language=code, depth=self.depth)
         return self.parts
 
-    def complete(self, *, language: str | None) -> list[Self]:
+    def complete(self, *, language: str | None) -> list["Window[Request]"]:
         """Add windows for speech that no words cover, to be transcribed again; [] where nothing is missing.
 
         language: the one to decode them in, None to detect it.
@@ -152,14 +147,9 @@ class Window(ABC):
     def _phrases(self) -> list[SampleSpan]:
         return self._audio.voice.phrases(self.voiced, least_pause_s=PHRASE_PAUSE_S, least_s=MIN_PHRASE_S)
 
-    def _add_part(self, voiced: SampleSpan, *, language: str | None, depth: int) -> Self:
+    def _add_part(self, voiced: SampleSpan, *, language: str | None, depth: int) -> None:
         span = pad_span(voiced, self._audio.voice.spans, len(self._audio.samples))
-        self.parts.append(self._new_part(span, language=language, voiced=voiced, depth=depth))
-        return self.parts[-1]
-
-    @abstractmethod
-    def _new_part(self, span: SampleSpan, *, language: str | None, voiced: SampleSpan, depth: int) -> Self:
-        """Make a window of the same audio and request."""
+        self.parts.append(Window(self.request, self._audio, span, language=language, voiced=voiced, depth=depth))
 
     def add(self, segment: Segment) -> None:
         """Add a decoded segment, whose times count from the window's beginning."""
@@ -182,7 +172,7 @@ class Window(ABC):
             return [segment for part in self.parts for segment in part.merged()]
         segments = self.segments
         for part in self.parts:
-            found = [segment for segment in part.merged() if self._audio.is_supported(segment)]
+            found = [each for each in part.merged() if is_voiced(each, self._audio.voice, each.start, each.end)]
             before = "".join(word.text for word in coverage.words_in(segments, part.voiced))
             if sum(coverage.count_units(segment.text) for segment in found) > coverage.count_units(before):
                 segments = sorted([*coverage.without(segments, part.voiced), *found], key=lambda each: each.start)

@@ -62,11 +62,9 @@ class _FasterWhisperContext(SingleWindowContext):
             features = self._whisper.feature_extractor(samples)
             # The last frame is left out as the library does when it decodes: so the encoder is paid for once.
             frames = min(features.shape[-1] - 1, self._whisper.feature_extractor.nb_max_frames)
-            encoded = self._whisper.encode(pad_or_trim(features[:, :frames]))
-            token, probability = self._whisper.model.detect_language(encoded)[0][0]
+            return self._language_of(self._whisper.encode(pad_or_trim(features[:, :frames])))
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"The spoken language could not be detected: {error}") from error
-        return str(token).strip("<|>"), float(probability)
 
     def _probe_language(self, samples: Samples) -> tuple[str, float]:
         if not self._whisper.model.is_multilingual:
@@ -74,11 +72,12 @@ class _FasterWhisperContext(SingleWindowContext):
         try:
             features = self._whisper.feature_extractor(samples, padding=0)
             frames = min(features.shape[-1], self._whisper.feature_extractor.nb_max_frames)
-            token, probability = self._whisper.model.detect_language(self._whisper.encode_once(features[:, :frames]))[
-                0
-            ][0]
+            return self._language_of(self._whisper.encode_once(features[:, :frames]))
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"The spoken language could not be detected: {error}") from error
+
+    def _language_of(self, encoded: Any) -> tuple[str, float]:  # noqa: ANN401 - CTranslate2's storage, without types
+        token, probability = self._whisper.model.detect_language(encoded)[0][0]
         return str(token).strip("<|>"), float(probability)
 
     def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:

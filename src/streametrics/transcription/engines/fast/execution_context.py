@@ -118,16 +118,13 @@ class FastExecutionContext:
 
         One by one, as each has its own length: the encoder gains nothing by taking several at once.
         """
-        known = list(zip(*self._encoded, strict=True))
-        made = [next((features for other, features in known if torch.equal(other, piece)), None) for piece in pieces]
-        self._encoded = (
-            pieces,
-            [
-                self._encode_one(piece) if features is None else features
-                for piece, features in zip(pieces, made, strict=True)
-            ],
-        )
-        return self._encoded[1]
+        before = list(zip(*self._encoded, strict=True))
+        made: list[torch.Tensor] = []
+        for piece in pieces:
+            known = next((features for other, features in before if torch.equal(other, piece)), None)
+            made.append(self._encode_one(piece) if known is None else known)
+        self._encoded = pieces, made
+        return made
 
     def _encode_one(self, piece: torch.Tensor) -> torch.Tensor:
         with self._budget.threads():

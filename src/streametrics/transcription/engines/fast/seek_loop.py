@@ -143,10 +143,7 @@ def accept(window: WindowProgress, decoded: DecodedTokens) -> None:
         if text and end_s > start * STEP_S:
             own = replace(statistics, segment_logprob=_mean(decoded.logprobs[at : at + len(tokens)]))
             segment = Segment(offset_s + start * STEP_S, offset_s + end_s, text, own)
-            own_times = times[at : at + len(tokens)]
-            window.segments.append(
-                words_of_segment(segment, tokens, own_times, window.tokenizer) if own_times else segment
-            )
+            window.segments.append(words_of_segment(segment, tokens, times[at : at + len(tokens)], window.tokenizer))
         at += len(tokens)
 
 
