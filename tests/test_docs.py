@@ -58,7 +58,7 @@ def test_every_option_of_our_commands_exists() -> None:
             assert option in finished.stdout, command
 
 
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks" / "README.md"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -92,3 +92,12 @@ def test_every_source_file_that_is_named_exists(document: str) -> None:
     # Every room may have these.
     for name in {*named} - {"base.py", "factory.py"}:
         assert (ROOT / "src" / "streametrics" / name).exists() or (ROOT / name).exists(), name
+
+
+def test_every_benchmark_that_keeps_a_result_is_in_their_index() -> None:
+    index = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    keeping = [path.stem for path in (ROOT / "benchmarks").glob("*.py") if "report.write(" in path.read_text()]
+    assert "live" in keeping
+    assert [name for name in keeping if f"`python -m benchmarks.{name}`" not in index] == []
+    results = (ROOT / "benchmarks" / "results").glob("*.md")
+    assert [path.name for path in results if path.name not in index and not _is_only_here(path)] == []

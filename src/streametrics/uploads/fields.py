@@ -1,5 +1,7 @@
 """Checks the text fields of an upload."""
 
+import re
+
 from streametrics.audio import tracks
 from streametrics.domain.job import JobRequest
 from streametrics.errors import InvalidRequest
@@ -11,6 +13,9 @@ FIELD_LIMITS = {"streamer": 200, "language": 64, "game": 1_000, "time": 64, "tit
 OPTIONAL_FIELDS = {"speech_language": 64, "track": 8}
 #: What a field may hold where a pattern can tell.
 PATTERNS = {"track": "^(|auto|mix|[1-9][0-9]?)$"}
+#: What makes a field more than empty: one character that is neither white space nor a control character, of which some
+#: count as white space in one language of patterns and not in another.
+VISIBLE = r"[^\s\x00-\x1f]"
 #: These may be sent without a value.
 MAY_BE_EMPTY = ("game", "title", *OPTIONAL_FIELDS)
 
@@ -30,7 +35,7 @@ def job_request(fields: dict[str, str], *, whisper_model: str) -> JobRequest:
             )
         if len(fields[name]) > limit:
             raise InvalidRequest(f"The field '{name}' is longer than {limit} characters.")
-        if not fields[name].strip() and name not in MAY_BE_EMPTY:
+        if name not in MAY_BE_EMPTY and not re.search(VISIBLE, fields[name]):
             raise InvalidRequest(f"The field '{name}' is empty.")
         if "\x00" in fields[name]:
             raise InvalidRequest(f"The field '{name}' holds a null character.")

@@ -17,6 +17,12 @@ def test_an_old_client_sends_neither() -> None:
     assert (request().track, request().speech_language) == ("auto", None)
 
 
+@pytest.mark.parametrize("sent", ["", "  ", "\x1f", "\x01\n", "\u2028", "\x00 "])
+def test_a_name_of_which_nothing_can_be_seen_is_empty(sent: str) -> None:
+    with pytest.raises(InvalidRequest, match="'streamer' is empty"):
+        request(streamer=sent)
+
+
 @pytest.mark.parametrize(("sent", "track"), [("", "auto"), ("auto", "auto"), ("Mix", "mix"), ("2", "2"), (" 3 ", "3")])
 def test_a_track_can_be_asked_for(sent: str, track: str) -> None:
     assert request(track=sent).track == track

@@ -15,7 +15,7 @@ from streametrics.api.resummarize_request import RESUMMARIZE_FIELDS, read_resumm
 from streametrics.domain.status import error_body
 from streametrics.errors import InvalidRequest, JobExpired
 from streametrics.observability.logging import about_job
-from streametrics.uploads.fields import FIELD_LIMITS, FILE_FIELD, MAY_BE_EMPTY, OPTIONAL_FIELDS, PATTERNS
+from streametrics.uploads.fields import FIELD_LIMITS, FILE_FIELD, MAY_BE_EMPTY, OPTIONAL_FIELDS, PATTERNS, VISIBLE
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def _text(name: str, limit: int) -> dict[str, Any]:
         return {"type": "string", "maxLength": limit, "format": LANGUAGE_FIELDS[name]}
     if name in PATTERNS:
         return {"type": "string", "maxLength": limit, "pattern": PATTERNS[name]}
-    pattern = r"^[^\x00]*$" if name in MAY_BE_EMPTY else r"^[^\x00]*[^\s\x00][^\x00]*$"
+    pattern = r"^[^\x00]*$" if name in MAY_BE_EMPTY else rf"^[^\x00]*{VISIBLE}[^\x00]*$"
     return {"type": "string", "maxLength": limit, "pattern": pattern}
 
 
