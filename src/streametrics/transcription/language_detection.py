@@ -122,6 +122,8 @@ def probe_stretches(
     for span, own in zip(window.stretches, known, strict=True):
         last = own or last
         changes.append((span, last))
+    if len({own for _, own in changes}) == 1 and whole.probability > max(probability for _, probability in found):
+        return replace(whole, is_probed=True)  # no change in it, and the whole is more certain than any stretch
     return replace(whole, is_probed=True, changes=tuple(changes))
 
 

@@ -103,6 +103,12 @@ def test_a_window_taken_for_another_language_than_all_of_its_stretches_is_in_the
     assert [code for _, code in found.changes] == ["en", "en"]
 
 
+def test_a_window_that_is_more_certain_than_each_of_its_stretches_keeps_its_language() -> None:
+    context = Scripted([("es", 0.85)], [("it", 0.7), ("es", 0.4)])
+
+    assert detect_languages(context, [TWO], [True]) == [WindowLanguage("es", 0.85, is_probed=True)]
+
+
 def test_a_short_stretch_has_to_be_more_certain() -> None:
     assert trusted_from(4.0) == trusted_from(2.0) == 0.5
     assert trusted_from(0.3) == trusted_from(0.7) == pytest.approx(0.65)

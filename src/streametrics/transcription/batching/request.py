@@ -148,11 +148,10 @@ class RequestState:
             self._finish_if_decoded()
 
     def _emit(self, window: RequestWindow) -> None:
-        segments = window.merged()
-        self._unheard += window.unheard(segments)
-        for segment in segments:
-            if (kept := self._filter.apply(segment)) is not None:
-                self._emit_segment(kept)
+        kept = [segment for each in window.merged() if (segment := self._filter.apply(each)) is not None]
+        self._unheard += window.unheard(kept)
+        for segment in kept:
+            self._emit_segment(segment)
 
     def _emit_segment(self, segment: Segment) -> None:
         segment = starting_after(segment, self._segments[-1].end if self._segments else 0.0)

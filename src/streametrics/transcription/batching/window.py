@@ -119,12 +119,15 @@ class Window(Generic[Request]):
     def complete(self, *, language: str | None) -> list["Window[Request]"]:
         """Add windows for speech that no words cover, to be transcribed again; [] where nothing is missing.
 
+        Words that are guesses cover nothing.
+
         language: the one to decode them in, None to detect it.
         """
-        if self.depth == PHRASE and not self.segments:
+        kept = self._without_guesses(self.segments)
+        if self.depth == PHRASE and not kept:
             return []  # it said nothing to the phrase: a song, most likely, which its pieces will not change
         phrases = self._phrases()
-        missing = self._audio.with_speech(coverage.uncovered(phrases, self.segments), PROBABLE_SPEECH)
+        missing = self._audio.with_speech(coverage.uncovered(phrases, kept), PROBABLE_SPEECH)
         for run in _adjacent(missing, phrases):
             if not self._audio.with_speech(run, CLEAR_SPEECH_PROBABILITY):
                 continue
@@ -137,6 +140,10 @@ class Window(Generic[Request]):
                 for span in run:
                     self._add_pieces(span, language=language)
         return self.parts
+
+    def _without_guesses(self, segments: Sequence[Segment]) -> list[Segment]:
+        """Return the segments without those that will be removed as guesses: nothing was heard where they stand."""
+        return [each for each in segments if is_voiced(each, self._audio.voice, each.start, each.end)]
 
     def _add_pieces(self, span: SampleSpan, *, language: str | None) -> None:
         pieces = self._audio.voice.phrases(span, least_pause_s=0.0, least_s=MIN_PHRASE_S)
@@ -172,8 +179,8 @@ class Window(Generic[Request]):
             return [segment for part in self.parts for segment in part.merged()]
         segments = self.segments
         for part in self.parts:
-            found = [each for each in part.merged() if is_voiced(each, self._audio.voice, each.start, each.end)]
-            before = "".join(word.text for word in coverage.words_in(segments, part.voiced))
+            found = self._without_guesses(part.merged())
+            before = "".join(word.text for word in coverage.words_in(self._without_guesses(segments), part.voiced))
             if sum(coverage.count_units(segment.text) for segment in found) > coverage.count_units(before):
                 segments = sorted([*coverage.without(segments, part.voiced), *found], key=lambda each: each.start)
         return segments

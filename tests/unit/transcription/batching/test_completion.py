@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from streametrics.domain.transcript import DecodingStatistics, Segment, Transcript, Word
+from streametrics.domain.transcript import DecodingStatistics, FilterReason, Segment, Transcript, Word
 from streametrics.transcription.base import TranscriptionRequest
 from streametrics.transcription.batching import scheduler
 from streametrics.transcription.batching.window import Window
@@ -143,6 +143,32 @@ def test_words_that_are_guessed_when_asked_again_are_not_taken(chunk: Samples) -
 
     assert len(words_of(transcript)) == 3
     assert len(transcript.unheard) == 3
+
+
+def test_speech_to_which_the_engine_only_guessed_is_transcribed_again_in_phrases(chunk: Samples) -> None:
+    class GuessesAtFirst(Engine):
+        def said(self, window: SpeechWindow) -> Sequence[SampleSpan]:
+            self.logprob = -2.0 if len(self.decoded) == 1 else -0.2
+            return super().said(window)
+
+    engine = GuessesAtFirst()
+
+    transcript = transcribed(engine, chunk, "en")
+
+    assert [stretches for _, stretches in engine.decoded] == [4, 1, 1, 1, 1]
+    assert len(words_of(transcript)) == len(words_of(transcribed(Engine(), chunk)))
+    assert (transcript.left_out, transcript.unheard) == ({}, ())
+
+
+def test_speech_of_which_all_was_guessed_is_reported(chunk: Samples) -> None:
+    class Guesses(Engine):
+        logprob = -2.0
+
+    transcript = transcribed(Guesses(), chunk, "en")
+
+    assert transcript.segments == ()
+    assert len(transcript.unheard) == 4
+    assert set(transcript.left_out) == {FilterReason.GUESS}
 
 
 def test_the_language_that_was_asked_for_holds_for_what_is_transcribed_again(chunk: Samples) -> None:
