@@ -137,7 +137,7 @@ class _Reader:
             if mark.is_square and mark.is_lower and not self._is_block(mark):
                 return False
             self._thought(mark, closes=mark.closes or name in marks.THOUGHT_ENDS or bool(thought["end"]))
-        elif mark.has_bar and marks.TURN.fullmatch(name) and not mark.closes:
+        elif not mark.closes and marks.TURN.fullmatch(name) and (mark.has_bar or name == "start_of_turn"):
             self._header()
         elif mark.has_bar and marks.CONTENT.fullmatch(name):
             self._mode = _Mode.ANSWER if self._mode is _Mode.HEADER else self._mode

@@ -21,6 +21,7 @@ _LONG_OPENING = (160, 60)
 _LONG_ENOUGH = (24, 10)
 #: Two sentences that think aloud, or a first one, are no content any more.
 _THOUGHTS = 2
+_MOST_LEAD_INS = 6
 _LABEL_IN_LINE = re.compile(
     rf"(?:(?<=[.!?:。！？])\s*|\*\*)(?:final |short |brief )?(?:{answer_phrases.SUMMARY}|(?:final )?answer)\w*\s*(?:\*\*)?[:：]",
     re.IGNORECASE,
@@ -48,10 +49,19 @@ def shown_so_far(text: str, *, is_whole: bool = False, given: Given = NOTHING) -
     """Return what can be shown of an answer that grows, as one line. is_whole: this part of it is finished."""
     if is_whole:
         return summary_text(text, given=given)
-    found = _read(text, given, is_whole=False)
+    found = _until_a_turn(_read(text, given, is_whole=False))
     if found and not _is_shown(found[-1], is_first=len(found) == 1):
         found = found[:-1]
-    return answer_markup.unquoted(_joined(found), is_whole=False)
+    shown = answer_markup.unquoted(_joined(found), is_whole=False)
+    return shown if any(letter.isalnum() for letter in shown) else ""
+
+
+def _until_a_turn(found: list[_Sentence]) -> list[_Sentence]:
+    """Cut where a sentence begins as somebody's turn does: what follows tells whether it is one."""
+    for index, sentence in enumerate(found):
+        if index and answer_remarks.begins_turn(sentence.text):
+            return found[:index]
+    return found
 
 
 def _is_shown(last: _Sentence, *, is_first: bool) -> bool:
@@ -69,7 +79,7 @@ def _read(text: str, given: Given, *, is_whole: bool) -> list[_Sentence]:
     blocks = [block for block in blocks if block.text.casefold() not in given.lines]
     blocks = _without_thoughts(_from_label_on(blocks, is_whole=is_whole), is_whole=is_whole)
     blocks = _until_another_turn(blocks)
-    blocks = _without_headings(_without_lead_in(blocks, given), given, is_whole=is_whole)
+    blocks = _without_headings(_without_lead_in(blocks, given, is_whole=is_whole), given, is_whole=is_whole)
     found = [
         _Sentence(sentence, block.is_item, not index, block.opens_paragraph and not index)
         for block in blocks
@@ -129,12 +139,14 @@ def _until_another_turn(blocks: list[Block]) -> list[Block]:
     return [block for block in kept if block.text]
 
 
-def _without_lead_in(blocks: list[Block], given: Given) -> list[Block]:
+def _without_lead_in(blocks: list[Block], given: Given, *, is_whole: bool) -> list[Block]:
     """Remove what leads to the summary: titles, labels, announcements."""
-    while blocks:
+    for _ in range(_MOST_LEAD_INS):
+        if not blocks:
+            break
         first, rest = blocks[0], blocks[1:]
         said = "\n".join([given.text, *(block.text for block in rest)])
-        if rest and _leads_to(first, rest, said):
+        if rest and _leads_to(first, rest, said, is_whole=is_whole):
             blocks = rest
             continue
         after = answer_remarks.after_label(first.text, said)
@@ -146,14 +158,14 @@ def _without_lead_in(blocks: list[Block], given: Given) -> list[Block]:
     return blocks
 
 
-def _leads_to(first: Block, rest: list[Block], said: str) -> bool:
+def _leads_to(first: Block, rest: list[Block], said: str, *, is_whole: bool) -> bool:
     if first.is_heading:
         return True
     if first.text[-1] in ":：":
         return answer_remarks.is_lead_in(first.text, said)
     if first.is_item or sentences.ends(first.text) or not rest[0].opens_paragraph:
         return answer_remarks.is_summary_label(first.text) and not sentences.ends(first.text)
-    return answer_remarks.is_title(first.text) and sentences.ends(rest[0].text)
+    return answer_remarks.is_title(first.text) and (not is_whole or sentences.ends(rest[0].text))
 
 
 def _after_announcement(text: str) -> str | None:
@@ -208,7 +220,7 @@ def _end_of_content(found: list[_Sentence], given: Given) -> int:
 
 
 def _joined(found: list[_Sentence]) -> str:
-    return " ".join(_ended(each) if each.is_item and each is not found[-1] else each.text for each in found)
+    return sentences.join(_ended(each) if each.is_item and each is not found[-1] else each.text for each in found)
 
 
 def _ended(item: _Sentence) -> str:

@@ -37,13 +37,13 @@ _BULLET = re.compile(r"(?:[-*+•·‣▪◦●○■–—➤➢→✅✔☑»]
 _NUMBER = re.compile(r"\(?(?P<number>\d{1,2})[.)]\s+(?=\S)")
 _BARE_NUMBER = re.compile(r"\(?\d{1,2}[.)]?")
 _BOLD_LINE = re.compile(r"(?:\*\*|__)(?P<text>[^*_]+)(?:\*\*|__)\s*[:：]?|(?:\*\*|__)[^*_]+[:：](?:\*\*|__)")
-_TABLE_ROW = re.compile(r"\|(?P<cells>.*)\|")
+_TABLE_ROW = re.compile(r"\|(?P<cells>.*?)\|?")
 _LINK = re.compile(r"!?\[(?P<text>[^\[\]\n]{1,200})\]\([^()\s]{1,500}\)")
 _INLINE = (
     re.compile(r"(?<!\w)(\*{1,3}|_{1,3}|~~)(?=\S)(?P<text>[^*_~]+?)(?<=\S)\1(?!\w)"),
     re.compile(r"(?<!`)(`{1,2})(?P<text>[^`\n]+?)\1(?!`)"),
 )
-_LEFT_OVER = re.compile(r"\*{2,}|_{2,}(?=\s|$)|(?<!\S)_{2,}|^\s*[*_]+(?=\S)|(?<=\S)[*_]+\s*$|\\(?=[*_#`>\[\]])|`{2,}")
+_LEFT_OVER = re.compile(r"\*{2,}|_{2,}(?=\s|$)|(?<!\S)_{2,}|^\s*[*_`]+(?=\S)|(?<=\S)[*_]+\s*$|\\(?=[*_#`>\[\]])|`{2,}")
 
 #: A line that is longer than this and has no end goes on in the next.
 _WRAPPED = 40
@@ -64,6 +64,7 @@ class Block:
 def unwrapped(text: str, *, is_whole: bool) -> str:
     """Take an answer out of fences, tags and JSON; empty where the JSON holds no text, or none yet."""
     for _ in range(_MOST_LAYERS):
+        before = text
         text = _FENCE_AROUND.sub("", _FENCE_LINE.sub("", text)).strip()
         text = _FORMAT_TAG.sub("", _LINE_BREAK_TAG.sub("\n", text))
         for around in (_TAG_AROUND, _BOXED):
@@ -72,9 +73,9 @@ def unwrapped(text: str, *, is_whole: bool) -> str:
         if not is_whole and loose_json.MAY_BEGIN.fullmatch(text):
             return ""
         inner = _in_json(text, is_whole=is_whole)
-        if inner is None:
+        text = text if inner is None else inner
+        if text == before:
             break
-        text = inner
     return "" if _NO_VALUE.fullmatch(text.strip()) else text.strip()
 
 
@@ -119,15 +120,18 @@ def blocks(text: str, *, is_whole: bool) -> list[Block]:
     lines = text.splitlines()
     numbered = sum(_NUMBER.match(line.strip()) is not None for line in lines)
     found: list[Block] = []
-    opens = True
+    opens, leads = True, False
     for line in lines:
         line = _QUOTED_LINE.sub("", line.strip(), count=1) if line.strip().startswith(">") else line.strip()
         if not line or _RULE.fullmatch(line) or (not is_whole and _BARE_NUMBER.fullmatch(line)):
             opens = True
             continue
-        block = _block(line, counts_numbers=numbered > 1 or not is_whole)
+        if numbered == 1 and not leads and not is_whole and _NUMBER.match(line):
+            break  # a list, once a second number comes
+        block = _block(line, counts_numbers=numbered > 1 or leads)
         if not block.text:
             continue
+        leads = block.text[-1] in ":：" or block.is_heading
         if found and _goes_on(found[-1], block) and not opens:
             found[-1] = replace(found[-1], text=f"{found[-1].text} {block.text}")
         else:

@@ -34,7 +34,7 @@ CLOSINGS = (
     r"kerro(?:thän)?\b|ilmoita\b|jos (?:sinulla|haluat|tarvitset)\b.*(?:kerro|kysy|auta|ilmoita)|toivottavasti|(?:haluatko|tarvitsetko|voinko)\b|onko (?:jotain|sinulla)",
     # Polish, Czech, Slovak, Hungarian, Russian, Ukrainian, Greek, Turkish
     r"daj(?:cie)? (?:mi )?znać|proszę (?:dać|daj|o kontakt)|jeśli (?:masz|chcesz|potrzebujesz|mają|chcą|coś)\b.*(?:znać|pyta|pomo|chętnie)|mam nadzieję|nie wahaj|to podsumowanie",
-    r"czy (?:chcesz|chciał\w*|potrzebujesz|mogę|masz|jest coś|mam)\b.*\?|(?:dej|daj)(?:te)? (?:mi )?v[ěe]d[ěi]e?ť|(?:pokud|ak) (?:máš|máte|chcete|chceš|potřeb|potreb)\w*|(?:doufám|dúfam)",
+    r"czy (?:chcesz|chciał\w*|potrzebujesz|mogę|masz|jest coś|mam)\b.*\?|(?:dej|daj)(?:te)? (?:mi )?v(?:ědět|edieť)|(?:pokud|ak) (?:máš|máte|chcete|chceš|potřeb|potreb)\w*|(?:doufám|dúfam)",
     r"(?:chcete|přejete si|mohu|môžem)\b.*\?|neváhejte|neváhajte|szólj|remélem|ha (?:bármi|további|kérdés|szeretn)\w*\b|szeretné[dl]?\b.*\?|segíthetek|van még\b.*\?",
     r"дай(?:те)? (?:мне |мені )?знат[ьи]|(?:если|якщо) (?:у (?:вас|тебя)|вам|тебе|вы|ви|ты|хот|нужн|есть|є|потр|понадоб|возник)\w*|(?:надеюсь|сподіва\w+)\b|обращайтесь|звертайтеся",
     r"(?:хотите|хочешь|хотели бы|желаете|нужн[аоы]? ли|могу ли|чем (?:ещ|могу)|есть ли|бажаєте|хочете|чи (?:потр|можу|хоч|є))\w*\b.*\?|не стесняйтесь|сообщите|это (?:резюме|краткое)",
@@ -43,8 +43,8 @@ CLOSINGS = (
     # Arabic, Persian, Hebrew, Hindi, Bengali, Urdu, Tamil, Telugu
     r"هل (?:ترغب|تريد|تود|تحتاج|هناك|يمكنني|لديك)|أخبرني|أعلمني|لا تتردد|إذا (?:كنت|كان لديك|أردت|احتجت|رغبت)|(?:آمل|أتمنى|أرجو) أن|يسعدني|هذا الملخص|يرجى إعلامي",
     r"اگر (?:سوال|سؤال|نیاز|می‌خواهید|مایل|آپ)|امیدوارم|آیا (?:می‌خواهید|مایل|نیاز|سوال)|لطفا\w? (?:به من )?(?:بگویید|اطلاع)|אם (?:תרצה|יש ל|אתה צריך|תצטרך)|אשמח|האם (?:תרצה|יש|אוכל)|מקווה|ספר לי",
-    r"(?:अगर|यदि) (?:आप|आपको|आपके|कुछ|कोई)\b.*(?:बता|पूछ|मदद|संकोच|सकत)|क्या (?:आप|मैं|आपको)\b|(?:मुझे )?(?:आशा|उम्मीद) है|(?:कृपया )?(?:मुझे )?(?:बताएं|बताएँ|बताइए)",
-    r"(?:যদি )?(?:আপনার|আপনি|আরও|আরো|কোনো)\b.*(?:জানান|জানাবেন|চান|প্রয়োজন|বলুন|জিজ্ঞাসা)|আশা করি|আমাকে জানান|আমি কি\b|کیا (?:آپ|میں)|امید ہے|مجھے بتائیں",
+    r"(?:अगर|यदि) (?:आप|कुछ|कोई).*(?:बता|पूछ|मदद|संकोच|सकत)|क्या (?:आप|मैं)|(?:मुझे )?(?:आशा|उम्मीद) है|(?:कृपया )?(?:मुझे )?(?:बताएं|बताएँ|बताइए)",
+    r"(?:যদি )?(?:আপনার|আপনি|আরও|আরো|কোনো).*(?:জানান|জানাবেন|চান|প্রয়োজন|বলুন|জিজ্ঞাসা)|আশা করি|আমাকে জানান|আমি কি |کیا (?:آپ|میں)|امید ہے|مجھے بتائیں",
     r"(?:மேலும்|வேறு|உங்களுக்கு).*(?:தெரிவி|கேளு|கேட்க|வேண்டுமா|சொல்ல|உதவி)|(?:మరింత|మీకు|ఇంకా).*(?:తెలియ|అడగ|చెప్ప|కావాలా|సహాయ)|(?:तुम्हाला|आणखी).*(?:सांगा|विचारा|मदत)",
     # Vietnamese, Indonesian, Thai, Swahili, Filipino
     r"(?:hãy|vui lòng|xin)(?: hãy)? (?:cho|nói|báo)|nếu (?:bạn|anh|quý|cần)\b|(?:tôi )?hy vọng|bạn (?:có )?(?:muốn|cần)\b.*\?|tôi có thể|(?:beri ?tahu|kabari|hubungi|beritahukan)\b",
@@ -63,7 +63,7 @@ SORRY = (
     r"(?:je suis |nous sommes )?(?:vraiment |sincèrement )?désolée?\b|je (?:m'excuse|regrette)|(?:es )?tut mir (?:sehr )?leid|entschuldig|lo siento|lamento\b|disculp|desculp|sinto muito",
     r"mi (?:dispiace|scuso)|(?:het )?spijt me|förlåt|(?:jag )?är ledsen|(?:jeg )?beklager|undskyld|pahoittelen|anteeksi|przykro mi|przepraszam|omlouvám|ospravedl|sajnálom|elnézést|îmi pare rău|scuz",
     r"извин|прошу прощения|(?:мне )?(?:очень )?жаль,|вибач|перепрош|съжалявам|λυπάμαι|συγγνώμη|üzgünüm|özür dile|عذر[ًا]|أعتذر|آسف|متأسف|متاسف|(?:אני )?מצטער|معذرت|معاف",
-    r"क्षमा|माफ़|माफ\b|मुझे खेद|দুঃখিত|মাফ করবেন|மன்னிக்க|క్షమించ|xin lỗi|(?:tôi )?(?:rất )?(?:lấy làm )?tiếc|(?:mohon )?maaf\b|ขออภัย|ขอโทษ|samahani|paumanhin|pasensya",
+    r"क्षमा|माफ़|माफ कर|मुझे खेद|দুঃখিত|মাফ করবেন|மன்னிக்க|క్షమించ|xin lỗi|(?:tôi )?(?:rất )?(?:lấy làm )?tiếc|(?:mohon )?maaf\b|ขออภัย|ขอโทษ|samahani|paumanhin|pasensya",
     r"(?:很|非常|十分|真的?)?(?:抱歉|对不起|對不起)|不好意思|(?:大変)?申し訳|すみません|ごめん|恐れ入り|죄송|미안합니다",
 )
 #: Regrets, which refuse where they are about the transcript.

@@ -30,7 +30,7 @@ TRANSCRIPT = _any(
 )
 #: Before an answer: `Answer: …`, in few words.
 ANSWER = _any(
-    r"(?:final |short |my )?(?:answer|response|output|result|reply|text)|réponse(?: finale)?|antwort|ergebnis|respuesta|resposta",
+    r"(?:final |short |my )?(?:answer|response)|réponse(?: finale)?|antwort|respuesta|resposta",
     r"risposta|antwoord|svar|vastaus|odpowiedź|odpověď|válasz|răspuns|ответ|відповідь|απάντηση|cevap|yanıt",
     r"الإجابة|الجواب|پاسخ|תשובה|उत्तर|জবাব|উত্তর|câu trả lời|jawaban|jibu|คำตอบ|最终答案|答案|回答|回复|答え|답변",
 )

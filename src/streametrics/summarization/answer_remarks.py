@@ -40,6 +40,8 @@ _LONGEST_LABEL = 6
 #: Of the words of a sentence, as many are said elsewhere where it has content.
 _SHARED = 0.34
 _LEAST_LETTERS = 4
+#: Sentences that were judged: of an answer that grows, all but the last stay the same.
+_REMEMBERED = 256
 _UNSPACED = re.compile(r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+")
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -69,7 +71,7 @@ _OPENINGS = _openings((*answer_offers.CLOSINGS, *answer_offers.I_AM, *answer_off
 
 def folded(text: str) -> str:
     """Lower the case, straighten apostrophes, and remove what stands around a sentence."""
-    return text.casefold().replace("’", "'").replace("‘", "'").strip(" \t\n*_#>()[]{}~`\"“”„«»「」")
+    return text.casefold().replace("’", "'").replace("‘", "'").strip(" \t\n*_#>()[]{}~`\"“”„«»「」¿¡–—-")
 
 
 def is_yes(sentence: str) -> bool:
@@ -150,9 +152,10 @@ def before_turns(line: str) -> str:
     return line[: match.start()] if match else line
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def is_closing(sentence: str) -> bool:
     """Tell whether a sentence is an offer, a wish or a remark of the assistant's, after a summary."""
-    low = folded(sentence).lstrip("¿¡-–— ")
+    low = folded(sentence)
     if any(pattern.match(low) for pattern in (*_CLOSINGS, *_I_AM, *_CANNOT)):
         return True
     is_bracketed = sentence.lstrip(" *_")[:1] in tuple("([（［【")
@@ -162,9 +165,10 @@ def is_closing(sentence: str) -> bool:
     return note is not None and _is_about_itself(note["rest"])
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def may_become_remark(beginning: str) -> bool:
     """Tell whether a sentence that has begun may come to be an offer, a remark, a label or somebody's turn."""
-    low = folded(beginning).lstrip("¿¡-–— ")
+    low = folded(beginning)
     if beginning.lstrip(" *_")[:1] in tuple("([（［【") or re.search(r"[:：](?!\d)", beginning):
         return True
     return any(pattern.match(low) for pattern in _OPENINGS) or thinks_aloud(beginning)
@@ -174,14 +178,15 @@ def is_refusal(sentences: list[str]) -> bool:
     """Tell whether an answer refuses, or asks for the transcript, in its first sentences."""
     if not sentences:
         return False
-    low = folded(sentences[0]).lstrip("¿¡ ")
+    low = folded(sentences[0])
     if any(pattern.match(low) for pattern in (*_SORRY, *_I_AM, *_CANNOT)):
         return True
     if _MATERIAL.search(low) and any(pattern.match(low) for pattern in _SORRY_FOR):
         return True
-    return any(_asks_for_it(folded(sentence).lstrip("¿¡ ")) for sentence in sentences[:3])
+    return any(_asks_for_it(folded(sentence)) for sentence in sentences[:3])
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def thinks_aloud(sentence: str) -> bool:
     """Tell whether a sentence is about the task."""
     low = folded(sentence)

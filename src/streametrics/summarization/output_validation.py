@@ -78,7 +78,7 @@ def defect(text: str, instruction: str, tag: str | None) -> Defect | None:
 
 def without_our_words(text: str, instruction: str) -> str:
     """Remove sentences that only repeat the instruction or an earlier one; where nothing is left, keep the text."""
-    return " ".join(_own(text, instruction)) or text
+    return sentences.join(_own(text, instruction)) or text
 
 
 def so_far(
@@ -93,7 +93,7 @@ def so_far(
     own = _own(shown, instruction)
     if own and not sentences.ends(own[-1]) and own[-1].casefold() in instruction.casefold():
         own.pop()  # it may become a sentence of ours
-    return " ".join(own)
+    return sentences.join(own)
 
 
 def _own(text: str, instruction: str) -> list[str]:
