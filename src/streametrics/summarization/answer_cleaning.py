@@ -69,8 +69,7 @@ def _is_shown(last: _Sentence, *, is_first: bool) -> bool:
     if sentences.ends(last.text):
         return True
     limits = _LONG_OPENING if is_first or last.opens_block else _LONG_ENOUGH
-    is_spaced = len(last.text.split()) * 12 > len(last.text)
-    return len(last.text) >= limits[not is_spaced] and not answer_remarks.may_become_remark(last.text)
+    return len(last.text) >= limits[answer_remarks.has_no_spaces(last.text)] and not answer_remarks.may_become_remark(last.text)
 
 
 def _read(text: str, given: Given, *, is_whole: bool) -> list[_Sentence]:

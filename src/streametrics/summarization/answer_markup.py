@@ -15,6 +15,8 @@ _FENCE_AROUND = re.compile(r"\A\s*`{3,}(?:(?:json|text|markdown|md|txt|plaintext
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>|</(?:p|div|li|h[1-6]|tr)>", re.IGNORECASE)
 _FORMAT_TAG = re.compile(r"</?(?:p|b|i|u|em|strong|div|span|ul|ol|li|h[1-6]|code|pre|a|blockquote)(?:\s[^<>]{0,200})?>", re.I)
 _TAG_AROUND = re.compile(r"\A\s*<(?P<name>\w{1,40})(?:\s[^<>]{0,80})?>(?P<inner>.*)</(?P=name)>\s*\Z", re.DOTALL)
+_TAGS_BEFORE = re.compile(r"\A\s*(?:<\w{1,40}(?:\s[^<>]{0,80})?>\s*){1,4}")
+_TAGS_AFTER = re.compile(r"(?:\s*</\w{1,40}>){1,4}\s*\Z")
 _BOXED = re.compile(r"\A\s*(?:\\\[|\$)?\s*\\boxed\{(?:\\text\{)?(?P<inner>.*?)\}*\s*(?:\\\]|\$)?\s*\Z", re.DOTALL)
 
 #: What a program writes where it has nothing.
@@ -70,6 +72,7 @@ def unwrapped(text: str, *, is_whole: bool) -> str:
         for around in (_TAG_AROUND, _BOXED):
             if (match := around.match(text)) is not None:
                 text = match["inner"]
+        text = _TAGS_AFTER.sub("", _TAGS_BEFORE.sub("", text))
         if not is_whole and loose_json.MAY_BEGIN.fullmatch(text):
             return ""
         inner = _in_json(text, is_whole=is_whole)

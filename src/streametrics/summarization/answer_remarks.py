@@ -193,6 +193,11 @@ def thinks_aloud(sentence: str) -> bool:
     return any(pattern.search(low) for pattern in _REASONING)
 
 
+def has_no_spaces(text: str) -> bool:
+    """Tell whether a text is in a script that puts no spaces between words."""
+    return _UNSPACED.search(text) is not None
+
+
 def shares_words(text: str, said: str) -> bool:
     """Tell whether what a text says is said elsewhere, too; true of a text without words."""
     own = words(text)

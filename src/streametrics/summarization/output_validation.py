@@ -10,6 +10,9 @@ from streametrics.summarization.chunking import Timeline
 from streametrics.summarization.prompts import Defect, Given
 from streametrics.text import sentences
 
+#: What is said of an answer that holds none, after a second try.
+NO_SUMMARY = "The model wrote no summary: it refused, or only repeated what it was told."
+
 #: An answer with this share of its word sequences out of the instruction is the instruction repeated.
 _REPEATED_SHARE = 0.5
 _SEQUENCE_WORDS = 5
@@ -19,8 +22,8 @@ _LONGEST_MOMENT = 200
 
 #: What leads to our fence, and its lines; small models copy them.
 _FENCE_LINE = re.compile(
-    r"the (?:transcript|notes|answer) (?:stands?|stood) between the two lines marked[ :]*(?:\b[0-9a-f]{16}\b)?[ :]*"
-    r"|(?:end of )?(?:transcript|notes|answer)?[ :]*\b[0-9a-f]{16}\b",
+    r"the (?:transcript|notes|answer) (?:stands?|stood) between the two lines marked[ :]{0,8}(?:\b[0-9a-f]{16}\b)?[ :]{0,8}"
+    r"|(?:end of )?(?:transcript|notes|answer)?[ :]{0,8}\b[0-9a-f]{16}\b",
     re.IGNORECASE,
 )
 #: The beginning of one of these, at the end of a text that grows.
@@ -140,7 +143,9 @@ def parse_overview(text: str, timeline: Timeline) -> Overview | None:
     """
     data = _object(text)
     said = data.get("overview") if data else None
-    if not isinstance(said, str):
+    if said is not None and not isinstance(said, str):
+        said = prose(json.dumps(said, ensure_ascii=False))
+    if said is None:
         match = _OVERVIEW_SO_FAR.search(text)
         if match is None:
             return None

@@ -228,10 +228,9 @@ CLOSINGS = [
     "お役に立てれば幸いです。",
     "더 필요한 것이 있으면 말씀해 주세요.",
     "도움이 되었기를 바랍니다!",
-    # No phrase of these is known
-    "Kas soovid veel midagi teada?",
-    "Viltu vita meira?",
 ]
+#: No phrase of these languages is known.
+UNKNOWN_CLOSINGS = ["Kas soovid veel midagi teada?", "Viltu vita meira?"]
 
 WRAPPED = [
     "```\n{}\n```",
