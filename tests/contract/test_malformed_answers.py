@@ -204,13 +204,12 @@ def test_what_is_no_http_is_an_error_with_a_code(make: Make, first_line: bytes) 
             dumped({"models": [{"name": "mistral:latest", "context_length": odd}], "data": [{"id": "mistral"}]})
             for odd in ODD
         ),
-        deep(), deep('{"models": ', "}"), b"", b"\xff", b'{"models": [{"name": "\\ud800"}], "data": [{"id": "\\ud800"}]}',
+        deep(), deep('{"models": ', "}"), b"", b"\xff",
+        b'{"models": [{"name": "\\ud800"}], "data": [{"id": "\\ud800"}]}',
     ],
     ids=lambda body: repr(body[:48]),
 )  # fmt: skip
-def test_no_list_of_models_breaks_health_or_a_call(
-    make: Make, body: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_list_of_models_breaks_health_or_a_call(make: Make, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     def do_get(reply: Reply) -> None:
         reply.plain(200, "application/json", body)
 
@@ -232,7 +231,8 @@ def test_escapes_and_surrogates_reach_neither_answer_nor_reason_nor_health(make:
     answer = ended(make, lambda reply: (reply.begin(), reply.token(f"\x1b[2J{SUMMARY}\ud800\x07"), reply.done())[2])
     assert answer == SUMMARY
     for status in (400, 500):
-        reason = str(ended(make, lambda reply, status=status: reply.error(status, "\x1b[31mno\x1b]0;x\x07 \u202espace\ud800")))
+        said = "\x1b[31mno\x1b]0;x\x07 \u202espace\ud800"
+        reason = str(ended(make, lambda reply, status=status, said=said: reply.error(status, said)))
         assert reason.isprintable()
         assert "no space" in reason
     with ModelServer() as server:

@@ -43,7 +43,7 @@ def says_too_long(reason: str) -> bool:
 
 
 def one_line(reason: object, key: str = "") -> str:
-    """Make a server's words one short line that can be shown. key: replaced, as some servers repeat what they refuse."""
+    """Make a server's words one short line that can be shown. key: replaced, as some servers repeat it."""
     line = untrusted_text.one_line(reason)
     return (line.replace(key, "…") if key else line)[:_LONGEST_REASON]
 

@@ -51,7 +51,13 @@ BARE = re.compile(
 #: Names in square brackets that templates use, in capitals.
 SQUARE = re.compile(r"system_prompt|available_tools|tool_calls|tool_results|tool_content|eos|bos|end|sys")
 #: Tags of HTML, which are no marks.
-HTML_TAGS = frozenset("p b i u em strong br hr ul ol li div span h1 h2 h3 h4 h5 h6 code pre a table tr td th tbody".split())
+HTML_TAGS = frozenset(
+    (
+        "p", "b", "i", "u", "em", "strong", "br", "hr", "ul", "ol", "li", "div",
+        "span", "h1", "h2", "h3", "h4", "h5", "h6", "code", "pre", "a", "table", "tr",
+        "td", "th", "tbody",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

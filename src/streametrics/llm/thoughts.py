@@ -1,6 +1,6 @@
 """Separates the answer of a model from its thoughts and from the marks of its chat template.
 
-Servers are meant to do this, and many do it for the templates that they know alone. Rather than a list of models, kinds
+Servers are meant to do this, and many do it only for the templates that they know. Rather than a list of models, kinds
 of marks are known: tags around thoughts (`<think>`, `[THINK]`, `◁think▷`, `<|begin_of_thought|>`), channels of which the
 final one counts, headers that begin somebody's turn, and marks that end one. The answer ends at the first of the last.
 """
@@ -133,10 +133,12 @@ class _Reader:
             return False
         if name == "channel":
             self._mode = _Mode.CHANNEL
-        elif name in marks.THOUGHT_ENDS or (thought := marks.THOUGHT.fullmatch(name)) is not None:
+        elif name in marks.THOUGHT_ENDS:
+            self._thought(mark, closes=True)
+        elif (thought := marks.THOUGHT.fullmatch(name)) is not None:
             if mark.is_square and mark.is_lower and not self._is_block(mark):
                 return False
-            self._thought(mark, closes=mark.closes or name in marks.THOUGHT_ENDS or bool(thought["end"]))
+            self._thought(mark, closes=mark.closes or bool(thought["end"]))
         elif not mark.closes and marks.TURN.fullmatch(name) and (mark.has_bar or name == "start_of_turn"):
             self._header()
         elif mark.has_bar and marks.CONTENT.fullmatch(name):

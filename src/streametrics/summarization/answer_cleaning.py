@@ -23,7 +23,8 @@ _LONG_ENOUGH = (24, 10)
 _THOUGHTS = 2
 _MOST_LEAD_INS = 6
 _LABEL_IN_LINE = re.compile(
-    rf"(?:(?<=[.!?:。！？])\s*|\*\*)(?:final |short |brief )?(?:{answer_phrases.SUMMARY}|(?:final )?answer)\w*\s*(?:\*\*)?[:：]",
+    rf"(?:(?<=[.!?:。！？])\s*|\*\*)(?:final |short |brief )?(?:{answer_phrases.SUMMARY}|(?:final )?answer)\w*"
+    r"\s*(?:\*\*)?[:：]",
     re.IGNORECASE,
 )
 _ASKS_OR_CALLS = re.compile(r"[?!؟？！;՞]+[\"'»”’)\]]*\Z")
@@ -69,7 +70,9 @@ def _is_shown(last: _Sentence, *, is_first: bool) -> bool:
     if sentences.ends(last.text):
         return True
     limits = _LONG_OPENING if is_first or last.opens_block else _LONG_ENOUGH
-    return len(last.text) >= limits[answer_remarks.has_no_spaces(last.text)] and not answer_remarks.may_become_remark(last.text)
+    return len(last.text) >= limits[answer_remarks.has_no_spaces(last.text)] and not answer_remarks.may_become_remark(
+        last.text
+    )
 
 
 def _read(text: str, given: Given, *, is_whole: bool) -> list[_Sentence]:

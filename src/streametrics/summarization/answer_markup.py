@@ -13,7 +13,9 @@ _MOST_LAYERS = 4
 _FENCE_LINE = re.compile(r"^[ \t]*(?:`{3,}|~{3,}|'''|\"\"\")[ \t]*[\w+-]{0,20}[ \t]*$", re.MULTILINE)
 _FENCE_AROUND = re.compile(r"\A\s*`{3,}(?:(?:json|text|markdown|md|txt|plaintext|yaml|xml|html)\b)?|`{3,}\s*\Z")
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>|</(?:p|div|li|h[1-6]|tr)>", re.IGNORECASE)
-_FORMAT_TAG = re.compile(r"</?(?:p|b|i|u|em|strong|div|span|ul|ol|li|h[1-6]|code|pre|a|blockquote)(?:\s[^<>]{0,200})?>", re.I)
+_FORMAT_TAG = re.compile(
+    r"</?(?:p|b|i|u|em|strong|div|span|ul|ol|li|h[1-6]|code|pre|a|blockquote)(?:\s[^<>]{0,200})?>", re.I
+)
 _TAG_AROUND = re.compile(r"\A\s*<(?P<name>\w{1,40})(?:\s[^<>]{0,80})?>(?P<inner>.*)</(?P=name)>\s*\Z", re.DOTALL)
 _TAGS_BEFORE = re.compile(r"\A\s*(?:<\w{1,40}(?:\s[^<>]{0,80})?>\s*){1,4}")
 _TAGS_AFTER = re.compile(r"(?:\s*</\w{1,40}>){1,4}\s*\Z")
@@ -50,7 +52,19 @@ _LEFT_OVER = re.compile(r"\*{2,}|_{2,}(?=\s|$)|(?<!\S)_{2,}|^\s*[*_`]+(?=\S)|(?<
 #: A line that is longer than this and has no end goes on in the next.
 _WRAPPED = 40
 #: Pairs of quotation marks around a whole answer.
-_QUOTES = {'"': '"', "“": "”", "„": "“”", "«": "»", "‹": "›", "「": "」", "『": "』", "'": "'", "‘": "’", "”": "”", "《": "》"}
+_QUOTES = {
+    '"': '"',
+    "“": "”",
+    "„": "“”",
+    "«": "»",
+    "‹": "›",
+    "「": "」",
+    "『": "』",
+    "'": "'",
+    "‘": "’",
+    "”": "”",
+    "《": "》",
+}
 
 
 @dataclass(frozen=True, slots=True)

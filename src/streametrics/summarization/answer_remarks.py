@@ -22,16 +22,15 @@ _ANSWER = re.compile(rf"(?:{answer_phrases.ANSWER})")
 _ASSISTANT = re.compile(rf"(?:{answer_phrases.ASSISTANT})")
 _TURN = re.compile(rf"(?:#+\s*)?(?:{answer_phrases.USER}|{answer_phrases.ASSISTANT})\s*[:：]", re.IGNORECASE)
 _TURNS_IN_LINE = re.compile(
-    rf"(?<=[.!?。！？])\s+(?:{answer_phrases.USER})\s*[:：].*?(?:{answer_phrases.ASSISTANT})\s*[:：]", re.IGNORECASE | re.DOTALL
+    rf"(?<=[.!?。！？])\s+(?:{answer_phrases.USER})\s*[:：].*?(?:{answer_phrases.ASSISTANT})\s*[:：]",
+    re.IGNORECASE | re.DOTALL,
 )
 _NOTE = re.compile(rf"(?:{answer_phrases.NOTE})\s*(?:[:：]|\bthat\b|\bque\b|\bdass\b|,)\s*(?P<rest>.*)", re.DOTALL)
-_COUNT = re.compile(r"(?:word|character|token|sentence)s?\b.{0,20}\d|\d+\s*(?:words|characters|tokens|sentences|mots|wörter|palabras|слов|字)")
-_LIST_HEAD = re.compile(
-    r"(?:the )?(?:key|main|most important|important)\s?(?:points?|moments?|takeaways?|topics?|events?|highlights?|facts)|highlights?"
-    r"|(?:les )?points (?:clés|principaux)|(?:wichtigste|kern)\w* (?:punkte|themen|ereignisse)|kernpunkte|puntos (?:clave|principales)"
-    r"|pontos (?:principais|chave|-chave)|punti (?:chiave|principali)|belangrijkste punten|ключевые (?:моменты|пункты)|основные (?:моменты|темы)"
-    r"|(?:önemli|ana) noktalar|النقاط (?:الرئيسية|الأساسية)|मुख्य (?:बिंदु|बातें)|要点|关键点|重点|主要内容|ポイント|主なポイント|주요 (?:내용|포인트|사항)"
+_COUNT = re.compile(
+    r"(?:word|character|token|sentence)s?\b.{0,20}\d"
+    r"|\d+\s*(?:words|characters|tokens|sentences|mots|wörter|palabras|слов|字)"
 )
+_LIST_HEAD = re.compile(answer_phrases.LIST_HEAD)
 _MAY_BE_LABEL = re.compile(r"(?P<head>[^:：\n]{1,200}?)\s*(?:(?<!\d)[:：]|\s[–—-]\s)(?P<rest>.*)", re.DOTALL)
 
 #: Words that an announcement before a colon may have, and a label.
@@ -71,12 +70,12 @@ _OPENINGS = _openings((*answer_offers.CLOSINGS, *answer_offers.I_AM, *answer_off
 
 def folded(text: str) -> str:
     """Lower the case, straighten apostrophes, and remove what stands around a sentence."""
-    return text.casefold().replace("’", "'").replace("‘", "'").strip(" \t\n*_#>()[]{}~`\"“”„«»「」¿¡–—-")
+    return text.casefold().replace("’", "'").replace("‘", "'").strip(' \t\n*_#>()[]{}~`"“”„«»「」¿¡–—-')
 
 
 def is_yes(sentence: str) -> bool:
     """Tell whether a sentence only says that the request was understood."""
-    return sentence[:1] not in tuple("\"“„«「") and _YES.fullmatch(folded(sentence)) is not None
+    return sentence[:1] not in tuple('"“„«「') and _YES.fullmatch(folded(sentence)) is not None
 
 
 def announces(sentence: str) -> bool:
@@ -98,7 +97,7 @@ def is_lead_in(line: str, said: str) -> bool:
 
 
 def after_label(text: str, said: str) -> str | None:
-    """Return what follows `Summary:`, `Here is the summary:`, `Assistant:` in a line; None where it has no such label."""
+    """Return what follows a label in a line (`Summary:`, `Here is the summary:`); None where it has none."""
     match = _MAY_BE_LABEL.match(text)
     if match is None:
         return None
@@ -120,8 +119,10 @@ def is_summary_label(text: str) -> bool:
     """Tell whether a line begins with `Summary:` or is that alone: what came before it was no summary."""
     low = folded(text)
     head = re.split(r"[:：]", low, maxsplit=1)[0].strip(" *_")
-    return len(head.split()) <= 3 and (":" in low or "：" in low or head == low) and bool(
-        re.fullmatch(rf"(?:(?:final|brief|short|concise|my|the)\s)*(?:{answer_phrases.SUMMARY})\w*", head)
+    return (
+        len(head.split()) <= 3
+        and (":" in low or "：" in low or head == low)
+        and bool(re.fullmatch(rf"(?:(?:final|brief|short|concise|my|the)\s)*(?:{answer_phrases.SUMMARY})\w*", head))
     )
 
 
@@ -221,14 +222,19 @@ def _is_only_a_label(head: str, said: str) -> bool:
     if _SUMMARY.match(head) or _UNSPACED.search(head):
         return True
     others = " ".join(word for word in head.split() if not _SUMMARY.search(word))
-    return "'s" not in others and not words(others) & words(said) and not re.search(r"\b(?:her|his|their|its)\b", others)
+    return (
+        "'s" not in others and not words(others) & words(said) and not re.search(r"\b(?:her|his|their|its)\b", others)
+    )
 
 
 def _is_about_itself(rest: str) -> bool:
     if _UNSPACED.match(rest):
         return _MATERIAL.search(rest) is not None
     beginning = " ".join(rest.split()[:5])
-    return _MATERIAL.search(beginning) is not None or re.match(r"(?:i|as an ai|the (?:text|answer))\b", beginning) is not None
+    return (
+        _MATERIAL.search(beginning) is not None
+        or re.match(r"(?:i|as an ai|the (?:text|answer))\b", beginning) is not None
+    )
 
 
 def _asks_for_it(low: str) -> bool:

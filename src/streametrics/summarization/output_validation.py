@@ -22,7 +22,8 @@ _LONGEST_MOMENT = 200
 
 #: What leads to our fence, and its lines; small models copy them.
 _FENCE_LINE = re.compile(
-    r"the (?:transcript|notes|answer) (?:stands?|stood) between the two lines marked[ :]{0,8}(?:\b[0-9a-f]{16}\b)?[ :]{0,8}"
+    r"the (?:transcript|notes|answer) (?:stands?|stood) between the two lines marked[ :]{0,8}"
+    r"(?:\b[0-9a-f]{16}\b)?[ :]{0,8}"
     r"|(?:end of )?(?:transcript|notes|answer)?[ :]{0,8}\b[0-9a-f]{16}\b",
     re.IGNORECASE,
 )
@@ -84,9 +85,7 @@ def without_our_words(text: str, instruction: str) -> str:
     return sentences.join(_own(text, instruction)) or text
 
 
-def so_far(
-    text: str, instruction: str, *, is_whole: bool = False, given: Given = answer_cleaning.NOTHING
-) -> str:
+def so_far(text: str, instruction: str, *, is_whole: bool = False, given: Given = answer_cleaning.NOTHING) -> str:
     """Return what can be shown of an unfinished answer: whole sentences, none of ours, nothing around the summary.
 
     is_whole: nothing is added to this part of the answer.

@@ -23,7 +23,9 @@ def test_a_text_about_tags_stays_as_it_is(text: str) -> None:
     assert visible(text) == VisibleAnswer(text)
 
 
-@pytest.mark.parametrize("text", ["", " \n", "<think>x", "[THINK]x", "<|channel|>analysis<|message|>x", "x</think>", "\u200b"])
+@pytest.mark.parametrize(
+    "text", ["", " \n", "<think>x", "[THINK]x", "<|channel|>analysis<|message|>x", "x</think>", "\u200b"]
+)
 def test_without_an_answer_nothing_is_visible(text: str) -> None:
     assert visible(text).text == ""
 

@@ -109,7 +109,9 @@ def test_the_overview_in_json_is_cleaned_too(around: str) -> None:
     assert [text for text in grown if not found.text.startswith(text)] == []
 
 
-@pytest.mark.parametrize("filler", ["<", "[", "{", "(", '"', "*", "_", "`", "<a>", "<|", "\\", "{'", "# ", "- ", ": ", "I ", "1. ", "</"])
+@pytest.mark.parametrize(
+    "filler", ["<", "[", "{", "(", '"', "*", "_", "`", "<a>", "<|", "\\", "{'", "# ", "- ", ": ", "I ", "1. ", "</"]
+)
 def test_no_answer_takes_long_to_read(filler: str) -> None:
     answer = (filler * 20_000)[:40_000]
     final(answer)
