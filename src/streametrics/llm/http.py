@@ -6,7 +6,6 @@ a model server stop generating.
 """
 
 import contextlib
-import json
 import queue
 import socket
 import threading
@@ -21,6 +20,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import ConnectionPool
 
 from streametrics.errors import SummarizerBusy, SummarizerTimeout, SummarizerUnavailable, SummaryUnusable
+from streametrics.llm import parsing
 from streametrics.llm.timeouts import Timeouts
 
 CONNECT_TIMEOUT_S = 3.05
@@ -87,7 +87,7 @@ def open_response(request: HttpRequest, timeouts: Timeouts, *, on_wait: Callable
 
     timeouts: the caller reports each token to them. on_wait: called while nothing comes; it may raise to stop.
     Raises, in the lines too, SummarizerUnavailable (no connection), SummarizerTimeout, SummarizerBusy
-    (the connection broke) and SummaryUnusable (more than `max_response_bytes`).
+    (the connection broke) and SummaryUnusable (more than `max_response_bytes`, or no HTTP).
     """
     reader = _ResponseReader(request, timeouts.whole_s)
     reader.start()
@@ -107,10 +107,7 @@ def fetch_json(
     """Send a request and return its response as JSON; raises what `open_response` raises."""
     with open_response(request, Timeouts(clock, limit_s), on_wait=on_wait) as response:
         text = b"\n".join(response.lines)
-    try:
-        return JsonResponse(response.status, json.loads(text))
-    except ValueError:
-        return JsonResponse(response.status, None)
+    return JsonResponse(response.status, parsing.json_value(text))
 
 
 def _items(
@@ -274,7 +271,10 @@ def _translated(error: Exception, hints: ErrorHints) -> Exception:
             return SummarizerBusy("The model server broke off its answer.")
         case requests.exceptions.InvalidURL() | requests.exceptions.InvalidSchema():
             return SummarizerUnavailable(hints.no_address)
+        case requests.exceptions.ContentDecodingError():
+            return parsing.MalformedAnswer()
         case requests.RequestException() | OSError():
             return SummarizerUnavailable(hints.unavailable)
         case _:
-            return error
+            # Whatever the libraries below trip over while they read it: a negative size of a chunk, say.
+            return parsing.MalformedAnswer()

@@ -12,7 +12,6 @@ from streametrics.errors import (
     SummarizerError,
     SummarizerRefused,
     SummarizerTimeout,
-    SummaryUnusable,
     TranscriptTooLong,
 )
 from streametrics.llm import http, parsing, timeouts
@@ -140,18 +139,17 @@ class OllamaModel(RemoteModelBase):
                 raise _no_ollama()
             text = ""
             for tokens, line in enumerate(reply.lines, start=1):
-                part = parsing.json_object(line)
+                part = parsing.answer_part(line)
                 if part is None:
                     break
                 if "error" in part:
                     raise self._refusal(500, part)
                 limits.token_received()
-                text += str((part.get("message") or {}).get("content") or "")
-                progress.grow(parsing.answer_of(text), tokens / max_tokens)
+                text += parsing.content(parsing.member(part, "message"))
+                parsing.refuse_endless(text, tokens, max_tokens)
+                progress.grow(self._shown(text), tokens / max_tokens)
                 if part.get("done"):
                     return self._finished(text, part, messages)
-                if tokens > 2 * max_tokens:
-                    raise SummaryUnusable("The model server wrote on past the bound that it was given.")
         raise SummarizerBusy("The model server broke off its answer.")
 
     def _chat_body(self, messages: Sequence[Message], max_tokens: int, schema: dict[str, Any] | None) -> dict[str, Any]:
@@ -170,8 +168,7 @@ class OllamaModel(RemoteModelBase):
         return body if schema is None else body | {"format": schema}
 
     def _finished(self, text: str, last: dict[str, Any], messages: Sequence[Message]) -> ChatResponse:
-        count = last.get("prompt_eval_count")
-        prompt_tokens = count if isinstance(count, int) and count > 0 else None
+        prompt_tokens = parsing.count(last.get("prompt_eval_count"))
         if prompt_tokens is not None and prompt_tokens < parsing.words_in(messages):
             raise TranscriptTooLong(
                 "The model server dropped a part of the transcript: raise MISTRAL_NUM_CTX or update Ollama."

@@ -11,7 +11,6 @@ from streametrics.errors import (
     SummarizerBusy,
     SummarizerError,
     SummarizerRefused,
-    SummaryUnusable,
     TranscriptTooLong,
 )
 from streametrics.llm import http, parsing, timeouts
@@ -150,16 +149,16 @@ class OpenAICompatibleModel(RemoteModelBase):
                     raise self._refusal(500, {"error": completion.error})
                 if completion.parts > parts:
                     limits.token_received()
-                    progress.grow(parsing.answer_of(completion.text), completion.parts / max_tokens)
+                    parsing.refuse_endless(completion.text, completion.parts, max_tokens)
+                    progress.grow(self._shown(completion.text), completion.parts / max_tokens)
                 if completion.is_over:
                     break
                 if completion.finish_reason is not None:
                     limits.shorten(_TRAILER_TIMEOUT_S)
-                if completion.parts > 2 * max_tokens:
-                    raise SummaryUnusable("The model server wrote on past the bound that it was given.")
         except SummarizerError as error:
             # The answer is whole; what is missing is only what comes after it.
-            if completion.finish_reason is None or error is progress.stopped_by or completion.error is not None:
+            is_whole = completion.finish_reason is not None and completion.error is None
+            if not is_whole or error is progress.stopped_by:
                 raise
         return self._finished(completion, messages)
 
@@ -177,9 +176,7 @@ class OpenAICompatibleModel(RemoteModelBase):
 
     def _refusal(self, status: int, said: dict[str, Any] | None) -> SummarizerError:
         """Translate an answer other than 200 (or an error in a stream, as 500) into an error of ours."""
-        reason = _reason(said)
-        if self._key:
-            reason = reason.replace(self._key, "…")  # some servers repeat what they refuse
+        reason = _reason(said, self._key)
         if status == 413 or parsing.says_too_long(reason):
             return self._too_long()
         if status in (401, 403):
@@ -209,19 +206,21 @@ def _is_sendable(key: str) -> bool:
     return key.isascii() and (key.isprintable() or not key)
 
 
-def _reason(said: dict[str, Any] | None) -> str:
-    """Extract the reason and its code from a refusal; servers nest them differently."""
+def _reason(said: dict[str, Any] | None, key: str = "") -> str:
+    """Extract the reason and its code from a refusal, without the key; servers nest them differently."""
     if not said:
         return ""
     error = said.get("error") or said.get("detail") or said.get("message")
     if isinstance(error, dict):
         error = " ".join(str(error.get(name)) for name in ("message", "code", "type") if error.get(name))
-    return parsing.one_line(error)
+    return parsing.one_line(error, key)
 
 
 def _names(data: dict[str, Any]) -> list[str]:
     listed = data.get("data")
-    return [str(each.get("id")) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    if not isinstance(listed, list):
+        return []
+    return [parsing.one_line(each.get("id")) for each in listed if isinstance(each, dict)]
 
 
 def _lists(data: dict[str, Any], model: str) -> bool:

@@ -1,5 +1,6 @@
 """Implements what the chat models of all servers share: address, slots, retries and the outcome of recent calls."""
 
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -17,6 +18,9 @@ from streametrics.settings import Settings
 
 #: How long a look at a server's lists takes at most, in seconds.
 HEALTH_TIMEOUT_S = 1.0
+
+#: Models that think before they answer; the templates of some begin the thoughts, so that no mark of that is seen.
+_THINKERS = re.compile(r"(?:^|[^a-z0-9])(?:r1|qwq|o1)(?:[^a-z0-9]|$)|think|reason|magistral", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class RemoteModelBase(ABC):
         self._wait = wait
         self._clock = clock
         self._history = CallHistory(settings.breaker_failures)
+        #: Whether answers are taken to begin with thoughts that no mark shows; as the last answer was.
+        self._thinks_first = _THINKERS.search(endpoint.model) is not None
 
     def health(self) -> ModelHealth:
         """See `ChatModel`."""
@@ -100,10 +106,17 @@ class RemoteModelBase(ABC):
         """Return a short answer; on_wait: None where nobody waits for it."""
         return http.fetch_json(request, limit_s=limit_s, clock=self._clock, on_wait=on_wait or (lambda: None))
 
-    @staticmethod
-    def _response(text: str, was_cut: bool, prompt_tokens: int | None) -> ChatResponse:
+    def _shown(self, text: str) -> str:
+        """Return what can be shown of an answer that grows: no thoughts, also where no mark has begun them."""
+        answer = parsing.answer_of(text, is_whole=False)
+        if self._thinks_first and not answer.began_in_thought and text.lstrip().startswith(answer.text):
+            return ""
+        return answer.text
+
+    def _response(self, text: str, was_cut: bool, prompt_tokens: int | None) -> ChatResponse:
         """Make the response, without what the model thought. Raises SummaryUnusable where nothing is left."""
         answer = parsing.answer_of(text)
-        if not answer:
+        self._thinks_first = answer.began_in_thought
+        if not answer.text:
             raise SummaryUnusable("The model's answer was empty.")
-        return ChatResponse(answer, was_cut, prompt_tokens)
+        return ChatResponse(answer.text, was_cut, prompt_tokens)

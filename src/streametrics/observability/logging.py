@@ -4,6 +4,7 @@ Never put a transcript, a summary, a title or a key into a log: logs are read, s
 """
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ _job: ContextVar[str] = ContextVar("job", default="-")
 _CHATTY = ("alembic", "faster_whisper", "httpx", "kombu", "numba", "urllib3")
 #: Celery logs of each task what our own lines say, but without the job's id.
 _CELERYS_OWN = ("celery.app.trace", "celery.worker.strategy")
+#: Control and direction characters; what the interpreter prints of an exception keeps its line breaks.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL_IN_TRACE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @contextmanager
@@ -28,7 +32,10 @@ def about_job(task_id: str) -> Iterator[None]:
 
 
 class _Formatter(logging.Formatter):
-    """Formats lines that both a person and `grep` can read; line breaks are escaped, so nobody can forge a line."""
+    """Formats lines that both a person and `grep` can read.
+
+    Line breaks and other control characters are escaped, so nobody can forge a line, or write to the terminal.
+    """
 
     def __init__(self, process: str) -> None:
         super().__init__("%(asctime)s level=%(levelname)s process=%(streametrics)s job=%(job)s %(message)s")
@@ -42,9 +49,13 @@ class _Formatter(logging.Formatter):
             trace = "\n" + self.formatException(record.exc_info)
         # The handler shares the record with others, so what is set here is put back.
         exc_info, record.exc_info, record.exc_text = record.exc_info, None, None
-        line = super().format(record).replace("\r", "\\r").replace("\n", "\\n")
+        line = _CONTROL.sub(_escaped, super().format(record))
         record.exc_info = exc_info
-        return line + trace
+        return line + _CONTROL_IN_TRACE.sub(_escaped, trace)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
 
 
 def configure(level: str, process: str) -> None:

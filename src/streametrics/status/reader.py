@@ -111,7 +111,7 @@ class StatusReader:
         if record.age_s is not None:
             ttl_s = min(FINAL_CACHE_TTL_S, self._jobs.result_ttl_s - record.age_s)
         return CachedResponse(
-            body=json.dumps(status.body(), ensure_ascii=False, separators=(",", ":")).encode(),
+            body=json.dumps(status.body(), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
             owner=record.owner,
             is_final=record.state.is_final,
             version=version,

@@ -80,13 +80,13 @@ class LlmSummarizer:
             messages = prompts.summary(request)
             tokens = self._runner.answer_tokens(SUMMARY_TOKENS, request)
             if self._runner.fits(messages, tokens):
-                instruction = prompts.instruction(messages)
+                instruction, given = prompts.instruction(messages), prompts.given(messages)
                 text, defect = self._runner.prose(
                     messages,
                     request,
                     max_tokens=tokens,
                     on_answer=lambda so_far, share: progress.report(
-                        share, output_validation.so_far(so_far, instruction)
+                        share, output_validation.so_far(so_far, instruction, given=given)
                     ),
                     urgent=request.time_limit_s is not None,
                 )

@@ -5,10 +5,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from streametrics.summarization import chunking, language_check, prompts
+from streametrics.summarization import answer_cleaning, chunking, language_check, loose_json, prompts
 from streametrics.summarization.chunking import Timeline
-from streametrics.summarization.prompts import Defect
+from streametrics.summarization.prompts import Defect, Given
 from streametrics.text import sentences
+
+#: What is said of an answer that holds none, after a second try.
+NO_SUMMARY = "The model wrote no summary: it refused, or only repeated what it was told."
 
 #: An answer with this share of its word sequences out of the instruction is the instruction repeated.
 _REPEATED_SHARE = 0.5
@@ -19,8 +22,9 @@ _LONGEST_MOMENT = 200
 
 #: What leads to our fence, and its lines; small models copy them.
 _FENCE_LINE = re.compile(
-    r"the (?:transcript|notes|answer) (?:stands?|stood) between the two lines marked[ :]*(?:\b[0-9a-f]{16}\b)?[ :]*"
-    r"|(?:end of )?(?:transcript|notes|answer)?[ :]*\b[0-9a-f]{16}\b",
+    r"the (?:transcript|notes|answer) (?:stands?|stood) between the two lines marked[ :]{0,8}"
+    r"(?:\b[0-9a-f]{16}\b)?[ :]{0,8}"
+    r"|(?:end of )?(?:transcript|notes|answer)?[ :]{0,8}\b[0-9a-f]{16}\b",
     re.IGNORECASE,
 )
 #: The beginning of one of these, at the end of a text that grows.
@@ -55,10 +59,16 @@ class Overview:
         return "\n".join([self.text, "", *lines]) if lines else self.text
 
 
-def prose(text: str, *, was_cut: bool = False) -> str:
-    """Reduce an answer to one line without our marks; one that was cut ends at its last whole sentence."""
-    line = prompts.one_line(_FENCE_LINE.sub(" ", text))
-    return sentences.cut_after_last_end(line) if was_cut and line else line
+def prose(text: str, *, was_cut: bool = False, given: Given = answer_cleaning.NOTHING) -> str:
+    """Reduce an answer to the summary in it, as one line; empty where it is none.
+
+    One that was cut ends at its last whole sentence. given: what the answer is about.
+    """
+    return answer_cleaning.summary_text(_without_fence(text), was_cut=was_cut, given=given)
+
+
+def _without_fence(text: str) -> str:
+    return _FENCE_LINE.sub(" ", prompts.clean(text))
 
 
 def defect(text: str, instruction: str, tag: str | None) -> Defect | None:
@@ -72,15 +82,20 @@ def defect(text: str, instruction: str, tag: str | None) -> Defect | None:
 
 def without_our_words(text: str, instruction: str) -> str:
     """Remove sentences that only repeat the instruction or an earlier one; where nothing is left, keep the text."""
-    return " ".join(_own(text, instruction)) or text
+    return sentences.join(_own(text, instruction)) or text
 
 
-def so_far(text: str, instruction: str) -> str:
-    """Return what can be shown of an unfinished answer: none of our words, and no mark that has begun."""
-    own = _own(prose(_FENCE_BEGINS.sub("", prompts.one_line(text))), instruction)
+def so_far(text: str, instruction: str, *, is_whole: bool = False, given: Given = answer_cleaning.NOTHING) -> str:
+    """Return what can be shown of an unfinished answer: whole sentences, none of ours, nothing around the summary.
+
+    is_whole: nothing is added to this part of the answer.
+    """
+    text = _without_fence(text if is_whole else _FENCE_BEGINS.sub("", text))
+    shown = answer_cleaning.shown_so_far(text, is_whole=is_whole, given=given)
+    own = _own(shown, instruction)
     if own and not sentences.ends(own[-1]) and own[-1].casefold() in instruction.casefold():
         own.pop()  # it may become a sentence of ours
-    return " ".join(own)
+    return sentences.join(own)
 
 
 def _own(text: str, instruction: str) -> list[str]:
@@ -115,7 +130,9 @@ def _sequences(text: str, like: str | None = None) -> set[tuple[str, ...]]:
 def overview_so_far(text: str, instruction: str) -> str:
     """Extract the overview from unfinished JSON, as `so_far` does; empty until there is some of it."""
     match = _OVERVIEW_SO_FAR.search(text)
-    return so_far(_unescaped(match[1]), instruction) if match else ""
+    if match is None:
+        return ""
+    return so_far(loose_json.unescaped(match[1]), instruction, is_whole=text[match.end() : match.end() + 1] == '"')
 
 
 def parse_overview(text: str, timeline: Timeline) -> Overview | None:
@@ -125,13 +142,15 @@ def parse_overview(text: str, timeline: Timeline) -> Overview | None:
     """
     data = _object(text)
     said = data.get("overview") if data else None
-    if not isinstance(said, str):
+    if said is not None and not isinstance(said, str):
+        said = prose(json.dumps(said, ensure_ascii=False))
+    if said is None:
         match = _OVERVIEW_SO_FAR.search(text)
         if match is None:
             return None
         is_whole = text[match.end() : match.end() + 1] == '"'
-        said = prose(_unescaped(match[1]), was_cut=not is_whole)
-        found: Any = [{"time": at, "what": _unescaped(what)} for at, what in _MOMENT.findall(text)]
+        said = prose(loose_json.unescaped(match[1]), was_cut=not is_whole)
+        found: Any = [{"time": at, "what": loose_json.unescaped(what)} for at, what in _MOMENT.findall(text)]
     else:
         found = data.get("moments") if data else None
     line = chunking.without_false_times(prose(said), 0.0, timeline.end_s)
@@ -148,7 +167,7 @@ def _moments(found: list[Any], timeline: Timeline) -> tuple[KeyMoment, ...]:
             continue
         seconds, said = chunking.seconds_of(time), _short(prose(what))
         at_s = None if seconds is None else timeline.start_of(seconds)
-        if at_s is not None and said:
+        if at_s is not None and any(letter.isalnum() for letter in said):
             moments.setdefault(at_s, KeyMoment(at_s, said))
     return tuple(sorted(moments.values(), key=lambda moment: moment.at_s)[: prompts.MOST_MOMENTS])
 
@@ -165,13 +184,3 @@ def _object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _unescaped(inside: str) -> str:
-    """Unescape the inside of a JSON string, which may have been cut within an escape."""
-    for end in range(len(inside), max(len(inside) - 6, -1), -1):
-        try:
-            return str(json.loads(f'"{inside[:end]}"', strict=False))
-        except ValueError:
-            continue
-    return ""

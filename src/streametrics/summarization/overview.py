@@ -58,15 +58,15 @@ class OverviewWriter:
                     return found, None
                 asked = prompts.again(messages, self._request, defect)
             if defect is Defect.UNUSABLE:
-                raise SummaryUnusable("The model only repeated what it was told.")
+                raise SummaryUnusable(output_validation.NO_SUMMARY)
         return (found, defect) if found is not None else self._plain(text, progress, begin)
 
     def _plain(self, text: str, progress: SummaryProgress, begin: float) -> tuple[Overview, Defect | None]:
         messages = self._messages(text, with_moments=False)
-        instruction = prompts.instruction(messages)
+        instruction, given = prompts.instruction(messages), prompts.given(messages)
 
         def on_answer(so_far: str, share: float) -> None:
-            progress.report(begin + (1 - begin) * share, output_validation.so_far(so_far, instruction))
+            progress.report(begin + (1 - begin) * share, output_validation.so_far(so_far, instruction, given=given))
 
         said, defect = self._runner.prose(messages, self._request, max_tokens=self._plain_tokens, on_answer=on_answer)
         return Overview(said), defect
@@ -85,7 +85,7 @@ class OverviewWriter:
         if found is None:
             found = self._repaired(answer, on_answer)
         if found is None and "{" not in answer.text:
-            said = output_validation.prose(answer.text, was_cut=answer.was_cut)
+            said = output_validation.prose(answer.text, was_cut=answer.was_cut, given=prompts.given(messages))
             found = Overview(said) if said else None
         return found
 

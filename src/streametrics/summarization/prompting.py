@@ -81,12 +81,13 @@ class PromptRunner:
     ) -> tuple[str, Defect | None]:
         """Ask for prose; returns it in one line, and what is still wrong after a second try. Raises SummaryUnusable."""
         tag = None if any_language else request.language
-        instruction = prompts.instruction(messages)
+        given = prompts.given(messages)
         asked, text, defect = messages, "", None
         for _ in range(2):
+            instruction = prompts.instruction(asked)
             answer = self.ask(asked, max_tokens=max_tokens, on_answer=on_answer, urgent=urgent)
             text = output_validation.without_our_words(
-                output_validation.prose(answer.text, was_cut=answer.was_cut), instruction
+                output_validation.prose(answer.text, was_cut=answer.was_cut, given=given), instruction
             )
             defect = output_validation.defect(text, instruction, tag)
             if defect is None:
@@ -95,7 +96,7 @@ class PromptRunner:
             if not self.fits(asked, max_tokens):
                 break
         if defect is Defect.UNUSABLE:
-            raise SummaryUnusable("The model only repeated what it was told.")
+            raise SummaryUnusable(output_validation.NO_SUMMARY)
         return text, defect
 
 

@@ -1,6 +1,7 @@
 """Splits text into sentences, in the scripts that Whisper writes. By punctuation only, no grammar."""
 
 import re
+from collections.abc import Iterable
 
 #: An end: a mark before a space (not `3.5`, not the initial in `J. Smith`), or a full-width one, which needs no space.
 _END = re.compile(
@@ -17,6 +18,15 @@ def split(text: str) -> list[str]:
         start = match.end()
     found.append(text[start:].strip())
     return [sentence for sentence in found if sentence]
+
+
+def join(found: Iterable[str]) -> str:
+    """Join sentences, with spaces but behind full-width marks."""
+    joined = ""
+    for sentence in found:
+        space = " " if joined and joined.rstrip("」』”’）")[-1:] not in tuple("。！？｡．") else ""
+        joined += f"{space}{sentence}"
+    return joined
 
 
 def ends(text: str) -> bool:

@@ -61,6 +61,19 @@ def test_a_prompt_with_more_words_than_the_context_has_tokens_is_not_sent() -> N
 
 
 def test_an_answer_without_text_is_of_no_use() -> None:
-    assert RemoteModelBase._response(" Ada beats. ", True, 3).text == "Ada beats."
+    assert Model()._response(" Ada beats. ", True, 3).text == "Ada beats."
     with pytest.raises(SummaryUnusable, match="empty"):
-        RemoteModelBase._response(" \n", False, None)
+        Model()._response(" \n", False, None)
+
+
+def test_thoughts_that_no_mark_begins_are_not_shown_from_the_second_answer_on() -> None:
+    model = Model()
+    # Given an answer whose thoughts the template begins, of a model whose name tells nothing of it
+    assert model._response("Who speaks?</think>Ada wins.", False, None).text == "Ada wins."
+    # Expect the next one's to stay hidden, and its answer to be shown
+    assert model._shown("Who is that") == ""
+    assert model._shown("Who is that?</think>Ada lo") == "Ada lo"
+    assert model._shown("<think>Who?</think>Ada lo") == "Ada lo"
+    # And an answer without thoughts to end that
+    assert model._response("Ada wins.", False, None).text == "Ada wins."
+    assert model._shown("Ada lo") == "Ada lo"

@@ -343,7 +343,8 @@ def test_share_and_text_only_grow_and_the_text_is_the_summary(minutes: float) ->
     assert 0 <= shares[0] <= shares[-1] <= 1
     assert [len(text) for text in texts] == sorted(len(text) for text in texts)
     assert summary.text.startswith(texts[-1].rstrip("…"))
-    assert len({text for text in texts if text}) > 3
+    # Expect its first sentence, then the second one as it grows
+    assert len({text for text in texts if text}) >= 3
 
 
 def test_while_pieces_are_read_there_is_no_text_and_the_share_is_theirs() -> None:
