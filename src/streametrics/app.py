@@ -50,11 +50,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await to_thread.run_sync(lambda: connections.registry.announce_database(connections.records.database_id()))
         jobs = JobService(connections)
         version_reader = JobVersionReader(settings.effective_redis_url)
+        status_reader = StatusReader(jobs, version_reader)
         admission = Admission(settings, connections.backlog.by_queue, connections.audio.free_bytes)
         app.state.streametrics = State(
             connections=connections,
             jobs=jobs,
-            status_reader=StatusReader(jobs, version_reader),
+            status_reader=status_reader,
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
             health=ReadinessChecks(connections, summarizer_factory.create(settings)),
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         maintenance.start()
         yield
         await to_thread.run_sync(maintenance.stop)
+        await status_reader.close()
         await version_reader.close()
         connections.close()
         database.close()

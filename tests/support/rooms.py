@@ -56,7 +56,7 @@ ROOMS: dict[str, set[str]] = {
     "summarization": {"llm", "text", "domain"},
     "jobs": {"concurrency", "domain", "database", "redis", "storage", "auth", "observability"},
     "uploads": {"concurrency", "domain", "storage", "audio", "database", "text"},
-    "status": {"jobs", "redis", "auth"},
+    "status": {"concurrency", "jobs", "redis", "auth"},
     "pipeline": {"domain", "audio", "transcription", "summarization"},
     "preflight": {"database", "net"},
     "worker": {
