@@ -16,18 +16,20 @@ logger = logging.getLogger(__name__)
 class BackgroundPart:
     """A thread or task that works on its own: notes how its rounds go. Thread-safe.
 
-    name: for people, and told to everybody, so it names no job. has_ended: tells that it is gone for good.
-    clock: for tests; seconds.
+    name: for people, and told to everybody, so it names no job. log_name: for the log, where it differs.
+    has_ended: tells that it is gone for good. clock: for tests; seconds.
     """
 
     def __init__(
         self,
         name: str,
         *,
+        log_name: str | None = None,
         has_ended: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
+        self._log_name = log_name or name
         self._has_ended, self._clock = has_ended, clock
         self._lock = threading.Lock()
         self._began_at: float | None = None
@@ -49,7 +51,7 @@ class BackgroundPart:
         if self._failures:
             with self._lock:
                 failures, self._failures = self._failures, 0
-            logger.info("event=background_recovered part='%s' failures=%d", self.name, failures)
+            logger.info("event=background_recovered part='%s' failures=%d", self._log_name, failures)
 
     def failed(self, error: BaseException) -> float:
         """Log what a round raised; returns the pause before the next one, in seconds.
@@ -63,7 +65,7 @@ class BackgroundPart:
             # What it says may hold an address or a path, and readiness is open to everybody.
             self._error = type(error).__name__
         if failures & (failures - 1) == 0:
-            logger.error("a round of '%s' failed; the next one tries again", self.name, exc_info=error)
+            logger.error("a round of '%s' failed; the next one tries again", self._log_name, exc_info=error)
         return float(RETRY_S * 2 ** min(failures - 1, 10))
 
     def trouble(self) -> str | None:

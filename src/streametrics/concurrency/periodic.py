@@ -20,7 +20,7 @@ class PeriodicThread:
         self._action = action
         self._period_s = period_s
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._part = BackgroundPart(part or name, has_ended=self._has_ended)
+        self._part = BackgroundPart(part or name, log_name=name, has_ended=self._has_ended)
 
     def start(self) -> None:
         """Start the thread; once only."""
