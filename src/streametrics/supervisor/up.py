@@ -251,7 +251,7 @@ class ServiceRun:
     def _fetch_readiness(self, url: str) -> readiness_probe.Readiness | None:
         try:
             return readiness_probe.fetch(url)
-        except Exception as error:  # the start would never be told as over
+        except Exception as error:  # noqa: BLE001 - the start would never be told as over
             self._console.warn(f"Readiness could not be asked for: {type(error).__name__}: {error}")
             time.sleep(STILL_WAITING_S)
             return None

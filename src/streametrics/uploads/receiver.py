@@ -48,7 +48,8 @@ class UploadReceiver:
     async def receive(self, content_type: str, content_length: int | None, body: AsyncIterator[bytes]) -> Upload:
         """Store the audio of a multipart body and check its fields.
 
-        Returns, or raises, as soon as it can; what the client sends on is the server's business. Raises InvalidRequest, EmptyAudio, UnsupportedAudio, UploadTooLarge, TooBusy, StorageFull,
+        Returns, or raises, as soon as it can; what the client sends on is the server's business.
+        Raises InvalidRequest, EmptyAudio, UnsupportedAudio, UploadTooLarge, TooBusy, StorageFull,
         DatabaseUnavailable; nothing is left then.
         """
         parser, form = self._parser(content_type)

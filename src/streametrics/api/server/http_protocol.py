@@ -48,8 +48,9 @@ class BoundedHttp(StrictProtocol):
         self._framing_bytes = 0
         #: Whether the client wants the connection to stay open; see `on_headers_complete`.
         self._is_kept_alive = True
-        #: Since when the rest of a body is read whose answer is given, and whatever comes after a head that was refused.
+        #: Since when the rest of a body is read whose answer is given.
         self._rest_since: float | None = None
+        #: When a head was refused; what comes after it is dropped.
         self._refused_at: float | None = None
         limits = self.watch.limits
         self._body_rate = TransferRate(limits.least_bytes_s, limits.over_s)
