@@ -1,9 +1,11 @@
 """Checks whether the service can do its work, with what is missing and what to do about it."""
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from streametrics.concurrency.background import background_parts
@@ -35,24 +37,50 @@ _QUEUES = {
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RenderedReadiness:
+    """The answer to `GET /health/ready` as it goes over the wire."""
+
+    status_code: int
+    body: bytes
+
+
 class ReadinessChecks:
     """Checks every part of the service. Thread-safe."""
 
     def __init__(self, connections: Connections, summarizer: Summarizer) -> None:
         self._connections = connections
         self._model_server = TtlCache(summarizer.health, MODEL_SERVER_VALID_S)
-        self._shared = AsyncTtlCache(self.ready, READY_VALID_S)
+        self._shared = AsyncTtlCache(self._render, READY_VALID_S)
         self._running = ""
+        self._told_last: RenderedReadiness | None = None
+        self._told: set[object] = set()
 
-    async def answer(self) -> tuple[bool, dict[str, Any]]:
-        """Tell what `ready` tells, at most a second old: one look a second, however many ask."""
+    async def answer(self, client: object = None) -> "RenderedReadiness":
+        """Tell what `ready` tells, about a second old at most: one look a second, however many ask.
+
+        client: identifies a connection; one that asks again before there is another answer waits for that, so that
+        clients in a loop cost nothing. None: never waits.
+        """
+        answer = await self._latest()
+        if client is not None and answer is self._told_last and client in self._told:
+            await asyncio.sleep(READY_VALID_S)
+            answer = await self._latest()
+        if answer is not self._told_last:
+            self._told_last, self._told = answer, set()
+        self._told.add(client)
+        return answer
+
+    async def _latest(self) -> "RenderedReadiness":
         try:
             async with asyncio.timeout(READY_LIMIT_S):
                 return await self._shared.get()
         except TimeoutError:
-            name = self._running
-            check = {"ok": False, "detail": f"This check does not come to its end within {READY_LIMIT_S:.0f} s."}
-            return False, {"status": "not_ready", "checks": {name: check}}
+            detail = f"This check does not come to its end within {READY_LIMIT_S:.0f} s."
+            return _rendered(False, {"status": "not_ready", "checks": {self._running: {"ok": False, "detail": detail}}})
+
+    def _render(self) -> "RenderedReadiness":
+        return _rendered(*self.ready())
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Tell whether jobs are taken and finished, with the body of `GET /health/ready`."""
@@ -155,6 +183,10 @@ def _with_what_workers_know(health: ModelHealth, workers: list[RegisteredWorker]
         if condition in theirs:
             return condition, theirs[condition]
     return health.condition, health.detail
+
+
+def _rendered(ok: bool, body: dict[str, Any]) -> RenderedReadiness:
+    return RenderedReadiness(200 if ok else 503, json.dumps(body, separators=(",", ":")).encode())
 
 
 def _background(workers: list[RegisteredWorker]) -> dict[str, Any]:

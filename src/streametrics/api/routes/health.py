@@ -3,11 +3,12 @@
 Whoever can connect may ask them in a loop, so none takes a thread, and the checks run once a second at most.
 """
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request, Response
 
 from streametrics.api.dependencies import StateOf
 from streametrics.api.openapi import answered, refusals
+
+READY_PATH = "/health/ready"
 
 router = APIRouter()
 
@@ -23,10 +24,10 @@ async def live() -> dict[str, str]:
 
 
 @router.get(
-    "/health/ready",
+    READY_PATH,
     summary="Whether jobs are taken and finished; 503 and the reason when not",
     responses=answered(503, "Not ready: `checks` says why.") | refusals(403),
 )
-async def ready(state: StateOf) -> JSONResponse:
-    ok, body = await state.health.answer()
-    return JSONResponse(body, status_code=200 if ok else 503)
+async def ready(request: Request, state: StateOf) -> Response:
+    answer = await state.health.answer(request.scope.get("client"))
+    return Response(answer.body, status_code=answer.status_code, media_type="application/json")
