@@ -75,7 +75,7 @@ async def submit(request: Request, state: StateOf, principal: PrincipalOf) -> JS
     try:
         upload = await state.uploads.receive(
             request.headers.get("content-type", ""),
-            int(length) if re.fullmatch("[0-9]{1,18}", length) else None,
+            int(length) if re.fullmatch("[0-9]{1,100}", length) else None,
             request.stream(),
         )
     except ClientDisconnect:
