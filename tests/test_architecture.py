@@ -13,6 +13,7 @@ import pytest
 from tests.support.rooms import (
     ADAPTER_MAY,
     HOMES,
+    IN_BACKGROUND,
     MAY_IMPORT_BY_NAME,
     PARTLY,
     PIPELINE_MAY,
@@ -130,6 +131,18 @@ def test_nothing_is_allowed_that_nobody_needs() -> None:
         users = [module for module in MODULES if library in libraries(module)]
         for home in homes:
             assert any(_is_home(module, [home]) for module in users), f"{library} in {home}"
+
+
+def test_what_starts_a_thread_or_a_task_says_how_its_death_is_seen() -> None:
+    # Given all that begins to run by itself; one that is new belongs into a `PeriodicThread` or a `SupervisedTask`
+    names = {"Thread", "Timer", "ThreadPoolExecutor", "ProcessPoolExecutor", "create_task", "ensure_future"}
+    names |= {"run_in_executor", "start_new_thread", "TaskGroup", "create_task_group", "run_coroutine_threadsafe"}
+
+    def starts(module: str) -> bool:
+        nodes = ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8")))
+        return not names.isdisjoint(getattr(node, key, None) for node in nodes for key in ("id", "attr"))
+
+    assert {module for module in MODULES if starts(module)} == IN_BACKGROUND.keys()
 
 
 def test_no_module_is_imported_by_a_name_that_these_rules_do_not_see() -> None:

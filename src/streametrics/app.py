@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from streametrics import __version__
+from streametrics.api import prometheus
 from streametrics.api.dependencies import State
 from streametrics.api.error_responses import error_response
 from streametrics.api.middleware import fast_polling
@@ -20,6 +21,7 @@ from streametrics.api.openapi import describe
 from streametrics.api.readiness import ReadinessChecks
 from streametrics.api.routes import health, metrics, status, summarize
 from streametrics.auth.api_keys import ApiKeys
+from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
 from streametrics.domain.status import error_body
@@ -50,19 +52,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await to_thread.run_sync(lambda: connections.registry.announce_database(connections.records.database_id()))
         jobs = JobService(connections)
         version_reader = JobVersionReader(settings.effective_redis_url)
+        status_reader = StatusReader(jobs, version_reader)
         admission = Admission(settings, connections.backlog.by_queue, connections.audio.free_bytes)
         app.state.streametrics = State(
             connections=connections,
             jobs=jobs,
-            status_reader=StatusReader(jobs, version_reader),
+            status_reader=status_reader,
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
             health=ReadinessChecks(connections, summarizer_factory.create(settings)),
+            metrics_page=AsyncTtlCache(lambda: prometheus.page(connections), prometheus.PAGE_VALID_S),
         )
         maintenance = Maintenance(connections)
         maintenance.start()
         yield
         await to_thread.run_sync(maintenance.stop)
+        await status_reader.close()
         await version_reader.close()
         connections.close()
         database.close()

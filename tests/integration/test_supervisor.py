@@ -9,11 +9,13 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from streametrics.supervisor.child_process import ProcessSpec, StopSequence
+from streametrics.supervisor import supervisor
+from streametrics.supervisor.child_process import ChildProcess, ProcessSpec, StopSequence
 from streametrics.supervisor.console import Console
 from streametrics.supervisor.supervisor import Supervisor
 from tests.support.stack import until
@@ -198,3 +200,24 @@ def test_a_killed_guardian_is_replaced(watched: Watched) -> None:
     guardian = watched.supervisor.orphan_guard_pid
     os.kill(guardian, signal.SIGKILL)
     watched.until(lambda: watched.supervisor.orphan_guard_pid != guardian, 5, "another orphan guard")
+
+
+def test_a_process_that_cannot_be_started_again_is_tried_again_and_ends_no_other(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "MAX_RESTART_DELAY_S", 0.2)
+    first = watched.supervisor.start(spec("a", SAYS_WHEN_STOPPED)).pid
+    other = watched.supervisor.start(spec("b", SAYS_WHEN_STOPPED)).pid
+    # Given a system without a process left, at the first try
+    failures = iter([OSError(11, "Resource temporarily unavailable")])
+
+    def start(*arguments: Any) -> ChildProcess:
+        for error in failures:
+            raise error
+        return ChildProcess(*arguments)
+
+    monkeypatch.setattr(supervisor, "ChildProcess", start)
+    os.kill(first, signal.SIGKILL)
+    watched.until(lambda: watched.pid("a") not in (None, first), 10, "it is back")
+    assert "a cannot be started ([Errno 11] Resource temporarily unavailable)" in watched.text
+    assert watched.pid("b") == other

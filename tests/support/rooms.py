@@ -56,7 +56,7 @@ ROOMS: dict[str, set[str]] = {
     "summarization": {"llm", "text", "domain"},
     "jobs": {"concurrency", "domain", "database", "redis", "storage", "auth", "observability"},
     "uploads": {"concurrency", "domain", "storage", "audio", "database", "text"},
-    "status": {"jobs", "redis", "auth"},
+    "status": {"concurrency", "jobs", "redis", "auth"},
     "pipeline": {"domain", "audio", "transcription", "summarization"},
     "preflight": {"database", "net"},
     "worker": {
@@ -88,6 +88,25 @@ WITHOUT_SETTINGS = {
     "text",
     "database",
     "status",
+}
+
+#: What starts a thread or a task of its own beside `PeriodicThread` and `SupervisedTask`, and why its death is seen.
+IN_BACKGROUND = {
+    "concurrency.periodic": "outlives every error",
+    "concurrency.supervised_task": "is started again",
+    "concurrency.ttl_cache": "one load, whose error all who wait raise",
+    "status.reader": "one read, whose error all who wait raise",
+    "audio.decoder": "a timer that kills the decoding child",
+    "audio.sandbox": "ends its process, which the parent starts again",
+    "llm.http": "one call, which puts its error where its caller reads",
+    "llm.warmup": "one load, whose error is logged, and raised to who waits",
+    "net.outbound": "one look at a name, and a timer, each with a limit in the caller",
+    "summarization.language_check": "one load; where it dies, the next check loads",
+    "supervisor.child_process": "reads a process's lines until their end, whatever becomes of them",
+    "supervisor.up": "asks for readiness until it is told, whatever is answered",
+    "transcription.batching.execution": "one batch, whose error is an event",
+    "worker.background_decoding": "one recording, whose error is raised to who waits",
+    "worker.stopping": "obeys signals, whatever one of them raises",
 }
 
 #: Where of a room no more is known than this.

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from streametrics.api.readiness import ReadinessChecks
 from streametrics.auth.principal import Principal
+from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.service import JobService
 from streametrics.status.reader import StatusReader
@@ -24,6 +25,8 @@ class State:
     uploads: UploadReceiver
     admission: Admission
     health: ReadinessChecks
+    #: The page that Prometheus reads.
+    metrics_page: AsyncTtlCache[bytes]
 
 
 # `async`, though nothing is waited for: the framework runs a plain function in a thread, for each request.

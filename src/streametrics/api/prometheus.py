@@ -10,10 +10,18 @@ from prometheus_client.registry import Collector
 
 from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName
+from streametrics.jobs.connections import Connections
 from streametrics.observability.metrics import DEFINITIONS, MetricDefinition
 from streametrics.redis.worker_registry import RegisteredWorker
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+#: How long one page counts for all who ask, in seconds.
+PAGE_VALID_S = 1.0
+
+
+def page(connections: Connections) -> bytes:
+    """Read everything and render the page. Raises DatabaseUnavailable."""
+    return render(connections.counters.sums(), connections.backlog.by_queue(), connections.registry.workers())
 
 
 def render(

@@ -1,16 +1,26 @@
 """Checks whether the service can do its work, with what is missing and what to do about it."""
 
+import asyncio
+import json
+import logging
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from streametrics.concurrency.ttl_cache import TtlCache
+from streametrics.concurrency.background import background_parts
+from streametrics.concurrency.ttl_cache import AsyncTtlCache, TtlCache
 from streametrics.domain.job import QueueName, Stage
 from streametrics.errors import DatabaseUnavailable
 from streametrics.jobs.connections import Connections
 from streametrics.llm.base import Condition, ModelHealth
-from streametrics.redis.worker_registry import RegisteredWorker
+from streametrics.redis.worker_registry import BACKGROUND, RegisteredWorker
 from streametrics.summarization.base import Summarizer
 
+#: How long one answer counts for all who ask, in seconds: it is open to everybody, and costs several queries.
+READY_VALID_S = 1.0
+#: After so long, in seconds, who asks is told which check does not come to its end.
+READY_LIMIT_S = 4.0
 #: How long a check of the model server counts, in seconds: many may ask for readiness.
 MODEL_SERVER_VALID_S = 5.0
 #: A live job that waits longer than this shows that the workers do not keep up, whatever they say of themselves.
@@ -24,6 +34,16 @@ _QUEUES = {
     Stage.SUMMARIZE: (QueueName.SUMMARIZE,),
 }
 
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RenderedReadiness:
+    """The answer to `GET /health/ready` as it goes over the wire."""
+
+    status_code: int
+    body: bytes
+
 
 class ReadinessChecks:
     """Checks every part of the service. Thread-safe."""
@@ -31,22 +51,62 @@ class ReadinessChecks:
     def __init__(self, connections: Connections, summarizer: Summarizer) -> None:
         self._connections = connections
         self._model_server = TtlCache(summarizer.health, MODEL_SERVER_VALID_S)
+        self._shared = AsyncTtlCache(self._render, READY_VALID_S)
+        self._running = ""
+        self._told_last: RenderedReadiness | None = None
+        self._told: set[object] = set()
+
+    async def answer(self, client: object = None) -> "RenderedReadiness":
+        """Tell what `ready` tells, about a second old at most: one look a second, however many ask.
+
+        client: identifies a connection; one that asks again before there is another answer waits for that, so that
+        clients in a loop cost nothing. None: never waits.
+        """
+        answer = await self._latest()
+        if client is not None and answer is self._told_last and client in self._told:
+            await asyncio.sleep(READY_VALID_S)
+            answer = await self._latest()
+        if answer is not self._told_last:
+            self._told_last, self._told = answer, set()
+        self._told.add(client)
+        return answer
+
+    async def _latest(self) -> "RenderedReadiness":
+        try:
+            async with asyncio.timeout(READY_LIMIT_S):
+                return await self._shared.get()
+        except TimeoutError:
+            detail = f"This check does not come to its end within {READY_LIMIT_S:.0f} s."
+            return _rendered(False, {"status": "not_ready", "checks": {self._running: {"ok": False, "detail": detail}}})
+
+    def _render(self) -> "RenderedReadiness":
+        return _rendered(*self.ready())
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Tell whether jobs are taken and finished, with the body of `GET /health/ready`."""
-        workers = self._connections.registry.workers()
+        workers: list[RegisteredWorker] = []
         checks = {
-            "database": self._database(),
-            "queue": self._queue(),
-            "transcribe_worker": self._worker(workers, Stage.TRANSCRIBE),
-            "summarise_worker": self._worker(workers, Stage.SUMMARIZE),
-            "model_server": self._model_server_check(workers),
+            "database": self._check("database", self._database),
+            "queue": self._check("queue", lambda: self._queue(workers)),
+            "transcribe_worker": self._check("transcribe_worker", lambda: self._worker(workers, Stage.TRANSCRIBE)),
+            "summarise_worker": self._check("summarise_worker", lambda: self._worker(workers, Stage.SUMMARIZE)),
+            "model_server": self._check("model_server", lambda: self._model_server_check(workers)),
+            "background": self._check("background", lambda: _background(workers)),
         }
         needed = [check for name, check in checks.items() if name != "model_server" or self._model_is_a_must()]
         ok = all(check["ok"] for check in needed)
         warming = any(check.get("warming") for check in (checks["model_server"], *needed))
         status = "warming" if warming else "ready" if ok else "not_ready"
         return ok, {"status": status, "checks": checks}
+
+    def _check(self, name: str, check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Run one check; one that fails says so, and takes no other with it."""
+        self._running = name
+        try:
+            return check()
+        except Exception as error:
+            logger.exception("readiness: the check '%s' failed", name)
+            return {"ok": False, "detail": f"This cannot be checked ({type(error).__name__}): the log says why."}
 
     def _model_is_a_must(self) -> bool:
         return self._connections.settings.summary_fallback == "error"
@@ -89,8 +149,10 @@ class ReadinessChecks:
             return 0.0
         return waited_s
 
-    def _queue(self) -> dict[str, Any]:
+    def _queue(self, workers: list[RegisteredWorker]) -> dict[str, Any]:
+        """Check the queue, and read from it which workers are there, for the checks that follow."""
         if self._connections.redis.answers():
+            workers += self._connections.registry.workers()
             return {"ok": True, "detail": "answers"}
         return {"ok": False, "detail": "The queue does not answer: start Redis or Valkey, or correct REDIS_URL."}
 
@@ -121,6 +183,22 @@ def _with_what_workers_know(health: ModelHealth, workers: list[RegisteredWorker]
         if condition in theirs:
             return condition, theirs[condition]
     return health.condition, health.detail
+
+
+def _rendered(ok: bool, body: dict[str, Any]) -> RenderedReadiness:
+    return RenderedReadiness(200 if ok else 503, json.dumps(body, separators=(",", ":")).encode())
+
+
+def _background(workers: list[RegisteredWorker]) -> dict[str, Any]:
+    """Check what runs on its own in this process, and in the workers by what their heartbeats say."""
+    found = {"API": background_parts.trouble()}
+    for worker in workers:
+        if BACKGROUND in worker.facts:
+            found[f"{worker.stage} worker"] = worker.facts[BACKGROUND]
+    troubles = "; ".join(f"{where}: {trouble}" for where, trouble in found.items() if trouble)
+    if troubles:
+        return {"ok": False, "detail": f"This does not run, the log says why. {troubles}"}
+    return {"ok": True, "detail": "runs"}
 
 
 def _worker(workers: list[RegisteredWorker], stage: Stage) -> dict[str, Any]:

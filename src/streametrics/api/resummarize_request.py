@@ -38,6 +38,7 @@ async def read_resummarize_request(content_type: str, body: AsyncIterator[bytes]
             raise InvalidRequest(f"There is no field {name[:40]!r}: {', '.join(RESUMMARIZE_FIELDS)} can be given.")
         if len(value) > RESUMMARIZE_FIELDS[name]:
             raise InvalidRequest(f"The field '{name}' is longer than {RESUMMARIZE_FIELDS[name]} characters.")
+        _check_text(name, value)
     model = fields.get("model", "").strip()
     if model and not _MODEL.fullmatch(model):
         raise InvalidRequest("The field 'model' is no model's name, such as 'mistral' or 'llama3.2:3b'.")
@@ -47,6 +48,14 @@ async def read_resummarize_request(content_type: str, body: AsyncIterator[bytes]
         model=model or None,
         extra_instruction=fields.get("prompt", "").strip(),
     )
+
+
+def _check_text(name: str, text: str) -> None:
+    """Refuse what JSON can express and no database or answer can hold."""
+    if "\x00" in text:
+        raise InvalidRequest(f"The field '{name}' holds a null character.")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidRequest(f"The field '{name}' holds half a character, a surrogate without the other one.")
 
 
 def _fields(content_type: str, data: bytes) -> dict[str, str]:
@@ -61,6 +70,6 @@ def _fields(content_type: str, data: bytes) -> dict[str, str]:
             return found
         if content_type == "application/x-www-form-urlencoded":
             return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=10))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter by JSON that is nested without end
         raise InvalidRequest("The request's body is damaged: send JSON or a plain form, in UTF-8.") from error
     raise InvalidRequest("Send the fields as JSON or as a plain form: curl -d language=fr …")

@@ -126,6 +126,13 @@ def _limit_this_process() -> None:
 
 def _read_requests(requests: queue.SimpleQueue[bytes], parent: int) -> None:
     """Read requests in a thread, so that the process ends at once with its parent, even in the middle of a file."""
+    try:
+        _put_requests(requests, parent)
+    finally:
+        os._exit(1)  # without this thread the process would wait for ever; its parent starts another
+
+
+def _put_requests(requests: queue.SimpleQueue[bytes], parent: int) -> None:
     while True:
         if sys.platform != "win32" and not select.select([0], [], [], 2)[0]:
             if os.getppid() != parent:

@@ -1,1 +1,1 @@
-"""Shares tools for threads and processes: a periodic thread, a cache of a few seconds, whether a process is alive."""
+"""Shares tools for threads, tasks and processes: ones that outlive their errors, a cache, whether one is alive."""

@@ -1,13 +1,13 @@
 """Caches what a slow function returns for a few seconds: for threads, and for an event loop."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import anyio
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 Value = TypeVar("Value")
 
@@ -57,6 +57,7 @@ class TtlCache(_Cache[Value]):
 class AsyncTtlCache(_Cache[Value]):
     """The same for tasks of an event loop: `load` may block, it is called in a thread, and who waits holds none.
 
+    What `load` raises goes to all who wait for it: each trying for himself, the last one would wait for all of them.
     stale_on: errors of `load` for which an older value goes on to be the answer, for `ttl_s` more seconds.
     """
 
@@ -70,20 +71,22 @@ class AsyncTtlCache(_Cache[Value]):
     ) -> None:
         super().__init__(load, ttl_s, clock=clock)
         self._stale_on = stale_on
-        self._lock = anyio.Lock()
+        self._loading: asyncio.Task[_Entry[Value]] | None = None
 
     async def get(self) -> Value:
         """Return the cached value, or load it."""
         if (entry := self._fresh(self._ttl_s)) is None:
-            async with self._lock:
-                if (entry := self._fresh(self._ttl_s)) is None:
-                    entry = self._store(await self._loaded())
+            if self._loading is None or self._loading.done():
+                self._loading = asyncio.create_task(self._load_and_store())
+            # One who gives up must not take the others' value with it.
+            entry = await asyncio.shield(self._loading)
         return entry.value
 
-    async def _loaded(self) -> Value:
+    async def _load_and_store(self) -> _Entry[Value]:
         try:
-            return await to_thread.run_sync(self._load)
+            # A thread of its own: those for requests may all be waiting for something.
+            return self._store(await to_thread.run_sync(self._load, limiter=CapacityLimiter(1)))
         except self._stale_on:
             if self._entry is None:
                 raise
-            return self._entry.value
+            return self._store(self._entry.value)

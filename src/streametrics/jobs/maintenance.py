@@ -49,6 +49,8 @@ class Maintenance:
         self._rounds += 1
         if gap_s := self._gaps.note():
             logger.warning("event=gap_in_time seconds=%.0f", gap_s)
-        self.recovery.round()
-        if is_slow:
-            self.retention.round()
+        try:
+            self.recovery.round()
+        finally:
+            if is_slow:
+                self.retention.round()

@@ -6,7 +6,7 @@ import time
 from streametrics.concurrency.time_gaps import TimeGaps
 from streametrics.database.leases import ExpiredLease
 from streametrics.domain.job import QueueName, TaskMessage
-from streametrics.errors import JobFailed, TimedOut, WorkerLost
+from streametrics.errors import JobFailed, StreametricsError, TimedOut, WorkerLost
 from streametrics.jobs import lease_holder
 from streametrics.jobs.broker import QUEUES
 from streametrics.jobs.connections import Connections
@@ -59,10 +59,24 @@ class Recovery:
         if self._in_worker:
             leases = [expired for expired in leases if lease_holder.is_on_this_host(expired.held_by)]
         self._stuck &= {_claim_id(expired) for expired in leases}
+        unsettled = 0
         for expired in leases:
             with about_job(expired.message.task_id):
-                self._settle(expired)
+                unsettled += not self._settled(expired)
         self._resend_lost()
+        if unsettled:
+            raise RuntimeError(f"{unsettled} expired leases could not be settled")
+
+    def _settled(self, expired: ExpiredLease) -> bool:
+        """Decide about one expired lease; False where that fails, which must not keep the others from it."""
+        try:
+            self._settle(expired)
+        except StreametricsError:
+            raise  # without a database none can be settled
+        except Exception:
+            logger.exception("this expired lease could not be settled; the next round tries again")
+            return False
+        return True
 
     def _settle(self, expired: ExpiredLease) -> None:
         """Decide about one expired lease: another attempt, or the job's end.

@@ -120,8 +120,7 @@ class JobService:
 
         Harmless on a job that is cancelled or erased already. Raises JobUnknown.
         """
-        record = self._connections.records.get(task_id)
-        if record is None or not may_see(principal, record.owner):
+        if not may_see(principal, self._find(task_id).owner):
             raise JobUnknown
         erased = self._connections.erasure.erase(task_id)
         if erased.was_stopped:
@@ -134,10 +133,18 @@ class JobService:
             logger.info("event=erased")
 
     def _record(self, task_id: str, principal: Principal) -> JobRecord:
-        record = self._connections.records.get(task_id)
-        if record is None or not may_see(principal, record.owner):
+        record = self._find(task_id)
+        if not may_see(principal, record.owner):
             raise JobUnknown
         # Retention may be a moment late; the promise is the age.
         if record.erased or (record.age_s is not None and record.age_s > self._connections.settings.result_ttl_s):
             raise JobExpired
+        return record
+
+    def _find(self, task_id: str) -> JobRecord:
+        """Read a job's row. Raises JobUnknown."""
+        # A null character is no id's, and PostgreSQL refuses it.
+        record = None if "\x00" in task_id else self._connections.records.get(task_id)
+        if record is None:
+            raise JobUnknown
         return record

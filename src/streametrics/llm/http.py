@@ -165,6 +165,8 @@ class _ResponseReader(threading.Thread):
             self.items.put(None)
         except Exception as error:  # noqa: BLE001 - the caller raises it; lost here, it would wait out its limit
             self.items.put(error)
+        except BaseException as error:  # noqa: BLE001 - nor may anything else end this thread without a word
+            self.items.put(RuntimeError(f"the reader of a model server's answer was ended by {type(error).__name__}"))
 
     def hang_up(self) -> None:
         """Close the connection, which wakes the thread; connecting ends by itself after CONNECT_TIMEOUT_S."""

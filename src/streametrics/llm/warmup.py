@@ -5,11 +5,14 @@ the load its own, a model that needs longer would never be loaded. So a thread l
 """
 
 import concurrent.futures
+import logging
 import threading
 from collections.abc import Callable
 
 from streametrics.errors import SummarizerTimeout
 from streametrics.llm.http import POLL_INTERVAL_S
+
+logger = logging.getLogger(__name__)
 
 
 class LoadTimeout(SummarizerTimeout):
@@ -52,6 +55,8 @@ class ModelLoader:
         try:
             self._load()
         except BaseException as error:  # noqa: BLE001 - those who wait raise it; lost here, they would wait for ever
+            # Where nobody waits, this line is all that tells of it.
+            logger.warning("the model was not loaded: %s", error or type(error).__name__)
             self._forget()
             running.set_exception(error)
         else:

@@ -6,6 +6,7 @@ Never put a transcript, a summary, a title or a key into a log: logs are read, s
 import logging
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -69,3 +70,11 @@ def configure(level: str, process: str) -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     # What is answered to whom is the API's own line; uvicorn's would print query strings.
     logging.getLogger("uvicorn.access").disabled = True
+    threading.excepthook = _log_dead_thread
+
+
+def _log_dead_thread(dead: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread: Python itself would print it between the lines, without name and time."""
+    name = dead.thread.name if dead.thread is not None else "unknown"
+    error = dead.exc_value or dead.exc_type()
+    logging.getLogger(__name__).error("the thread '%s' was ended by %s", name, type(error).__name__, exc_info=error)

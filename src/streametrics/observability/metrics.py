@@ -4,6 +4,7 @@ A process adds up what it counts and flushes it about once a second; `api/promet
 What a killed process had not flushed yet is lost, and no job with it.
 """
 
+import logging
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
@@ -13,6 +14,8 @@ from streametrics.concurrency.periodic import PeriodicThread
 
 #: Between two flushes, in seconds.
 FLUSH_INTERVAL_S = 1.0
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +121,29 @@ class Metrics:
             for name, amount in amounts.items():
                 self._amounts[name] = self._amounts.get(name, 0) + amount
             if self._thread is None and not self._is_closed:
-                self._thread = PeriodicThread("metrics", self._flush_all, FLUSH_INTERVAL_S)
-                self._thread.start()
+                thread = PeriodicThread("metrics", self._flush_all, FLUSH_INTERVAL_S)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the system has no thread left: the next count tries again
+                    thread.stop()
+                    logger.warning("metrics are not flushed yet: %s", error)
+                else:
+                    self._thread = thread
 
     def _flush_all(self) -> None:
         with self._lock:
             amounts, self._amounts = self._amounts, {}
-        if amounts and not self._flush(amounts):
-            with self._lock:
-                for name, amount in amounts.items():
-                    self._amounts[name] = self._amounts.get(name, 0) + amount
+        is_flushed = False
+        try:
+            is_flushed = not amounts or self._flush(amounts)
+        finally:
+            if not is_flushed:
+                self._keep(amounts)
+
+    def _keep(self, amounts: Mapping[str, float]) -> None:
+        with self._lock:
+            for name, amount in amounts.items():
+                self._amounts[name] = self._amounts.get(name, 0) + amount
 
 
 def key(metric: MetricDefinition, labels: tuple[str, ...], part: str = "") -> str:

@@ -5,22 +5,35 @@ the same, a poll needs no look at the row. In Redis and in its keys it is called
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
+from streametrics.concurrency.supervised_task import SupervisedTask
 from streametrics.redis.client import EXPIRES_S, TIMEOUT_S, RedisClient, job_key
 
 #: Where the part is kept that is common to all job versions: a write that may have changed any job needs one key.
 ALL_JOBS_VERSION_KEY = "streametrics:jobs:stamp"
 #: For how long Redis is not asked after a failure, in seconds: each poll would wait for it in vain.
 RETRY_AFTER_S = 1.0
+#: The longest that one round trip takes, a second try over a new connection included, in seconds.
+ROUND_TRIP_LIMIT_S = 1.5
+#: The longest that a poll waits for its job's version, whatever becomes of the reader, in seconds.
+WAIT_LIMIT_S = 2.0
+#: How long a client that is given up may take to close its connections, in seconds.
+_CLOSE_LIMIT_S = 0.2
 #: The most job versions in one read.
 MAX_BATCH = 1000
+
+#: The polls that wait for each job's version.
+_Pending = dict[str, list["asyncio.Future[str | None]"]]
 
 logger = logging.getLogger(__name__)
 
@@ -59,12 +72,12 @@ class JobVersionReader:
     """
 
     def __init__(self, url: str) -> None:
-        self._redis = redis.asyncio.Redis.from_url(
-            url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, decode_responses=True
-        )
+        self._url = url
+        self._redis = self._client()
         self._loop = asyncio.get_running_loop()
-        self._pending: dict[str, list[asyncio.Future[str | None]]] = {}
-        self._reader: asyncio.Task[None] | None = None
+        self._pending: _Pending = {}
+        self._in_work: _Pending = {}
+        self._task = SupervisedTask("job versions", self._read_pending, on_failure=self._reading_failed)
         self._unavailable_until = 0.0
 
     async def read(self, task_id: str) -> str | None:
@@ -72,9 +85,14 @@ class JobVersionReader:
         self._check_available()
         future: asyncio.Future[str | None] = self._loop.create_future()
         self._pending.setdefault(task_id, []).append(future)
-        if self._reader is None:
-            self._reader = self._loop.create_task(self._read_pending())
-        return await future
+        self._task.ensure_running()
+        try:
+            async with asyncio.timeout(WAIT_LIMIT_S):
+                return await future
+        except TimeoutError as error:
+            # Each round trip has a limit of its own, so the reader hangs in spite of it.
+            self._task.abandon(error)
+            raise JobVersionsUnavailable from error
 
     async def read_many(self, task_ids: Sequence[str]) -> dict[str, str | None]:
         """Read the versions of many jobs, in a round trip of their own. Raises JobVersionsUnavailable."""
@@ -87,52 +105,101 @@ class JobVersionReader:
     async def create(self, task_id: str) -> None:
         """Give a job its first version, or the first one after Redis has lost its memory."""
         try:
-            await self._redis.set(version_key(task_id), new_version(), nx=True, ex=EXPIRES_S)
-        except (redis.RedisError, OSError) as error:
-            self._back_off(error)
+            async with self._round_trip():
+                await self._redis.set(version_key(task_id), new_version(), nx=True, ex=EXPIRES_S)
+        except JobVersionsUnavailable:
+            return  # the next poll tries again
+        except Exception:
+            logger.exception("job version not created")
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._reader is not None:
-            await self._reader
-        await self._redis.aclose()
+        await self._task.stop()
+        await self._close(self._redis)
 
     async def _read_pending(self) -> None:
         """Read until nothing is pending: polls that come during a read share the next one."""
-        while self._pending:
-            pending, self._pending = self._pending, {}
+        while self._pending or self._task.is_failing:
+            self._in_work, self._pending = self._pending, {}
             try:
-                found = await self.read_many(list(pending))
+                # After a failure without a poll: what all versions have in common, to see whether it works again.
+                found = await (self.read_many(list(self._in_work)) if self._in_work else self._fetch([]))
             except JobVersionsUnavailable as error:
-                for future in (future for futures in pending.values() for future in futures if not future.done()):
-                    future.set_exception(error)
-                continue
-            for task_id, futures in pending.items():
-                for future in futures:
-                    # A poller that has gone away has cancelled its own.
-                    if not future.done():
-                        future.set_result(found[task_id])
-        self._reader = None
+                _refuse(self._in_work, error)
+            else:
+                _answer(self._in_work, found)
+            self._task.succeeded()
+
+    def _reading_failed(self, error: BaseException) -> None:
+        """Send all who wait to the rows, and let nobody wait until the reader is started again."""
+        self._back_off(error)
+        for pending in (self._in_work, self._pending):
+            _refuse(pending, JobVersionsUnavailable())
+        self._in_work, self._pending = {}, {}
 
     async def _fetch(self, task_ids: Sequence[str]) -> dict[str, str | None]:
-        try:
+        async with self._round_trip():
             found: list[Any] = await self._redis.mget([ALL_JOBS_VERSION_KEY, *map(version_key, task_ids)])
-        except (redis.RedisError, OSError) as error:
-            self._back_off(error)
-            raise JobVersionsUnavailable from error
         every, *own = found
         return {
             task_id: None if version is None else f"{every}/{version}"
             for task_id, version in zip(task_ids, own, strict=True)
         }
 
+    @contextlib.asynccontextmanager
+    async def _round_trip(self) -> AsyncIterator[None]:
+        """Bound a call to Redis. Raises JobVersionsUnavailable where it does not answer, and what else goes wrong."""
+        try:
+            async with asyncio.timeout(ROUND_TRIP_LIMIT_S):
+                yield
+        except (redis.RedisError, OSError) as error:
+            self._back_off(error)
+            raise JobVersionsUnavailable from error
+        except Exception as error:
+            # uvloop raises RuntimeError for ever over a connection that it has closed itself, after a while without
+            # a network (its issues 506 and 685). So nothing of this client is used again.
+            self._back_off(error)
+            given_up, self._redis = self._redis, self._client()
+            await self._close(given_up)
+            raise
+
+    def _client(self) -> redis.asyncio.Redis:
+        return redis.asyncio.Redis.from_url(
+            self._url,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            decode_responses=True,
+            # One more try, at once: a restarted Redis has closed the connection that was used before.
+            retry=Retry(NoBackoff(), 1),
+        )
+
+    async def _close(self, client: redis.asyncio.Redis) -> None:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_CLOSE_LIMIT_S):
+                await client.aclose()
+
     def _check_available(self) -> None:
-        if self._loop.time() < self._unavailable_until:
+        if self._loop.time() < self._unavailable_until or self._task.is_resting:
             raise JobVersionsUnavailable
 
-    def _back_off(self, error: Exception) -> None:
-        logger.warning("job versions not read, answers come from the rows: %s", error)
+    def _back_off(self, error: BaseException) -> None:
+        logger.warning("job versions not read, answers come from the rows: %s", str(error) or type(error).__name__)
         self._unavailable_until = self._loop.time() + RETRY_AFTER_S
+
+
+def _answer(pending: _Pending, found: dict[str, str | None]) -> None:
+    for task_id, futures in pending.items():
+        for future in futures:
+            # A poller that has gone away has cancelled its own.
+            if not future.done():
+                future.set_result(found[task_id])
+
+
+def _refuse(pending: _Pending, error: JobVersionsUnavailable) -> None:
+    for futures in pending.values():
+        for future in futures:
+            if not future.done():
+                future.set_exception(error)
 
 
 def new_version() -> str:

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 
 import redis
 
+from streametrics.concurrency.background import background_parts
 from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.concurrency.processes import is_alive
 from streametrics.redis.client import RedisClient
 
 #: Between two heartbeats, and after how long without one a worker counts as gone, in seconds.
 INTERVAL_S, EXPIRES_S = 3.0, 10.0
+#: The fact that names the background parts of a worker process which do not run.
+BACKGROUND = "background"
 #: How long a stopping process waits for a heartbeat that is on its way, in seconds.
 STOP_S = 2.0
 
@@ -97,27 +100,72 @@ class WorkerHeartbeat:
 
     def start(self) -> None:
         """Begin the heartbeat, as not ready yet."""
-        self._announce()
+        self._announce_now()
         self._thread.start()
 
     def ready(self, facts: Callable[[], dict[str, str]]) -> None:
         """Mark this process as ready; the facts are for people, and asked for at each heartbeat."""
         self._ready, self._facts = True, facts
-        self._announce()
+        self._announce_now()
 
     def failed(self, reason: str) -> None:
         """Mark this process as unable to work, with the reason."""
         self._ready, self._facts = False, lambda: {"error": reason}
-        self._announce()
+        self._announce_now()
 
     def stop(self) -> None:
         """End the heartbeat and withdraw at once."""
         self._thread.stop(wait_s=STOP_S)  # a last heartbeat must not come after the withdrawal
         self._registry.withdraw(self._name)
 
+    def _announce_now(self) -> None:
+        try:
+            self._announce()
+        except Exception:
+            logger.exception("heartbeat not written; the next one tries again")
+
     def _announce(self) -> None:
-        worker = RegisteredWorker(self._name, self._stage, self._ready, self._facts())
-        self._registry.announce(worker, expires_s=EXPIRES_S)
+        """Write the heartbeat. Raises what the facts raise, after it is written: without it, this process is gone."""
+        facts: dict[str, str] = {}
+        failure: Exception | None = None
+        try:
+            facts = self._facts()
+        except Exception as error:  # noqa: BLE001 - raised below
+            failure = error
+        if trouble := background_parts.trouble():
+            facts = facts | {BACKGROUND: trouble}
+        self._registry.announce(RegisteredWorker(self._name, self._stage, self._ready, facts), expires_s=EXPIRES_S)
+        if failure is not None:
+            raise failure
+
+
+class BackgroundReport:
+    """Tells what does not run in a process without heartbeat of its own; silent while all runs."""
+
+    def __init__(self, registry: WorkerRegistry, stage: str) -> None:
+        self._registry, self._stage = registry, stage
+        self._name = f"{stage}@{socket.gethostname()}:{os.getpid()}"
+        self._is_told = False
+        self._thread = PeriodicThread("background report", self._report, INTERVAL_S)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking, and withdraw what was told."""
+        self._thread.stop(wait_s=STOP_S)
+        if self._is_told:
+            self._registry.withdraw(self._name)
+
+    def _report(self) -> None:
+        if trouble := background_parts.trouble():
+            worker = RegisteredWorker(self._name, self._stage, False, {BACKGROUND: trouble})
+            self._registry.announce(worker, expires_s=EXPIRES_S)
+            self._is_told = True
+        elif self._is_told:
+            self._registry.withdraw(self._name)
+            self._is_told = False
 
 
 def withdraw_dead_workers(registry: WorkerRegistry) -> None:

@@ -69,6 +69,10 @@ class StatusReader:
             latest = await self.answer(task_id, principal)
         return latest
 
+    async def close(self) -> None:
+        """End what runs in the background."""
+        await self._watch.close()
+
     async def _answer(self, task_id: str) -> CachedResponse:
         try:
             version = await self._version_reader.read(task_id)

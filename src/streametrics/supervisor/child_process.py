@@ -54,7 +54,9 @@ class ChildProcess:
                 text = raw.decode(errors="replace").rstrip()
                 if text:
                     self.last_line = text
-                    self._on_line(text)
+                    # Whatever becomes of the line: a pipe that nobody reads would stop the process that writes.
+                    with contextlib.suppress(Exception):
+                        self._on_line(text)
 
     @property
     def is_running(self) -> bool:

@@ -27,6 +27,7 @@ class Supervisor:
         self._deaths: dict[str, int] = {}
         self._start_again_at: dict[str, float] = {}
         self._hurried = False
+        self._guard_due = 0.0
         self._orphan_guard = self._start_orphan_guard()
 
     def start(self, spec: ProcessSpec) -> ChildProcess:
@@ -43,12 +44,9 @@ class Supervisor:
         for name, due in list(self._start_again_at.items()):
             if now >= due:
                 del self._start_again_at[name]
-                self._launch(self._specs[name])
-        if self._orphan_guard.poll() is not None:
-            self._close_orphan_guard()
-            self._orphan_guard = self._start_orphan_guard()
-            for child in self._children.values():
-                self._tell_orphan_guard(f"+{child.pid}")
+                self._restart(name, now)
+        if self._orphan_guard.poll() is not None and now >= self._guard_due:
+            self._restart_orphan_guard(now)
 
     def child(self, name: str) -> ChildProcess | None:
         """Get the running process of this name."""
@@ -72,6 +70,24 @@ class Supervisor:
     def hurry(self) -> None:
         """Shorten the waits of a `stop` that is under way; called at a second Ctrl-C."""
         self._hurried = True
+
+    def _restart(self, name: str, now: float) -> None:
+        try:
+            self._launch(self._specs[name])
+        except OSError as error:  # no process or no memory is left: raised, it would end those that run
+            self._start_again_at[name] = now + MAX_RESTART_DELAY_S
+            self._console.warn(f"{name} cannot be started ({error}). It is tried again in {MAX_RESTART_DELAY_S:.0f} s.")
+
+    def _restart_orphan_guard(self, now: float) -> None:
+        self._close_orphan_guard()
+        try:
+            self._orphan_guard = self._start_orphan_guard()
+        except OSError as error:
+            self._guard_due = now + MAX_RESTART_DELAY_S
+            self._console.warn(f"The guard that stops everything after a kill cannot be started ({error}).")
+            return
+        for child in self._children.values():
+            self._tell_orphan_guard(f"+{child.pid}")
 
     def _launch(self, spec: ProcessSpec) -> ChildProcess:
         child = ChildProcess(spec, lambda text: self._console.line(spec.name, text))

@@ -213,7 +213,7 @@ class ServiceRun:
     def _watch(self, supervisor: Supervisor) -> None:
         waiting = self._selection.api
         if waiting:
-            threading.Thread(target=self._await_readiness, daemon=True).start()
+            threading.Thread(target=self._await_readiness, name="readiness", daemon=True).start()
         else:
             self._console.say("The workers are started. Ctrl-C stops them.")
         while not self._signals:
@@ -234,7 +234,7 @@ class ServiceRun:
     def _await_readiness(self) -> None:
         url, told_at = ports.local_url(self._settings), time.monotonic()
         while not self._signals:
-            answer = readiness_probe.fetch(url)
+            answer = self._fetch_readiness(url)
             if answer is not None and answer.is_ready(self._selection.needed):
                 self._ready = answer
                 return
@@ -247,6 +247,14 @@ class ServiceRun:
                 told_at = time.monotonic()
                 self._console.say(f"Still warming up: {text}")
             time.sleep(0.3)
+
+    def _fetch_readiness(self, url: str) -> readiness_probe.Readiness | None:
+        try:
+            return readiness_probe.fetch(url)
+        except Exception as error:  # noqa: BLE001 - the start would never be told as over
+            self._console.warn(f"Readiness could not be asked for: {type(error).__name__}: {error}")
+            time.sleep(STILL_WAITING_S)
+            return None
 
     def _on_signal(self, supervisor: Supervisor) -> None:
         self._signals += 1

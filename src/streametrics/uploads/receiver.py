@@ -4,7 +4,6 @@ The form is parsed here and not by the framework, which would spool the whole fi
 or its first bytes could be looked at, and would then copy it.
 """
 
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from streametrics.audio.sniffing import HEAD_BYTES, MARGIN_BYTES, MAX_ZERO_BYTES, guess_is_long, sniff
 from streametrics.domain.job import JobKind, JobRequest
-from streametrics.errors import EmptyAudio, InvalidRequest, StreametricsError, UnsupportedAudio, UploadTooLarge
+from streametrics.errors import EmptyAudio, InvalidRequest, UnsupportedAudio, UploadTooLarge
 from streametrics.settings import Settings
 from streametrics.storage.local import AudioStore, AudioWriter
 from streametrics.uploads.admission import Admission
@@ -26,9 +25,6 @@ from streametrics.uploads.multipart import Form, feed
 _FORM_OVERHEAD_BYTES = 200_000
 #: Sound goes to disk in pieces of this size, in bytes.
 _WRITE_BYTES = 1 << 20
-#: After a refusal the rest is read and thrown away for so long, in seconds: most clients send everything
-#: before they read, and would see a broken connection instead of the sentence.
-_DRAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +45,23 @@ class UploadReceiver:
         self._store = store
         self._admission = admission
 
-    async def receive(
-        self, content_type: str, content_length: int | None, body: AsyncIterator[bytes], *, waits: bool
-    ) -> Upload:
+    async def receive(self, content_type: str, content_length: int | None, body: AsyncIterator[bytes]) -> Upload:
         """Store the audio of a multipart body and check its fields.
 
-        waits: the client asked for leave to send ('Expect: 100-continue'), so a refusal needs no draining.
+        Returns, or raises, as soon as it can; what the client sends on is the server's business.
         Raises InvalidRequest, EmptyAudio, UnsupportedAudio, UploadTooLarge, TooBusy, StorageFull,
         DatabaseUnavailable; nothing is left then.
         """
-        try:
-            parser, form = self._parser(content_type)
-            if content_length is not None and content_length > self._settings.max_upload_bytes + _FORM_OVERHEAD_BYTES:
-                raise self._too_large()
-            await self._admission.check_upload()
-            with self._admission.upload(content_length) as space:
-                waits = False  # it has leave to send now
-                return await self._store_upload(parser, form, body, space)
-        except StreametricsError:
-            if not waits:
-                await _drain(body)
-            raise
+        parser, form = self._parser(content_type)
+        if content_length is not None and content_length > self._max_body_bytes:
+            raise self._too_large()
+        await self._admission.check_upload()
+        with self._admission.upload(content_length) as space:
+            return await self._store_upload(parser, form, body, space)
+
+    @property
+    def _max_body_bytes(self) -> int:
+        return self._settings.max_upload_bytes + _FORM_OVERHEAD_BYTES
 
     async def _store_upload(
         self, parser: MultipartParser, form: Form, body: AsyncIterator[bytes], space: Reservation
@@ -77,9 +69,15 @@ class UploadReceiver:
         writer = await to_thread.run_sync(self._store.writer)
         try:
             file = _IncomingFile(writer, space, self._settings.max_upload_bytes, self._too_large)
+            body_bytes = 0
             async for chunk in body:
+                body_bytes += len(chunk)
                 feed(parser, chunk)
                 await file.take(form.file_bytes)
+                if form.ended:
+                    break  # what follows the last boundary is no part of the form, and would hold its place
+                if body_bytes > self._max_body_bytes:
+                    raise self._too_large()
             return await self._finish(form, file, writer)
         finally:
             # Harmless once the file is committed; also when the client has gone away.
@@ -177,11 +175,3 @@ class _IncomingFile:
         if container is None:
             raise UnsupportedAudio
         return container
-
-
-async def _drain(body: AsyncIterator[bytes]) -> None:
-    """Read and drop what a refused client still sends, for a while."""
-    until = time.monotonic() + _DRAIN_S
-    async for _ in body:
-        if time.monotonic() > until:
-            return

@@ -48,7 +48,9 @@ class Lease:
         self._renew_at = 0.0
         self._lost = threading.Event()
         self._watchdog = watchdog.watch(claim.time_left_s + GRACE_S)
-        self._thread = PeriodicThread(f"lease-{claim.task_id}", self._keep, min(self._renew_every_s, REPORT_INTERVAL_S))
+        self._thread = PeriodicThread(
+            f"lease-{claim.task_id}", self._keep, min(self._renew_every_s, REPORT_INTERVAL_S), part="lease renewal"
+        )
         self.reporter = ProgressReporter(jobs, claim, check=self.check)
 
     def __enter__(self) -> ProgressReporter:
@@ -85,10 +87,11 @@ class Lease:
             self._thread.stop()
             return
         if now >= self._renew_at:
-            self._renew_at = now + self._renew_every_s
             if not self._renew():
                 self._thread.stop()
                 return
+            # Last: where renewing fails by something unforeseen, the next round tries again, not one of later.
+            self._renew_at = now + self._renew_every_s
         if self._jobs.is_cancelled(self._claim.task_id):
             logger.info("event=told_to_stop")
             self._lost.set()

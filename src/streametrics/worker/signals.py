@@ -18,6 +18,7 @@ from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.observability import logging as logs
 from streametrics.preflight import checks
+from streametrics.redis.worker_registry import BackgroundReport
 from streametrics.settings import Settings
 from streametrics.worker import process
 from streametrics.worker.runner import refuse_other_database
@@ -25,7 +26,7 @@ from streametrics.worker.runner import refuse_other_database
 logger = logging.getLogger(__name__)
 
 #: This worker's, once it may start; prefork's children have none, as their parent has.
-_maintenance: list[Maintenance] = []
+_maintenance: list[Maintenance | BackgroundReport] = []
 _releasing = threading.Lock()
 
 
@@ -54,7 +55,12 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
     maintenance = Maintenance(connections, in_worker=True)
     maintenance.start()
     _maintenance.append(maintenance)
-    if not sender.pool_cls.__module__.endswith(".prefork"):
+    if sender.pool_cls.__module__.endswith(".prefork"):
+        # Its children have the heartbeats.
+        report = BackgroundReport(connections.registry, "parent")
+        report.start()
+        _maintenance.append(report)
+    else:
         # Threads and solo write summaries in this very process.
         process.summarizing_worker()
 

@@ -66,16 +66,21 @@ class StopThread(bootsteps.StartStopStep):  # type: ignore[misc]
         self._loop_has_ended.set()
 
     def _read(self, reader: int) -> None:
-        is_stopping = False
+        self._is_stopping = False
         while numbers := os.read(reader, 1):
-            number = numbers[0]
-            if number == signal.SIGQUIT or (number == signal.SIGINT and is_stopping):
-                if not is_stopping:
-                    self._stop_warm(signal.SIGTERM)
-                self._stop_cold()
-            elif number in self._celerys_handlers and not is_stopping:
-                is_stopping = True
-                self._stop_warm(number)
+            try:
+                self._obey(numbers[0])
+            except Exception:  # without this thread, no signal but SIGKILL would end the process
+                logger.exception("a signal could not be obeyed")
+
+    def _obey(self, number: int) -> None:
+        if number == signal.SIGQUIT or (number == signal.SIGINT and self._is_stopping):
+            if not self._is_stopping:
+                self._stop_warm(signal.SIGTERM)
+            self._stop_cold()
+        elif number in self._celerys_handlers and not self._is_stopping:
+            self._is_stopping = True
+            self._stop_warm(number)
 
     def _stop_warm(self, number: int) -> None:
         # In a thread of its own: a cold stop must not wait for it.

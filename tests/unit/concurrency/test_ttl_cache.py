@@ -135,6 +135,41 @@ def test_of_several_tasks_one_loads_in_a_thread_and_the_others_wait_for_it() -> 
     assert loads[0] is not threading.main_thread()
 
 
+def test_what_loading_raises_is_raised_to_all_tasks_that_wait_for_it() -> None:
+    source = Source()
+    source.is_away = True
+
+    async def ask() -> list[int | BaseException]:
+        cache = source.async_cache()
+        return await asyncio.gather(*(cache.get() for _ in range(20)), return_exceptions=True)
+
+    assert {type(found) for found in asyncio.run(ask())} == {Away}
+    assert source.loads == 1
+
+
+def test_a_task_that_gives_up_leaves_the_others_their_value() -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def load() -> str:
+        begun.set()
+        assert may_end.wait(LIMIT_S)
+        return "loaded"
+
+    async def ask() -> str:
+        cache = AsyncTtlCache(load, 5.0, clock=lambda: 0.0)
+        impatient = asyncio.create_task(cache.get())
+        patient = asyncio.create_task(cache.get())
+        with pytest.raises(TimeoutError):
+            # Expect it not to wait for the thread, though that cannot be stopped
+            async with asyncio.timeout(0.05):
+                await impatient
+        may_end.set()
+        return await patient
+
+    assert asyncio.run(ask()) == "loaded"
+    assert begun.is_set()
+
+
 def test_tasks_find_a_value_until_its_time_is_over() -> None:
     source = Source()
     cache = source.async_cache()

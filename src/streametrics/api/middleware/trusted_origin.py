@@ -10,8 +10,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streametrics.api.error_responses import refuse
+from streametrics.api.server.slow_clients import MAX_HEAD_BYTES
 from streametrics.auth.api_keys import ApiKeys
-from streametrics.errors import Forbidden, StreametricsError
+from streametrics.errors import Forbidden, HeadTooLarge, StreametricsError
 from streametrics.net.addresses import is_address, is_loopback
 from streametrics.settings import KEY_MIN_LENGTH, Settings
 
@@ -39,6 +40,7 @@ class TrustedOriginMiddleware:
             return
         headers = Headers(scope=scope)
         try:
+            _check_head(scope)
             await self._check_address(scope)
             self._check_host(scope, headers)
             self._check_origin(scope, headers)
@@ -95,6 +97,17 @@ class TrustedOriginMiddleware:
         is_link = mode == "navigate" and headers.get("sec-fetch-dest") == "document"
         if not (mode == "cors" or (is_link and scope.get("method") in ("GET", "HEAD"))):
             raise Forbidden("Pages of other origins may not use the service.")
+
+
+def _check_head(scope: Scope) -> None:
+    """Refuse a head that is too large, whatever server and parser let it pass, or come with other requests at once."""
+    # "GET", a space, the target, " HTTP/1.1"; a colon and a space in each header; each line's end, and an empty line.
+    query = scope.get("query_string", b"")
+    target = len(scope.get("raw_path") or scope["path"]) + len(query) + bool(query)
+    size_bytes = len(scope.get("method", "GET")) + 1 + target + 11 + 2
+    size_bytes += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    if size_bytes > MAX_HEAD_BYTES:
+        raise HeadTooLarge
 
 
 def allowed_origins(settings: Settings) -> list[str]:

@@ -16,9 +16,5 @@ router = APIRouter()
     response_class=PlainTextResponse,
     responses=refusals(401, 403, 503),
 )
-def metrics(state: StateOf) -> Response:
-    connections = state.connections
-    page = prometheus.render(
-        connections.counters.sums(), connections.backlog.by_queue(), connections.registry.workers()
-    )
-    return Response(page, media_type=prometheus.CONTENT_TYPE)
+async def metrics(state: StateOf) -> Response:
+    return Response(await state.metrics_page.get(), media_type=prometheus.CONTENT_TYPE)

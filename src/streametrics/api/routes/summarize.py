@@ -1,6 +1,7 @@
 """Routes that submit, resummarize and cancel jobs."""
 
 import logging
+import re
 from typing import Any
 
 from anyio import to_thread
@@ -74,9 +75,8 @@ async def submit(request: Request, state: StateOf, principal: PrincipalOf) -> JS
     try:
         upload = await state.uploads.receive(
             request.headers.get("content-type", ""),
-            int(length) if length.isdigit() else None,
+            int(length) if re.fullmatch("[0-9]{1,100}", length) else None,
             request.stream(),
-            waits=request.headers.get("expect", "").lower() == "100-continue",
         )
     except ClientDisconnect:
         # Nobody is left to read this; nothing was kept.

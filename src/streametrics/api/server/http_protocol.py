@@ -14,6 +14,9 @@ from streametrics.api.server.slow_clients import SlowClients, SlowLimits, Transf
 from streametrics.domain.status import error_body
 from streametrics.errors import HeadTooLarge, RequestTimeout, StreametricsError
 
+#: A body is handed to the parser in pieces of this size, in bytes, as the next request's head may begin in one.
+_PIECE_BYTES = 16_384
+
 logger = logging.getLogger(__name__)
 
 
@@ -41,8 +44,18 @@ class BoundedHttp(StrictProtocol):
         self._head_bytes = 0
         self._in_body = False
         self._received_bytes = 0
-        self._body_rate = TransferRate(self.watch.limits)
-        self._answer_rate = TransferRate(self.watch.limits)
+        #: What has come of a body's framing and trailers since its last bytes.
+        self._framing_bytes = 0
+        #: Whether the client wants the connection to stay open; see `on_headers_complete`.
+        self._is_kept_alive = True
+        #: Since when the rest of a body is read whose answer is given.
+        self._rest_since: float | None = None
+        #: When a head was refused; what comes after it is dropped.
+        self._refused_at: float | None = None
+        limits = self.watch.limits
+        self._body_rate = TransferRate(limits.least_bytes_s, limits.over_s)
+        self._rest_rate = TransferRate(limits.rest_bytes_s, limits.rest_over_s)
+        self._answer_rate = TransferRate(limits.least_bytes_s, limits.over_s)
         self.watch.add(self, self.loop)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -51,24 +64,60 @@ class BoundedHttp(StrictProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._received_bytes += len(data)
-        if not self._in_body:
-            self._head_bytes += len(data)
+        # In pieces: where one holds the end of a head, nobody can tell afterwards how long that was.
+        start = 0
+        while start < len(data) and self._refused_at is None and not self.transport.is_closing():
+            limit_bytes = self.watch.limits.max_head_bytes
+            size = _PIECE_BYTES if self._in_body else limit_bytes - self._head_bytes
+            self._take(data[start : start + size])
+            start += size
+
+    def _take(self, piece: bytes) -> None:
+        if self._in_body:
+            self._framing_bytes += len(piece)
+        else:
+            self._head_bytes += len(piece)
             if self._head_since is None and self._is_free:
                 # uvicorn ends its own limit for idle connections here, whatever it is that came.
                 self._head_since = self.loop.time()
-        super().data_received(data)
-        if self._head_bytes > self.watch.limits.max_head_bytes and not self.transport.is_closing():
-            self._cut(HeadTooLarge())
+        super().data_received(piece)
+        limit_bytes = self.watch.limits.max_head_bytes
+        if max(self._head_bytes, self._framing_bytes) >= limit_bytes and not self.transport.is_closing():
+            self._refuse_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_body:  # trailers come behind what was checked
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._head_since, self._head_bytes = None, 0
-        self._in_body = True
+        self._in_body, self._rest_since = True, None
         self._body_rate.restart()
+        self._rest_rate.restart()
         super().on_headers_complete()
+        # uvicorn closes behind the answer where the client asks for it. Bytes of a body that come after that reset the
+        # connection, and with it the answer; so it stays open until the body is complete, or takes too long.
+        self._is_kept_alive = self.cycle.keep_alive
+        self.cycle.keep_alive = True
+
+    def on_body(self, body: bytes) -> None:
+        self._framing_bytes = 0
+        super().on_body(body)
+
+    def on_chunk_complete(self) -> None:
+        self._framing_bytes = 0
 
     def on_message_complete(self) -> None:
-        self._in_body = False
+        self._in_body, self._framing_bytes = False, 0
         super().on_message_complete()
+        if not self._is_kept_alive:
+            self.cycle.keep_alive = False
+            if self.cycle.response_complete:
+                self.transport.close()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self.transport.abort()
 
     def look(self, now: float) -> None:
         """Cut the connection when its client takes too long for what it is at."""
@@ -77,6 +126,9 @@ class BoundedHttp(StrictProtocol):
             self.transport.abort()
         elif self.transport.is_closing():
             return
+        elif self._refused_at is not None:
+            if now - self._refused_at >= self.watch.limits.farewell_s:
+                self.transport.close()
         elif self._in_body:
             self._look_at_body(now)
         elif self._head_since is not None and self._is_free and now - self._head_since >= self.watch.limits.head_s:
@@ -88,11 +140,32 @@ class BoundedHttp(StrictProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _look_at_body(self, now: float) -> None:
-        if self.flow.read_paused or self.cycle.waiting_for_100_continue:
+        if self.cycle.response_complete:
+            self._look_at_rest(now)
+        elif self.flow.read_paused or self.cycle.waiting_for_100_continue:
             # It is the client who waits for us.
             self._body_rate.restart()
         elif self._body_rate.is_too_slow(now, self._received_bytes):
             self._cut(RequestTimeout())
+
+    def _look_at_rest(self, now: float) -> None:
+        """Cut what sends on behind its answer for too long, or brings little of it."""
+        if self._rest_since is None:
+            self._rest_since = now
+        is_too_slow = self._rest_rate.is_too_slow(now, self._received_bytes)
+        if is_too_slow or now - self._rest_since >= self.watch.limits.rest_s:
+            self._cut(RequestTimeout())
+
+    def _refuse_head(self) -> None:
+        """Answer, and read on for a moment: an answer is lost where the client's bytes come to a closed connection."""
+        if self._in_body or not self._is_free:
+            self._cut(HeadTooLarge())
+            return
+        logger.info("event=head_refused received_bytes=%d", self._received_bytes)
+        self._refused_at = self.loop.time()
+        self.transport.write(_answer(HeadTooLarge()))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
     def _is_read_too_slowly(self, now: float) -> bool:
         """Tell whether a response waits to be read and hardly gets less; also one after which the connection closes."""

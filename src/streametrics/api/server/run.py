@@ -28,6 +28,7 @@ def run(settings: Settings) -> None:
         # By name, so that a start without it fails instead of being half as fast.
         loop="asyncio" if sys.platform == "win32" else "uvloop",
         http=bounded_http(),
+        ws="none",  # there is no such route, and its connections would have none of these limits
         log_config=None,  # uvicorn's own would print every poll
         access_log=False,
         proxy_headers=False,  # anybody on this machine could send them

@@ -175,8 +175,13 @@ class ExecutionPool:
             self._threads.submit(self._run, context, batch)
 
     def _run(self, context: ExecutionContext, batch: Batch) -> None:
-        for event in _execute(context, batch):
-            self._events.put((context, batch, event))
+        try:
+            for event in _execute(context, batch):
+                self._events.put((context, batch, event))
+        except BaseException as error:  # noqa: BLE001 - lost here, whoever reads the events would wait for ever
+            failure = RuntimeError(f"a batch was ended by {type(error).__name__}")
+            failure.__cause__ = error
+            self._events.put((context, batch, BatchFinished(failure)))
 
     def next_event(self, within_s: float | None = None) -> tuple[Batch, BatchEvent] | None:
         """Return the next event of any batch, or None where none comes within `within_s` seconds."""
