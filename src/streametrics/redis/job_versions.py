@@ -11,9 +11,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import redis
-import redis.asyncio
 
-from streametrics.redis.client import EXPIRES_S, TIMEOUT_S, RedisClient, job_key
+from streametrics.redis.client import EXPIRES_S, RedisClient, asynchronous_client, job_key
 
 #: Where the part is kept that is common to all job versions: a write that may have changed any job needs one key.
 ALL_JOBS_VERSION_KEY = "streametrics:jobs:stamp"
@@ -59,9 +58,7 @@ class JobVersionReader:
     """
 
     def __init__(self, url: str) -> None:
-        self._redis = redis.asyncio.Redis.from_url(
-            url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, decode_responses=True
-        )
+        self._redis = asynchronous_client(url)
         self._loop = asyncio.get_running_loop()
         self._pending: dict[str, list[asyncio.Future[str | None]]] = {}
         self._reader: asyncio.Task[None] | None = None

@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streametrics.api.dependencies import State
 from streametrics.api.error_responses import error_response
 from streametrics.api.routes.status import PREFIX, answer_poll
-from streametrics.errors import StreametricsError
+from streametrics.errors import DatabaseUnavailable, StreametricsError
 
 
 class FastPollingMiddleware:
@@ -35,7 +35,9 @@ class FastPollingMiddleware:
             # A status is old a moment later, and it is nobody else's.
             (b"cache-control", b"no-store"),
         ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if answer.http_status != 200:
+            headers += [(name.lower().encode(), value.encode()) for name, value in DatabaseUnavailable.headers.items()]
+        await send({"type": "http.response.start", "status": answer.http_status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
 
