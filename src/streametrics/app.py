@@ -1,8 +1,9 @@
 """Creates the FastAPI application: its routes, errors and middleware. Never imports an engine."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from anyio import to_thread
 from fastapi import FastAPI, Request
@@ -24,6 +25,7 @@ from streametrics.auth.api_keys import ApiKeys
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
+from streametrics.database.timeouts import ANSWERING
 from streametrics.domain.status import error_body
 from streametrics.errors import StreametricsError
 from streametrics.jobs.connections import Connections
@@ -43,12 +45,12 @@ logger = logging.getLogger(__name__)
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Create the application. The database has to be migrated already: only `up` and `api` do that."""
     settings = settings or Settings()
-    database = Database(settings.effective_database_url)
-    api_keys = ApiKeys(settings.internal_api_key, KeyRecords(database).all)
+    # Of the same connections as all else: what one call has found out about the database, the next one knows.
+    api_keys = ApiKeys(settings.internal_api_key, lambda: KeyRecords(app.state.streametrics.connections.database).all())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        connections = Connections(settings)
+        connections = Connections(settings, timeouts=ANSWERING)
         await to_thread.run_sync(lambda: connections.registry.announce_database(connections.records.database_id()))
         jobs = JobService(connections)
         version_reader = JobVersionReader(settings.effective_redis_url)
@@ -63,6 +65,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             health=ReadinessChecks(connections, summarizer_factory.create(settings)),
             metrics_page=AsyncTtlCache(lambda: prometheus.page(connections), prometheus.PAGE_VALID_S),
         )
+        await api_keys.has_keys()  # known from here on, also while the database is away
+        _forget_changed_jobs(connections.database, app.state.streametrics.status_reader)
         maintenance = Maintenance(connections)
         maintenance.start()
         yield
@@ -70,7 +74,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await status_reader.close()
         await version_reader.close()
         connections.close()
-        database.close()
 
     app = FastAPI(title="StreaMetrics API", version=__version__, lifespan=lifespan, redirect_slashes=False)
     app.include_router(health.router)
@@ -83,6 +86,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(Exception, _render_unexpected)
     _add_middleware(app, settings, api_keys)
     return app
+
+
+def _forget_changed_jobs(database: Database, status_reader: StatusReader) -> None:
+    """Let the reader forget what it told of jobs that this process erases, ends or changes, in its event loop."""
+    loop = asyncio.get_running_loop()
+
+    def forget(task_ids: frozenset[str] | None) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(status_reader.forget, task_ids)
+
+    database.listen(forget)
 
 
 def _add_middleware(app: FastAPI, settings: Settings, api_keys: ApiKeys) -> None:

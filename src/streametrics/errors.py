@@ -16,11 +16,13 @@ StreametricsError
 ├── TooBusy                   429  too much is waiting or coming in
 ├── QueueUnavailable          503
 ├── DatabaseUnavailable       503
+│   └── DatabaseDamaged       503  waiting does not help
+├── StorageUnavailable        503  the folder of uploads is gone
 ├── StorageFull               503
 ├── JobFailed                 (the end of a job, not of a request)
 │   ├── AudioUnreadable
 │   │   └── AudioStalled       (of a chunk: it is decoded as a recording, where nobody waits for it)
-│   ├── TrackMissing, AudioTooLong, TimedOut, WorkerLost, JobCancelled, NoRoomForAudio
+│   ├── TrackMissing, AudioTooLong, TimedOut, WorkerLost, JobCancelled, NoRoomForAudio, StoredDataDamaged
 │   ├── TranscriptionFailed, InternalError
 │   └── SummarizerError       what a model server can do wrong
 │       ├── SummarizerUnavailable, SummarizerTimeout, SummarizerBusy   (may pass: tried again)
@@ -149,6 +151,20 @@ class DatabaseUnavailable(StreametricsError):
     headers = {"Retry-After": "5"}  # noqa: RUF012
 
 
+class DatabaseDamaged(DatabaseUnavailable):
+    """The service's database is damaged, or something else: put a backup of it in its place, and start again."""
+
+    code = "database_damaged"
+    headers = {"Retry-After": "60"}  # noqa: RUF012
+
+
+class StorageUnavailable(StreametricsError):
+    """The folder of uploads is gone or cannot be written to, so nothing was accepted: mend DATA_DIR, start again."""
+
+    code, status = "storage_unavailable", 503
+    headers = {"Retry-After": "60"}  # noqa: RUF012
+
+
 class StorageFull(StreametricsError):
     """The disk is full, so the audio could not be stored: free some space in DATA_DIR."""
 
@@ -206,6 +222,12 @@ class NoRoomForAudio(JobFailed):
     """The disk has no room for the decoded sound (MIN_FREE_DISK_MB): free some space in DATA_DIR, send it again."""
 
     code = "storage_full"
+
+
+class StoredDataDamaged(JobFailed):
+    """What is stored of this job is damaged, so it cannot be finished: send the audio again."""
+
+    code = "stored_data_damaged"
 
 
 class TranscriptionFailed(JobFailed):

@@ -155,6 +155,11 @@ class Settings(BaseSettings):
     def effective_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'streametrics.db'}"
 
+    @property
+    def database_setting(self) -> str:
+        """Name the setting that says where the database is."""
+        return "DATABASE_URL" if self.database_url else "DATA_DIR"
+
     def with_model(self, model: str | None) -> "Settings":
         """Copy the settings with another model for summaries; None changes nothing."""
         if model is None:

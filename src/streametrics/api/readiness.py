@@ -11,7 +11,7 @@ from typing import Any
 from streametrics.concurrency.background import background_parts
 from streametrics.concurrency.ttl_cache import AsyncTtlCache, TtlCache
 from streametrics.domain.job import QueueName, Stage
-from streametrics.errors import DatabaseUnavailable
+from streametrics.errors import DatabaseUnavailable, StorageUnavailable
 from streametrics.jobs.connections import Connections
 from streametrics.llm.base import Condition, ModelHealth
 from streametrics.redis.worker_registry import BACKGROUND, RegisteredWorker
@@ -88,6 +88,7 @@ class ReadinessChecks:
         checks = {
             "database": self._check("database", self._database),
             "queue": self._check("queue", lambda: self._queue(workers)),
+            "storage": self._check("storage", self._storage),
             "transcribe_worker": self._check("transcribe_worker", lambda: self._worker(workers, Stage.TRANSCRIBE)),
             "summarise_worker": self._check("summarise_worker", lambda: self._worker(workers, Stage.SUMMARIZE)),
             "model_server": self._check("model_server", lambda: self._model_server_check(workers)),
@@ -113,6 +114,7 @@ class ReadinessChecks:
 
     def _database(self) -> dict[str, Any]:
         try:
+            self._connections.database.require_whole()
             waited_s = self._connections.backlog.by_queue()[QueueName.LIVE].oldest_s
         except DatabaseUnavailable as error:
             return {"ok": False, "detail": str(error)}
@@ -120,6 +122,13 @@ class ReadinessChecks:
             detail = f"A live job has waited for {waited_s:.0f} s: the workers do not keep up, or do not consume."
             return {"ok": False, "detail": detail}
         return {"ok": True, "detail": "answers"}
+
+    def _storage(self) -> dict[str, Any]:
+        try:
+            self._connections.audio.require_usable()
+        except StorageUnavailable as error:
+            return {"ok": False, "detail": str(error)}
+        return {"ok": True, "detail": "takes uploads"}
 
     def _worker(self, workers: list[RegisteredWorker], stage: Stage) -> dict[str, Any]:
         """Check a stage by its workers' heartbeats, unless the rows show that none of them claims anything."""

@@ -142,17 +142,12 @@ def disk(settings: Settings) -> Check:
 
 
 def database(settings: Settings) -> Check:
-    from streametrics.database.engine import Database
-    from streametrics.database.jobs import JobRecords
+    from streametrics.database.address import require_usable
 
     file = settings.data_dir / "streametrics.db"
     if not settings.database_url and not file.exists():
         return Check("database", Verdict.OK, f"SQLite, made at the first start: {settings_errors.display(file)}")
-    opened = Database(settings.effective_database_url)
-    try:
-        JobRecords(opened).database_id()
-    finally:
-        opened.close()
+    require_usable(settings.effective_database_url, setting=settings.database_setting)
     where = "PostgreSQL" if settings.database_url.startswith("postgres") else f"SQLite, {file.name}"
     return Check("database", Verdict.OK, f"{where}, answers and has its tables")
 
@@ -184,12 +179,14 @@ def weights_check(settings: Settings) -> Check:
     )
     if wanted is None:
         return Check("weights", Verdict.OK, "none needed by the fake engine")
-    if weights_cache.is_present(model, wanted, settings.model_dir):
+    if weights_cache.is_present(model, wanted, settings.model_dir, every_byte=True):
         return Check("weights", Verdict.OK, f"{model} ({wanted}) in {settings_errors.display(settings.model_dir)}")
     if model not in weights_cache.known_names():
         weights_cache.ensure(model, wanted, settings.model_dir)  # a path of one's own: says what is wrong with it
     mend = f"{settings_errors.display(Path(sys.executable))} -m streametrics weights fetch {model}"
-    return Check("weights", Verdict.WARN, f"{model} ({wanted}) is fetched at the first start", mend)
+    return Check(
+        "weights", Verdict.WARN, f"{model} ({wanted}) is missing or damaged, and fetched at the next start", mend
+    )
 
 
 def engine(settings: Settings) -> Check:

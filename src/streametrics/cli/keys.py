@@ -16,7 +16,7 @@ from streametrics.settings import Settings
 @contextmanager
 def _records(settings: Settings) -> Iterator[KeyRecords]:
     # Before the first start too: a service on an open address wants a key to start with.
-    migrate(settings.effective_database_url)
+    migrate(settings.effective_database_url, setting=settings.database_setting)
     database = Database(settings.effective_database_url)
     try:
         yield KeyRecords(database)

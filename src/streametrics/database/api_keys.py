@@ -1,13 +1,14 @@
 """Reads and writes API keys: a name for people, an id for jobs, and a digest. The key itself is stored nowhere."""
 
 import uuid
-from pathlib import Path
 
 from sqlalchemy import delete, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from streametrics.auth.principal import KeyRecord, Scope
+from streametrics.database.address import require_address
 from streametrics.database.engine import Database, now
+from streametrics.database.sqlite import sqlite_file
 from streametrics.database.tables import keys
 from streametrics.errors import KeyNameTaken, KeyUnknown
 
@@ -52,8 +53,9 @@ class KeyRecords:
 
 
 def has_keys(url: str) -> bool:
-    """Tell whether there is a key, in a database that may not exist yet. Raises DatabaseUnavailable."""
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+    """Tell whether there is a key, in a database that may not exist. Raises DatabaseUnavailable, DatabaseUnusable."""
+    require_address(url)
+    if (file := sqlite_file(url)) is not None and not file.exists():
         return False
     database = Database(url)
     try:

@@ -6,13 +6,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, literal, select, union, union_all
 
 from streametrics.database.decoding_turns import WAITS_FOR_DECODING, count_held_back, next_to_decode
-from streametrics.database.engine import Database, now
+from streametrics.database.engine import Database, now, statement_now
 from streametrics.database.jobs import DECODED_CONTAINER, stage_of
-from streametrics.database.tables import jobs, parts
+from streametrics.database.tables import UNFINISHED, jobs, parts
 from streametrics.domain.job import JobKind, JobState, QueueName, Stage, TaskMessage
 
 _FOR_SOUND = jobs.c.state.in_((JobState.QUEUED, JobState.TRANSCRIBING))
-_FOR_A_SUMMARY = jobs.c.state.in_((JobState.TRANSCRIBED, JobState.SUMMARIZING))
 _QUEUE: ColumnElement[str] = case(
     (_FOR_SOUND & (jobs.c.kind == JobKind.LIVE), QueueName.LIVE),
     (_FOR_SOUND, QueueName.LONG),
@@ -20,7 +19,7 @@ _QUEUE: ColumnElement[str] = case(
 )
 _A_JOB_WAITS = (
     jobs.c.lease_until.is_(None)
-    & (_FOR_SOUND | _FOR_A_SUMMARY)
+    & UNFINISHED
     # A recording in parts waits by its parts.
     & ((jobs.c.state != JobState.TRANSCRIBING) | jobs.c.container.is_distinct_from(DECODED_CONTAINER))
     & (jobs.c.not_before <= now())
@@ -88,8 +87,10 @@ class BacklogReader:
     def in_work(self) -> dict[Stage, int]:
         """Count the jobs, and parts of recordings, that somebody works on, by stage."""
         found = dict.fromkeys(Stage, 0)
-        whole = select(jobs.c.state).where(jobs.c.lease_until > now())
-        pieces = select(literal(JobState.TRANSCRIBING.value).label("state")).where(parts.c.lease_until > now())
+        whole = select(jobs.c.state).where(jobs.c.lease_until > statement_now())
+        pieces = select(literal(JobState.TRANSCRIBING.value).label("state")).where(
+            parts.c.lease_until > statement_now()
+        )
         held = union_all(whole, pieces).subquery()
         with self._database.read() as connection:
             for row in connection.execute(select(held.c.state, func.count().label("jobs")).group_by(held.c.state)):

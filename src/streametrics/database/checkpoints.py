@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from streametrics.database.backlog import select_waiting_longer_than
 from streametrics.database.engine import Database, now
-from streametrics.database.jobs import DECODED_CONTAINER, FINAL_STATES
+from streametrics.database.jobs import DECODED_CONTAINER, FINAL_STATES, part_of
 from streametrics.database.leases import ExpiredLease, expired_row, held_row, released
 from streametrics.database.tables import jobs, notes, parts
 from streametrics.domain.job import Claim, JobKind, JobState, Stage, TaskMessage, Warn, WarnJson
@@ -100,9 +100,7 @@ class Checkpoints:
             ).all()
             if any(row.transcript is None for row in rows):
                 return None
-            merged = merge(
-                [TranscriptPart(row.start_s, row.end_s, Transcript.from_json(row.transcript)) for row in rows]
-            )
+            merged = merge([part_of(row) for row in rows])
             connection.execute(
                 update(jobs)
                 .where(jobs.c.task_id == claim.task_id)
@@ -154,7 +152,7 @@ class Checkpoints:
         with self._database.write() as connection:
             job = _locked(connection, task_id)
             self._update(connection, claim, sent_at=now())
-            return _end(connection, job, error)
+            return end_as_failed(connection, job, error)
 
     def fail_expired(self, expired: ExpiredLease, error: JobFailed) -> EndedJob | None:
         """End the job as failed, for good, because its lease expired. None where somebody has dealt with that lease.
@@ -167,7 +165,7 @@ class Checkpoints:
             query = select(table.c.attempt).where(*still_expired).with_for_update()
             if connection.execute(query).one_or_none() is None:
                 return None
-            return _end(connection, job, error)
+            return end_as_failed(connection, job, error)
 
     def fail_waiting(self, task_id: str, error: JobFailed, limit_s: float) -> EndedJob | None:
         """End the job as failed, for good, because it waits for longer than `limit_s`. None where it does not."""
@@ -177,7 +175,7 @@ class Checkpoints:
             query = select(too_long.c.task_id).where(too_long.c.task_id == task_id).limit(1)
             if connection.execute(query).one_or_none() is None:
                 return None
-            return _end(connection, job, error)
+            return end_as_failed(connection, job, error)
 
     def _write(self, claim: Claim, **values: object) -> None:
         with self._database.write() as connection:
@@ -193,7 +191,7 @@ def _locked(connection: Connection, task_id: str) -> Row[Any] | None:
     return connection.execute(select(jobs).where(jobs.c.task_id == task_id).with_for_update()).one_or_none()
 
 
-def _end(connection: Connection, job: Row[Any] | None, error: JobFailed) -> EndedJob | None:
+def end_as_failed(connection: Connection, job: Row[Any] | None, error: JobFailed) -> EndedJob | None:
     """Fail a job whose row is locked, unless it has ended."""
     if job is None or job.state in FINAL_STATES:
         return None

@@ -4,16 +4,21 @@ A row is claimable while its `lease_until` is null. Claiming raises `attempt`, w
 `leases`.
 """
 
+import logging
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, select, update
 
+from streametrics.database.checkpoints import end_as_failed
 from streametrics.database.decoding_turns import may_decode
 from streametrics.database.engine import Database, now
 from streametrics.database.jobs import DECODED_CONTAINER, request_of, transcript_of, warnings_of
 from streametrics.database.leases import job_row, part_row
-from streametrics.database.tables import jobs, parts
+from streametrics.database.tables import UNFINISHED, jobs, parts
 from streametrics.domain.job import Claim, JobKind, JobState, Stage
+from streametrics.errors import StoredDataDamaged
+
+logger = logging.getLogger(__name__)
 
 #: States in which a stage's claim finds its work.
 _CLAIMABLE = {
@@ -81,7 +86,8 @@ class Claims:
             .limit(most)
             .with_for_update(skip_locked=True)
         ).all()
-        return [self._take_job(connection, job, stage, worker, model_server_missing) for job in waiting]
+        taken = [self._take_job(connection, job, stage, worker, model_server_missing) for job in waiting]
+        return [claim for claim in taken if claim is not None]
 
     def _claim(
         self, connection: Connection, task_id: str, stage: Stage, worker: str, *, model_server_missing: bool
@@ -111,7 +117,12 @@ class Claims:
 
     def _take_job(
         self, connection: Connection, job: Row[Any], stage: Stage, worker: str, model_server_missing: bool
-    ) -> Claim:
+    ) -> Claim | None:
+        """Claim the job; None where its row is damaged, which ends it."""
+        attempt = job.attempt + 1
+        claim = self._claim_of(connection, job, stage, worker, attempt=attempt, job_attempt=attempt)
+        if claim is None:
+            return None
         self._take(
             connection,
             jobs,
@@ -120,7 +131,7 @@ class Claims:
             state=_CLAIMED[stage],
             model_server_missing=model_server_missing,
         )
-        return self._claim_of(job, stage, worker, attempt=job.attempt + 1, job_attempt=job.attempt + 1)
+        return claim
 
     def _claim_part(self, connection: Connection, job: Row[Any], worker: str, *, untried: bool = False) -> Claim | None:
         part = connection.execute(
@@ -137,10 +148,12 @@ class Claims:
         ).one_or_none()
         if part is None:
             return None
-        self._take(connection, parts, part_row(job.task_id, part.part_index), worker)
-        return self._claim_of(
-            job, Stage.TRANSCRIBE, worker, attempt=part.attempt + 1, job_attempt=job.attempt, part=part
+        claim = self._claim_of(
+            connection, job, Stage.TRANSCRIBE, worker, attempt=part.attempt + 1, job_attempt=job.attempt, part=part
         )
+        if claim is not None:
+            self._take(connection, parts, part_row(job.task_id, part.part_index), worker)
+        return claim
 
     def _take(self, connection: Connection, table: Table, key: list[Any], worker: str, **values: object) -> None:
         connection.execute(
@@ -158,6 +171,7 @@ class Claims:
 
     def _claim_of(
         self,
+        connection: Connection,
         job: Row[Any],
         stage: Stage,
         worker: str,
@@ -165,7 +179,14 @@ class Claims:
         attempt: int,
         job_attempt: int,
         part: Row[Any] | None = None,
-    ) -> Claim:
+    ) -> Claim | None:
+        """Make the claim of a row; None where the row is damaged: it would be as damaged at every other try."""
+        try:
+            transcript, warnings = transcript_of(job), warnings_of(job)
+        except StoredDataDamaged as error:
+            end_as_failed(connection, job, error)
+            logger.error("event=failed code=%s task=%s", error.code, job.task_id)
+            return None
         return Claim(
             task_id=job.task_id,
             stage=stage,
@@ -182,12 +203,12 @@ class Claims:
             part_index=part.part_index if part else None,
             start_s=part.start_s if part else 0.0,
             end_s=part.end_s if part else 0.0,
-            transcript=transcript_of(job),
-            warnings=warnings_of(job),
+            transcript=transcript,
+            warnings=warnings,
             tried=(job if part is None else part).tries > 0,
         )
 
 
 def _waiting_chunks(stage: Stage) -> list[Any]:
     """Build the conditions for live chunks that nobody has claimed."""
-    return [jobs.c.state.in_(_CLAIMABLE[stage]), jobs.c.kind == JobKind.LIVE, jobs.c.lease_until.is_(None)]
+    return [UNFINISHED, jobs.c.state.in_(_CLAIMABLE[stage]), jobs.c.kind == JobKind.LIVE, jobs.c.lease_until.is_(None)]

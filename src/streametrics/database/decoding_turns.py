@@ -7,18 +7,20 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from streametrics.database.engine import now
 from streametrics.database.jobs import DECODED_CONTAINER
-from streametrics.database.tables import facts, jobs
+from streametrics.database.tables import UNFINISHED, facts, jobs
 from streametrics.domain.job import JobKind, JobState
 
 #: Recordings whose samples lie on the disk, or are being written.
 _TAKES_ROOM: ColumnElement[bool] = (
-    (jobs.c.state == JobState.TRANSCRIBING)
+    UNFINISHED
+    & (jobs.c.state == JobState.TRANSCRIBING)
     & (jobs.c.kind == JobKind.LONG)
     & ((jobs.c.container == DECODED_CONTAINER) | jobs.c.lease_until.is_not(None))
 )
 #: Recordings that wait to be decoded.
 WAITS_FOR_DECODING: ColumnElement[bool] = (
-    jobs.c.state.in_((JobState.QUEUED, JobState.TRANSCRIBING))
+    UNFINISHED
+    & jobs.c.state.in_((JobState.QUEUED, JobState.TRANSCRIBING))
     & (jobs.c.kind == JobKind.LONG)
     & jobs.c.container.is_distinct_from(DECODED_CONTAINER)
     & jobs.c.lease_until.is_(None)

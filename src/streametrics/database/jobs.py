@@ -1,15 +1,18 @@
 """Reads and writes the rows of jobs for the API: inserted, read, expired, erased."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
-from streametrics.database.engine import Database, now
+from streametrics.database.engine import Database, now, statement_now
 from streametrics.database.tables import facts, jobs, parts
 from streametrics.domain.job import AUTO_TRACK, JobKind, JobRequest, JobState, Stage, Warn
 from streametrics.domain.status import ResultJson, result_from_json
 from streametrics.domain.transcript import Transcript, TranscriptPart
+from streametrics.errors import StoredDataDamaged
 
 #: The container of a recording that is decoded and cut into parts: raw 16-bit mono samples at 16 kHz.
 DECODED_CONTAINER = "s16le"
@@ -70,11 +73,29 @@ def request_of(row: Row[Any]) -> JobRequest:
 
 
 def warnings_of(row: Row[Any]) -> tuple[Warn, ...]:
-    return tuple(map(Warn.from_json, row.warnings))
+    """Read a row's warnings. Raises StoredDataDamaged."""
+    with _damage():
+        return tuple(map(Warn.from_json, row.warnings))
 
 
 def transcript_of(row: Row[Any]) -> Transcript | None:
-    return None if row.transcript is None else Transcript.from_json(row.transcript)
+    """Read the transcript of a job or part. Raises StoredDataDamaged."""
+    with _damage():
+        return None if row.transcript is None else Transcript.from_json(row.transcript)
+
+
+def part_of(row: Row[Any, Any, Any] | Row[Any]) -> TranscriptPart:
+    """Read a transcribed part. Raises StoredDataDamaged."""
+    with _damage():
+        return TranscriptPart(row.start_s, row.end_s, Transcript.from_json(row.transcript))
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise StoredDataDamaged from error
 
 
 def _columns(request: JobRequest) -> dict[str, object]:
@@ -141,24 +162,7 @@ class JobRecords:
         query = select(jobs, (now() - jobs.c.finished_at).label("age_s")).where(jobs.c.task_id == task_id)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
-        if row is None:
-            return None
-        return JobRecord(
-            task_id=row.task_id,
-            owner=row.owner,
-            kind=JobKind(row.kind),
-            state=JobState(row.state),
-            transcript=transcript_of(row),
-            warnings=warnings_of(row),
-            result=result_from_json(row.result),
-            error=row.error,
-            error_code=row.error_code,
-            age_s=row.age_s,
-            erased=row.erased_at is not None,
-            request=request_of(row),
-            model_server_missing=row.model_server_missing,
-            container=row.container,
-        )
+        return None if row is None else _record(row)
 
     def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[TranscriptPart]:
         """Read each transcribed part from `from_s` on, in the order of the recording."""
@@ -169,7 +173,7 @@ class JobRecords:
         )
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        return [TranscriptPart(row.start_s, row.end_s, Transcript.from_json(row.transcript)) for row in rows]
+        return [part_of(row) for row in rows]
 
     def database_id(self) -> str:
         """Read the id that tells this database from others. Raises DatabaseUnavailable."""
@@ -185,7 +189,7 @@ class JobRecords:
 
     def erase_expired(self, ttl_s: float) -> int:
         """Erase the rows whose result is older than `ttl_s`; they go on answering 'expired'."""
-        expired = [jobs.c.erased_at.is_(None), jobs.c.finished_at < now() - ttl_s]
+        expired = [jobs.c.erased_at.is_(None), jobs.c.finished_at < statement_now() - ttl_s]
         with self._database.write() as connection:
             return connection.execute(
                 update(jobs)
@@ -195,11 +199,43 @@ class JobRecords:
 
     def delete_tombstones(self, age_s: float) -> int:
         """Delete rows that were erased more than `age_s` ago; their ids are unknown from then on."""
-        old = [jobs.c.erased_at < now() - age_s]
+        old = [jobs.c.erased_at < statement_now() - age_s]
         with self._database.write() as connection:
             return connection.execute(
                 delete(jobs).where(jobs.c.task_id.in_(_some_task_ids(connection, old)), *old)
             ).rowcount
+
+
+def _record(row: Row[Any]) -> JobRecord:
+    """Read a job's row; one that is damaged reads as that of a failed job, which it is when it is claimed."""
+    record = JobRecord(
+        task_id=row.task_id,
+        owner=row.owner,
+        kind=JobKind(row.kind),
+        state=JobState.FAILED,
+        transcript=None,
+        warnings=(),
+        result=None,
+        error=str(StoredDataDamaged()),
+        error_code=StoredDataDamaged.code,
+        age_s=row.age_s,
+        erased=row.erased_at is not None,
+        request=request_of(row),
+        model_server_missing=row.model_server_missing,
+        container=row.container,
+    )
+    try:
+        return replace(
+            record,
+            state=JobState(row.state),
+            transcript=transcript_of(row),
+            warnings=warnings_of(row),
+            result=result_from_json(row.result),
+            error=row.error,
+            error_code=row.error_code,
+        )
+    except (StoredDataDamaged, ValueError):
+        return record
 
 
 def _some_task_ids(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, Table, case, select, update
 
-from streametrics.database.engine import Database, now
+from streametrics.database.engine import Database, now, statement_now
 from streametrics.database.jobs import stage_of
 from streametrics.database.tables import jobs, parts
 from streametrics.domain.job import Claim, JobKind, Stage, TaskMessage
@@ -125,7 +125,7 @@ class Leases:
                 reached = (table.c.lease_until > table.c.deadline_at - 0.1).label("overdue")
                 time_left_s = (table.c.deadline_at - now()).label("time_left_s")
                 age_s = (now() - table.c.lease_until).label("age_s")
-                query = select(table, reached, time_left_s, age_s).where(table.c.lease_until < now())
+                query = select(table, reached, time_left_s, age_s).where(table.c.lease_until < statement_now())
                 found.extend(
                     ExpiredLease(
                         message=_message(table, row),

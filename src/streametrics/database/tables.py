@@ -1,8 +1,54 @@
 """Defines the tables. Times are seconds since 1970 by the database's own clock; lengths are seconds of sound."""
 
-from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, false
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ColumnElement,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
+
+#: What a column is read as whose JSON is damaged: no reader takes it for a value of its own.
+DAMAGED = object()
+
+
+class StoredJson(TypeDecorator[Any]):
+    """JSON of which a damaged value is `DAMAGED`, and takes no other rows of the same query with it."""
+
+    impl = JSON
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ANN401 - as its base has it
+        """Wrap the reader of the driver's value."""
+        parse = super().result_processor(dialect, coltype)
+        if parse is None:
+            return None
+
+        def read(value: Any) -> Any:  # noqa: ANN401
+            try:
+                return parse(value)
+            except (ValueError, TypeError, RecursionError):
+                return DAMAGED
+
+        return read
+
+
+def _only_where(condition: ColumnElement[bool]) -> dict[str, Any]:
+    return {"sqlite_where": condition, "postgresql_where": condition}
 
 
 def _lease_columns() -> list[Column[object]]:
@@ -58,19 +104,26 @@ jobs = Table(
     #: Name of FFmpeg's demuxer for it, or `s16le` once it is decoded and cut into parts.
     Column("container", String(16)),
     *_lease_columns(),
-    Column("transcript", JSON(none_as_null=True)),
-    Column("warnings", JSON, nullable=False, default=list),
+    Column("transcript", StoredJson(none_as_null=True)),
+    Column("warnings", StoredJson, nullable=False, default=list),
     #: Whether the model server could not be reached when the job was last claimed.
     Column("model_server_missing", Boolean, nullable=False, default=False, server_default=false()),
-    Column("result", JSON(none_as_null=True)),
+    Column("result", StoredJson(none_as_null=True)),
     Column("error", Text),
     Column("error_code", String(40)),
     Column("finished_at", Float),
     #: When text and fields were erased; the row then only says that the id once existed.
     Column("erased_at", Float),
-    Index("jobs_by_state", "state", "received_at"),
-    Index("jobs_by_end", "finished_at"),
 )
+#: The condition of the index for jobs that have not ended, to be named by whoever looks for them by their state.
+UNFINISHED: ColumnElement[bool] = jobs.c.finished_at.is_(None)
+# Most rows are tombstones. What maintenance looks for every few seconds has indexes without them, so that its time does
+# not grow with them; see `engine.statement_now`.
+Index("jobs_unfinished", jobs.c.state, jobs.c.received_at, **_only_where(UNFINISHED))
+Index("jobs_by_lease", jobs.c.lease_until, **_only_where(jobs.c.lease_until.is_not(None)))
+Index("jobs_by_expiry", jobs.c.finished_at, **_only_where(jobs.c.erased_at.is_(None)))
+Index("jobs_by_erasure", jobs.c.erased_at, **_only_where(jobs.c.erased_at.is_not(None)))
+Index("jobs_by_audio", jobs.c.audio_key, **_only_where(jobs.c.audio_key.is_not(None)))
 
 parts = Table(
     "parts",
@@ -81,7 +134,7 @@ parts = Table(
     Column("end_s", Float, nullable=False),
     *_lease_columns(),
     #: Null until the part is transcribed; its times count from the part's own start.
-    Column("transcript", JSON(none_as_null=True)),
+    Column("transcript", StoredJson(none_as_null=True)),
 )
 
 notes = Table(

@@ -1,7 +1,9 @@
 """Configures Celery, every option with its reason, and sends task messages."""
 
 import logging
+import threading
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from celery import Celery
 from kombu.entity import Exchange
@@ -9,6 +11,7 @@ from kombu.entity import Queue as KombuQueue
 from kombu.exceptions import OperationalError
 from kombu.transport import redis as redis_transport
 
+from streametrics.concurrency.fail_fast import FailFast
 from streametrics.domain.job import JobKind, QueueName, Stage, TaskMessage
 from streametrics.errors import QueueUnavailable
 from streametrics.settings import VISIBILITY_TIMEOUT_S, Settings
@@ -17,6 +20,11 @@ LIVE, LONG, SUMMARIZE = (name.value for name in QueueName)
 QUEUES = (LIVE, LONG, SUMMARIZE)
 INCREMENTAL_NOTES = "streametrics.write_ahead"
 TASKS = {Stage.TRANSCRIBE: "streametrics.transcribe", Stage.SUMMARIZE: "streametrics.summarise"}
+
+#: How long a message may take to be sent, in seconds; workers, which also wait for messages, have longer.
+PUBLISH_TIMEOUT_S = 2
+#: Messages that are sent at once, fewer than Celery keeps connections; and how long another waits for its turn.
+MAX_SENDERS, SENDER_TIMEOUT_S = 8, 2.5
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +103,10 @@ class Transport(redis_transport.Transport):
 
 def create_celery(settings: Settings) -> Celery:
     """Create the Celery application, the same for those who send as for workers."""
+    broker_url, tls = _with_tls_apart(settings.effective_redis_url)
     celery = Celery(
         "streametrics",
-        broker=settings.effective_redis_url,
+        broker=broker_url,
         broker_transport=f"{__name__}:{Transport.__name__}",
         include=["streametrics.worker.signals", "streametrics.worker.tasks"],
     )
@@ -105,6 +114,7 @@ def create_celery(settings: Settings) -> Celery:
         _DELIVERY,
         **_CONNECTION,
         **_PROCESSES,
+        broker_use_ssl=tls,
         task_queues=[_own_queue(name) for name in QUEUES],
         result_expires=settings.result_ttl_s,
         task_time_limit=settings.task_time_limit_s,
@@ -119,11 +129,41 @@ def _own_queue(name: str) -> KombuQueue:
     return KombuQueue(name, exchange, routing_key=name)  # type: ignore[no-untyped-call]
 
 
-class Queue:
-    """Sends task messages. Thread-safe."""
+def _with_tls_apart(url: str) -> tuple[str, dict[str, str | bool] | None]:
+    """Take the options of TLS out of a `rediss://` address, where redis-py reads them and kombu does not."""
+    parts = urlsplit(url)
+    if parts.scheme != "rediss":
+        return url, None
+    options: dict[str, str | bool] = {"ssl_cert_reqs": "required"}
+    others = []
+    for name, value in parse_qsl(parts.query):
+        if name == "ssl_check_hostname":
+            options[name] = value.lower() not in ("0", "f", "false", "n", "no")
+        elif name.startswith("ssl_"):
+            options[name] = value
+        else:
+            others.append((name, value))
+    return parts._replace(query=urlencode(others)).geturl(), options
 
-    def __init__(self, settings: Settings) -> None:
+
+class Queue:
+    """Sends task messages. Thread-safe.
+
+    outage: as of `RedisClient`; whatever finds Redis away spares the others the wait.
+    """
+
+    def __init__(self, settings: Settings, outage: FailFast | None = None) -> None:
         self._celery = create_celery(settings)
+        options = self._celery.conf.broker_transport_options
+        self._celery.conf.broker_transport_options = options | {"socket_timeout": PUBLISH_TIMEOUT_S}
+        self._outage = outage or FailFast()
+        #: Celery's own pool of connections would let the others wait for those that wait in vain.
+        self._senders = threading.BoundedSemaphore(MAX_SENDERS)
+
+    def require(self) -> None:
+        """Refuse early what could not be sent anyway. Raises QueueUnavailable where the queue was away a moment ago."""
+        if self._outage.is_resting:
+            raise QueueUnavailable
 
     def send(self, message: TaskMessage) -> None:
         """Send a task message. Raises QueueUnavailable within 5 s."""
@@ -135,13 +175,21 @@ class Queue:
         self._send(INCREMENTAL_NOTES, [task_id], f"{task_id}.ahead", SUMMARIZE)
 
     def _send(self, task: str, arguments: list[str], message_id: str, queue: str) -> None:
+        if not self._senders.acquire(timeout=SENDER_TIMEOUT_S):
+            raise QueueUnavailable
         try:
+            if not self._outage.allows():
+                raise QueueUnavailable
             self._celery.send_task(
                 task, args=arguments, task_id=message_id, queue=queue, retry=False, ignore_result=True
             )
+            self._outage.succeeded()
         except (OperationalError, OSError) as error:
+            self._outage.failed()
             logger.warning("queue unavailable: %s", error)
             raise QueueUnavailable from error
+        finally:
+            self._senders.release()
 
     def close(self) -> None:
         self._celery.close()

@@ -10,6 +10,7 @@ from streametrics.database.erasure import Erasure
 from streametrics.database.jobs import JobRecords
 from streametrics.database.leases import Leases
 from streametrics.database.notes import JobNotes
+from streametrics.database.timeouts import WORKING, Timeouts
 from streametrics.jobs.broker import Queue
 from streametrics.observability.metrics import Metrics
 from streametrics.redis.client import RedisClient
@@ -26,14 +27,17 @@ logger = logging.getLogger(__name__)
 class Connections:
     """The connections of one process, made once and shared by all who work on jobs there. Thread-safe."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, timeouts: Timeouts = WORKING) -> None:
+        """timeouts: how long it waits for the database."""
         self.settings = settings
         self.redis = RedisClient(settings.effective_redis_url)
         self.progress = JobProgress(self.redis)
         self.registry = WorkerRegistry(self.redis)
         self.counters = Counters(self.redis)
         self.metrics = Metrics(self.counters.add)
-        self.database = Database(settings.effective_database_url, on_change=JobVersions(self.redis).touch)
+        self.database = Database(
+            settings.effective_database_url, on_change=JobVersions(self.redis).touch, timeouts=timeouts
+        )
         self.records = JobRecords(self.database)
         most_decoded = settings.max_decoded_recordings
         self.backlog = BacklogReader(self.database, most_decoded=most_decoded)
@@ -44,7 +48,7 @@ class Connections:
         self.checkpoints = Checkpoints(self.database)
         self.erasure = Erasure(self.database)
         self.audio = AudioStore(settings.data_dir / "audio")
-        self.queue = Queue(settings)
+        self.queue = Queue(settings, self.redis.outage)
 
     def close(self) -> None:
         """Close every connection."""

@@ -38,17 +38,18 @@ class JobService:
         """
         task_id = str(uuid.uuid4())
         try:
+            self._connections.queue.require()
             self._connections.records.insert(
                 task_id, request, owner=owner, kind=kind, audio_key=audio_key, container=container
             )
         except BaseException:
-            self._connections.audio.delete(audio_key)
+            self._connections.delete_audio(audio_key)
             raise
         try:
             self._connections.queue.send(TaskMessage(task_id, Stage.TRANSCRIBE, kind, 0))
         except BaseException:
+            self._connections.delete_audio(audio_key)
             self._connections.records.delete(task_id)
-            self._connections.audio.delete(audio_key)
             raise
         self._connections.metrics.count(metrics.ACCEPTED, kind)
         return task_id
@@ -86,6 +87,7 @@ class JobService:
 
         Raises JobUnknown, JobExpired, JobNotReady, QueueUnavailable; nothing is left of the new job then.
         """
+        self._connections.queue.require()
         record = self._record(task_id, principal)
         transcript = stored_transcript(record)
         if transcript is None:

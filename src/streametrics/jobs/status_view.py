@@ -6,6 +6,7 @@ from streametrics.database.jobs import JobRecord
 from streametrics.domain.job import SUMMARIZING_FROM, TRANSCRIBED_AT, JobState, Snapshot
 from streametrics.domain.status import JobStatus, transcript_in
 from streametrics.domain.transcript import Transcript
+from streametrics.errors import JobNotReady
 
 #: What a poller sees after Redis has lost its memory.
 _PROGRESS_BY_CHECKPOINT = {JobState.TRANSCRIBED: TRANSCRIBED_AT, JobState.SUMMARIZING: SUMMARIZING_FROM}
@@ -36,7 +37,10 @@ def status_of(record: JobRecord, snapshot: Snapshot | None) -> JobStatus:
 
 
 def stored_transcript(record: JobRecord) -> Transcript | None:
-    """Find the transcript of a job that has ended, wherever it is kept; None where there is none."""
+    """Find the transcript of a job that has ended, wherever it is; None where there is none. Raises JobNotReady."""
     if record.result is not None:
-        return transcript_in(record.result)
+        try:
+            return transcript_in(record.result)
+        except (KeyError, TypeError, ValueError) as error:
+            raise JobNotReady("This job's stored transcript is damaged: send the audio again.") from error
     return record.transcript if record.state.is_final else None

@@ -21,6 +21,18 @@ class QueueWantsPassword(StreametricsError):
     code = "queue_password"
 
 
+class QueueNotTrusted(StreametricsError):
+    """The queue's certificate is not trusted."""
+
+    code = "queue_not_trusted"
+
+
+class QueueAddressInvalid(StreametricsError):
+    """The queue's address is not one."""
+
+    code = "queue_address"
+
+
 @dataclass(frozen=True, slots=True)
 class QueueFacts:
     """What a server says of itself. `maxmemory_bytes` is 0 where there is no limit."""
@@ -65,8 +77,22 @@ def _client(url: str, timeout_s: float) -> "redis.Redis":
     )
 
 
+def require_address(url: str) -> None:
+    """Check the form of an address. Raises QueueAddressInvalid."""
+    try:
+        _client(url, PROBE_S).connection_pool.make_connection()  # which connects nowhere yet
+    except (ValueError, TypeError, RedisError) as error:
+        raise QueueAddressInvalid(
+            f"REDIS_URL={without_password(url)} is no queue's address ({error}): set redis://:PASSWORD@HOST:PORT/0, or "
+            "rediss://… for TLS (with ?ssl_ca_certs=/path/ca.pem where its certificate is not a public one's)."
+        ) from error
+
+
 def answers(url: str, timeout_s: float = PROBE_S) -> bool:
-    """Tell whether a server answers PING there. Raises QueueWantsPassword, and BusyLoadingError while it loads."""
+    """Tell whether a server answers PING there.
+
+    Raises QueueWantsPassword, QueueNotTrusted, and BusyLoadingError while it loads.
+    """
     try:
         with _client(url, timeout_s) as client:
             return bool(client.ping())
@@ -77,7 +103,12 @@ def answers(url: str, timeout_s: float = PROBE_S) -> bool:
             f"The queue at {without_password(url)} refuses us ({error}): put its password into "
             "REDIS_URL=redis://:PASSWORD@HOST:PORT/0 in .env."
         ) from error
-    except (RedisError, OSError):
+    except (RedisError, OSError) as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise QueueNotTrusted(
+                f"The certificate of the queue at {without_password(url)} (REDIS_URL) is not trusted: name the file of "
+                "its authority with ?ssl_ca_certs=/path/ca.pem, or do without the check with ?ssl_cert_reqs=none."
+            ) from error
         return False
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from streametrics.database.address import DatabaseUnusable, require_address, require_usable
 from streametrics.database.api_keys import has_keys
 from streametrics.errors import DatabaseUnavailable, StreametricsError, UnsafeSettings
 from streametrics.net.addresses import is_loopback
@@ -28,6 +29,9 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0
 _NETWORK_FILE_SYSTEMS = re.compile(
     r"nfs.*|cifs|smb.*|9p|drvfs|afs|ceph|lustre|(?:fuse\.)?(?:glusterfs|sshfs|s3fs|rclone)"
 )
+
+#: What lies in DATA_DIR beside files.
+_FOLDERS = ("audio", "logs", "queue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def require_safe(settings: Settings, *, serves: bool = True) -> list[str]:
 
 def examine(settings: Settings, *, serves: bool = True) -> list[Finding]:
     """Find all problems, refusals first."""
-    found = [*_times(settings), *_data_dir(settings), *_queue(settings)]
+    found = [*_times(settings), *_data_dir(settings), *_database(settings), *_queue(settings)]
     if serves:
         found += [*_bind(settings), *_pages(settings)]
     return sorted(found, key=lambda finding: not finding.refused)
@@ -72,7 +76,7 @@ def _bind(settings: Settings) -> Iterator[Finding]:
 def _has_keys(settings: Settings) -> bool:
     try:
         return has_keys(settings.effective_database_url)
-    except DatabaseUnavailable:
+    except (DatabaseUnavailable, DatabaseUnusable):
         return False
 
 
@@ -123,6 +127,9 @@ def _data_dir(settings: Settings) -> Iterator[Finding]:
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         yield Finding("data_dir", f"DATA_DIR={shown} cannot be written to: set a folder that this account owns.")
         return
+    for name in _FOLDERS:
+        if (path := folder / name).exists() and not (path.is_dir() and os.access(path, os.W_OK | os.X_OK)):
+            yield Finding("data_dir", f"{shown}/{name} (DATA_DIR) is no folder that can be written to: move it away.")
     if sys.platform != "win32" and existing == folder and folder.stat().st_mode & stat.S_IWOTH:
         yield Finding(
             "data_dir_open",
@@ -140,6 +147,18 @@ def _data_dir(settings: Settings) -> Iterator[Finding]:
             )
 
 
+def _database(settings: Settings) -> Iterator[Finding]:
+    try:
+        require_address(settings.effective_database_url)
+    except DatabaseUnusable as error:
+        yield Finding("database_url", str(error))
+
+
+def require_database(settings: Settings) -> None:
+    """Check that a worker can use the database, also one that a newer API has migrated. Raises DatabaseUnusable."""
+    require_usable(settings.effective_database_url, setting=settings.database_setting, newer=True)
+
+
 def _file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
     """Find the kind of the file system that a folder lies on; empty where the system does not tell."""
     try:
@@ -153,6 +172,11 @@ def _file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
 
 def _queue(settings: Settings) -> Iterator[Finding]:
     url = settings.effective_redis_url
+    try:
+        broker.require_address(url)
+    except StreametricsError as error:
+        yield Finding("redis_url", str(error))
+        return
     parts = urlsplit(url)
     if parts.hostname and not is_loopback(parts.hostname) and not parts.password:
         yield Finding(

@@ -13,11 +13,9 @@ from typing import Any
 
 import redis
 import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from streametrics.concurrency.supervised_task import SupervisedTask
-from streametrics.redis.client import EXPIRES_S, TIMEOUT_S, RedisClient, job_key
+from streametrics.redis.client import EXPIRES_S, RedisClient, asynchronous_client, job_key
 
 #: Where the part is kept that is common to all job versions: a write that may have changed any job needs one key.
 ALL_JOBS_VERSION_KEY = "streametrics:jobs:stamp"
@@ -73,7 +71,7 @@ class JobVersionReader:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._redis = self._client()
+        self._redis = asynchronous_client(url)
         self._loop = asyncio.get_running_loop()
         self._pending: _Pending = {}
         self._in_work: _Pending = {}
@@ -159,19 +157,9 @@ class JobVersionReader:
             # uvloop raises RuntimeError for ever over a connection that it has closed itself, after a while without
             # a network (its issues 506 and 685). So nothing of this client is used again.
             self._back_off(error)
-            given_up, self._redis = self._redis, self._client()
+            given_up, self._redis = self._redis, asynchronous_client(self._url)
             await self._close(given_up)
             raise
-
-    def _client(self) -> redis.asyncio.Redis:
-        return redis.asyncio.Redis.from_url(
-            self._url,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            decode_responses=True,
-            # One more try, at once: a restarted Redis has closed the connection that was used before.
-            retry=Retry(NoBackoff(), 1),
-        )
 
     async def _close(self, client: redis.asyncio.Redis) -> None:
         with contextlib.suppress(Exception):

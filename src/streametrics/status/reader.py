@@ -6,16 +6,19 @@ the row. So what is cached under a version is as new as that version or newer.
 
 import asyncio
 import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import TypeVar
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 from streametrics.auth.principal import LOCAL, Principal, may_see
-from streametrics.errors import JobExpired, JobUnknown, StreametricsError
+from streametrics.errors import DatabaseUnavailable, JobExpired, JobUnknown, StreametricsError
 from streametrics.jobs.service import JobService
 from streametrics.redis.job_versions import JobVersionReader, JobVersionsUnavailable
 from streametrics.status.long_poll import ChangeWatch
+from streametrics.status.outage import LastKnown
 from streametrics.status.response_cache import CachedResponse, ResponseCache
 
 #: How long a response is cached, in seconds: of a job in work, and of one that has ended. A writer that was killed
@@ -23,8 +26,14 @@ from streametrics.status.response_cache import CachedResponse, ResponseCache
 CACHE_TTL_S, FINAL_CACHE_TTL_S = 5.0, 15.0
 #: The most that the cached responses of one process take, in bytes.
 MAX_CACHE_BYTES = 64_000_000
+#: The most that is kept of it for the time in which the database is away, in bytes; most of it is in both.
+MAX_LAST_KNOWN_BYTES = 64_000_000
+#: Rows that are read at once: polls wait neither for uploads nor for each other's database.
+MAX_READS = 16
 #: The longest that a client may wait for a change, in seconds.
 MAX_WAIT_S = 30.0
+
+Answer = TypeVar("Answer")
 
 
 class StatusReader:
@@ -47,16 +56,27 @@ class StatusReader:
         self._cache = ResponseCache(max_cache_bytes)
         self._reads: dict[tuple[str, str], asyncio.Task[CachedResponse]] = {}
         self._watch = ChangeWatch(version_reader)
+        self._last_known = LastKnown(min(MAX_LAST_KNOWN_BYTES, max_cache_bytes), clock=clock)
+        self._threads = CapacityLimiter(MAX_READS)
+
+    def forget(self, task_ids: Collection[str] | None) -> None:
+        """Forget what was told of these jobs (None: of all), as it may be erased; to be called in the event loop."""
+        self._last_known.forget(task_ids)
 
     async def answer(self, task_id: str, principal: Principal = LOCAL) -> CachedResponse:
-        """Read a job's status. Raises JobUnknown (also to who may not see it), JobExpired, DatabaseUnavailable."""
+        """Read a job's status; while the database is away, what is known of it. Raises JobUnknown, JobExpired.
+
+        JobUnknown also to who may not see it.
+        """
         try:
             answer = await self._answer(task_id)
         except JobExpired:
             # That it once was is told to its owner alone; the row says who that is.
-            await to_thread.run_sync(lambda: self._jobs.row_and_status(task_id, principal))
+            await self._in_thread(lambda: self._jobs.row_and_status(task_id, principal))
             raise
-        if not may_see(principal, answer.owner):
+        except DatabaseUnavailable as error:
+            answer = self._last_known.answer(task_id, error)
+        if answer.owner is not None and not may_see(principal, answer.owner):
             raise JobUnknown
         return answer
 
@@ -105,19 +125,30 @@ class StatusReader:
         return answer
 
     async def _read(self, task_id: str, version: str | None, *, queue_answers: bool = True) -> CachedResponse:
-        return await to_thread.run_sync(lambda: self._render(task_id, version, queue_answers=queue_answers))
+        try:
+            answer = await self._in_thread(lambda: self._render(task_id, version, queue_answers=queue_answers))
+        except (JobUnknown, JobExpired):
+            self._last_known.forget([task_id])
+            raise
+        self._last_known.keep(task_id, answer)
+        return answer
+
+    async def _in_thread(self, read: Callable[[], Answer]) -> Answer:
+        return await to_thread.run_sync(read, limiter=self._threads)
 
     def _render(self, task_id: str, version: str | None, *, queue_answers: bool) -> CachedResponse:
         # The clock first: a response must not outlive its row by the time that reading takes.
         began = self._clock()
         record, status = self._jobs.row_and_status(task_id, queue_answers=queue_answers)
-        ttl_s = CACHE_TTL_S
+        ttl_s, left_s = CACHE_TTL_S, math.inf
         if record.age_s is not None:
-            ttl_s = min(FINAL_CACHE_TTL_S, self._jobs.result_ttl_s - record.age_s)
+            left_s = self._jobs.result_ttl_s - record.age_s
+            ttl_s = min(FINAL_CACHE_TTL_S, left_s)
         return CachedResponse(
             body=json.dumps(status.body(), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
             owner=record.owner,
             is_final=record.state.is_final,
             version=version,
             expires_at=began + ttl_s,
+            erased_at=began + left_s,
         )

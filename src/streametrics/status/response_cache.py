@@ -1,5 +1,6 @@
 """Caches finished responses in memory, each for one job version and for a while."""
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -11,15 +12,18 @@ _OVERHEAD_BYTES = 600
 class CachedResponse:
     """One job's status as it goes over the wire.
 
-    version: the job version it was made under; None where that is not known. expires_at: on the clock of the one who
-    made it; never after the result's expiry.
+    owner: whose job it is; None where that is not known, and nothing is told of it. version: the job version it was
+    made under; None where that is not known. expires_at: on the clock of the one who made it; never after the result's
+    expiry, which is erased_at.
     """
 
     body: bytes
-    owner: str
+    owner: str | None
     is_final: bool
     version: str | None
     expires_at: float
+    erased_at: float = math.inf
+    http_status: int = 200
 
 
 class ResponseCache:
@@ -37,6 +41,10 @@ class ResponseCache:
             return None
         self._cache.move_to_end(task_id)
         return answer
+
+    def latest(self, task_id: str) -> CachedResponse | None:
+        """Get the response that is cached, whatever its version and its age."""
+        return self._cache.get(task_id)
 
     def put(self, task_id: str, answer: CachedResponse) -> None:
         """Cache a response in place of an older one; the least recently used ones make room."""

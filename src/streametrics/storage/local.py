@@ -1,15 +1,19 @@
 """Stores audio by key in a local folder. Nothing outside this module knows where a key lies."""
 
 import errno
+import logging
+import os
 import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from streametrics.errors import StorageFull
+from streametrics.errors import StorageFull, StorageUnavailable
+
+logger = logging.getLogger(__name__)
 
 _PARTIAL = ".partial"
 #: So much may be written between two looks at the free space, in bytes: half a minute of decoded sound.
@@ -19,7 +23,8 @@ CHECK_BYTES = 1 << 20
 class AudioWriter:
     """Writes one file. Its key becomes readable with `commit`; `discard` leaves nothing.
 
-    has_room: asked about every next piece of at most `CHECK_BYTES`, before it is written. Raises StorageFull.
+    has_room: asked about every next piece of at most `CHECK_BYTES`, before it is written. Raises StorageFull,
+    StorageUnavailable.
     """
 
     def __init__(self, folder: Path, key: str, has_room: Callable[[], bool] = lambda: True) -> None:
@@ -60,7 +65,8 @@ class AudioWriter:
         except OSError:  # a full disk fails once more when the buffer is flushed; the file goes anyway
             pass
         finally:
-            self._partial.unlink(missing_ok=True)
+            with suppress(OSError):  # what the folder is gone with
+                self._partial.unlink(missing_ok=True)
 
 
 class AudioStore:
@@ -75,8 +81,18 @@ class AudioStore:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def free_bytes(self) -> int:
-        """Return the free bytes of the disk that the folder is on."""
-        return shutil.disk_usage(self._folder).free if self._free_bytes is None else self._free_bytes()
+        """Return the free bytes of the disk that the folder is on. Raises StorageUnavailable."""
+        if self._free_bytes is not None:
+            return self._free_bytes()
+        try:
+            return shutil.disk_usage(self._folder).free
+        except OSError as error:
+            raise _translated(error) from error
+
+    def require_usable(self) -> None:
+        """Check that audio can be stored. Raises StorageUnavailable."""
+        if not (self._folder.is_dir() and os.access(self._folder, os.R_OK | os.W_OK | os.X_OK)):
+            raise StorageUnavailable
 
     def writer(self, *, min_free_bytes: int = 0) -> AudioWriter:
         """Start a new file under a fresh key; its writes leave at least `min_free_bytes` of the disk free."""
@@ -102,6 +118,8 @@ class AudioStore:
     def keys_older_than(self, age_s: float) -> Iterator[str]:
         """List the keys that nobody has written to for `age_s` seconds, unfinished files included."""
         limit = time.time() - age_s
+        if not self._folder.is_dir():
+            return  # readiness says so
         for path in self._folder.iterdir():
             try:
                 if path.stat().st_mtime < limit:
@@ -118,4 +136,5 @@ class AudioStore:
 def _translated(error: OSError) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull()
-    return error
+    logger.error("audio cannot be stored: %s", error)
+    return StorageUnavailable()

@@ -153,7 +153,7 @@ class ServiceRun:
     def _prepare(self) -> None:
         from streametrics.database.migrate import migrate
 
-        migrate(self._settings.effective_database_url)
+        migrate(self._settings.effective_database_url, setting=self._settings.database_setting)
         if self._selection.transcribe:
             fetch_weights(self._settings, self._console)
             measure_engines(self._settings, self._console)
@@ -263,14 +263,15 @@ class ServiceRun:
 
 
 def fetch_weights(settings: Settings, console: Console | None = None) -> None:
-    """Fetch the model's weights where they are missing, with a progress bar."""
+    """Fetch the model's weights where they are missing or damaged, with a progress bar."""
     from streametrics.transcription import factory as transcriber_factory
     from streametrics.weights import cache as weights_cache
 
     wanted = transcriber_factory.weights_format(transcriber_factory.resolve_engine(settings))
-    if wanted is None or weights_cache.is_present(settings.whisper_model, wanted, settings.model_dir):
+    if wanted is None:
         return
-    if console is not None:
+    is_present = weights_cache.is_present(settings.whisper_model, wanted, settings.model_dir)
+    if console is not None and not is_present:
         console.say(f"Fetching the weights of the Whisper model '{settings.whisper_model}'")
     weights_cache.ensure(settings.whisper_model, wanted, settings.model_dir, progress=True)
 

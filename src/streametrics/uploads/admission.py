@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from anyio import CapacityLimiter
+
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName
@@ -16,6 +18,8 @@ from streametrics.uploads.disk_space import DiskSpace, Reservation
 
 #: How long a look at what waits counts, in seconds: a flood costs one query a second.
 VALID_S = 1.0
+#: Jobs that are written at once.
+MAX_WRITERS = 8
 
 
 class Admission:
@@ -33,6 +37,8 @@ class Admission:
         self._disk_space = DiskSpace(settings.min_free_bytes, free_bytes)
         self._waiting = AsyncTtlCache(waiting, VALID_S, clock=clock)
         self._uploads = 0
+        #: For the threads that write accepted jobs: however many uploads wait for the database, all else has threads.
+        self.writers = CapacityLimiter(MAX_WRITERS)
 
     async def check_waiting(self) -> None:
         """Check the backlog. Raises TooBusy where live chunks wait too long or too much waits, DatabaseUnavailable."""

@@ -1,6 +1,6 @@
 """Verifies weights on disk once, and records it beside them in `verified.json`.
 
-The record holds size, time and SHA-256 of every checked file, so that a start costs no second reading of the weights.
+The record holds size, time and SHA-256 of every checked file.
 """
 
 import json
@@ -68,6 +68,18 @@ def is_verified(target: Path) -> bool:
     return True
 
 
+def is_intact(target: Path) -> bool:
+    """Tell whether the files are those of the record, byte for byte."""
+    if not is_verified(target):
+        return False
+    folder = target if target.is_dir() else target.parent
+    try:
+        return all(file_hash(folder / name) == entry["sha256"] for name, entry in _read_record(target).items())
+    except OSError as error:  # a disk may fail to read what it holds
+        log.warning("the Whisper weights in %s cannot be read: %s", target, error)
+        return False
+
+
 def verify_again(target: Path, known: KnownModel, format: Format) -> bool:
     """Read files whose record is missing or does not fit (copied by hand, or damaged); True if they are right."""
     if not target.exists():
@@ -77,9 +89,12 @@ def verify_again(target: Path, known: KnownModel, format: Format) -> bool:
     if format == "openai" and not expected:
         expected = {target.name: known.openai_sha256}
     folder = target if target.is_dir() else target.parent
-    right = bool(expected) and all(
-        (folder / name).is_file() and file_hash(folder / name) == digest for name, digest in expected.items()
-    )
+    try:
+        right = bool(expected) and all(
+            (folder / name).is_file() and file_hash(folder / name) == digest for name, digest in expected.items()
+        )
+    except OSError:
+        right = False
     if right:
         record_verification(target, "checked again")
     else:

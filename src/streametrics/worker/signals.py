@@ -48,6 +48,7 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
     settings = Settings()
     try:
         checks.require_safe(settings, serves=False)
+        checks.require_database(settings)
         connections = Connections(settings)
         refuse_other_database(connections)
     except StreametricsError as error:

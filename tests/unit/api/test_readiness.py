@@ -42,6 +42,8 @@ def ready(
         settings=Settings(_env_file=None, summary_fallback=fallback),
         registry=SimpleNamespace(workers=lambda: workers),
         redis=SimpleNamespace(answers=lambda: True),
+        database=SimpleNamespace(require_whole=lambda: None),
+        audio=SimpleNamespace(require_usable=lambda: None),
         backlog=SimpleNamespace(by_queue=lambda: waiting, in_work=lambda: in_work),
     )
     writer = FakeSummarizer(report=ModelHealth(seen, "It is seen."))

@@ -318,7 +318,7 @@ class Steps:
         self.gates.append(gate)
         await gate
 
-    async def run_sync(self, read: Callable[[], CachedResponse]) -> CachedResponse:
+    async def run_sync(self, read: Callable[[], CachedResponse], *, limiter: object) -> CachedResponse:
         await self.stop()
         answer = read()
         await self.stop()

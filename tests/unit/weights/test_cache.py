@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -257,6 +258,24 @@ def test_damaged_weights_are_noticed_and_fetched_again(home: Home, tmp_path: Pat
     weights_cache.ensure("small", "ctranslate2", tmp_path, sources=sources)
 
     assert (folder / "model.bin").read_bytes() == CONTENT
+
+
+def test_weights_that_a_disk_has_damaged_are_noticed_and_fetched_again(home: Home, tmp_path: Path) -> None:
+    home.files = hub_files("small")
+    sources = weights_cache.WeightSources(hub=home.url)
+    folder = weights_cache.ensure("small", "ctranslate2", tmp_path, sources=sources)
+    # Given another byte in the middle, while size and time stay
+    file = folder / "model.bin"
+    good, times = file.read_bytes(), file.stat()
+    middle = len(good) // 2
+    file.write_bytes(good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :])
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert weights_cache.is_present("small", "ctranslate2", tmp_path)
+    assert not weights_cache.is_present("small", "ctranslate2", tmp_path, every_byte=True)
+    # When they are about to be loaded
+    weights_cache.ensure("small", "ctranslate2", tmp_path, sources=sources)
+    # Expect what the hub has
+    assert file.read_bytes() == good
 
 
 def test_weights_that_were_only_copied_are_not_fetched_again(home: Home, tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """Answers polls, and questions for readiness, ahead of the framework's routing."""
 
+from collections.abc import Sequence
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streametrics.api.dependencies import State
 from streametrics.api.error_responses import error_response
 from streametrics.api.routes.health import READY_PATH
 from streametrics.api.routes.status import PREFIX, answer_poll
-from streametrics.errors import StreametricsError
+from streametrics.errors import DatabaseUnavailable, StreametricsError
 
 
 class FastPollingMiddleware:
@@ -38,15 +40,17 @@ class FastPollingMiddleware:
         except StreametricsError as error:
             await error_response(error)(scope, receive, send)
             return
-        await _send(send, 200, answer.body)
+        retry = [] if answer.http_status == 200 else list(DatabaseUnavailable.headers.items())
+        await _send(send, answer.http_status, answer.body, retry)
 
 
-async def _send(send: Send, status_code: int, body: bytes) -> None:
+async def _send(send: Send, status_code: int, body: bytes, more_headers: Sequence[tuple[str, str]] = ()) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         # What is told is old a moment later, and a status is nobody else's.
         (b"cache-control", b"no-store"),
+        *((name.lower().encode(), value.encode()) for name, value in more_headers),
     ]
     await send({"type": "http.response.start", "status": status_code, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 from streametrics.api.dependencies import PrincipalOf, State, StateOf
 from streametrics.api.openapi import Status, answered, refusals
 from streametrics.auth.principal import Principal
-from streametrics.errors import InvalidRequest
+from streametrics.errors import DatabaseUnavailable, InvalidRequest
 from streametrics.status.reader import MAX_WAIT_S
 from streametrics.status.response_cache import CachedResponse
 
@@ -30,11 +30,14 @@ def _wait_parameter() -> dict[str, Any]:
     summary="Where a job stands, and its result",
     operation_id="status",
     openapi_extra=_wait_parameter(),
-    responses=answered(200, "Where it stands.", Status) | refusals(401, 403, 404, 410, 422, 503),
+    responses=answered(200, "Where it stands.", Status)
+    | answered(503, "Its row cannot be read for more than a minute, so this says `processing`.", Status)
+    | refusals(401, 403, 404, 410, 422),
 )
 async def status(task_id: str, request: Request, state: StateOf, principal: PrincipalOf) -> Response:
     answer = await answer_poll(state, principal, task_id, request.scope["query_string"])
-    return Response(answer.body, headers={"Cache-Control": "no-store"}, media_type="application/json")
+    headers = {"Cache-Control": "no-store"} | (DatabaseUnavailable.headers if answer.http_status != 200 else {})
+    return Response(answer.body, status_code=answer.http_status, headers=headers, media_type="application/json")
 
 
 async def answer_poll(state: State, principal: Principal, task_id: str, query: bytes) -> CachedResponse:

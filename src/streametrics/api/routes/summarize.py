@@ -91,7 +91,7 @@ async def submit(request: Request, state: StateOf, principal: PrincipalOf) -> JS
             owner=principal.owner,
         )
 
-    task_id = await to_thread.run_sync(accept)
+    task_id = await to_thread.run_sync(accept, limiter=state.admission.writers)
     with about_job(task_id):
         logger.info("event=accepted kind=%s container=%s", upload.kind, upload.container)
     return JSONResponse({"task_id": task_id})
@@ -117,7 +117,7 @@ async def resummarize(task_id: str, request: Request, state: StateOf, principal:
             principal=principal,
         )
 
-    new_task_id = await to_thread.run_sync(resummarize)
+    new_task_id = await to_thread.run_sync(resummarize, limiter=state.admission.writers)
     with about_job(new_task_id):
         logger.info("event=accepted_resummarize parent=%s", task_id)
     return JSONResponse({"task_id": new_task_id})

@@ -18,7 +18,7 @@ def run(settings: Settings) -> None:
     from streametrics.api.server.http_protocol import bounded_http
     from streametrics.database.migrate import migrate
 
-    migrate(settings.effective_database_url)
+    migrate(settings.effective_database_url, setting=settings.database_setting)
     allow_many_connections()
     uvicorn.run(
         "streametrics.app:create_app",
