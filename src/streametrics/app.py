@@ -1,6 +1,7 @@
 """Creates the FastAPI application: its routes, errors and middleware. Never imports an engine."""
 
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -29,7 +30,7 @@ from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.service import JobService
 from streametrics.observability.metrics import REFUSED
 from streametrics.redis.job_versions import JobVersionReader
-from streametrics.settings import Settings
+from streametrics.settings import PRIVATE_UMASK, Settings
 from streametrics.status.reader import StatusReader
 from streametrics.summarization import factory as summarizer_factory
 from streametrics.uploads.admission import Admission
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        os.umask(PRIVATE_UMASK)  # also where a server of one's own runs this application
         connections = Connections(settings)
         await to_thread.run_sync(lambda: connections.registry.announce_database(connections.records.database_id()))
         jobs = JobService(connections)

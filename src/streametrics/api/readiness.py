@@ -109,7 +109,7 @@ class ReadinessChecks:
 def _with_what_workers_know(health: ModelHealth, workers: list[RegisteredWorker]) -> tuple[Condition, str]:
     """Prefer what workers found: a server lists its models while generation hangs, which only its callers notice."""
     theirs = {
-        worker.facts["model_server"]: worker.facts["model_server_detail"]
+        worker.facts["model_server"]: worker.facts.get("model_server_detail", "")
         for worker in workers
         if "model_server" in worker.facts
     }
@@ -127,7 +127,8 @@ def _worker(workers: list[RegisteredWorker], stage: Stage) -> dict[str, Any]:
     mine = [worker for worker in workers if worker.stage == stage]
     for worker in mine:
         if worker.ready:
-            return {"ok": True, "detail": f"{len(mine)} at work", **worker.facts}
+            facts = {name: text for name, text in worker.facts.items() if name not in ("ok", "detail", "warming")}
+            return {"ok": True, "detail": f"{len(mine)} at work", **facts}
     for worker in mine:
         if "error" in worker.facts:
             return {"ok": False, "detail": worker.facts["error"]}

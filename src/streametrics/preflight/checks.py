@@ -167,6 +167,14 @@ def _queue(settings: Settings) -> Iterator[Finding]:
     except StreametricsError:
         return
     if facts is not None:
+        if parts.hostname and is_loopback(parts.hostname) and not parts.password and sys.platform != "win32":
+            yield Finding(
+                "queue_password",
+                f"The queue at {parts.hostname}:{parts.port or 6379} has no password, so every account of this machine "
+                "may read and change jobs in work. Set one ('requirepass' in its configuration) and "
+                "REDIS_URL=redis://:PASSWORD@HOST:PORT/0; or stop it, as the embedded queue has one.",
+                refused=False,
+            )
         if facts.unsafe:
             yield Finding("queue_policy", facts.unsafe)
         yield from (Finding("queue", warning, refused=False) for warning in facts.warnings)

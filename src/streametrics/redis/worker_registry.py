@@ -3,20 +3,28 @@
 import json
 import logging
 import os
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 import redis
 
 from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.concurrency.processes import is_alive
-from streametrics.redis.client import RedisClient
+from streametrics.domain.job import Stage
+from streametrics.redis.client import UNUSABLE, RedisClient, printable
 
 #: Between two heartbeats, and after how long without one a worker counts as gone, in seconds.
 INTERVAL_S, EXPIRES_S = 3.0, 10.0
 #: How long a stopping process waits for a heartbeat that is on its way, in seconds.
 STOP_S = 2.0
+
+#: The stages of which heartbeats are known.
+STAGES = frozenset(stage.value for stage in Stage)
+#: The most workers that are looked at, bytes of a heartbeat, facts in it, characters of each, and bytes of an id.
+MAX_WORKERS, MAX_HEARTBEAT_BYTES, MAX_FACTS, MAX_FACT, MAX_ID_BYTES = 1000, 16_384, 32, 500, 200
 
 _DATABASE_ID = "streametrics:database_id"
 _WORKERS = "streametrics:worker:"
@@ -57,15 +65,18 @@ class WorkerRegistry:
 
     def workers(self) -> list[RegisteredWorker]:
         """List the worker processes that are there; empty when Redis does not answer."""
-        found: list[RegisteredWorker] = []
         try:
-            names = list(self._client.commands.scan_iter(match=_WORKERS + "*", count=1000))
-            values = self._client.commands.mget(names) if names else []
-        except redis.RedisError:
+            keys = list(islice(self._client.commands.scan_iter(match=_WORKERS + "*", count=1000), MAX_WORKERS))
+            values = self._client.bounded_values(keys, MAX_HEARTBEAT_BYTES) if keys else []
+        except UNUSABLE:
             return []
-        for name, value in zip(names, values, strict=True):
-            if value is not None:
-                found.append(RegisteredWorker(name=name.removeprefix(_WORKERS), **json.loads(value)))
+        found: list[RegisteredWorker] = []
+        for key, value in zip(keys, values, strict=True):
+            try:
+                if value is not None:
+                    found.append(_parsed(key.removeprefix(_WORKERS), value))
+            except UNUSABLE as error:
+                self._client.tell_of_garbage(key, error)
         return found
 
     def announce_database(self, database_id: str) -> None:
@@ -78,10 +89,23 @@ class WorkerRegistry:
     def announced_database(self) -> str | None:
         """Read which database the API uses, if one has said so."""
         try:
-            value = self._client.commands.get(_DATABASE_ID)
-        except redis.RedisError:
+            [value] = self._client.bounded_values([_DATABASE_ID], MAX_ID_BYTES)
+        except UNUSABLE:
             return None
-        return value if isinstance(value, str) else None
+        return value
+
+
+def _parsed(name: str, value: str) -> RegisteredWorker:
+    """Parse a heartbeat. Raises one of `UNUSABLE`."""
+    match json.loads(value):
+        case {"stage": str() as stage, "ready": bool() as ready, "facts": dict() as facts} if stage in STAGES:
+            known = {
+                printable(str(fact), MAX_FACT): printable(text, MAX_FACT)
+                for fact, text in islice(facts.items(), MAX_FACTS)
+                if isinstance(text, str)
+            }
+            return RegisteredWorker(printable(name, MAX_FACT), stage, ready, known)
+    raise ValueError("a heartbeat has no 'stage', 'ready' and 'facts'")
 
 
 class WorkerHeartbeat:
@@ -128,5 +152,7 @@ def withdraw_dead_workers(registry: WorkerRegistry) -> None:
     """
     for worker in registry.workers():
         host, _, pid = worker.name.partition("@")[2].rpartition(":")
-        if host == socket.gethostname() and not is_alive(int(pid)):
+        # No name of ours has another form; a number that is no process's would reach whole groups of them.
+        is_ours = re.fullmatch("[1-9][0-9]{0,8}", pid) is not None
+        if host == socket.gethostname() and is_ours and not is_alive(int(pid)):
             registry.withdraw(worker.name)

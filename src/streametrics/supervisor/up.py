@@ -12,7 +12,7 @@ from types import FrameType
 
 from streametrics.concurrency.processes import is_alive
 from streametrics.errors import QueueUnavailable, StreametricsError
-from streametrics.preflight import broker, checks, ports, settings_errors
+from streametrics.preflight import broker, checks, ports, private_files, settings_errors
 from streametrics.settings import Settings
 from streametrics.supervisor import banner, commands, readiness_probe
 from streametrics.supervisor.console import Console
@@ -57,6 +57,7 @@ def up(settings: Settings, selection: ProcessSelection) -> int:
         signal.signal(number, _interrupt)
     warnings = [*checks.settings_warnings(), *checks.require_safe(settings)]
     with exclusive_data_dir(settings) as lock:
+        private_files.mend(settings.data_dir)
         console = Console(settings.data_dir / "logs" / "streametrics.log")
         try:
             if settings.port == 0:
@@ -175,15 +176,33 @@ class ServiceRun:
         client.close()
 
     def _start_queue(self, supervisor: Supervisor) -> None:
-        url = self._settings.effective_redis_url
-        if self._settings.redis_url or broker.is_there(url):
-            broker.wait_until_answers(url)
+        if not self._settings.redis_url:
+            self._use_running_queue()
+        if self._settings.redis_url:
+            broker.wait_until_answers(self._settings.redis_url)
         else:
             self._start_embedded_queue(supervisor)
         if not self._signals:
-            for warning in broker.require_safe(url):
+            for warning in broker.require_safe(self._settings.effective_redis_url):
                 if warning not in self._warnings:  # the self-check may have met the queue already
                     self._console.warn(warning)
+
+    def _use_running_queue(self) -> None:
+        """Take what answers on QUEUE_PORT as the queue that is set; leave it unset where nothing does."""
+        kept = self._settings.effective_redis_url
+        url = f"redis://127.0.0.1:{self._settings.queue_port}/0"
+        try:
+            if not broker.is_there(url):
+                return
+            # It has no password, so the one of an embedded queue before it would be refused.
+            self._settings.queue_password_file.unlink(missing_ok=True)
+        except broker.QueueWantsPassword:
+            # Our own may have outlived its supervisor. Who else listens there must not be told its password.
+            owner = ports.owner_of_listener(self._settings.queue_port)
+            if kept == url or owner not in (None, os.geteuid()) or not broker.is_there(kept):
+                raise
+            url = kept
+        self._settings = self._settings.model_copy(update={"redis_url": url})
 
     def _start_embedded_queue(self, supervisor: Supervisor) -> None:
         port = self._settings.queue_port
@@ -192,9 +211,10 @@ class ServiceRun:
                 f"Port {port} is used by something that is no Redis: stop it, or set QUEUE_PORT or REDIS_URL."
             )
         self._queue_is_embedded = True
-        child = supervisor.start(commands.queue_spec(EmbeddedQueue(self._settings)))
+        queue = EmbeddedQueue(self._settings)
+        child = supervisor.start(commands.queue_spec(queue))
         deadline = time.monotonic() + QUEUE_START_S
-        while not self._signals and not broker.answers_now(self._settings.effective_redis_url):
+        while not self._signals and not broker.answers_now(queue.url):
             if not child.is_running or time.monotonic() > deadline:
                 raise QueueUnavailable(f"The embedded queue does not start: {child.exit_description()}")
             time.sleep(0.05)

@@ -89,9 +89,9 @@ class Lease:
             if not self._renew():
                 self._thread.stop()
                 return
-        if self._jobs.is_cancelled(self._claim.task_id):
+        # The mark is a hint, which anybody may have left where Redis has no password: the row decides.
+        if self._jobs.is_cancelled(self._claim.task_id) and not self._renew():
             logger.info("event=told_to_stop")
-            self._lost.set()
             self._thread.stop()
             return
         self.reporter.publish_pending()

@@ -17,7 +17,7 @@ from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.observability import logging as logs
-from streametrics.preflight import checks
+from streametrics.preflight import checks, private_files
 from streametrics.settings import Settings
 from streametrics.worker import process
 from streametrics.worker.runner import refuse_other_database
@@ -47,6 +47,7 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
     settings = Settings()
     try:
         checks.require_safe(settings, serves=False)
+        private_files.mend(settings.data_dir)
         connections = Connections(settings)
         refuse_other_database(connections)
     except StreametricsError as error:
