@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from anyio import to_thread
 from fastapi import FastAPI, Request
@@ -24,7 +24,7 @@ from streametrics.auth.api_keys import ApiKeys
 from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
 from streametrics.domain.status import error_body
-from streametrics.errors import StreametricsError
+from streametrics.errors import DatabaseUnavailable, StreametricsError
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.service import JobService
@@ -49,7 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         os.umask(PRIVATE_UMASK)  # also where a server of one's own runs this application
         connections = Connections(settings)
-        await to_thread.run_sync(lambda: connections.registry.announce_database(connections.records.database_id()))
+        await to_thread.run_sync(connections.announce_service)
         jobs = JobService(connections)
         version_reader = JobVersionReader(settings.effective_redis_url)
         admission = Admission(settings, connections.backlog.by_queue, connections.audio.free_bytes)
@@ -65,6 +65,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         maintenance.start()
         yield
         await to_thread.run_sync(maintenance.stop)
+        with suppress(DatabaseUnavailable):
+            await to_thread.run_sync(connections.withdraw_service)
         await version_reader.close()
         connections.close()
         database.close()

@@ -9,7 +9,7 @@ HOMES = {
     # Processes that only count do not load it.
     "prometheus_client": ["api.prometheus"],
     "celery": ["jobs.broker", "worker.*"],
-    "kombu": ["jobs.broker"],
+    "kombu": ["jobs.broker", "jobs.transport"],
     "billiard": ["worker.*"],
     # `preflight.broker` looks at the server itself: is it there, is it safe, which one is it?
     "redis": ["redis.*", "preflight.broker"],

@@ -90,6 +90,8 @@ class ReadinessChecks:
         return waited_s
 
     def _queue(self) -> dict[str, Any]:
+        if (reason := self._connections.registry.other_service) is not None:
+            return {"ok": False, "detail": reason}
         if self._connections.redis.answers():
             return {"ok": True, "detail": "answers"}
         return {"ok": False, "detail": "The queue does not answer: start Redis or Valkey, or correct REDIS_URL."}

@@ -13,7 +13,7 @@ from typing import Any
 import redis
 import redis.asyncio
 
-from streametrics.redis.client import BOUNDED_MGET, CONNECTION, EXPIRES_S, UNUSABLE, RedisClient, job_key
+from streametrics.redis.client import CONNECTION, EXPIRES_S, UNUSABLE, RedisClient, job_key
 
 #: Where the part is kept that is common to all job versions: a write that may have changed any job needs one key.
 ALL_JOBS_VERSION_KEY = "streametrics:jobs:stamp"
@@ -21,8 +21,8 @@ ALL_JOBS_VERSION_KEY = "streametrics:jobs:stamp"
 RETRY_AFTER_S = 1.0
 #: The most job versions in one read.
 MAX_BATCH = 1000
-#: A version has 16 characters; of anything longer no more is read.
-MAX_VERSION_BYTES = 64
+#: A version has 16 characters; of anything longer no more is kept.
+MAX_VERSION = 64
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,6 @@ class JobVersionReader:
 
     def __init__(self, url: str) -> None:
         self._redis = redis.asyncio.Redis.from_url(url, **CONNECTION)
-        self._bounded_mget = self._redis.register_script(BOUNDED_MGET)
         self._loop = asyncio.get_running_loop()
         self._pending: dict[str, list[asyncio.Future[str | None]]] = {}
         self._reader: asyncio.Task[None] | None = None
@@ -117,14 +116,13 @@ class JobVersionReader:
 
     async def _fetch(self, task_ids: Sequence[str]) -> dict[str, str | None]:
         try:
-            keys = [ALL_JOBS_VERSION_KEY, *map(version_key, task_ids)]
-            found: list[Any] = await self._bounded_mget(keys=keys, args=[MAX_VERSION_BYTES])
+            found: list[Any] = await self._redis.mget([ALL_JOBS_VERSION_KEY, *map(version_key, task_ids)])
         except UNUSABLE as error:
             self._back_off(error)
             raise JobVersionsUnavailable from error
         every, *own = found
         return {
-            task_id: None if version is None else f"{every}/{version}"
+            task_id: None if version is None else f"{str(every)[:MAX_VERSION]}/{str(version)[:MAX_VERSION]}"
             for task_id, version in zip(task_ids, own, strict=True)
         }
 

@@ -26,7 +26,9 @@ local attempt, rank, progress, transcription = tonumber(ARGV[1]), tonumber(ARGV[
 local seq = 1
 local old_attempt, old_rank = tonumber(old[1]), tonumber(old[2])
 local old_progress, old_seq = tonumber(old[3]), tonumber(old[4])
-if old_attempt and old_rank and old_progress and old_seq then
+-- What no snapshot of ours holds counts as none.
+if old_attempt and old_rank and old_progress and old_seq and old_attempt >= 0 and old_attempt < 1e6 and old_rank >= 0
+    and old_rank < 10 and old_progress >= 0 and old_progress <= 100 and old_seq > 0 and old_seq < 1e12 then
   if attempt < old_attempt or rank < old_rank then return 0 end
   if attempt == old_attempt then seq = old_seq + 1 end
   if old_progress > progress then progress = old_progress end

@@ -26,7 +26,22 @@ STAGES = frozenset(stage.value for stage in Stage)
 #: The most workers that are looked at, bytes of a heartbeat, facts in it, characters of each, and bytes of an id.
 MAX_WORKERS, MAX_HEARTBEAT_BYTES, MAX_FACTS, MAX_FACT, MAX_ID_BYTES = 1000, 16_384, 32, 500, 200
 
+#: After how long without its word a service counts as gone, in seconds.
+SERVICE_EXPIRES_S = 15.0
+OTHER_DATABASE = (
+    "The queue (REDIS_URL, QUEUE_PORT) belongs to another StreaMetrics, which runs on another database: give each one "
+    "a queue of its own, or both the same DATABASE_URL and DATA_DIR. (One that was just killed is forgotten after "
+    f"{SERVICE_EXPIRES_S:.0f} s.)"
+)
+OTHER_AUDIO_STORE = (
+    "Another API on this queue (REDIS_URL) and database (DATABASE_URL) keeps its uploads elsewhere, so that workers "
+    "would not find those of this one: give both the same DATA_DIR, on a disk that both reach. (One that was just "
+    f"killed is forgotten after {SERVICE_EXPIRES_S:.0f} s.)"
+)
+
 _DATABASE_ID = "streametrics:database_id"
+_AUDIO_STORE_ID = "streametrics:audio_store_id"
+_SERVICE = "streametrics:service"
 _WORKERS = "streametrics:worker:"
 
 logger = logging.getLogger(__name__)
@@ -42,11 +57,29 @@ class RegisteredWorker:
     facts: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceIds:
+    """What a service keeps its jobs in: the ids of its database and of its audio store."""
+
+    database: str
+    audio_store: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncedIds:
+    """What an API has said of itself, if any has."""
+
+    database: str | None
+    audio_store: str | None
+
+
 class WorkerRegistry:
     """Keeps which worker processes are there, and which database the API writes to. Thread-safe."""
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
+        #: Why the last `announce_service` wrote nothing; None where it did.
+        self.other_service: str | None = None
 
     def announce(self, worker: RegisteredWorker, *, expires_s: float) -> None:
         """Write a worker's heartbeat; to be repeated before it expires."""
@@ -79,20 +112,52 @@ class WorkerRegistry:
                 self._client.tell_of_garbage(key, error)
         return found
 
-    def announce_database(self, database_id: str) -> None:
-        """Write which database the API uses, so that a worker on another one refuses to start."""
-        try:
-            self._client.commands.set(_DATABASE_ID, database_id)
-        except redis.RedisError as error:
-            logger.warning("database not announced: %s", error)
+    def announce_service(self, mine: ServiceIds, *, expires_s: float = SERVICE_EXPIRES_S) -> bool:
+        """Write which database and audio store the API uses; False, and nothing written, while another service does.
 
-    def announced_database(self) -> str | None:
-        """Read which database the API uses, if one has said so."""
+        To be repeated before it expires. Workers go by the last one that was written, which does not expire.
+        """
+        self.other_service = self._other_service(mine)
+        if self.other_service is not None:
+            return False
         try:
-            [value] = self._client.bounded_values([_DATABASE_ID], MAX_ID_BYTES)
+            pipeline = self._client.commands.pipeline(transaction=False)
+            pipeline.set(_SERVICE, f"{mine.database} {mine.audio_store}", px=int(expires_s * 1000))
+            pipeline.set(_DATABASE_ID, mine.database)
+            pipeline.set(_AUDIO_STORE_ID, mine.audio_store)
+            pipeline.execute()
+        except UNUSABLE as error:
+            logger.warning("database and audio store not announced: %s", error)
+        return True
+
+    def withdraw_service(self, mine: ServiceIds) -> None:
+        """Say that this service has stopped, so that another one may start on this queue at once."""
+        try:
+            if self._live_service() == mine:
+                self._client.commands.delete(_SERVICE)
+        except UNUSABLE as error:
+            logger.warning("service not withdrawn, its word expires by itself: %s", error)
+
+    def announced(self) -> AnnouncedIds:
+        """Read which database and audio store the API uses; None for what no API has said."""
+        try:
+            return AnnouncedIds(*self._client.bounded_values([_DATABASE_ID, _AUDIO_STORE_ID], MAX_ID_BYTES))
+        except UNUSABLE:
+            return AnnouncedIds(None, None)
+
+    def _other_service(self, mine: ServiceIds) -> str | None:
+        try:
+            theirs = self._live_service()
         except UNUSABLE:
             return None
-        return value
+        if theirs is None or theirs == mine:
+            return None
+        return OTHER_DATABASE if theirs.database != mine.database else OTHER_AUDIO_STORE
+
+    def _live_service(self) -> ServiceIds | None:
+        [value] = self._client.bounded_values([_SERVICE], MAX_ID_BYTES)
+        found = re.fullmatch("([0-9a-f-]{32,36}) ([0-9a-f]{32})", value or "")
+        return ServiceIds(found[1], found[2]) if found is not None else None
 
 
 def _parsed(name: str, value: str) -> RegisteredWorker:

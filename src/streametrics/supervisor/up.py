@@ -5,13 +5,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from streametrics.concurrency.processes import is_alive
-from streametrics.errors import QueueUnavailable, StreametricsError
+from streametrics.errors import QueueUnavailable, StreametricsError, UnsafeSettings
 from streametrics.preflight import broker, checks, ports, private_files, settings_errors
 from streametrics.settings import Settings
 from streametrics.supervisor import banner, commands, readiness_probe
@@ -164,16 +164,19 @@ class ServiceRun:
         from streametrics.database.engine import Database
         from streametrics.database.jobs import JobRecords
         from streametrics.redis.client import RedisClient
-        from streametrics.redis.worker_registry import WorkerRegistry, withdraw_dead_workers
+        from streametrics.redis.worker_registry import ServiceIds, WorkerRegistry, withdraw_dead_workers
+        from streametrics.storage.local import AudioStore
 
-        client = RedisClient(self._settings.effective_redis_url)
-        registry = WorkerRegistry(client)
-        withdraw_dead_workers(registry)
-        if self._selection.api:
-            database = Database(self._settings.effective_database_url)
-            registry.announce_database(JobRecords(database).database_id())
-            database.close()
-        client.close()
+        with closing(RedisClient(self._settings.effective_redis_url)) as client:
+            registry = WorkerRegistry(client)
+            withdraw_dead_workers(registry)
+            if self._selection.api:
+                with closing(Database(self._settings.effective_database_url)) as database:
+                    ids = ServiceIds(
+                        JobRecords(database).database_id(), AudioStore(self._settings.data_dir / "audio").store_id()
+                    )
+                if not registry.announce_service(ids):
+                    raise UnsafeSettings(registry.other_service)
 
     def _start_queue(self, supervisor: Supervisor) -> None:
         if not self._settings.redis_url:

@@ -40,7 +40,7 @@ def ready(
     ]
     held = SimpleNamespace(
         settings=Settings(_env_file=None, summary_fallback=fallback),
-        registry=SimpleNamespace(workers=lambda: workers),
+        registry=SimpleNamespace(workers=lambda: workers, other_service=None),
         redis=SimpleNamespace(answers=lambda: True),
         backlog=SimpleNamespace(by_queue=lambda: waiting, in_work=lambda: in_work),
     )
