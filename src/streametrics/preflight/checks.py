@@ -19,7 +19,7 @@ from dotenv import dotenv_values
 from streametrics.database.api_keys import has_keys
 from streametrics.errors import DatabaseUnavailable, StreametricsError, UnsafeSettings
 from streametrics.net.addresses import is_loopback
-from streametrics.preflight import broker, settings_errors
+from streametrics.preflight import broker, ports, settings_errors
 from streametrics.settings import KEY_MIN_LENGTH, PUBLISHED_KEY, VISIBILITY_TIMEOUT_S, Settings
 
 #: An origin as a browser sends it.
@@ -161,6 +161,14 @@ def _queue(settings: Settings) -> Iterator[Finding]:
             "read and change jobs. Set one: redis://:PASSWORD@HOST:PORT/0.",
             refused=False,
         )
+    if ports.is_foreign_queue(settings):
+        yield Finding(
+            "queue_owner",
+            f"What listens on 127.0.0.1:{settings.queue_port} belongs to another account, so it is no embedded "
+            "queue of this DATA_DIR: stop it, set another QUEUE_PORT, or name it in REDIS_URL if it is yours.",
+            refused=False,
+        )
+        return
     try:
         # One that is away is waited for, or started, by those who need it.
         facts = broker.facts(url) if broker.answers_now(url) else None

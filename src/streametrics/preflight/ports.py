@@ -44,6 +44,15 @@ def owner_of_listener(port: int, sockets: Path = Path("/proc/net/tcp")) -> int |
     return None
 
 
+def is_foreign_queue(settings: Settings) -> bool:
+    """Tell whether another account listens where our embedded queue should: it must not be told the password."""
+    try:
+        ours = settings.queue_password_file.stat().st_uid
+    except OSError:
+        return False
+    return not settings.redis_url and owner_of_listener(settings.queue_port) not in (None, ours)
+
+
 def require_free_port(settings: Settings) -> None:
     """Refuse a port that is in use, with PortTaken, which says what to do."""
     if port_is_free(settings.host, settings.port):

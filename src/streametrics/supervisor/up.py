@@ -201,8 +201,7 @@ class ServiceRun:
             self._settings.queue_password_file.unlink(missing_ok=True)
         except broker.QueueWantsPassword:
             # Our own may have outlived its supervisor. Who else listens there must not be told its password.
-            owner = ports.owner_of_listener(self._settings.queue_port)
-            if kept == url or owner not in (None, os.geteuid()) or not broker.is_there(kept):
+            if kept == url or ports.is_foreign_queue(self._settings) or not broker.is_there(kept):
                 raise
             url = kept
         self._settings = self._settings.model_copy(update={"redis_url": url})
