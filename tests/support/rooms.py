@@ -67,7 +67,7 @@ ROOMS: dict[str, set[str]] = {
         *("concurrency", "domain", "observability", "auth", "net", "redis", "text", "database"),
         *("jobs", "uploads", "status", "llm", "summarization"),
     },
-    "supervisor": {"concurrency", "net", "database", "preflight", "redis", "transcription", "weights"},
+    "supervisor": {"concurrency", "storage", "net", "database", "preflight", "redis", "transcription", "weights"},
     "cli": {
         *("domain", "observability", "auth", "net", "audio", "weights", "text", "database", "llm"),
         *("transcription", "summarization", "pipeline", "preflight", "supervisor", "api"),
