@@ -20,12 +20,10 @@ from streametrics.supervisor.embedded_valkey import EmbeddedQueue
 from streametrics.supervisor.supervisor import Supervisor
 
 TICK_S = 0.1
-#: A queue that reads a large append-only file answers late.
-QUEUE_START_S = 60.0
+QUEUE_START_S = 60.0  #: one that reads a large append-only file answers late
 #: How often the start says what it is still waiting for, in seconds, where there is no terminal.
 STILL_WAITING_S = 15.0
-#: A start that takes longer tells why, in seconds.
-SLOW_START_S = 60.0
+SLOW_START_S = 60.0  #: a start that takes longer tells why
 #: How long a killed supervisor's orphan guard may need to clear up, in seconds.
 ORPHAN_GUARD_TIMEOUT_S = 15.0
 
@@ -179,9 +177,7 @@ class ServiceRun:
                     raise UnsafeSettings(registry.other_service)
 
     def _start_queue(self, supervisor: Supervisor) -> None:
-        if not self._settings.redis_url:
-            self._use_running_queue()
-        if self._settings.redis_url:
+        if self._settings.redis_url or self._use_running_queue():
             broker.wait_until_answers(self._settings.redis_url)
         else:
             self._start_embedded_queue(supervisor)
@@ -190,13 +186,13 @@ class ServiceRun:
                 if warning not in self._warnings:  # the self-check may have met the queue already
                     self._console.warn(warning)
 
-    def _use_running_queue(self) -> None:
-        """Take what answers on QUEUE_PORT as the queue that is set; leave it unset where nothing does."""
+    def _use_running_queue(self) -> bool:
+        """Take what answers on QUEUE_PORT as the queue that is set; False where nothing does."""
         kept = self._settings.effective_redis_url
         url = f"redis://127.0.0.1:{self._settings.queue_port}/0"
         try:
             if not broker.is_there(url):
-                return
+                return False
             # It has no password, so the one of an embedded queue before it would be refused.
             self._settings.queue_password_file.unlink(missing_ok=True)
         except broker.QueueWantsPassword:
@@ -205,6 +201,7 @@ class ServiceRun:
                 raise
             url = kept
         self._settings = self._settings.model_copy(update={"redis_url": url})
+        return True
 
     def _start_embedded_queue(self, supervisor: Supervisor) -> None:
         port = self._settings.queue_port
@@ -216,7 +213,7 @@ class ServiceRun:
         queue = EmbeddedQueue(self._settings)
         child = supervisor.start(commands.queue_spec(queue))
         deadline = time.monotonic() + QUEUE_START_S
-        while not self._signals and not broker.answers_now(queue.url):
+        while not (self._signals or broker.answers_now(queue.url)):
             if not child.is_running or time.monotonic() > deadline:
                 raise QueueUnavailable(f"The embedded queue does not start: {child.exit_description()}")
             time.sleep(0.05)
