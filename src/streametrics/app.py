@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -27,13 +28,13 @@ from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
 from streametrics.database.timeouts import ANSWERING
 from streametrics.domain.status import error_body
-from streametrics.errors import StreametricsError
+from streametrics.errors import DatabaseUnavailable, StreametricsError
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.service import JobService
 from streametrics.observability.metrics import REFUSED
 from streametrics.redis.job_versions import JobVersionReader
-from streametrics.settings import Settings
+from streametrics.settings import PRIVATE_UMASK, Settings
 from streametrics.status.reader import StatusReader
 from streametrics.summarization import factory as summarizer_factory
 from streametrics.uploads.admission import Admission
@@ -50,8 +51,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        os.umask(PRIVATE_UMASK)  # also where a server of one's own runs this application
         connections = Connections(settings, timeouts=ANSWERING)
-        await to_thread.run_sync(lambda: connections.registry.announce_database(connections.records.database_id()))
+        await to_thread.run_sync(connections.announce_service)
         jobs = JobService(connections)
         version_reader = JobVersionReader(settings.effective_redis_url)
         status_reader = StatusReader(jobs, version_reader)
@@ -72,6 +74,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         await to_thread.run_sync(maintenance.stop)
         await status_reader.close()
+        with suppress(DatabaseUnavailable):
+            await to_thread.run_sync(connections.withdraw_service)
         await version_reader.close()
         connections.close()
 

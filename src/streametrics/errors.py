@@ -178,6 +178,12 @@ class JobFailed(StreametricsError):
     code = "job_failed"
 
 
+class AudioMissing(StreametricsError):
+    """The stored audio is not there."""
+
+    code = "audio_missing"
+
+
 class AudioUnreadable(JobFailed):
     """No sound could be read from this file: it may be damaged, or hold no audio track."""
 

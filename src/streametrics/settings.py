@@ -19,6 +19,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PUBLISHED_KEY = "streametrics-secret"
 #: A bind to an address that other machines reach wants a key of at least this many characters.
 KEY_MIN_LENGTH = 16
+#: What is written is for this account alone: no group, no others.
+PRIVATE_UMASK = 0o077
 #: What a killed worker had taken from the queue comes back after this, in seconds; a task has to end before.
 VISIBILITY_TIMEOUT_S = 720
 
@@ -148,8 +150,19 @@ class Settings(BaseSettings):
         return "" if value == PUBLISHED_KEY else value
 
     @property
+    def queue_password_file(self) -> Path:
+        """Where the embedded queue's password lies, for this account alone; there is none before its first start."""
+        return self.data_dir / "queue" / "password"
+
+    @property
     def effective_redis_url(self) -> str:
-        return self.redis_url or f"redis://127.0.0.1:{self.queue_port}/0"
+        if self.redis_url:
+            return self.redis_url
+        try:
+            password = self.queue_password_file.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            password = ""
+        return f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.queue_port}/0"
 
     @property
     def effective_database_url(self) -> str:

@@ -1,8 +1,12 @@
 """The embedded Valkey, for real: what it keeps, what it refuses, and which queues are refused."""
 
 import contextlib
+import os
 import signal
+import stat
 import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,7 +94,7 @@ def test_a_server_that_forbids_config_is_taken_as_it_is(tmp_path: Path) -> None:
     queue = queue_in(tmp_path)
     with running(queue, "--appendonly", "no"), redis.Redis.from_url(queue.url) as admin:
         admin.execute_command("ACL", "SETUSER", "guest", "on", ">pw", "~*", "+@all", "-config")
-        url = queue.url.replace("redis://", "redis://guest:pw@")
+        url = f"redis://guest:pw@127.0.0.1:{queue.port}/0"
         assert broker.require_safe(url) == []
 
 
@@ -100,21 +104,75 @@ def test_an_old_redis_is_refused() -> None:
     assert "5.0.14 is too old" in facts.unsafe
 
 
-def test_a_password_is_asked_for_and_never_shown(tmp_path: Path) -> None:
+def test_a_password_is_made_asked_for_and_never_shown(tmp_path: Path) -> None:
     queue = queue_in(tmp_path)
-    process = subprocess.Popen([*queue.prepare(), "--requirepass", "sesame"], stdout=subprocess.DEVNULL)
+    with running(queue) as process:
+        password = (tmp_path / "queue" / "password").read_text().strip()
+        assert len(password) == 64
+        # Given one that knows none, and one that knows another
+        for url in (f"redis://127.0.0.1:{queue.port}/0", f"redis://:swordfish@127.0.0.1:{queue.port}/0"):
+            with pytest.raises(broker.QueueWantsPassword, match="REDIS_URL") as refused:
+                broker.answers(url)
+            assert "swordfish" not in str(refused.value)
+        # Expect it to stand in files that nobody else may read, and on no command line
+        assert password not in Path(f"/proc/{process.pid}/cmdline").read_text()
+        for name in ("password", "valkey.conf"):
+            assert stat.S_IMODE((tmp_path / "queue" / name).stat().st_mode) == 0o600
+        assert stat.S_IMODE((tmp_path / "queue").stat().st_mode) == 0o700
+    # And to be the same after the next start, also where its file was left readable
+    (tmp_path / "queue" / "valkey.conf").chmod(0o644)
+    with running(queue_in(tmp_path, queue.port)):
+        assert broker.answers_now(f"redis://:{password}@127.0.0.1:{queue.port}/0")
+        assert stat.S_IMODE((tmp_path / "queue" / "valkey.conf").stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another account")
+def test_another_account_reaches_neither_queue_nor_files(tmp_path: Path) -> None:
+    # Given a folder that others may enter, as far as its parents go
+    tmp_path.chmod(0o755)
+    queue = queue_in(tmp_path / "data")
+    with running(queue), redis.Redis.from_url(queue.url) as client:
+        client.set("a", "b")
+        program = f"""
+            import encodings.idna, os, socket
+            os.setgid(65534); os.setuid(65534)
+            with socket.create_connection(("127.0.0.1", {queue.port})) as other:
+                other.sendall(b"GET a\\r\\n")
+                print(other.recv(100))
+            for name in ("password", "valkey.conf", "appendonlydir"):
+                try:
+                    os.listdir({str(tmp_path / "data" / "queue")!r})
+                    print("entered")
+                except PermissionError:
+                    print("refused")
+        """
+        finished = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
+        )
+    assert "NOAUTH" in finished.stdout
+    assert "entered" not in finished.stdout
+
+
+def test_what_the_version_before_has_queued_is_there_behind_the_password(tmp_path: Path) -> None:
+    # Given an append-only file of a queue without a password, with its configuration
+    queue = queue_in(tmp_path)
+    command = queue.prepare()
+    configuration = tmp_path / "queue" / "valkey.conf"
+    configuration.write_text(configuration.read_text().replace("requirepass", "# requirepass"))
+    (tmp_path / "queue" / "password").unlink()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        with_password = queue.url.replace("redis://", "redis://:sesame@")
-        until(lambda: broker.answers_now(with_password), within_s=20, what="the queue answers")
-        with pytest.raises(broker.QueueWantsPassword, match="REDIS_URL"):
-            broker.answers(queue.url)
-        wrong = queue.url.replace("redis://", "redis://:swordfish@")
-        with pytest.raises(broker.QueueWantsPassword) as refused:
-            broker.answers(wrong)
-        assert "swordfish" not in str(refused.value)
+        until(lambda: broker.answers_now(queue.url), within_s=20, what="the queue answers")
+        with redis.Redis.from_url(queue.url) as client:
+            client.rpush("live", "job")
     finally:
-        process.kill()
+        process.terminate()
         process.wait()
+    # Expect this version to have it, behind a password
+    with running(queue_in(tmp_path, queue.port)) as _, redis.Redis.from_url(queue.url) as client:
+        assert client.lrange("live", 0, -1) == [b"job"]
+        with pytest.raises(broker.QueueWantsPassword):
+            broker.answers(f"redis://127.0.0.1:{queue.port}/0")
 
 
 def test_no_answer_is_a_sentence_in_time() -> None:

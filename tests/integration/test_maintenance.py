@@ -19,6 +19,7 @@ from streametrics.domain.transcript import Segment, TimeSpan, Transcript
 from streametrics.errors import StaleAttempt, WorkerLost
 from streametrics.jobs import lease_holder
 from streametrics.jobs.maintenance import Maintenance
+from streametrics.redis.worker_registry import ServiceIds
 from streametrics.settings import Settings
 from tests.support.doubles import ManualClock
 from tests.support.jobs import Jobs
@@ -433,9 +434,10 @@ def test_a_workers_maintenance_does_nothing_while_the_api_writes_to_another_data
     task_id = held_by(jobs, process)
     process.kill()
     process.wait()
-    jobs.connections.registry.announce_database("another")
+    another = ServiceIds("a" * 32, "b" * 32)
+    assert jobs.connections.registry.announce_service(another)
 
     Maintenance(jobs.connections, in_worker=True).recovery.round()
 
     assert jobs.claim(task_id, Stage.TRANSCRIBE, "w") is None
-    assert jobs.connections.registry.announced_database() == "another"
+    assert jobs.connections.registry.announced().database == another.database

@@ -23,10 +23,11 @@ def test_no_secret_is_in_any_log(tmp_path: Path) -> None:
     server = RedisServer(tmp_path / "queue")
     server.start()
     with redis.Redis.from_url(server.url) as client:
+        port = client.connection_pool.connection_kwargs["port"]
         client.config_set("requirepass", PASSWORD)
     settings = {"INTERNAL_API_KEY": INTERNAL, "OPENAI_API_KEY": MODEL_KEY, "LOG_LEVEL": "DEBUG"}
     settings |= {"SUMMARIZER": "openai_compatible", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_MODEL": "m"}
-    url = server.url.replace("redis://", f"redis://:{PASSWORD}@")
+    url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
     with database(tmp_path) as database_url:
         service = Stack(tmp_path, url, database_url, settings)
         try:

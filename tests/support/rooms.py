@@ -9,7 +9,7 @@ HOMES = {
     # Processes that only count do not load it.
     "prometheus_client": ["api.prometheus"],
     "celery": ["jobs.broker", "worker.*"],
-    "kombu": ["jobs.broker"],
+    "kombu": ["jobs.broker", "jobs.transport"],
     "billiard": ["worker.*"],
     # `preflight.broker` looks at the server itself: is it there, is it safe, which one is it?
     "redis": ["redis.*", "preflight.broker"],
@@ -67,7 +67,7 @@ ROOMS: dict[str, set[str]] = {
         *("concurrency", "domain", "observability", "auth", "net", "redis", "text", "database"),
         *("jobs", "uploads", "status", "llm", "summarization"),
     },
-    "supervisor": {"concurrency", "net", "database", "preflight", "redis", "transcription", "weights"},
+    "supervisor": {"concurrency", "storage", "net", "database", "preflight", "redis", "transcription", "weights"},
     "cli": {
         *("domain", "observability", "auth", "net", "audio", "weights", "text", "database", "llm"),
         *("transcription", "summarization", "pipeline", "preflight", "supervisor", "api"),

@@ -77,8 +77,12 @@ class RedisServer:
         from streametrics.settings import Settings
 
         self._queue = EmbeddedQueue(Settings(data_dir=folder, queue_port=free_port(), _env_file=None))
-        self.url = self._queue.url
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address, with its password once it was started."""
+        return self._queue.url
 
     @property
     def pid(self) -> int:
@@ -168,7 +172,8 @@ class Stack:
 
     @property
     def audio_files(self) -> list[Path]:
-        return list((self.folder / "data" / "audio").iterdir())
+        """What is stored, without the id that tells the store from others."""
+        return [path for path in (self.folder / "data" / "audio").iterdir() if not path.name.startswith(".")]
 
     def log(self) -> str:
         return "\n".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))

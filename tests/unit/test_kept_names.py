@@ -20,3 +20,5 @@ def test_keys_in_redis_keep_their_names() -> None:
     assert counters._COUNTS == "streametrics:counts"
     assert worker_registry._WORKERS == "streametrics:worker:"
     assert worker_registry._DATABASE_ID == "streametrics:database_id"
+    assert worker_registry._AUDIO_STORE_ID == "streametrics:audio_store_id"
+    assert worker_registry._SERVICE == "streametrics:service"

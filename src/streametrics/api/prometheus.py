@@ -43,9 +43,13 @@ class _Families(Collector):
 
 def _counted(counts: Mapping[str, float]) -> Iterator[Metric]:
     amounts: dict[str, dict[tuple[str, ...], dict[str, float]]] = {}
+    known = {definition.name: len(definition.labels) for definition in DEFINITIONS}
     for name, amount in counts.items():
-        metric, part, *labels = name.split("|")
-        amounts.setdefault(metric, {}).setdefault(tuple(labels), {})[part] = amount
+        metric, _, rest = name.partition("|")
+        part, *labels = rest.split("|")
+        # What stands in Redis may be anybody's: what is no count of ours is left out.
+        if known.get(metric) == len(labels):
+            amounts.setdefault(metric, {}).setdefault(tuple(labels), {})[part] = amount
     for counted in DEFINITIONS:
         of_this = amounts.get(counted.name, {})
         if not counted.labels:

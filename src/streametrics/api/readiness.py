@@ -160,6 +160,8 @@ class ReadinessChecks:
 
     def _queue(self, workers: list[RegisteredWorker]) -> dict[str, Any]:
         """Check the queue, and read from it which workers are there, for the checks that follow."""
+        if (reason := self._connections.registry.other_service) is not None:
+            return {"ok": False, "detail": reason}
         if self._connections.redis.answers():
             workers += self._connections.registry.workers()
             return {"ok": True, "detail": "answers"}
@@ -180,7 +182,7 @@ class ReadinessChecks:
 def _with_what_workers_know(health: ModelHealth, workers: list[RegisteredWorker]) -> tuple[Condition, str]:
     """Prefer what workers found: a server lists its models while generation hangs, which only its callers notice."""
     theirs = {
-        worker.facts["model_server"]: worker.facts["model_server_detail"]
+        worker.facts["model_server"]: worker.facts.get("model_server_detail", "")
         for worker in workers
         if "model_server" in worker.facts
     }
@@ -214,7 +216,8 @@ def _worker(workers: list[RegisteredWorker], stage: Stage) -> dict[str, Any]:
     mine = [worker for worker in workers if worker.stage == stage]
     for worker in mine:
         if worker.ready:
-            return {"ok": True, "detail": f"{len(mine)} at work", **worker.facts}
+            facts = {name: text for name, text in worker.facts.items() if name not in ("ok", "detail", "warming")}
+            return {"ok": True, "detail": f"{len(mine)} at work", **facts}
     for worker in mine:
         if "error" in worker.facts:
             return {"ok": False, "detail": worker.facts["error"]}

@@ -155,6 +155,8 @@ def database(settings: Settings) -> Check:
 def queue(settings: Settings) -> Check:
     url = settings.effective_redis_url
     shown = urls.without_password(url)
+    if ports.is_foreign_queue(settings):
+        return Check("queue", Verdict.WARN, f"{shown} is another account's", "set REDIS_URL or QUEUE_PORT")
     if not broker.answers_now(url):
         if settings.redis_url:
             return Check("queue", Verdict.FAIL, f"{shown} does not answer", "start it, or correct REDIS_URL")

@@ -17,7 +17,7 @@ from streametrics.audio import tracks
 from streametrics.errors import StreametricsError, UnsafeSettings
 from streametrics.preflight import ports, settings_errors
 from streametrics.preflight.settings_errors import InvalidSettings
-from streametrics.settings import Settings
+from streametrics.settings import PRIVATE_UMASK, Settings
 
 #: Exit codes, beside 0: something failed, the settings are at fault, Ctrl-C.
 FAILED, BAD_SETTINGS, INTERRUPTED = 1, 2, 130
@@ -26,6 +26,8 @@ FAILED, BAD_SETTINGS, INTERRUPTED = 1, 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Every error ends as one sentence on standard error."""
     options = _parser().parse_args(arguments)
+    if options.run is not _weights:  # weights are no secret, and MODEL_DIR may be shared by several accounts
+        os.umask(PRIVATE_UMASK)
     try:
         code: int = options.run(options)
     except (InvalidSettings, UnsafeSettings) as error:
@@ -187,12 +189,13 @@ def _up(options: argparse.Namespace) -> int:
 def _api(options: argparse.Namespace) -> int:
     from streametrics.api.server.run import run
     from streametrics.observability import logging as logs
-    from streametrics.preflight import checks
+    from streametrics.preflight import checks, private_files
 
     settings = _settings(options)
     warnings = checks.require_safe(settings)
     ports.require_free_port(settings)
     logs.configure(settings.log_level, "api")
+    private_files.mend(settings.data_dir)
     for warning in warnings:
         logging.getLogger(__name__).warning(warning)
     run(settings)

@@ -97,6 +97,14 @@ class BacklogReader:
                 found[stage_of(row.state)] += row.jobs
         return found
 
+    def audio_waiting(self, after_s: float) -> list[tuple[str, str]]:
+        """List the jobs that nobody works on, older than `after_s` seconds, with the keys of their audio."""
+        query = select(jobs.c.task_id, jobs.c.audio_key).where(
+            jobs.c.audio_key.is_not(None), jobs.c.lease_until.is_(None), jobs.c.received_at < now() - after_s
+        )
+        with self._database.read() as connection:
+            return [(row.task_id, row.audio_key) for row in connection.execute(query)]
+
     def longer_than(self, limit_s: float) -> list[str]:
         """List the jobs of which something has waited for more than `limit_s` seconds."""
         with self._database.read() as connection:

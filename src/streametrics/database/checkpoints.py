@@ -177,6 +177,14 @@ class Checkpoints:
                 return None
             return end_as_failed(connection, job, error)
 
+    def fail_without_audio(self, task_id: str, error: JobFailed, audio_key: str) -> EndedJob | None:
+        """End the job as failed, for good, while it waits for this audio. None where it does not, or not any more."""
+        with self._database.write() as connection:
+            job = _locked(connection, task_id)
+            if job is None or job.audio_key != audio_key or job.lease_until is not None:
+                return None
+            return end_as_failed(connection, job, error)
+
     def _write(self, claim: Claim, **values: object) -> None:
         with self._database.write() as connection:
             self._update(connection, claim, **values)

@@ -9,17 +9,17 @@ from celery import Celery
 from kombu.entity import Exchange
 from kombu.entity import Queue as KombuQueue
 from kombu.exceptions import OperationalError
-from kombu.transport import redis as redis_transport
 
 from streametrics.concurrency.fail_fast import FailFast
 from streametrics.domain.job import JobKind, QueueName, Stage, TaskMessage
 from streametrics.errors import QueueUnavailable
+from streametrics.jobs.message_filter import INCREMENTAL_NOTES, TASKS
+from streametrics.jobs.transport import Transport
 from streametrics.settings import VISIBILITY_TIMEOUT_S, Settings
 
 LIVE, LONG, SUMMARIZE = (name.value for name in QueueName)
 QUEUES = (LIVE, LONG, SUMMARIZE)
-INCREMENTAL_NOTES = "streametrics.write_ahead"
-TASKS = {Stage.TRANSCRIBE: "streametrics.transcribe", Stage.SUMMARIZE: "streametrics.summarise"}
+__all__ = ["INCREMENTAL_NOTES", "LIVE", "LONG", "QUEUES", "SUMMARIZE", "TASKS", "Queue", "create_celery", "queue_of"]
 
 #: How long a message may take to be sent, in seconds; workers, which also wait for messages, have longer.
 PUBLISH_TIMEOUT_S = 2
@@ -81,33 +81,13 @@ _PROCESSES: dict[str, Any] = {
 }
 
 
-class _Channel(redis_transport.Channel):
-    """Raises ConnectionError where kombu's channel would ask a connection that Celery has given up for its address.
-
-    That is an AttributeError of None, and ends a worker that is in the middle of a task when the queue goes away
-    (5.7.0); a connection's error does not.
-    """
-
-    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        if self.connection is None or self.connection.client is None:
-            raise ConnectionError("the connection to the queue was given up")
-        parameters: dict[str, Any] = super()._connparams(asynchronous=asynchronous)  # type: ignore[no-untyped-call]
-        return parameters
-
-
-class Transport(redis_transport.Transport):
-    """Kombu's transport for Redis, with our channel."""
-
-    Channel = _Channel
-
-
 def create_celery(settings: Settings) -> Celery:
     """Create the Celery application, the same for those who send as for workers."""
     broker_url, tls = _with_tls_apart(settings.effective_redis_url)
     celery = Celery(
         "streametrics",
         broker=broker_url,
-        broker_transport=f"{__name__}:{Transport.__name__}",
+        broker_transport=f"{Transport.__module__}:{Transport.__name__}",
         include=["streametrics.worker.signals", "streametrics.worker.tasks"],
     )
     celery.conf.update(

@@ -17,9 +17,18 @@ from streametrics.redis.client import RedisClient
 from streametrics.redis.counters import Counters
 from streametrics.redis.job_versions import JobVersions
 from streametrics.redis.progress import JobProgress
-from streametrics.redis.worker_registry import WorkerRegistry
+from streametrics.redis.worker_registry import SERVICE_EXPIRES_S, ServiceIds, WorkerRegistry
 from streametrics.settings import Settings
 from streametrics.storage.local import AudioStore
+
+WORKER_ON_OTHER_DATABASE = (
+    "This worker's database is not the API's: give both the same DATABASE_URL, or the same DATA_DIR on the same "
+    "machine. (If the API was set up anew, start it first.)"
+)
+WORKER_ON_OTHER_AUDIO_STORE = (
+    "This worker's audio store is not the API's, so it would find no upload: give both the same DATA_DIR, on a disk "
+    "that both reach. One that only summarizes ('worker summarize') needs none."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +65,44 @@ class Connections:
         self.metrics.close()
         self.redis.close()
         self.database.close()
+
+    def announce_service(self) -> bool:
+        """Say which database and audio store this API uses; False where the queue is another service's.
+
+        Raises DatabaseUnavailable.
+        """
+        ids = self._service_ids()
+        expires_s = max(SERVICE_EXPIRES_S, 4 * self.settings.maintenance_interval_s)
+        return ids is None or self.registry.announce_service(ids, expires_s=expires_s)
+
+    def withdraw_service(self) -> None:
+        """Say that this API has stopped. Raises DatabaseUnavailable."""
+        if (ids := self._service_ids()) is not None:
+            self.registry.withdraw_service(ids)
+
+    def foreign_to_api(self, *, needs_audio: bool) -> str | None:
+        """Say why jobs of the API on this queue are none for this process; None where they are.
+
+        needs_audio: whether it has to find the API's uploads. Raises DatabaseUnavailable.
+        """
+        announced = self.registry.announced()
+        if announced.database not in (None, self.records.database_id()):
+            return WORKER_ON_OTHER_DATABASE
+        if not needs_audio or announced.audio_store is None:
+            return None
+        try:
+            is_same = announced.audio_store == self.audio.store_id()
+        except OSError as error:
+            return f"{WORKER_ON_OTHER_AUDIO_STORE} (It cannot be read: {error})"
+        return None if is_same else WORKER_ON_OTHER_AUDIO_STORE
+
+    def _service_ids(self) -> ServiceIds | None:
+        database_id = self.records.database_id()
+        try:
+            return ServiceIds(database_id, self.audio.store_id())
+        except OSError as error:
+            logger.error("the audio store in DATA_DIR cannot be read: %s", error)
+            return None
 
     def notes(self, task_id: str) -> JobNotes:
         """Open the notes on this job's transcript."""

@@ -2,6 +2,7 @@
 
 import logging
 
+from streametrics.concurrency.ttl_cache import TtlCache
 from streametrics.database.checkpoints import EndedJob
 from streametrics.database.leases import ExpiredLease
 from streametrics.database.notes import JobNotes
@@ -16,6 +17,9 @@ from streametrics.errors import (
 from streametrics.jobs.connections import Connections
 from streametrics.observability import metrics
 
+#: How long it counts that this process and the API use the same database and audio store, in seconds.
+FOREIGN_VALID_S = 3.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -28,6 +32,14 @@ class JobLifecycle:
         self.metrics = connections.metrics
         #: A claim that is not renewed within this is taken for a dead worker's, in seconds.
         self.lease_s = connections.settings.lease_s
+        self._foreign = {
+            Stage.TRANSCRIBE: TtlCache(lambda: connections.foreign_to_api(needs_audio=True), FOREIGN_VALID_S),
+            Stage.SUMMARIZE: TtlCache(lambda: connections.foreign_to_api(needs_audio=False), FOREIGN_VALID_S),
+        }
+
+    def foreign_to_api(self, stage: Stage) -> str | None:
+        """Say why this process must take no job of the API's; None where it may. Asked every few seconds only."""
+        return self._foreign[stage].get()
 
     def claim_together(
         self, task_id: str, stage: Stage, worker: str, *, most: int, model_server_missing: bool = False
@@ -138,6 +150,11 @@ class JobLifecycle:
         """End the job as failed because nobody took it for WAIT_LIMIT_S; False where that is not so any more."""
         limit_s = self._connections.settings.wait_limit_s
         return self._failed(task_id, error, self._connections.checkpoints.fail_waiting(task_id, error, limit_s))
+
+    def fail_without_audio(self, task_id: str, audio_key: str, error: JobFailed) -> bool:
+        """End a job as failed that waits for audio which is gone; False where it does not, or not any more."""
+        ended = self._connections.checkpoints.fail_without_audio(task_id, error, audio_key)
+        return self._failed(task_id, error, ended)
 
     def _failed(self, task_id: str, error: JobFailed, ended: EndedJob | None) -> bool:
         if ended is None:

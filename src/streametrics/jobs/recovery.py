@@ -6,7 +6,7 @@ import time
 from streametrics.concurrency.time_gaps import TimeGaps
 from streametrics.database.leases import ExpiredLease
 from streametrics.domain.job import QueueName, TaskMessage
-from streametrics.errors import JobFailed, StreametricsError, TimedOut, WorkerLost
+from streametrics.errors import AudioUnreadable, JobFailed, StreametricsError, TimedOut, WorkerLost
 from streametrics.jobs import lease_holder
 from streametrics.jobs.broker import QUEUES
 from streametrics.jobs.connections import Connections
@@ -19,6 +19,10 @@ from streametrics.settings import Settings
 TASK_LIMIT_LEAD_S = 5.0
 #: The most task messages sent again in one round.
 RESEND_LIMIT = 100
+
+#: In one of so many rounds the audio of what waits is looked for, of jobs that have waited for so long, in seconds.
+LOST_AUDIO_ROUNDS, LOST_AUDIO_AGE_S = 5, 5.0
+AUDIO_GONE = "The stored audio is gone: send it again."
 
 #: The least gap in time that is noticed, in periods between two rounds and in seconds; a busy machine makes shorter
 #: ones.
@@ -45,15 +49,17 @@ class Recovery:
         self._gaps = gaps or TimeGaps(least_gap_s(self._settings))
         #: Claims whose process lives and does not renew its lease.
         self._stuck: set[tuple[str, int | None, int]] = set()
+        self._rounds = 0
+        #: Whether this is the service that the queue belongs to.
+        self._is_heard = True
         #: Task messages sent again, and when.
         self._resent: dict[TaskMessage, float] = {}
 
     def round(self) -> None:
         """Free the leases of dead workers, and send lost messages again."""
-        database_id = self._connections.records.database_id()
         if not self._in_worker:
-            self._connections.registry.announce_database(database_id)
-        elif self._connections.registry.announced_database() not in (None, database_id):
+            self._announce()
+        elif self._connections.foreign_to_api(needs_audio=False):
             return
         leases = self._connections.leases.expired()
         if self._in_worker:
@@ -64,6 +70,9 @@ class Recovery:
             with about_job(expired.message.task_id):
                 unsettled += not self._settled(expired)
         self._resend_lost()
+        self._rounds += 1
+        if not self._in_worker and self._is_heard and self._rounds % LOST_AUDIO_ROUNDS == 0:
+            self._fail_without_audio()
         if unsettled:
             raise RuntimeError(f"{unsettled} expired leases could not be settled")
 
@@ -77,6 +86,28 @@ class Recovery:
             logger.exception("this expired lease could not be settled; the next round tries again")
             return False
         return True
+
+    def _announce(self) -> None:
+        was_heard, self._is_heard = self._is_heard, self._connections.announce_service()
+        if was_heard and not self._is_heard:
+            logger.error("event=other_service %s", self._connections.registry.other_service)
+
+    def _fail_without_audio(self) -> None:
+        """Fail the waiting jobs whose audio is gone from the store.
+
+        A worker that does not find it cannot tell whether it is gone or only not there; in this store it was put.
+        """
+        for task_id, key in self._connections.backlog.audio_waiting(LOST_AUDIO_AGE_S):
+            try:
+                self._connections.audio.store_id()
+                is_gone = not self._connections.audio.holds(key)
+            except (OSError, ValueError) as error:
+                logger.warning("audio not looked for: %s", error)
+                return
+            if is_gone:
+                with about_job(task_id):
+                    if self._jobs.fail_without_audio(task_id, key, AudioUnreadable(AUDIO_GONE)):
+                        logger.error("event=failed code=%s", AudioUnreadable.code)
 
     def _settle(self, expired: ExpiredLease) -> None:
         """Decide about one expired lease: another attempt, or the job's end.

@@ -1,5 +1,6 @@
 """Parses the addresses of servers, and hides what must not be shown of them."""
 
+import re
 from urllib.parse import SplitResult, urlsplit
 
 from streametrics.net import addresses
@@ -24,10 +25,15 @@ def without_credentials(url: str) -> str:
 
 def without_password(url: str) -> str:
     """Mask the password, so that an operator may see the address, in logs too."""
-    split = urlsplit(url)
-    if not split.password:
+    try:
+        split = urlsplit(url)
+    except ValueError:  # a bracket in a password, say: better nothing of it than all
+        return f"{url.partition('://')[0]}://***"
+    masked = re.sub(r"(?i)((?:^|&)[^&=]*password=)[^&]*", r"\1***", split.query)
+    netloc = split.netloc.replace(f":{split.password}@", ":***@") if split.password else split.netloc
+    if (masked, netloc) == (split.query, split.netloc):
         return url
-    return split._replace(netloc=split.netloc.replace(f":{split.password}@", ":***@")).geturl()
+    return split._replace(netloc=netloc, query=masked).geturl()
 
 
 def parts(url: str) -> SplitResult:

@@ -51,7 +51,8 @@ class QueueFacts:
                 f"The queue's maxmemory-policy is {self.maxmemory_policy}, which drops jobs when memory is "
                 "short: set 'maxmemory-policy noeviction' in its configuration."
             )
-        if self.software == "Redis" and int(self.version.split(".")[0]) < OLDEST_REDIS:
+        major = self.version.split(".")[0]
+        if self.software == "Redis" and not (major.isdecimal() and int(major[:9]) >= OLDEST_REDIS):
             return f"Redis {self.version} is too old: {OLDEST_REDIS}.0 or Valkey is wanted."
         return None
 
@@ -99,17 +100,25 @@ def answers(url: str, timeout_s: float = PROBE_S) -> bool:
     except BusyLoadingError:
         raise
     except (AuthenticationError, ResponseError) as error:
-        raise QueueWantsPassword(
-            f"The queue at {without_password(url)} refuses us ({error}): put its password into "
-            "REDIS_URL=redis://:PASSWORD@HOST:PORT/0 in .env."
-        ) from error
-    except (RedisError, OSError) as error:
+        raise QueueWantsPassword(_refusal(url, error)) from error
+    except (RedisError, OSError, ValueError) as error:  # ValueError: what answers speaks something else
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise QueueNotTrusted(
                 f"The certificate of the queue at {without_password(url)} (REDIS_URL) is not trusted: name the file of "
                 "its authority with ?ssl_ca_certs=/path/ca.pem, or do without the check with ?ssl_cert_reqs=none."
             ) from error
         return False
+
+
+def _refusal(url: str, error: RedisError) -> str:
+    if "without any password" in str(error):
+        mend = "it has no password: take it out of REDIS_URL, or where that is not set delete DATA_DIR/queue/password."
+    else:
+        mend = (
+            "put its password into REDIS_URL=redis://:PASSWORD@HOST:PORT/0 in .env, or where it is the embedded queue "
+            "of this DATA_DIR remove REDIS_URL."
+        )
+    return f"The queue at {without_password(url)} refuses us ({error}): {mend}"
 
 
 def answers_now(url: str) -> bool:
@@ -150,16 +159,19 @@ def facts(url: str) -> QueueFacts:
         with _client(url, ANSWER_WITHIN_S) as client:
             info = client.info("everything")
             keeps_on_disk = bool(info.get("aof_enabled")) or _takes_snapshots(client)
-    except (RedisError, OSError) as error:
+    except (RedisError, OSError, ValueError) as error:
         raise QueueUnavailable(f"The queue at {without_password(url)} does not answer: {error}") from error
-    valkey = info.get("server_name") == "valkey"
-    return QueueFacts(
-        software="Valkey" if valkey else "Redis",
-        version=str(info["valkey_version"] if valkey else info["redis_version"]),
-        maxmemory_policy=str(info.get("maxmemory_policy", "noeviction")),
-        maxmemory_bytes=int(info.get("maxmemory", 0)),
-        keeps_on_disk=keeps_on_disk,
-    )
+    try:
+        valkey = info.get("server_name") == "valkey"
+        return QueueFacts(
+            software="Valkey" if valkey else "Redis",
+            version=str(info["valkey_version"] if valkey else info["redis_version"]),
+            maxmemory_policy=str(info.get("maxmemory_policy", "noeviction")),
+            maxmemory_bytes=int(info.get("maxmemory", 0)),
+            keeps_on_disk=keeps_on_disk,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise QueueUnavailable(f"What answers at {without_password(url)} is no Redis or Valkey.") from error
 
 
 def _takes_snapshots(client: "redis.Redis") -> bool:

@@ -20,7 +20,7 @@ from streametrics.database.address import DatabaseUnusable, require_address, req
 from streametrics.database.api_keys import has_keys
 from streametrics.errors import DatabaseUnavailable, StreametricsError, UnsafeSettings
 from streametrics.net.addresses import is_loopback
-from streametrics.preflight import broker, settings_errors
+from streametrics.preflight import broker, ports, settings_errors
 from streametrics.settings import KEY_MIN_LENGTH, PUBLISHED_KEY, VISIBILITY_TIMEOUT_S, Settings
 
 #: An origin as a browser sends it.
@@ -185,12 +185,28 @@ def _queue(settings: Settings) -> Iterator[Finding]:
             "read and change jobs. Set one: redis://:PASSWORD@HOST:PORT/0.",
             refused=False,
         )
+    if ports.is_foreign_queue(settings):
+        yield Finding(
+            "queue_owner",
+            f"What listens on 127.0.0.1:{settings.queue_port} belongs to another account, so it is no embedded "
+            "queue of this DATA_DIR: stop it, set another QUEUE_PORT, or name it in REDIS_URL if it is yours.",
+            refused=False,
+        )
+        return
     try:
         # One that is away is waited for, or started, by those who need it.
         facts = broker.facts(url) if broker.answers_now(url) else None
     except StreametricsError:
         return
     if facts is not None:
+        if parts.hostname and is_loopback(parts.hostname) and not parts.password and sys.platform != "win32":
+            yield Finding(
+                "queue_password",
+                f"The queue at {parts.hostname}:{parts.port or 6379} has no password, so every account of this machine "
+                "may read and change jobs in work. Set one ('requirepass' in its configuration) and "
+                "REDIS_URL=redis://:PASSWORD@HOST:PORT/0; or stop it, as the embedded queue has one.",
+                refused=False,
+            )
         if facts.unsafe:
             yield Finding("queue_policy", facts.unsafe)
         yield from (Finding("queue", warning, refused=False) for warning in facts.warnings)

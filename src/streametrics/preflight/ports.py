@@ -1,6 +1,7 @@
 """Checks whether the API's port is free."""
 
 import socket
+from pathlib import Path
 
 from streametrics.errors import StreametricsError
 from streametrics.settings import Settings
@@ -28,6 +29,28 @@ def port_is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def owner_of_listener(port: int, sockets: Path = Path("/proc/net/tcp")) -> int | None:
+    """Find the account that listens on this port of 127.0.0.1 or all addresses; None where the system does not tell."""
+    try:
+        lines = sockets.read_text(encoding="ascii").splitlines()[1:]
+    except OSError:
+        return None
+    for fields in map(str.split, lines):
+        address, state = fields[1], fields[3]
+        if state == "0A" and address in (f"0100007F:{port:04X}", f"00000000:{port:04X}"):
+            return int(fields[7])
+    return None
+
+
+def is_foreign_queue(settings: Settings) -> bool:
+    """Tell whether another account listens where our embedded queue should: it must not be told the password."""
+    try:
+        ours = settings.queue_password_file.stat().st_uid
+    except OSError:
+        return False
+    return not settings.redis_url and owner_of_listener(settings.queue_port) not in (None, ours)
 
 
 def require_free_port(settings: Settings) -> None:

@@ -15,7 +15,7 @@ import redis
 import redis.asyncio
 
 from streametrics.concurrency.supervised_task import SupervisedTask
-from streametrics.redis.client import EXPIRES_S, RedisClient, asynchronous_client, job_key
+from streametrics.redis.client import EXPIRES_S, UNUSABLE, RedisClient, asynchronous_client, job_key
 
 #: Where the part is kept that is common to all job versions: a write that may have changed any job needs one key.
 ALL_JOBS_VERSION_KEY = "streametrics:jobs:stamp"
@@ -29,6 +29,8 @@ WAIT_LIMIT_S = 2.0
 _CLOSE_LIMIT_S = 0.2
 #: The most job versions in one read.
 MAX_BATCH = 1000
+#: A version has 16 characters; of anything longer no more is kept.
+MAX_VERSION = 64
 
 #: The polls that wait for each job's version.
 _Pending = dict[str, list["asyncio.Future[str | None]"]]
@@ -140,7 +142,7 @@ class JobVersionReader:
             found: list[Any] = await self._redis.mget([ALL_JOBS_VERSION_KEY, *map(version_key, task_ids)])
         every, *own = found
         return {
-            task_id: None if version is None else f"{every}/{version}"
+            task_id: None if version is None else f"{str(every)[:MAX_VERSION]}/{str(version)[:MAX_VERSION]}"
             for task_id, version in zip(task_ids, own, strict=True)
         }
 
@@ -150,7 +152,7 @@ class JobVersionReader:
         try:
             async with asyncio.timeout(ROUND_TRIP_LIMIT_S):
                 yield
-        except (redis.RedisError, OSError) as error:
+        except UNUSABLE as error:
             self._back_off(error)
             raise JobVersionsUnavailable from error
         except Exception as error:

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import re
 import shutil
 import time
 import uuid
@@ -16,6 +17,9 @@ from streametrics.errors import StorageFull, StorageUnavailable
 logger = logging.getLogger(__name__)
 
 _PARTIAL = ".partial"
+#: The file whose content tells this store from others. No key begins with a dot.
+_ID_FILE = ".store-id"
+_ID = re.compile("[0-9a-f]{32}")
 #: So much may be written between two looks at the free space, in bytes: half a minute of decoded sound.
 CHECK_BYTES = 1 << 20
 
@@ -94,6 +98,46 @@ class AudioStore:
         if not (self._folder.is_dir() and os.access(self._folder, os.R_OK | os.W_OK | os.X_OK)):
             raise StorageUnavailable
 
+    def store_id(self) -> str:
+        """Read the id that tells this store from others, on whichever host; made where there is none. Raises OSError.
+
+        Read each time: a folder that was put away, or not mounted yet, is another store.
+        """
+        file = self._folder / _ID_FILE
+        if (found := self._kept_id()) is not None:
+            return found
+        made = self._folder / f"{_ID_FILE}.{uuid.uuid4().hex}"
+        made.write_text(uuid.uuid4().hex, encoding="ascii")
+        try:
+            if file.exists():  # damaged
+                made.replace(file)
+            else:
+                os.link(made, file)  # fails where another process was faster
+        except FileExistsError:
+            pass
+        except OSError:  # no hard links on this file system
+            made.replace(file)
+        finally:
+            made.unlink(missing_ok=True)
+        if (found := self._kept_id()) is None:
+            raise OSError(errno.EIO, "the id of the audio store cannot be kept", str(file))
+        return found
+
+    def _kept_id(self) -> str | None:
+        try:
+            kept = (self._folder / _ID_FILE).read_text(encoding="ascii", errors="replace").strip()
+        except FileNotFoundError:
+            return None
+        return kept if _ID.fullmatch(kept) else None
+
+    def holds(self, key: str) -> bool:
+        """Tell whether there is audio under this key. Raises OSError where that cannot be seen."""
+        try:
+            self._path(key).stat()
+        except FileNotFoundError:
+            return False
+        return True
+
     def writer(self, *, min_free_bytes: int = 0) -> AudioWriter:
         """Start a new file under a fresh key; its writes leave at least `min_free_bytes` of the disk free."""
         least_bytes = min_free_bytes + CHECK_BYTES
@@ -121,6 +165,8 @@ class AudioStore:
         if not self._folder.is_dir():
             return  # readiness says so
         for path in self._folder.iterdir():
+            if path.name.startswith("."):
+                continue
             try:
                 if path.stat().st_mtime < limit:
                     yield path.name

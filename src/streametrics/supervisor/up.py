@@ -5,14 +5,14 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from streametrics.concurrency.processes import is_alive
-from streametrics.errors import QueueUnavailable, StreametricsError
-from streametrics.preflight import broker, checks, ports, settings_errors
+from streametrics.errors import QueueUnavailable, StreametricsError, UnsafeSettings
+from streametrics.preflight import broker, checks, ports, private_files, settings_errors
 from streametrics.settings import Settings
 from streametrics.supervisor import banner, commands, readiness_probe
 from streametrics.supervisor.console import Console
@@ -20,12 +20,10 @@ from streametrics.supervisor.embedded_valkey import EmbeddedQueue
 from streametrics.supervisor.supervisor import Supervisor
 
 TICK_S = 0.1
-#: A queue that reads a large append-only file answers late.
-QUEUE_START_S = 60.0
+QUEUE_START_S = 60.0  #: one that reads a large append-only file answers late
 #: How often the start says what it is still waiting for, in seconds, where there is no terminal.
 STILL_WAITING_S = 15.0
-#: A start that takes longer tells why, in seconds.
-SLOW_START_S = 60.0
+SLOW_START_S = 60.0  #: a start that takes longer tells why
 #: How long a killed supervisor's orphan guard may need to clear up, in seconds.
 ORPHAN_GUARD_TIMEOUT_S = 15.0
 
@@ -57,6 +55,7 @@ def up(settings: Settings, selection: ProcessSelection) -> int:
         signal.signal(number, _interrupt)
     warnings = [*checks.settings_warnings(), *checks.require_safe(settings)]
     with exclusive_data_dir(settings) as lock:
+        private_files.mend(settings.data_dir)
         console = Console(settings.data_dir / "logs" / "streametrics.log")
         try:
             if settings.port == 0:
@@ -163,27 +162,46 @@ class ServiceRun:
         from streametrics.database.engine import Database
         from streametrics.database.jobs import JobRecords
         from streametrics.redis.client import RedisClient
-        from streametrics.redis.worker_registry import WorkerRegistry, withdraw_dead_workers
+        from streametrics.redis.worker_registry import ServiceIds, WorkerRegistry, withdraw_dead_workers
+        from streametrics.storage.local import AudioStore
 
-        client = RedisClient(self._settings.effective_redis_url)
-        registry = WorkerRegistry(client)
-        withdraw_dead_workers(registry)
-        if self._selection.api:
-            database = Database(self._settings.effective_database_url)
-            registry.announce_database(JobRecords(database).database_id())
-            database.close()
-        client.close()
+        with closing(RedisClient(self._settings.effective_redis_url)) as client:
+            registry = WorkerRegistry(client)
+            withdraw_dead_workers(registry)
+            if self._selection.api:
+                with closing(Database(self._settings.effective_database_url)) as database:
+                    ids = ServiceIds(
+                        JobRecords(database).database_id(), AudioStore(self._settings.data_dir / "audio").store_id()
+                    )
+                if not registry.announce_service(ids):
+                    raise UnsafeSettings(registry.other_service)
 
     def _start_queue(self, supervisor: Supervisor) -> None:
-        url = self._settings.effective_redis_url
-        if self._settings.redis_url or broker.is_there(url):
-            broker.wait_until_answers(url)
+        if self._settings.redis_url or self._use_running_queue():
+            broker.wait_until_answers(self._settings.redis_url)
         else:
             self._start_embedded_queue(supervisor)
         if not self._signals:
-            for warning in broker.require_safe(url):
+            for warning in broker.require_safe(self._settings.effective_redis_url):
                 if warning not in self._warnings:  # the self-check may have met the queue already
                     self._console.warn(warning)
+
+    def _use_running_queue(self) -> bool:
+        """Take what answers on QUEUE_PORT as the queue that is set; False where nothing does."""
+        kept = self._settings.effective_redis_url
+        url = f"redis://127.0.0.1:{self._settings.queue_port}/0"
+        try:
+            if not broker.is_there(url):
+                return False
+            # It has no password, so the one of an embedded queue before it would be refused.
+            self._settings.queue_password_file.unlink(missing_ok=True)
+        except broker.QueueWantsPassword:
+            # Our own may have outlived its supervisor. Who else listens there must not be told its password.
+            if kept == url or ports.is_foreign_queue(self._settings) or not broker.is_there(kept):
+                raise
+            url = kept
+        self._settings = self._settings.model_copy(update={"redis_url": url})
+        return True
 
     def _start_embedded_queue(self, supervisor: Supervisor) -> None:
         port = self._settings.queue_port
@@ -192,9 +210,10 @@ class ServiceRun:
                 f"Port {port} is used by something that is no Redis: stop it, or set QUEUE_PORT or REDIS_URL."
             )
         self._queue_is_embedded = True
-        child = supervisor.start(commands.queue_spec(EmbeddedQueue(self._settings)))
+        queue = EmbeddedQueue(self._settings)
+        child = supervisor.start(commands.queue_spec(queue))
         deadline = time.monotonic() + QUEUE_START_S
-        while not self._signals and not broker.answers_now(self._settings.effective_redis_url):
+        while not (self._signals or broker.answers_now(queue.url)):
             if not child.is_running or time.monotonic() > deadline:
                 raise QueueUnavailable(f"The embedded queue does not start: {child.exit_description()}")
             time.sleep(0.05)

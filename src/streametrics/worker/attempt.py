@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.domain.job import Claim
 from streametrics.errors import (
+    AudioMissing,
     DatabaseUnavailable,
     InternalError,
     Interrupted,
@@ -28,6 +29,8 @@ from streametrics.worker.progress_reporter import ProgressReporter
 RELEASE_RETRY_INTERVAL_S = 1.0
 #: After so many seconds a recording that found no room on the disk is tried again, `MAX_ATTEMPTS` times in all.
 NO_ROOM_RETRY_S = 30.0
+#: After so many seconds a job whose audio was not found is offered again.
+AUDIO_MISSING_RETRY_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +122,11 @@ class Attempt:
                     return "stale"
                 case Interrupted():
                     self._jobs.release(self.claim)
+                    return "released"
+                case AudioMissing():
+                    # Whether it is gone, or only not here, the API's maintenance sees: it has put it there.
+                    logger.error("event=audio_missing: is DATA_DIR the API's?")
+                    self._jobs.release(self.claim, after_s=AUDIO_MISSING_RETRY_S)
                     return "released"
                 case StorageFull():
                     is_put_back = self._jobs.put_back(self.claim, after_s=NO_ROOM_RETRY_S)

@@ -92,9 +92,9 @@ class Lease:
                 return
             # Last: where renewing fails by something unforeseen, the next round tries again, not one of later.
             self._renew_at = now + self._renew_every_s
-        if self._jobs.is_cancelled(self._claim.task_id):
+        # The mark is a hint, which anybody may have left where Redis has no password: the row decides.
+        if self._jobs.is_cancelled(self._claim.task_id) and not self._renew():
             logger.info("event=told_to_stop")
-            self._lost.set()
             self._thread.stop()
             return
         self.reporter.publish_pending()

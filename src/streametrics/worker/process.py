@@ -22,7 +22,7 @@ from streametrics.summarization import factory as summarizer_factory
 from streametrics.transcription import factory as transcriber_factory
 from streametrics.transcription.base import warm
 from streametrics.worker import malloc_trim
-from streametrics.worker.runner import Worker, refuse_other_database
+from streametrics.worker.runner import Worker, refuse_other_service
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def _create(stage: Stage) -> Worker:
 
 
 def _load(stage: Stage, settings: Settings, connections: Connections) -> tuple[Worker, Callable[[], dict[str, str]]]:
-    refuse_other_database(connections)
+    refuse_other_service(connections, needs_audio=stage is Stage.TRANSCRIBE)
     jobs = JobLifecycle(connections)
     make_summarizer = functools.lru_cache(maxsize=4)(
         lambda model: summarizer_factory.create(settings.with_model(model))

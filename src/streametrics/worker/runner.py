@@ -90,6 +90,8 @@ class Worker:
         return self._summarize_stage.model_server(valid_s=HEARTBEAT_INTERVAL_S)
 
     def _claim(self, task_id: str, stage: Stage, worker: str, *, most: int) -> list[Attempt]:
+        if self._is_foreign(stage):
+            return []
         # Before the claim, so that nobody sees the job in work and not what is known of the model server.
         missing = not self._summarize_stage.prepare_model_server().reachable
         claims = self._jobs.claim_together(task_id, stage, worker, most=most, model_server_missing=missing)
@@ -97,11 +99,20 @@ class Worker:
             logger.info("event=nothing_to_do stage=%s", stage)
         return [self._attempt(claim, together=len(claims)) for claim in claims]
 
+    def _is_foreign(self, stage: Stage) -> bool:
+        """Tell whether the API's jobs are none for this process, as it would not find their audio or their rows."""
+        reason = self._jobs.foreign_to_api(stage)
+        if reason is not None:
+            logger.error("event=refused stage=%s %s", stage, reason)
+        return reason is not None
+
     def _join(self, attempts: list[Attempt], worker: str) -> Attempt | None:
         """Begin one more attempt in this batch; None where nothing waits, or this process is about to stop."""
         if self.stopping.is_set():
             return None
         try:
+            if self._is_foreign(Stage.TRANSCRIBE):
+                return None
             claim = self._claim_one_more(attempts, worker)
         except DatabaseUnavailable:
             return None  # the attempts that run need not end for it
@@ -135,11 +146,7 @@ class Worker:
         )
 
 
-def refuse_other_database(connections: Connections) -> None:
-    """Raise UnsafeSettings when the API that uses this queue writes to another database."""
-    announced = connections.registry.announced_database()
-    if announced is not None and announced != connections.records.database_id():
-        raise UnsafeSettings(
-            "This worker's database is not the API's: give both the same DATABASE_URL, or the same DATA_DIR "
-            "on the same machine. (If the API was set up anew, start it first.)"
-        )
+def refuse_other_service(connections: Connections, *, needs_audio: bool) -> None:
+    """Raise UnsafeSettings when the API that uses this queue has another database, or keeps its audio elsewhere."""
+    if (reason := connections.foreign_to_api(needs_audio=needs_audio)) is not None:
+        raise UnsafeSettings(reason)

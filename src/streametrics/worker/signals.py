@@ -9,24 +9,29 @@ import logging
 import os
 import threading
 from typing import Any
+from urllib.parse import urlsplit
 
 from celery import signals
+from celery.worker import control
 
+from streametrics.domain.job import QueueName
 from streametrics.errors import StreametricsError
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.observability import logging as logs
-from streametrics.preflight import checks
+from streametrics.preflight import checks, private_files
 from streametrics.redis.worker_registry import BackgroundReport
 from streametrics.settings import Settings
 from streametrics.worker import process
-from streametrics.worker.runner import refuse_other_database
+from streametrics.worker.runner import refuse_other_service
 
 logger = logging.getLogger(__name__)
 
 #: This worker's, once it may start; prefork's children have none, as their parent has.
 _maintenance: list[Maintenance | BackgroundReport] = []
+#: The queues whose jobs begin with an upload.
+_TRANSCRIBES = {QueueName.LIVE, QueueName.LONG}
 _releasing = threading.Lock()
 
 
@@ -48,11 +53,13 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
     settings = Settings()
     try:
         checks.require_safe(settings, serves=False)
+        private_files.mend(settings.data_dir)
         checks.require_database(settings)
         connections = Connections(settings)
-        refuse_other_database(connections)
+        refuse_other_service(connections, needs_audio=bool(_TRANSCRIBES & set(sender.app.amqp.queues.consume_from)))
     except StreametricsError as error:
         raise SystemExit(f"This worker does not start: {error}") from error
+    _refuse_commands(settings)
     maintenance = Maintenance(connections, in_worker=True)
     maintenance.start()
     _maintenance.append(maintenance)
@@ -64,6 +71,16 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
     else:
         # Threads and solo write summaries in this very process.
         process.summarizing_worker()
+
+
+def _refuse_commands(settings: Settings) -> None:
+    """Answer questions only by remote control (Flower's pages), where everybody who reaches the queue may command."""
+    url = urlsplit(settings.effective_redis_url)
+    if url.password or not url.hostname:  # a socket's folder keeps others out
+        return
+    for name, command in list(control.Panel.meta.items()):
+        if command.type == "control" and name != "enable_events":
+            control.Panel.data.pop(name, None)
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]

@@ -10,7 +10,7 @@ from pathlib import Path
 from streametrics.audio.decoder import RECORDING_LIMIT, AudioDecoder
 from streametrics.domain.job import Claim, JobKind
 from streametrics.domain.transcript import Transcript
-from streametrics.errors import AudioStalled, AudioUnreadable, Interrupted
+from streametrics.errors import AudioMissing, AudioStalled, Interrupted
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.pipeline import transcribe
 from streametrics.pipeline.reporter import JobReporter
@@ -196,7 +196,7 @@ class TranscribeStage:
             with self._jobs.audio.local_path(claim.audio_key) as path:
                 yield path
         except FileNotFoundError as error:
-            raise AudioUnreadable("The stored audio is gone: send it again.") from error
+            raise AudioMissing from error
 
     def _decoding(self, attempt: Attempt, path: Path) -> BackgroundDecoding[Decoded]:
         def decode(decoder: AudioDecoder) -> Decoded:

@@ -40,7 +40,7 @@ def ready(
     ]
     held = SimpleNamespace(
         settings=Settings(_env_file=None, summary_fallback=fallback),
-        registry=SimpleNamespace(workers=lambda: workers),
+        registry=SimpleNamespace(workers=lambda: workers, other_service=None),
         redis=SimpleNamespace(answers=lambda: True),
         database=SimpleNamespace(require_whole=lambda: None),
         audio=SimpleNamespace(require_usable=lambda: None),

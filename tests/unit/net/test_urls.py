@@ -36,6 +36,8 @@ def test_a_name_that_a_client_gives_is_believed_less() -> None:
     [
         ("redis://127.0.0.1:6390/0", "redis://127.0.0.1:6390/0"),
         ("redis://:secret@queue:6379/0", "redis://:***@queue:6379/0"),
+        ("redis://queue/0?db=1&password=secret", "redis://queue/0?db=1&password=***"),
+        ("redis://:sec[ret@queue/0", "redis://***"),
         ("rediss://ada:secret@queue/1?timeout=2", "rediss://ada:***@queue/1?timeout=2"),
         ("redis://ada@queue", "redis://ada@queue"),
         ("redis://secret:secret@queue/secret", "redis://secret:***@queue/secret"),

@@ -66,8 +66,8 @@ class Ledger:
             raise DatabaseUnavailable
         self.ends[claim.task_id] = transcript.text
 
-    def release(self, claim: Claim) -> None:
-        self.ends[claim.task_id] = "given back"
+    def release(self, claim: Claim, *, after_s: float = 0.0) -> None:
+        self.ends[claim.task_id] = "waits for its audio" if after_s else "given back"
 
     def put_back(self, claim: Claim, *, after_s: float) -> bool:
         if claim.tried:
@@ -148,7 +148,7 @@ def test_each_ends_as_its_own_sound_wants(ledger: Ledger) -> None:
     # Expect those whose claim or database is gone to write nothing
     assert ledger.ends == {
         "job 0": "word0 word1",
-        "job 1": "audio_unreadable",
+        "job 1": "waits for its audio",
         "job 2": "internal_error",
         "job 5": "word0 word1",
     }
@@ -224,7 +224,7 @@ def test_sounds_that_come_later_are_heard_until_the_tasks_turn_is_over(ledger: L
     assert len(attempts) == 4
     assert ledger.ends == {
         "job 0": "word0 word1",
-        "job 1": "audio_unreadable",
+        "job 1": "waits for its audio",
         "job 2": "word0 word1",
         "job 3": "word0 word1",
     }

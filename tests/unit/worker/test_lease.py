@@ -27,6 +27,13 @@ class Heard:
         self.published: list[Snapshot] = []
         self.lease_s = 10.0
         self.cancelled = False
+        #: What the row says of the claim.
+        self.holds = True
+        self.renewals = 0
+
+    def renew(self, claim: Claim, *, left_s: float) -> bool:
+        self.renewals += 1
+        return self.holds
 
     def publish(self, claim: Claim, snapshot: Snapshot) -> None:
         self.published.append(snapshot)
@@ -86,7 +93,7 @@ def test_a_cancelled_job_stops_its_work_though_nothing_is_told_of_it() -> None:
     transcribed = Heard()
     with lease(transcribed) as reporter:
         reporter.check()
-        transcribed.cancelled = True
+        transcribed.cancelled, transcribed.holds = True, False
 
         def is_stopped() -> bool:
             try:
@@ -97,6 +104,15 @@ def test_a_cancelled_job_stops_its_work_though_nothing_is_told_of_it() -> None:
 
         # Expect the next look to stop it, long before the lease is renewed
         until(is_stopped, within_s=2.5, what="the work is stopped")
+
+
+def test_a_mark_of_a_cancelled_job_that_its_row_does_not_confirm_stops_nobody() -> None:
+    marked = Heard()
+    marked.cancelled = True
+    with lease(marked) as reporter:
+        # Given that the row was asked, and asked again
+        until(lambda: marked.renewals > 1, within_s=5, what="the row is asked")
+        reporter.check()
 
 
 class Recording(Heard):

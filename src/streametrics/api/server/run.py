@@ -3,6 +3,8 @@
 import logging
 import sys
 
+from streametrics.errors import UnsafeSettings
+from streametrics.jobs.connections import Connections
 from streametrics.settings import Settings
 
 #: The last part of a request is answered within this time when the API stops, in seconds. Below the supervisor's.
@@ -19,6 +21,7 @@ def run(settings: Settings) -> None:
     from streametrics.database.migrate import migrate
 
     migrate(settings.effective_database_url, setting=settings.database_setting)
+    refuse_other_service(settings)
     allow_many_connections()
     uvicorn.run(
         "streametrics.app:create_app",
@@ -35,6 +38,16 @@ def run(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=API_GRACE_S,
     )
+
+
+def refuse_other_service(settings: Settings) -> None:
+    """Raise UnsafeSettings while another service, on another database or audio store, uses this queue."""
+    connections = Connections(settings)
+    try:
+        if not connections.announce_service():
+            raise UnsafeSettings(connections.registry.other_service)
+    finally:
+        connections.close()
 
 
 def allow_many_connections() -> int | None:

@@ -1,0 +1,80 @@
+"""Keeps what lies in the data folder from the other accounts of this machine.
+
+New files are private by the umask of every process (`settings.PRIVATE_UMASK`). Older ones are mended at each start:
+what is ours in the folder, never through a symbolic link, and nothing that also has a name elsewhere.
+"""
+
+import logging
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: What a start may find in the data folder and take for its own; other things there are not ours to change.
+_FOLDERS = ("audio", "logs", "queue")
+_FILES = "streametrics."
+
+logger = logging.getLogger(__name__)
+
+
+def mend(data_dir: Path) -> None:
+    """Take the rights of other accounts off the data folder and what is ours in it. Not on Windows, which has ACLs."""
+    if sys.platform == "win32":
+        return
+    try:
+        with _opened(data_dir, folder=True) as folder:
+            for name in _names_in(folder):
+                if name in _FOLDERS or name.startswith(_FILES):
+                    _mend(name, folder)
+            if not _is_shared(data_dir):
+                _make_private(folder)
+    except OSError as error:
+        logger.warning("the rights on DATA_DIR were not looked at: %s", error)
+
+
+def _mend(name: str, parent: int) -> None:
+    """Mend one entry of an open folder, with all that is below it."""
+    kind = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+    if not stat.S_ISDIR(kind) and not stat.S_ISREG(kind):
+        return
+    try:
+        with _opened(name, folder=stat.S_ISDIR(kind), parent=parent) as opened:
+            _make_private(opened)
+            for below in _names_in(opened) if stat.S_ISDIR(kind) else ():
+                _mend(below, opened)
+    except FileNotFoundError:  # its job has ended meanwhile
+        return
+    except OSError as error:
+        logger.warning("the rights on %s were not mended: %s", name, error)
+
+
+def _make_private(opened: int) -> None:
+    found = os.fstat(opened)
+    # A file with a second name may have it anywhere, and the other one would lose its rights with it.
+    elsewhere = stat.S_ISREG(found.st_mode) and found.st_nlink > 1
+    mode = stat.S_IMODE(found.st_mode)
+    if found.st_uid == os.geteuid() and mode & 0o077 and not elsewhere:
+        os.fchmod(opened, mode & 0o700)
+
+
+def _names_in(folder: int) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
+
+
+@contextmanager
+def _opened(path: str | Path, *, folder: bool, parent: int | None = None) -> Iterator[int]:
+    """Open a file or folder to look at it. What is a link by now, or waits for a writer, is not opened."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | (os.O_DIRECTORY if folder else 0)
+    opened = os.open(path, flags, dir_fd=parent)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
+
+
+def _is_shared(data_dir: Path) -> bool:
+    """Tell whether more than our data lies there: a home, the working folder, or what is above one of them."""
+    return any(place == data_dir or data_dir in place.parents for place in (Path.home().resolve(), Path.cwd()))
