@@ -114,9 +114,11 @@ ASSISTANT = _any(
 )
 #: What stands above a list.
 LIST_HEAD = _any(
-    r"(?:the )?(?:key|main|most important|important)\s?(?:points?|moments?|takeaways?|topics?|events?|facts)|highlights?",
+    r"(?:the )?(?:key|main|most important|important)\s?(?:points?|moments?|takeaways?|topics?|events?|facts)",
+    r"highlights?",
     r"(?:les )?points (?:clés|principaux)|(?:wichtigste|kern)\w* (?:punkte|themen|ereignisse)|kernpunkte",
-    r"puntos (?:clave|principales)|pontos (?:principais|chave|-chave)|punti (?:chiave|principali)|belangrijkste punten",
+    r"puntos (?:clave|principales)|pontos (?:principais|chave|-chave)|punti (?:chiave|principali)",
+    r"belangrijkste punten",
     r"ключевые (?:моменты|пункты)|основные (?:моменты|темы)|(?:önemli|ana) noktalar|النقاط (?:الرئيسية|الأساسية)",
     r"मुख्य (?:बिंदु|बातें)|要点|关键点|重点|主要内容|ポイント|主なポイント|주요 (?:내용|포인트|사항)",
 )

@@ -142,9 +142,9 @@ def parse_overview(text: str, timeline: Timeline) -> Overview | None:
     """
     data = _object(text)
     said = data.get("overview") if data else None
-    if said is not None and not isinstance(said, str):
+    if isinstance(said, list | dict):
         said = prose(json.dumps(said, ensure_ascii=False))
-    if said is None:
+    if not isinstance(said, str):
         match = _OVERVIEW_SO_FAR.search(text)
         if match is None:
             return None

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streametrics.llm.base import Message
 from streametrics.summarization import language_check, output_validation, prompts
 from streametrics.summarization.base import SummaryRequest
 from streametrics.summarization.chunking import Timeline
@@ -14,7 +15,8 @@ from streametrics.summarization.output_validation import KeyMoment, Overview
 from streametrics.summarization.prompts import Defect
 
 TIMELINE = Timeline((0.0, 60.0, 754.2, 3600.0), 3700.0)
-INSTRUCTION = prompts.instruction(prompts.summary(SummaryRequest("We beat the dragon.", "en", "Ada")))
+REQUEST = SummaryRequest("We beat the dragon.", "en", "Ada")
+INSTRUCTION = prompts.instruction(prompts.summary(REQUEST))
 
 #: Two sentences each, as a summary is written.
 WRITTEN = {
@@ -189,6 +191,14 @@ def written(*moments: tuple[str, str], overview: str = "Ada wins.") -> str:
     return json.dumps({"overview": overview, "moments": [{"time": at, "what": what} for at, what in moments]})
 
 
+def test_half_a_character_in_json_is_left_out() -> None:
+    found = output_validation.parse_overview('{"overview": "Ada \\ud83dwins.", "moments": []}', TIMELINE)
+    assert found is not None
+    assert found.text.encode().decode() == found.text
+    shown = output_validation.overview_so_far('{"overview": "Ada \\ud83d wins. She', INSTRUCTION)
+    assert shown.encode()
+
+
 def test_moments_get_the_times_of_their_segments_in_order() -> None:
     found = output_validation.parse_overview(
         written(("0:12:40", "The dragon falls."), ("0:01:10", "It begins.")), TIMELINE
@@ -205,6 +215,17 @@ def test_times_outside_the_recording_are_left_out(time: str) -> None:
     assert found is not None
     assert all(moment.at_s in TIMELINE.starts_s for moment in found.moments)
     assert "The end." in [moment.what for moment in found.moments]
+
+
+@pytest.mark.parametrize(
+    "messages", [prompts.overview(REQUEST, "x", is_notes=True, with_moments=True), prompts.repair("x")]
+)
+def test_the_example_of_the_prompt_names_no_moment_of_any_recording(messages: list[Message]) -> None:
+    times = re.findall(r'"time": "([^"]*)"', messages[0]["content"])
+    assert times == ["H:MM:SS"]
+    echo = written((times[0], "A dragon falls."), ("0:01:00", "…"))
+    assert output_validation.parse_overview(echo, Timeline((0.0, 60.0), 400_000.0)) == Overview("Ada wins.")
+    assert not re.search(r"\d:\d\d", " ".join(message["content"] for message in messages))
 
 
 def test_two_moments_of_one_segment_become_one_and_there_are_at_most_eight() -> None:
