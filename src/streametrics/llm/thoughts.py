@@ -1,8 +1,9 @@
 """Separates the answer of a model from its thoughts and from the marks of its chat template.
 
 Servers are meant to do this, and many do it only for the templates that they know. Rather than a list of models, kinds
-of marks are known: tags around thoughts (`<think>`, `[THINK]`, `<|begin_of_thought|>`), channels of which the final one
-counts, headers that begin somebody's turn, and marks that end one. The answer ends at the first of the last.
+of marks are known: tags around thoughts (`<think>`, `[THINK]`, `<|begin_of_thought|>`), channels of which
+the final one counts, headers that begin somebody's turn, and marks that end one. The answer ends at the first of the
+last.
 """
 
 import html
