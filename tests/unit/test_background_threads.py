@@ -232,8 +232,7 @@ def test_one_lease_that_cannot_be_settled_keeps_no_other_from_it(caplog: pytest.
         lease.part_index, lease.attempt = None, 1
     connections = SimpleNamespace(
         settings=Settings(_env_file=None),
-        records=SimpleNamespace(database_id=lambda: "x"),
-        registry=SimpleNamespace(announce_database=lambda _: None),
+        announce_service=lambda: True,
         leases=SimpleNamespace(expired=lambda: expired),
     )
     recovery = Watched(cast(Any, connections), cast(Any, None), in_worker=False)

@@ -31,8 +31,10 @@ class Looks:
         self.workers = [RegisteredWorker("t", "transcribe", True, {}), RegisteredWorker("s", "summarize", True, {})]
         held = SimpleNamespace(
             settings=Settings(_env_file=None),
-            registry=SimpleNamespace(workers=lambda: self.workers),
+            registry=SimpleNamespace(workers=lambda: self.workers, other_service=None),
             redis=SimpleNamespace(answers=self._answers),
+            database=SimpleNamespace(require_whole=lambda: None),
+            audio=SimpleNamespace(require_usable=lambda: None),
             backlog=SimpleNamespace(by_queue=lambda: NOTHING, in_work=lambda: dict.fromkeys(Stage, 0)),
         )
         self.checks = ReadinessChecks(cast(Connections, held), FakeSummarizer())
