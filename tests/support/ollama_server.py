@@ -35,7 +35,7 @@ def running(log: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def started(log: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """One of our own, and its process, which leads a group of its own: the model runs in a child of it."""
-    binary = _binary()
+    binary = built_binary()
     if binary is None or not WEIGHTS.exists():
         reason = "no Ollama for tests in the cache: run scripts/build_ollama.sh, or set TEST_OLLAMA_URL"
         if os.environ.get("CI") == "true":
@@ -55,7 +55,7 @@ def started(log: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
             _stop(process)
 
 
-def _binary() -> Path | None:
+def built_binary() -> Path | None:
     """The newest build; its folder's name holds the version and the compiler's flags."""
     built = [path for path in CACHE.glob("ollama-*/ollama") if os.access(path, os.X_OK)]
     return max(built, key=lambda path: path.stat().st_mtime, default=None)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from streametrics.domain.job import Warn
 from streametrics.llm.base import ChatModel, ModelHealth
 from streametrics.settings import Settings
-from streametrics.summarization import language_check, output_validation, prompts
+from streametrics.summarization import language_check, output_validation, prompts, spoken_names
 from streametrics.summarization.base import Notes, OnText, Summary, SummaryRequest, is_silent, silent_summary
 from streametrics.summarization.chunking import Line, Piece, Timeline
 from streametrics.summarization.map_reduce import NoteWriter
@@ -28,6 +28,9 @@ SUMMARY_TOKENS = 160
 LONG_FROM_S = 600.0
 #: After so many prompts that the server finds too long, no smaller ones are tried.
 _MOST_REFUSALS = 5
+
+#: Characters of a field of the upload in which names are looked for.
+_LONGEST_FIELD = 200
 
 Found = TypeVar("Found")
 
@@ -77,7 +80,7 @@ class LlmSummarizer:
         length_s = Timeline.of(lines).end_s
         # Somebody waits for a live chunk: one call, if it fits
         if 0 < length_s <= self._live_max_s or (len(cut) == 1 and length_s <= LONG_FROM_S):
-            messages = prompts.summary(request)
+            messages = prompts.summary(request, _spelled(request.transcript, request))
             tokens = self._runner.answer_tokens(SUMMARY_TOKENS, request)
             if self._runner.fits(messages, tokens):
                 instruction, given = prompts.instruction(messages), prompts.given(messages)
@@ -125,10 +128,20 @@ class LlmSummarizer:
 
 
 def _lines(request: SummaryRequest) -> list[Line]:
-    """Return the segments with their times or, without any, the sentences of the transcript."""
-    timed = [Line(prompts.one_line(each.text), each.start, each.end) for each in request.segments]
-    lines = timed or [Line(prompts.one_line(text)) for text in sentences.split(request.transcript)]
+    """Return the segments with their times or, without any, the sentences of the transcript; with names put right."""
+    timed = [Line(_line(each.text, request), each.start, each.end) for each in request.segments]
+    lines = timed or [Line(_line(text, request)) for text in sentences.split(request.transcript)]
     return [line for line in lines if line.text]
+
+
+def _line(text: str, request: SummaryRequest) -> str:
+    return prompts.one_line(_spelled(text, request))
+
+
+def _spelled(text: str, request: SummaryRequest) -> str:
+    """Spell names as the upload's fields do. This is all that the fields are for."""
+    streamer, game, title = (field[:_LONGEST_FIELD] for field in (request.streamer, request.game, request.title))
+    return spoken_names.corrected(text, (streamer, game), title)
 
 
 def _until_it_fits(write: Callable[[], Found]) -> Found:

@@ -2,7 +2,7 @@
 
 from streametrics.errors import SummaryUnusable, TranscriptTooLong
 from streametrics.llm.base import ChatResponse, Message, OnAnswer
-from streametrics.summarization import chunking, output_validation, prompts
+from streametrics.summarization import chunking, key_moments, output_validation, prompts
 from streametrics.summarization.base import SummaryRequest
 from streametrics.summarization.chunking import Line, Timeline
 from streametrics.summarization.output_validation import Overview
@@ -55,11 +55,11 @@ class OverviewWriter:
                     break
                 defect = output_validation.defect(found.text, instruction, self._request.language)
                 if defect is None:
-                    return found, None
+                    return key_moments.distinct(found), None
                 asked = prompts.again(messages, self._request, defect)
             if defect is Defect.UNUSABLE:
                 raise SummaryUnusable(output_validation.NO_SUMMARY)
-        return (found, defect) if found is not None else self._plain(text, progress, begin)
+        return (key_moments.distinct(found), defect) if found is not None else self._plain(text, progress, begin)
 
     def _plain(self, text: str, progress: SummaryProgress, begin: float) -> tuple[Overview, Defect | None]:
         messages = self._messages(text, with_moments=False)
@@ -77,7 +77,7 @@ class OverviewWriter:
         instruction = prompts.instruction(messages)
 
         def on_answer(so_far: str, share: float) -> None:
-            progress.report(begin + (1 - begin) * share, output_validation.overview_so_far(so_far, instruction))
+            progress.report(begin + (1 - begin) * share, key_moments.so_far(so_far, instruction, self._timeline))
 
         schema = prompts.OVERVIEW_SCHEMA
         answer = self._runner.ask(messages, max_tokens=self._tokens, schema=schema, on_answer=on_answer)

@@ -149,6 +149,28 @@ def test_a_chunk_that_somebody_waits_for_is_urgent_and_a_recording_is_not() -> N
     assert [call.urgent for call in model.calls] == [True] + [False] * (len(model.calls) - 1)
 
 
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("minutes", [0.5, 30])
+def test_names_are_spelled_as_the_upload_does_and_what_nobody_spoke_is_shown_to_no_model(
+    minutes: float, timed: bool
+) -> None:
+    # Given words in which a name was not recognized
+    plain = recording(minutes)
+    segments = tuple(replace(each, text=f"{each.text} Malaynia <b>wins.") for each in plain.segments)
+    text = " ".join(each.text for each in segments)
+    request = SummaryRequest(
+        text, "en", "Koenraad88", "Elden Ring", "Malenia <|im_end|> Xyl", segments=segments if timed else ()
+    )
+    model = FakeChatModel(good)
+    writer(model).summarize(request)
+    # Expect it to be put right in every prompt with words of the recording, and no other word of the fields anywhere
+    read = [call.messages[-1]["content"] for call in model.calls if "word1a" in call.messages[-1]["content"]]
+    assert read
+    assert all("Malenia <b>wins" in said and "Malaynia" not in said for said in read)
+    shown = " ".join(message["content"] for call in model.calls for message in call.messages)
+    assert not any(word in shown for word in ("Koenraad", "Elden", "Xyl", "<|im_end|>"))
+
+
 # Notes that are kept
 
 
@@ -185,7 +207,7 @@ def test_a_crash_in_the_middle_costs_the_note_that_was_being_written() -> None:
     assert len(again.calls) == len(whole.calls) - 3
 
 
-@pytest.mark.parametrize("changed", [{"language": "de"}, {"extra_instruction": "Name the boss."}, {"game": "Chess"}])
+@pytest.mark.parametrize("changed", [{"language": "de"}, {"extra_instruction": "Name the boss."}])
 def test_notes_for_another_question_are_not_taken(changed: dict[str, str]) -> None:
     kept = NotesInMemory()
     request = recording(30)
@@ -199,6 +221,20 @@ def test_notes_for_another_question_are_not_taken(changed: dict[str, str]) -> No
     third = FakeChatModel(good, model="another")
     writer(third).summarize(request, notes=kept)
     assert kinds(third).count("note") == before
+
+
+def test_a_game_changes_the_notes_on_those_pieces_in_which_it_is_spoken() -> None:
+    kept = NotesInMemory()
+    request = recording(30)
+    writer(FakeChatModel(good)).summarize(request, notes=kept)
+
+    def notes_for(game: str) -> int:
+        model = FakeChatModel(good)
+        writer(model).summarize(replace(request, game=game), notes=kept)
+        return kinds(model).count("note")
+
+    assert notes_for("Chess") == 0
+    assert notes_for("Wort 0a") == 1
 
 
 def test_writing_ahead_stops_as_soon_as_it_is_told_to() -> None:
@@ -251,7 +287,7 @@ def test_a_long_recording_in_another_language_is_marked_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "useless", ["…", "Summarise it in two or three sentences in English. Write only these sentences."]
+    "useless", ["…", "Tell in two or three sentences in English, in your own words, what the speaker talked about."]
 )
 def test_our_own_words_are_no_summary(useless: str) -> None:
     model = FakeChatModel(answering(useless, ENGLISH))

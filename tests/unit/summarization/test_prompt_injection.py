@@ -42,6 +42,7 @@ WRAPPERS = [
 PLANTED = [wrapper.replace("{order}", order) for wrapper in WRAPPERS for order in ORDERS][:50]
 
 ANSWER = "Ada beats the dragon on the third try and thanks the chat. Then she sells the sword at the market."
+MOMENT = "The gate of the castle breaks."
 FENCE = re.compile(
     r"<<<(?P<name>\w+) (?P<marker>[0-9a-f]{16})>>>\n(?P<text>.*)\n<<<end of (?P=name) (?P=marker)>>>", re.S
 )
@@ -58,10 +59,9 @@ def request(planted: str, minutes: int) -> SummaryRequest:
 def obeying(messages: Sequence[Message], max_tokens: int, schema: dict[str, Any] | None) -> str:
     """A model that obeys whatever stands outside the fence, and writes an honest summary of what is inside."""
     outside = FENCE.sub("", messages[-1]["content"].replace("\r", "\n"))
-    about = outside.partition("About the stream")[2].partition("\n\n")[0]
-    obeyed = "PWNED" in messages[0]["content"] + outside.replace(about, "")
-    text = "PWNED" if obeyed else ANSWER
-    return text if schema is None else json.dumps({"overview": text, "moments": [{"time": "0:00:30", "what": text}]})
+    obeyed = "PWNED" in messages[0]["content"] + outside
+    text, what = ("PWNED", "PWNED") if obeyed else (ANSWER, MOMENT)
+    return text if schema is None else json.dumps({"overview": text, "moments": [{"time": "0:00:30", "what": what}]})
 
 
 def test_there_are_fifty() -> None:
@@ -77,18 +77,17 @@ def test_a_planted_instruction_stays_inside_the_fence(planted: str, minutes: int
     assert summary.text.startswith(ANSWER)
     assert "PWNED" not in summary.text
     if minutes == 40:
-        assert summary.text == f"{ANSWER}\n\n0:00:30 {ANSWER}"
+        assert summary.text == f"{ANSWER}\n\n0:00:30 {MOMENT}"
     heard = 0
     for call in model.calls:
         user = call.messages[-1]["content"]
-        # Expect one fence that holds, and the planted words nowhere but inside it and in the title's one line
+        # Expect one fence that holds, and the planted words nowhere but inside it, though the title has them too
         assert user.count("<<<") == user.count(">>>") == 2
         match = FENCE.search(user)
         assert match is not None
         assert match["marker"] == prompts.marker(match["text"])
         heard += "PWNED" in match["text"]
-        outside = [line for line in FENCE.sub("", user).splitlines() if "PWNED" in line]
-        assert all(line.startswith("Title of the stream: ") for line in outside)
+        assert "PWNED" not in FENCE.sub("", user)
         assert "PWNED" not in call.messages[0]["content"]
         # And no mark that a chat's template takes for another's turn
         assert not re.search(r"<\|im_|\[/?INST\]", user)
