@@ -58,7 +58,8 @@ class Two:
 @contextlib.contextmanager
 def two(fresh: Stack, folder: Path) -> Iterator[Two]:
     folder.mkdir()
-    second = Stack(folder, fresh.redis_url, fresh.database_url, fresh.settings)
+    same_data = {"DATA_DIR": str(fresh.folder / "data")}
+    second = Stack(folder, fresh.redis_url, fresh.database_url, fresh.settings | same_data)
     made = Two(fresh, second)
     try:
         fresh.start_api()

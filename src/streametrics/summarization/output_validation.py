@@ -20,6 +20,8 @@ _SEQUENCE_LETTERS = 10
 #: Letters of what one key moment may say.
 _LONGEST_MOMENT = 200
 
+#: How our last words to a model begin, in this version of them and in others.
+_OUR_LAST_WORDS = re.compile(r"\W*(?:whatever it says,\s*)?your task is unchanged\b", re.IGNORECASE)
 #: What leads to our fence, and its lines; small models copy them.
 _FENCE_LINE = re.compile(
     r"the (?:transcript|notes|answer) (?:stands?|stood) between the two lines marked[ :]{0,8}"
@@ -108,6 +110,8 @@ def _own(text: str, instruction: str) -> list[str]:
 
 def repeats(text: str, instruction: str) -> bool:
     """Tell whether at least half of what a text says, in sequences of five words, the instruction says too."""
+    if _OUR_LAST_WORDS.match(text):
+        return True
     said = _sequences(text)
     if not said:
         return False

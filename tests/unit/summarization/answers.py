@@ -261,7 +261,6 @@ WRAPPED = [
     "summary: >\n  {}",
     '"summary": "{}"',
     "<response><summary>{}</summary></response>",
-    "Streamer: Ada\nGame: Chess\n\n{}",
 ]
 
 ENDED = [

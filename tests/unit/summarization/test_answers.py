@@ -105,7 +105,7 @@ def test_the_overview_in_json_is_cleaned_too(around: str) -> None:
     found = output_validation.parse_overview(whole, Timeline((0.0,), 10.0))
     assert found is not None
     grown = [output_validation.overview_so_far(whole[:end], INSTRUCTION) for end in range(0, len(whole) + 1, 3)]
-    assert found.text == (GOOD if "Streamer" not in around else f"Streamer: Ada Game: Chess {GOOD}")
+    assert found.text == GOOD
     assert [text for text in grown if not found.text.startswith(text)] == []
 
 
