@@ -42,6 +42,8 @@ class StreametricsError(Exception):
     code = "internal_error"
     status = 500
     headers: dict[str, str] = {}  # noqa: RUF012 - replaced as a whole by subclasses, never changed
+    #: Its sentence says all that a log needs, without where it was raised.
+    explains_itself = True
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())

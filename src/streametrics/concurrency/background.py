@@ -65,7 +65,11 @@ class BackgroundPart:
             # What it says may hold an address or a path, and readiness is open to everybody.
             self._error = type(error).__name__
         if failures & (failures - 1) == 0:
-            logger.error("a round of '%s' failed; the next one tries again", self._log_name, exc_info=error)
+            failed = f"a round of '{self._log_name}' failed; the next one tries again"
+            if getattr(error, "explains_itself", False):
+                logger.error("%s: %s", failed, error)
+            else:
+                logger.error("%s", failed, exc_info=error)
         return float(RETRY_S * 2 ** min(failures - 1, 10))
 
     def trouble(self) -> str | None:

@@ -30,6 +30,8 @@ def mend(data_dir: Path) -> None:
                     _mend(name, folder)
             if not _is_shared(data_dir):
                 _make_private(folder)
+    except FileNotFoundError:  # the first start makes it
+        return
     except OSError as error:
         logger.warning("the rights on DATA_DIR were not looked at: %s", error)
 

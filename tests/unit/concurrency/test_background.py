@@ -10,6 +10,7 @@ import pytest
 from streametrics.concurrency import background
 from streametrics.concurrency.background import BackgroundPart, BackgroundParts, background_parts
 from streametrics.concurrency.periodic import PeriodicThread
+from streametrics.errors import DatabaseUnavailable
 from tests.support.stack import until
 
 LIMIT_S = 10.0
@@ -110,3 +111,10 @@ def test_a_thread_that_is_gone_all_the_same_is_told_of(monkeypatch: pytest.Monke
     until(lambda: background_parts.trouble() == "test (has ended)", within_s=LIMIT_S, what="it is told of")
     thread.stop()
     assert background_parts.trouble() == ""
+
+
+def test_one_of_our_own_errors_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    BackgroundPart("test").failed(DatabaseUnavailable("The database is away."))
+
+    assert "the next one tries again: The database is away." in caplog.text
+    assert all(record.exc_info is None for record in caplog.records)
