@@ -102,7 +102,7 @@ def test_parts_of_a_recording_are_taken_by_its_first_message(fresh: Stack) -> No
     parts = len(set(re.findall(r"event=claimed .* part=(\d+)", fresh.log())))
     assert [task_id for task_id, _ in claimed(fresh)] == [recording, recording, chunk, *[recording] * (parts - 1)]
     idle = "event=nothing_to_do stage=transcribe"
-    until(lambda: fresh.log().count(idle) >= parts, within_s=30, what="the other messages")
+    until(lambda: fresh.log().count(idle) == parts, within_s=30, what="the other messages")
 
 
 def test_a_chunk_that_comes_alone_waits_for_nobody(fresh: Stack) -> None:

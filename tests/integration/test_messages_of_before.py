@@ -9,7 +9,6 @@ from celery import Celery
 from streametrics.domain.job import JobKind, JobRequest, JobState
 from streametrics.domain.transcript import Segment, Transcript
 from streametrics.jobs.connections import Connections
-from streametrics.settings import Settings
 from tests.support.media import plain_wav, tone
 from tests.support.stack import stack, until
 
@@ -20,10 +19,7 @@ TRANSCRIPT = Transcript((Segment(0.0, 1.0, "word"),), "en")
 def test_a_worker_takes_the_messages_of_the_version_before(tmp_path: Path) -> None:
     # Given a chunk and a transcript that wait, and nobody who would send their messages again
     with stack(tmp_path, RESEND_AFTER_S="3600") as service:
-        settings = Settings(
-            data_dir=tmp_path / "data", redis_url=service.redis_url, database_url=service.database_url, _env_file=None
-        )
-        with contextlib.closing(Connections(settings)) as held:
+        with contextlib.closing(Connections(service.own_settings())) as held:
             chunk, transcribed = str(uuid.uuid4()), str(uuid.uuid4())
             sound = held.audio.writer()
             sound.write(plain_wav(tone(2.0, 16_000)))

@@ -12,7 +12,6 @@ TRANSCRIBED_AT = 50
 SUMMARIZING_FROM = 60
 SUMMARIZING_END = 99
 
-
 #: The sound track that is asked for where none is: the one that holds a voice.
 AUTO_TRACK = "auto"
 
