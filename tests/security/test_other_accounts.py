@@ -8,7 +8,7 @@ import redis
 from celery import Celery
 
 from tests.support.media import plain_wav, tone
-from tests.support.stack import Stack, database, redis_server, stack
+from tests.support.stack import Stack, database, redis_server, stack, until
 
 
 def test_all_that_a_service_writes_is_for_its_account_alone(tmp_path: Path) -> None:
@@ -36,12 +36,16 @@ def test_a_worker_on_a_queue_without_a_password_obeys_no_command(tmp_path: Path)
         try:
             worker = service.start_worker(pool="solo")
             with Celery(broker=service.redis_url) as stranger:
+                # A command reaches those only that listen to them yet, some time after the worker's first heartbeat
+                until(lambda: stranger.control.ping(timeout=0.5, limit=1), within_s=30, what="it listens to commands")
                 stranger.control.shutdown()
                 stranger.control.cancel_consumer("live")
                 # Expect it to be there afterwards, and to answer questions
                 [answer] = stranger.control.ping(timeout=5, limit=1)
                 queues = stranger.control.inspect(timeout=5).active_queues()
+                [refusal] = stranger.control.pool_grow(1, reply=True, timeout=5, limit=1)
             assert list(answer.values()) == [{"ok": "pong"}]
+            assert list(refusal.values()) == [{"error": "refused, as the queue has no password"}]
             assert {queue["name"] for each in queues.values() for queue in each} == {"live", "long"}
             assert worker.poll() is None
         finally:

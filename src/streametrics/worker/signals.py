@@ -5,6 +5,7 @@ file is one of them.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import threading
@@ -80,7 +81,13 @@ def _refuse_commands(settings: Settings) -> None:
         return
     for name, command in list(control.Panel.meta.items()):
         if command.type == "control" and name != "enable_events":
-            control.Panel.data.pop(name, None)
+            control.Panel.data[name] = functools.partial(_refuse, name)
+
+
+def _refuse(name: str, _state: object, **_: object) -> dict[str, str]:
+    """Refuse a command. Raising would have Celery subscribe anew, and miss what is asked meanwhile."""
+    logger.warning("event=command_refused command=%s", name)
+    return {"error": "refused, as the queue has no password"}
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
