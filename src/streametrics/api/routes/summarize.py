@@ -24,6 +24,8 @@ router = APIRouter(prefix="/summarize")
 
 #: Fields that take a language's code or name, which no pattern tells.
 LANGUAGE_FIELDS = {"language": "language", "speech_language": "speech-language"}
+#: What JSON and forms can hold, and no database.
+NO_NULL = r"^[^\x00]*$"
 
 
 def _form_schema() -> dict[str, Any]:
@@ -43,7 +45,7 @@ def _text(name: str, limit: int) -> dict[str, Any]:
         return {"type": "string", "maxLength": limit, "format": LANGUAGE_FIELDS[name]}
     if name in PATTERNS:
         return {"type": "string", "maxLength": limit, "pattern": PATTERNS[name]}
-    pattern = r"^[^\x00]*$" if name in MAY_BE_EMPTY else rf"^[^\x00]*{VISIBLE}[^\x00]*$"
+    pattern = NO_NULL if name in MAY_BE_EMPTY else rf"^[^\x00]*{VISIBLE}[^\x00]*$"
     return {"type": "string", "maxLength": limit, "pattern": pattern}
 
 
@@ -53,7 +55,7 @@ def _resummarize_schema() -> dict[str, Any]:
         "properties": {
             "language": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["language"], "format": "language"},
             "model": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["model"], "pattern": r"^[\w.:/@-]+$"},
-            "prompt": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["prompt"]},
+            "prompt": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["prompt"], "pattern": NO_NULL},
         },
         "additionalProperties": False,
     }
