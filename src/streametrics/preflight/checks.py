@@ -20,6 +20,7 @@ from streametrics.database.address import DatabaseUnusable, require_address, req
 from streametrics.database.api_keys import has_keys
 from streametrics.errors import DatabaseUnavailable, StreametricsError, UnsafeSettings
 from streametrics.net.addresses import is_loopback
+from streametrics.net.urls import without_password
 from streametrics.preflight import broker, ports, settings_errors
 from streametrics.settings import KEY_MIN_LENGTH, PUBLISHED_KEY, VISIBILITY_TIMEOUT_S, Settings
 
@@ -228,7 +229,7 @@ def _published_key_is_set() -> bool:
 
 
 def settings_warnings() -> list[str]:
-    """Find what is allowed and probably not meant: the published key, and names in `.env` that nothing reads."""
+    """Find what is allowed and probably not meant: the published key, and names and rights of `.env`."""
     written = {name.upper(): value or "" for name, value in dotenv_values(".env").items()}
     warnings = []
     if _published_key_is_set():
@@ -241,4 +242,13 @@ def settings_warnings() -> list[str]:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
         if near:
             warnings.append(f"{name} in .env is not a setting of StreaMetrics. Is {near[0]} meant?")
+    secrets = [name for name, value in sorted(written.items()) if _is_secret(name, value)]
+    if secrets and sys.platform != "win32" and Path(".env").stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        warnings.append(f".env holds a secret ({secrets[0]}) that other accounts can read: run 'chmod 600 .env'.")
     return warnings
+
+
+def _is_secret(name: str, value: str) -> bool:
+    if name.endswith("_KEY"):
+        return bool(value) and value != PUBLISHED_KEY
+    return name.endswith("_URL") and without_password(value) != value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 #: The checks that must pass before a job can be finished; the model server may come later.
-NEEDED = ("database", "queue", "transcribe_worker", "summarise_worker")
+NEEDED = ("database", "storage", "queue", "transcribe_worker", "summarise_worker")
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class ProcessSelection:
     def needed(self) -> tuple[str, ...]:
         """List the checks of `/health/ready` that this start waits for."""
         workers = (("transcribe_worker", self.transcribe), ("summarise_worker", self.summarize))
-        return ("database", "queue", *(name for name, here in workers if here))
+        return ("database", "storage", "queue", *(name for name, here in workers if here))
 
 
 def up(settings: Settings, selection: ProcessSelection) -> int:

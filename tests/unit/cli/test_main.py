@@ -137,6 +137,26 @@ def test_the_published_key_and_a_misspelt_name_are_warned_of(tmp_path: Path) -> 
     assert "WHISPER_MODEL" in warnings[1]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are lists there")
+@pytest.mark.parametrize(
+    ("line", "mode", "warns"),
+    [
+        ("INTERNAL_API_KEY=the-operators-own-key", 0o644, True),
+        ("OPENAI_API_KEY=secret", 0o640, True),
+        ("REDIS_URL=redis://:secret@127.0.0.1/0", 0o644, True),
+        ("DATABASE_URL=postgresql://u:secret@h/d", 0o644, True),
+        ("INTERNAL_API_KEY=the-operators-own-key", 0o600, False),
+        ("INTERNAL_API_KEY=", 0o644, False),
+        ("REDIS_URL=redis://127.0.0.1/0\nWHISPER_MODEL=tiny", 0o644, False),
+    ],
+)
+def test_a_secret_that_other_accounts_can_read_is_warned_of(line: str, mode: int, warns: bool, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(line + "\n")
+    (tmp_path / ".env").chmod(mode)
+    warnings = checks.settings_warnings()
+    assert ["chmod 600 .env" in warning and "secret@" not in warning for warning in warnings] == [True] * warns
+
+
 def test_a_taken_port_names_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
     # Given something that listens
     with socket.socket() as other:
