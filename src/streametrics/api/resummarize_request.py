@@ -11,8 +11,8 @@ from streametrics.text import languages
 
 #: Longest value of each field, in characters; all are optional.
 RESUMMARIZE_FIELDS = {"language": 64, "model": 100, "prompt": 500}
-
-_MODEL = re.compile(r"[\w.:/@-]+")
+#: A model's name, in letters that mean the same in every language of patterns.
+MODEL_PATTERN = "[A-Za-z0-9_.:/@-]+"
 _MAX_BODY_BYTES = 16_000
 
 
@@ -40,7 +40,7 @@ async def read_resummarize_request(content_type: str, body: AsyncIterator[bytes]
             raise InvalidRequest(f"The field '{name}' is longer than {RESUMMARIZE_FIELDS[name]} characters.")
         _check_text(name, value)
     model = fields.get("model", "").strip()
-    if model and not _MODEL.fullmatch(model):
+    if model and not re.fullmatch(MODEL_PATTERN, model):
         raise InvalidRequest("The field 'model' is no model's name, such as 'mistral' or 'llama3.2:3b'.")
     language = fields.get("language", "").strip()
     return ResummarizeRequest(

@@ -41,8 +41,10 @@ def read(body: bytes, content_type: str = JSON) -> ResummarizeRequest:
         (b'{"prompt": ["x"]}', "values are texts"),
         (b"\xff\xfe{", "damaged"),
         (b"{" * 16_001, "too long"),
+        ('{"model": "Ëß"}'.encode(), "no model's name"),
+        ('{"model": "m\u0661"}'.encode(), "no model's name"),
     ],
-    ids=[*map(str, range(16))],
+    ids=[*map(str, range(18))],
 )
 def test_what_cannot_be_kept_is_refused_with_a_sentence(body: bytes, sentence: str) -> None:
     with pytest.raises(InvalidRequest, match=sentence) as refused:

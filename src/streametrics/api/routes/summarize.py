@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from streametrics.api.dependencies import PrincipalOf, StateOf
 from streametrics.api.error_responses import error_response
 from streametrics.api.openapi import Status, answered, linked, refusals
-from streametrics.api.resummarize_request import RESUMMARIZE_FIELDS, read_resummarize_request
+from streametrics.api.resummarize_request import MODEL_PATTERN, RESUMMARIZE_FIELDS, read_resummarize_request
 from streametrics.domain.status import error_body
 from streametrics.errors import InvalidRequest, JobExpired
 from streametrics.observability.logging import about_job
@@ -54,7 +54,7 @@ def _resummarize_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "language": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["language"], "format": "language"},
-            "model": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["model"], "pattern": r"^[\w.:/@-]+$"},
+            "model": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["model"], "pattern": f"^{MODEL_PATTERN}$"},
             "prompt": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["prompt"], "pattern": NO_NULL},
         },
         "additionalProperties": False,
