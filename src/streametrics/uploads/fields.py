@@ -13,9 +13,9 @@ FIELD_LIMITS = {"streamer": 200, "language": 64, "game": 1_000, "time": 64, "tit
 OPTIONAL_FIELDS = {"speech_language": 64, "track": 8}
 #: What a field may hold where a pattern can tell.
 PATTERNS = {"track": "^(|auto|mix|[1-9][0-9]?)$"}
-#: What makes a field more than empty: one character that is neither white space nor a control character, of which some
-#: count as white space in one language of patterns and not in another.
-VISIBLE = r"[^\s\x00-\x1f]"
+#: What makes a field more than empty: one character that is neither white space nor a control character or byte order
+#: mark, some of which are white space in one language of patterns and not in another.
+VISIBLE = r"[^\s\x00-\x1f\x7f-\x9f\ufeff]"
 #: These may be sent without a value.
 MAY_BE_EMPTY = ("game", "title", *OPTIONAL_FIELDS)
 

@@ -17,7 +17,7 @@ def test_an_old_client_sends_neither() -> None:
     assert (request().track, request().speech_language) == ("auto", None)
 
 
-@pytest.mark.parametrize("sent", ["", "  ", "\x1f", "\x01\n", "\u2028", "\x00 "])
+@pytest.mark.parametrize("sent", ["", "  ", "\x1f", "\x01\n", "\u2028", "\x00 ", "\x85", "\x7f\x9f", "\ufeff"])
 def test_a_name_of_which_nothing_can_be_seen_is_empty(sent: str) -> None:
     with pytest.raises(InvalidRequest, match="'streamer' is empty"):
         request(streamer=sent)
