@@ -107,8 +107,10 @@ class Service:
 
     @property
     def audio_files(self) -> list[Path]:
+        """What jobs left in the audio store; its own id is no job's."""
         folder = self.folder / "data" / "audio"
-        return [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+        found = folder.rglob("*") if folder.exists() else ()
+        return [path for path in found if path.is_file() and path != folder / ".store-id"]
 
     def environment(self) -> dict[str, str]:
         return {
