@@ -12,13 +12,11 @@ import pytest
 
 from streametrics.cli import doctor
 from streametrics.cli import main as cli
-from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import UnsafeSettings
 from streametrics.preflight import checks, ports, settings_errors
 from streametrics.settings import PUBLISHED_KEY, Settings
 from streametrics.supervisor import banner, readiness_probe
 from streametrics.supervisor.readiness_probe import Readiness
-from streametrics.text import subtitles
 from tests.support.media import KINDS, Track, encode, encode_tracks, plain_wav, tone
 
 
@@ -234,23 +232,6 @@ def test_the_track_can_be_given(
     with pytest.raises(SystemExit):
         cli.main(["transcribe", "sound.mkv", "--track", "none"])
     assert "a track is a number from 1 to 99" in capsys.readouterr().err
-
-
-TRANSCRIPT = Transcript((Segment(0.0, 1.5, "Hello there."), Segment(3661.25, 3663.0, "Ça va ?")), "en")
-
-
-def test_a_transcript_as_text_and_json() -> None:
-    assert subtitles.render(TRANSCRIPT, "text") == "Hello there. Ça va ?"
-    body = json.loads(subtitles.render(TRANSCRIPT, "json"))
-    assert body["speech_language"] == "en"
-    assert body["segments"][1] == {"start": 3661.25, "end": 3663.0, "text": "Ça va ?"}
-
-
-def test_a_transcript_as_subtitles() -> None:
-    assert subtitles.render(TRANSCRIPT, "srt") == (
-        "1\n00:00:00,000 --> 00:00:01,500\nHello there.\n\n2\n01:01:01,250 --> 01:01:03,000\nÇa va ?\n"
-    )
-    assert subtitles.render(TRANSCRIPT, "vtt").startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.500\n")
 
 
 def test_the_start_report_has_a_line_to_copy_with_all_six_fields(tmp_path: Path) -> None:
