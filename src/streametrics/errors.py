@@ -336,3 +336,9 @@ class UnsafeSettings(StreametricsError):
     """The settings are not safe to start with."""
 
     code = "unsafe_settings"
+
+
+class UsageError(StreametricsError):
+    """A command cannot be carried out as it was given."""
+
+    code = "usage"

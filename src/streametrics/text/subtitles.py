@@ -8,6 +8,8 @@ from streametrics.domain.transcript import Transcript
 from streametrics.text.subtitle_layout import lay_out
 
 OutputFormat = Literal["text", "json", "srt", "vtt"]
+#: The formats by their files' suffixes.
+FORMATS: dict[str, OutputFormat] = {"txt": "text", "json": "json", "srt": "srt", "vtt": "vtt"}
 
 #: What players take for markup in SRT, which has no way to say that it is none: a tag, and a style in braces.
 _TAG, _STYLE = re.compile(r"<(?=[A-Za-z/])"), re.compile(r"\{(?=\\)")
