@@ -1,10 +1,11 @@
 """Describes responses and keys for the OpenAPI document; what the routes' code does is what counts."""
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 #: Why each status is answered.
 _REASONS = {
@@ -44,18 +45,79 @@ class Accepted(BaseModel):
     task_id: str
 
 
-class Status(BaseModel):
-    """Where a job stands; the README's table says which fields come when."""
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """Drop defaults: what is absent is absent, and a generated client must not take it for 0 or null."""
+    for described in schema["properties"].values():
+        described.pop("default", None)
+
+
+class _Answer(BaseModel):
+    """A body of ours for the document; optional fields that are typed `Absent` are never null."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+Absent: TypeAlias = SkipJsonSchema[None]
+
+
+class TimedText(_Answer):
+    """Words and when they are said, in seconds from the beginning, as a player counts them."""
+
+    start: float = Field(examples=[0.0])
+    end: float = Field(examples=[2.4])
+    text: str = Field(examples=["Welcome back, everybody."])
+
+
+class JobWarning(_Answer):
+    """What a reader should know beside the result: `code` for programs, `message` for people."""
+
+    code: str = Field(examples=["audio_truncated"])
+    message: str = Field(examples=["The file is cut off: what could be heard was transcribed."])
+
+
+class Result(_Answer):
+    """What a finished job delivers; it never changes."""
+
+    text: str = Field(description="The transcript.", examples=["Welcome back, everybody."])
+    summary: str = Field(description="In the language that was asked for.", examples=["The streamer says hello."])
+    time: str = Field(description="As it was sent.", examples=["00:12:30"])
+    streamerName: str = Field(description="`streamer`, as it was sent.", examples=["zoe_tv"])
+    summary_source: str | Absent = Field(
+        default=None, description="Who wrote it: `ollama`, `openai_compatible` or `extractive`.", examples=["ollama"]
+    )
+    model: str | None = Field(
+        default=None, description="The language model, where one was asked.", examples=["mistral"]
+    )
+    prompt_version: str | None = Field(default=None, description="Which form of the prompt, where there was one.")
+    speech_language: str | None = Field(default=None, description="What was spoken, as a code.", examples=["en"])
+    segments: list[TimedText] | Absent = None
+    warnings: list[JobWarning] | Absent = None
+    parent_task_id: str | Absent = Field(
+        default=None, description="Of a summary made anew: the job whose transcript it is of."
+    )
+
+
+class Status(_Answer):
+    """Where a job stands; `status` and `current_step` decide which fields come with it."""
 
     model_config = ConfigDict(extra="allow")
 
     status: Literal["pending", "processing", "done", "error"]
-    progress: int
-    message: str | None = None
-    current_step: str | None = None
-    transcription: str | None = None
-    error: str | None = None
-    code: str | None = None
+    progress: int = Field(ge=0, le=100, description="It never falls, but to 0 in an error.", examples=[100])
+    message: str | Absent = Field(default=None, description="A sentence about the step, for people.")
+    current_step: Literal["transcribing", "transcription_complete", "summarizing", "done", "error"] | Absent = Field(
+        default=None, description="Absent while the job waits."
+    )
+    transcription: str | None = Field(default=None, description="The words so far; null while there are none.")
+    notes: list[TimedText] | Absent = Field(
+        default=None, description="What a long recording is about so far, while it is in work."
+    )
+    partial_summary: str | Absent = Field(default=None, description="The summary as it grows.")
+    eta_s: float | Absent = Field(default=None, description="The time left, in seconds.", examples=[12.5])
+    warnings: list[JobWarning] | Absent = None
+    result: Result | Absent = Field(default=None, description="Of a job that is `done`.")
+    error: str | Absent = Field(default=None, description="Of a job in `error`: what went wrong, and what to do.")
+    code: str | Absent = Field(default=None, description="The error, for programs.", examples=["audio_unreadable"])
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
