@@ -18,10 +18,11 @@ from streametrics.api.dependencies import State
 from streametrics.api.error_responses import error_response
 from streametrics.api.middleware import fast_polling
 from streametrics.api.middleware.authentication import AuthenticationMiddleware
+from streametrics.api.middleware.head_requests import HeadMiddleware
 from streametrics.api.middleware.trusted_origin import TrustedOriginMiddleware, allowed_origins
 from streametrics.api.openapi import describe
 from streametrics.api.readiness import ReadinessChecks
-from streametrics.api.routes import health, metrics, status, summarize
+from streametrics.api.routes import docs, health, metrics, status, summarize
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.database.api_keys import KeyRecords
@@ -79,7 +80,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await version_reader.close()
         connections.close()
 
-    app = FastAPI(title="StreaMetrics API", version=__version__, lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title="StreaMetrics API",
+        version=__version__,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,  # the framework's pages load scripts from elsewhere; `routes.docs` has ours
+        redoc_url=None,
+    )
+    app.include_router(docs.router)
+    app.mount(docs.ASSETS_PREFIX, docs.ASSETS)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(status.router)
@@ -106,6 +116,7 @@ def _forget_changed_jobs(database: Database, status_reader: StatusReader) -> Non
 def _add_middleware(app: FastAPI, settings: Settings, api_keys: ApiKeys) -> None:
     # The last one added is the first to see a request.
     app.add_middleware(fast_polling.FastPollingMiddleware)
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(AuthenticationMiddleware, api_keys=api_keys)
     app.add_middleware(
         CORSMiddleware,
