@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager, suppress
 
 from anyio import to_thread
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from streametrics import __version__
-from streametrics.api import prometheus
+from streametrics.api import problems, prometheus
 from streametrics.api.dependencies import State
 from streametrics.api.error_responses import error_response
 from streametrics.api.middleware import fast_polling
@@ -22,14 +23,15 @@ from streametrics.api.middleware.head_requests import HeadMiddleware
 from streametrics.api.middleware.trusted_origin import TrustedOriginMiddleware, allowed_origins
 from streametrics.api.openapi import describe
 from streametrics.api.readiness import ReadinessChecks
-from streametrics.api.routes import docs, health, metrics, status, summarize
+from streametrics.api.routes import docs, health, jobs, metrics, status, summarize
+from streametrics.api.routes import problems as problem_pages
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
 from streametrics.database.timeouts import ANSWERING
 from streametrics.domain.status import error_body
-from streametrics.errors import DatabaseUnavailable, StreametricsError
+from streametrics.errors import DatabaseUnavailable, InvalidRequest, StreametricsError
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.service import JobService
@@ -55,13 +57,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         os.umask(PRIVATE_UMASK)  # also where a server of one's own runs this application
         connections = Connections(settings, timeouts=ANSWERING)
         await to_thread.run_sync(connections.announce_service)
-        jobs = JobService(connections)
+        job_service = JobService(connections)
         version_reader = JobVersionReader(settings.effective_redis_url)
-        status_reader = StatusReader(jobs, version_reader)
+        status_reader = StatusReader(job_service, version_reader)
         admission = Admission(settings, connections.backlog.by_queue, connections.audio.free_bytes)
         app.state.streametrics = State(
             connections=connections,
-            jobs=jobs,
+            jobs=job_service,
             status_reader=status_reader,
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
@@ -89,14 +91,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.include_router(docs.router)
+    app.include_router(problem_pages.router)
     app.mount(docs.ASSETS_PREFIX, docs.ASSETS)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(status.router)
     app.include_router(summarize.router)
+    app.include_router(jobs.router)
     describe(app)
     app.add_exception_handler(StreametricsError, _render)
     app.add_exception_handler(HTTPException, _render_http)
+    app.add_exception_handler(RequestValidationError, _render_validation)
     app.add_exception_handler(Exception, _render_unexpected)
     _add_middleware(app, settings, api_keys)
     return app
@@ -132,17 +137,32 @@ async def _render(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StreametricsError)
     if request.method == "POST" and request.url.path.rstrip("/") == "/summarize":
         request.app.state.streametrics.connections.metrics.count(REFUSED, error.code)
-    return error_response(error)
+    return error_response(error, request.url.path)
 
 
-async def _render_http(_: Request, error: Exception) -> JSONResponse:
+async def _render_validation(request: Request, error: Exception) -> JSONResponse:
+    """Render what is wrong with parameters that the framework checks; only routes below `/v1` have such."""
+    assert isinstance(error, RequestValidationError)
+    wrong = [
+        problems.FieldError(detail=str(each["msg"]), pointer="#/" + "/".join(map(str, each["loc"][1:])))
+        for each in error.errors()
+    ]
+    named = "; ".join(f"{each.pointer.removeprefix('#/')}: {each.detail}" for each in wrong)
+    return problems.problem_response(InvalidRequest(f"This cannot be read. {named}."), wrong)
+
+
+async def _render_http(request: Request, error: Exception) -> JSONResponse:
     """Render the framework's own refusals, such as a path that does not exist."""
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    if request.url.path.startswith(problems.PREFIX):
+        return problems.http_problem(error.status_code, code, error.headers)
     return JSONResponse(error_body(str(error.detail), code), status_code=error.status_code, headers=error.headers)
 
 
 async def _render_unexpected(request: Request, error: Exception) -> JSONResponse:
     logger.error("unexpected error at %s", request.url.path, exc_info=error)
     sentence = "Something unexpected went wrong inside the service; its log says more."
+    if request.url.path.startswith(problems.PREFIX):
+        return problems.problem_response(StreametricsError(sentence))
     return JSONResponse(error_body(sentence, "internal_error"), status_code=500)

@@ -1,11 +1,13 @@
 """Describes responses and keys for the OpenAPI document; what the routes' code does is what counts."""
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
+
+from streametrics.api.described import Absent, Described
+from streametrics.api.problems import MEDIA_TYPE, Problem
 
 #: Why each status is answered.
 _REASONS = {
@@ -45,22 +47,7 @@ class Accepted(BaseModel):
     task_id: str
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    """Drop defaults: what is absent is absent, and a generated client must not take it for 0 or null."""
-    for described in schema["properties"].values():
-        described.pop("default", None)
-
-
-class _Answer(BaseModel):
-    """A body of ours for the document; optional fields that are typed `Absent` are never null."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
-
-
-Absent: TypeAlias = SkipJsonSchema[None]
-
-
-class TimedText(_Answer):
+class TimedText(Described):
     """Words and when they are said, in seconds from the beginning, as a player counts them."""
 
     start: float = Field(examples=[0.0])
@@ -68,14 +55,14 @@ class TimedText(_Answer):
     text: str = Field(examples=["Welcome back, everybody."])
 
 
-class JobWarning(_Answer):
+class JobWarning(Described):
     """What a reader should know beside the result: `code` for programs, `message` for people."""
 
     code: str = Field(examples=["audio_truncated"])
     message: str = Field(examples=["The file is cut off: what could be heard was transcribed."])
 
 
-class Result(_Answer):
+class Result(Described):
     """What a finished job delivers; it never changes."""
 
     text: str = Field(description="The transcript.", examples=["Welcome back, everybody."])
@@ -97,7 +84,7 @@ class Result(_Answer):
     )
 
 
-class Status(_Answer):
+class Status(Described):
     """Where a job stands; `status` and `current_step` decide which fields come with it."""
 
     model_config = ConfigDict(extra="allow")
@@ -128,6 +115,18 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the refusals of a route below `/v1`, for its `responses`."""
+    return {
+        status: {
+            "description": _REASONS[status],
+            "headers": _HEADERS.get(status, {}),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in sorted(statuses)
+    }
+
+
 def answered(status: int, description: str, model: type[BaseModel] | None = None) -> dict[int | str, dict[str, Any]]:
     """Describe a response of a route that is no refusal, for its `responses`."""
     return {status: {"description": description} | ({"model": model} if model is not None else {})}
@@ -137,6 +136,12 @@ def linked(*operations: str) -> dict[int | str, dict[str, Any]]:
     """Describe the response with a job's id, and what can be done with that id."""
     links = {name: {"operationId": name, "parameters": {"task_id": "$response.body#/task_id"}} for name in operations}
     return {200: {"model": Accepted, "description": "Accepted.", "links": links}}
+
+
+def _problem_schemas() -> dict[str, Any]:
+    """Make the schemas of a problem: the framework adds those of models alone, under the media type of its own."""
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs"), "Problem": schema}
 
 
 def describe(app: FastAPI) -> None:
@@ -150,6 +155,7 @@ def describe(app: FastAPI) -> None:
                 "bearer": {"type": "http", "scheme": "bearer"},
             }
             made.setdefault("components", {})["securitySchemes"] = schemes
+            made["components"]["schemas"] |= _problem_schemas()
             made["security"] = [{"key": []}, {"bearer": []}, {}]
             app.openapi_schema = made
         return app.openapi_schema

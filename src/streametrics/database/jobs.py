@@ -1,11 +1,25 @@
 """Reads and writes the rows of jobs for the API: inserted, read, expired, erased."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from streametrics.database.engine import Database, now, statement_now
 from streametrics.database.tables import facts, jobs, parts
@@ -55,6 +69,16 @@ class JobRecord:
     model_server_missing: bool
     #: None until the sound is decoded and cut, and again once it is transcribed.
     container: str | None = None
+    #: Seconds since 1970, by the database's clock.
+    received_at: float = 0.0
+    finished_at: float | None = None
+
+
+class Place(NamedTuple):
+    """Where a job stands among all, by age."""
+
+    received_at: float
+    task_id: str
 
 
 def request_of(row: Row[Any]) -> JobRequest:
@@ -164,6 +188,31 @@ class JobRecords:
             row = connection.execute(query).one_or_none()
         return None if row is None else _record(row)
 
+    def page(
+        self, *, owner: str | None, states: Mapping[JobState, str], before: Place | None, limit: int, ttl_s: float
+    ) -> list[JobRecord]:
+        """Read jobs that are neither erased nor older than `ttl_s` since their end, the newest first.
+
+        Transcripts and results are left out. owner: None for everybody's. states: with each the error's code that it
+        must have, `!CODE` for one that it must not have, or nothing. before: where the page before ended.
+        """
+        columns: list[ColumnElement[Any]] = [
+            null().label(column.key) if column.key in ("transcript", "result") else column for column in jobs.c
+        ]
+        query: Select[Any] = (
+            select(*columns, (now() - jobs.c.finished_at).label("age_s"))
+            .where(jobs.c.erased_at.is_(None), or_(*(_has_state(*wanted) for wanted in states.items())))
+            .where(or_(jobs.c.finished_at.is_(None), jobs.c.finished_at > statement_now() - ttl_s))
+            .order_by(jobs.c.received_at.desc(), jobs.c.task_id.desc())
+            .limit(limit)
+        )
+        if owner is not None:
+            query = query.where(jobs.c.owner == owner)
+        if before is not None:
+            query = query.where(tuple_(jobs.c.received_at, jobs.c.task_id) < tuple_(before.received_at, before.task_id))
+        with self._database.read() as connection:
+            return [_record(row) for row in connection.execute(query).all()]
+
     def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[TranscriptPart]:
         """Read each transcribed part from `from_s` on, in the order of the recording."""
         query = (
@@ -223,6 +272,8 @@ def _record(row: Row[Any]) -> JobRecord:
         request=request_of(row),
         model_server_missing=row.model_server_missing,
         container=row.container,
+        received_at=row.received_at,
+        finished_at=row.finished_at,
     )
     try:
         return replace(
@@ -236,6 +287,13 @@ def _record(row: Row[Any]) -> JobRecord:
         )
     except (StoredDataDamaged, ValueError):
         return record
+
+
+def _has_state(state: JobState, code: str) -> ColumnElement[bool]:
+    if not code:
+        return jobs.c.state == state
+    has_code = func.coalesce(jobs.c.error_code, "") == code.removeprefix("!")
+    return and_(jobs.c.state == state, ~has_code if code.startswith("!") else has_code)
 
 
 def _some_task_ids(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[str]:

@@ -123,6 +123,8 @@ Index("jobs_unfinished", jobs.c.state, jobs.c.received_at, **_only_where(UNFINIS
 Index("jobs_by_lease", jobs.c.lease_until, **_only_where(jobs.c.lease_until.is_not(None)))
 Index("jobs_by_expiry", jobs.c.finished_at, **_only_where(jobs.c.erased_at.is_(None)))
 Index("jobs_by_erasure", jobs.c.erased_at, **_only_where(jobs.c.erased_at.is_not(None)))
+Index("jobs_by_age", jobs.c.received_at, jobs.c.task_id, **_only_where(jobs.c.erased_at.is_(None)))
+Index("jobs_by_owner", jobs.c.owner, jobs.c.received_at, jobs.c.task_id, **_only_where(jobs.c.erased_at.is_(None)))
 Index("jobs_by_audio", jobs.c.audio_key, **_only_where(jobs.c.audio_key.is_not(None)))
 
 parts = Table(

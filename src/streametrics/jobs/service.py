@@ -2,12 +2,14 @@
 
 import logging
 import uuid
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Principal, may_see
-from streametrics.database.jobs import JobRecord
+from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Principal, Scope, may_see
+from streametrics.database.jobs import JobRecord, Place
 from streametrics.domain.job import JobKind, JobRequest, JobState, Stage, TaskMessage
 from streametrics.domain.status import JobStatus
+from streametrics.domain.transcript import Transcript, merge_transcripts, up_to_a_gap
 from streametrics.errors import (
     JobCancelled,
     JobExpired,
@@ -19,6 +21,16 @@ from streametrics.jobs.status_view import status_of, stored_transcript
 from streametrics.observability import metrics
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptSoFar:
+    """A job's words. transcript: with their times; None while a chunk is in work, of which only the text is known."""
+
+    record: JobRecord
+    text: str
+    transcript: Transcript | None
+    is_complete: bool
 
 
 class JobService:
@@ -73,6 +85,33 @@ class JobService:
         if record.kind is JobKind.LONG:
             status = replace(status, notes=tuple(self._connections.notes(task_id).timed()))
         return record, status
+
+    def page(
+        self, principal: Principal, *, states: Mapping[JobState, str], before: Place | None, limit: int
+    ) -> list[JobRecord]:
+        """Read the principal's jobs, the newest first, without transcripts and results; see `JobRecords.page`."""
+        owner = None if principal.scope is Scope.ADMIN else principal.owner
+        return self._connections.records.page(
+            owner=owner, states=states, before=before, limit=limit, ttl_s=self.result_ttl_s
+        )
+
+    def transcript(self, task_id: str, principal: Principal = LOCAL) -> TranscriptSoFar:
+        """Read a job's transcript, from its first words on. Raises JobUnknown, JobExpired, JobNotReady."""
+        record = self._record(task_id, principal)
+        transcript = record.transcript or stored_transcript(record)
+        if transcript is not None:
+            return TranscriptSoFar(record, transcript.text, transcript, is_complete=True)
+        if record.state is JobState.FAILED:
+            raise JobNotReady(f"This job has no transcript, as it failed: {record.error}")
+        if record.kind is JobKind.LONG:
+            parts = list(up_to_a_gap(self._connections.records.finished_parts(task_id)))
+            if parts:
+                transcript = merge_transcripts(parts)
+                return TranscriptSoFar(record, transcript.text, transcript, is_complete=False)
+        snapshot = self._connections.progress.snapshot(task_id)
+        if snapshot is None or not snapshot.transcription:
+            raise JobNotReady("This job has no words yet: ask again in a moment.")
+        return TranscriptSoFar(record, snapshot.transcription, None, is_complete=False)
 
     def resummarize(
         self,

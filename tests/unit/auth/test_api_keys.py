@@ -117,6 +117,13 @@ def test_scopes_grow() -> None:
         ("GET", "/openapi.json", None),
         ("GET", "/docs/assets/swagger.js", None),
         ("GET", "/docs/assets", Scope.ADMIN),
+        ("GET", "/problems/job_unknown", None),
+        ("GET", "/problems", Scope.ADMIN),
+        ("GET", "/v1/jobs", Scope.READ),
+        ("HEAD", "/v1/jobs/x/transcript", Scope.READ),
+        ("DELETE", "/v1/jobs/x", Scope.SUBMIT),
+        ("GET", "/v1/jobsx", Scope.ADMIN),
+        ("GET", "/v1/keys", Scope.ADMIN),
         ("GET", "/docs/", Scope.ADMIN),
         ("GET", "/docs/oauth2-redirect", Scope.ADMIN),
         # Neither a beginning nor another spelling opens what is closed.
