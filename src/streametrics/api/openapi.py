@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
 from streametrics.api.described import Absent, Described
+from streametrics.api.middleware.authentication import wanted_scope
 from streametrics.api.problems import MEDIA_TYPE, Problem
 
 #: Why each status is answered.
@@ -144,6 +145,16 @@ def _problem_schemas() -> dict[str, Any]:
     return {**schema.pop("$defs"), "Problem": schema}
 
 
+def _add_scopes(paths: dict[str, dict[str, Any]]) -> None:
+    """Say with each operation which scope its key needs, and with those that are open to all that they need none."""
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            scope = wanted_scope(method.upper(), path)
+            if scope is None:
+                operation["security"] = []
+            operation["x-required-scope"] = scope.value if scope is not None else None
+
+
 def describe(app: FastAPI) -> None:
     """Add the keys to the document: either header, or none while there are no keys."""
 
@@ -156,6 +167,7 @@ def describe(app: FastAPI) -> None:
             }
             made.setdefault("components", {})["securitySchemes"] = schemes
             made["components"]["schemas"] |= _problem_schemas()
+            _add_scopes(made["paths"])
             made["security"] = [{"key": []}, {"bearer": []}, {}]
             app.openapi_schema = made
         return app.openapi_schema
