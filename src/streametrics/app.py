@@ -17,7 +17,7 @@ from streametrics import __version__
 from streametrics.api import problems, prometheus
 from streametrics.api.dependencies import State
 from streametrics.api.error_responses import error_response
-from streametrics.api.middleware import fast_polling
+from streametrics.api.middleware import fast_polling, request_id
 from streametrics.api.middleware.authentication import AuthenticationMiddleware
 from streametrics.api.middleware.head_requests import HeadMiddleware
 from streametrics.api.middleware.trusted_origin import TrustedOriginMiddleware, allowed_origins
@@ -128,9 +128,10 @@ def _add_middleware(app: FastAPI, settings: Settings, api_keys: ApiKeys) -> None
         allow_origins=allowed_origins(settings),
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["X-API-Key", "Authorization", "Content-Type"],
-        expose_headers=["Retry-After", "Location"],
+        expose_headers=["Retry-After", "Location", request_id.HEADER],
     )
     app.add_middleware(TrustedOriginMiddleware, settings=settings, api_keys=api_keys)
+    app.add_middleware(request_id.RequestIdMiddleware)
 
 
 async def _render(request: Request, error: Exception) -> JSONResponse:
