@@ -23,7 +23,7 @@ from streametrics.api.middleware.head_requests import HeadMiddleware
 from streametrics.api.middleware.trusted_origin import TrustedOriginMiddleware, allowed_origins
 from streametrics.api.openapi import describe
 from streametrics.api.readiness import ReadinessChecks
-from streametrics.api.routes import docs, health, jobs, metrics, status, summarize
+from streametrics.api.routes import docs, health, jobs, metrics, openai_audio, status, summarize
 from streametrics.api.routes import problems as problem_pages
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
             health=ReadinessChecks(connections, summarizer_factory.create(settings)),
+            equal_requests=asyncio.Lock(),
             metrics_page=AsyncTtlCache(lambda: prometheus.page(connections), prometheus.PAGE_VALID_S),
         )
         await api_keys.has_keys()  # known from here on, also while the database is away
@@ -98,6 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(status.router)
     app.include_router(summarize.router)
     app.include_router(jobs.router)
+    app.include_router(openai_audio.router)
     describe(app)
     app.add_exception_handler(StreametricsError, _render)
     app.add_exception_handler(HTTPException, _render_http)

@@ -3,16 +3,20 @@
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from streametrics.api import problems
+from streametrics.api import openai_bodies, problems
 from streametrics.domain.status import error_body
 from streametrics.errors import StreametricsError
 
+#: Where OpenAI's clients call.
+OPENAI_PATHS = ("/v1/audio/", "/v1/models")
 #: "Policy violation" in the websocket protocol; before the handshake the server makes it a 403.
 _CLOSED_BY_POLICY = 1008
 
 
 def error_response(error: StreametricsError, path: str = "") -> JSONResponse:
     """Make the response to a request that failed; below `/v1` it is a problem."""
+    if path.startswith(OPENAI_PATHS):
+        return openai_bodies.error_response(error)
     if path.startswith(problems.PREFIX):
         return problems.problem_response(error)
     return JSONResponse(error_body(str(error), error.code), status_code=error.status, headers=error.headers)

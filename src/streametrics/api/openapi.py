@@ -12,6 +12,7 @@ from streametrics.api.problems import MEDIA_TYPE, Problem
 
 #: Why each status is answered.
 _REASONS = {
+    400: "The request cannot be carried out: `detail` says why.",
     401: "No key, or a wrong one.",
     403: "A key whose scope is too small, or a page or Host that may not call.",
     404: "No job of the caller's has this id.",
@@ -128,6 +129,14 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def openai_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the refusals of OpenAI's routes: problems that carry its `error` too."""
+    found = problems(*statuses)
+    for described in found.values():
+        described["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/OpenAIProblem"}}}
+    return found
+
+
 def answered(status: int, description: str, model: type[BaseModel] | None = None) -> dict[int | str, dict[str, Any]]:
     """Describe a response of a route that is no refusal, for its `responses`."""
     return {status: {"description": description} | ({"model": model} if model is not None else {})}
@@ -142,7 +151,23 @@ def linked(*operations: str) -> dict[int | str, dict[str, Any]]:
 def _problem_schemas() -> dict[str, Any]:
     """Make the schemas of a problem: the framework adds those of models alone, under the media type of its own."""
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {**schema.pop("$defs"), "Problem": schema}
+    error = {
+        "type": "object",
+        "required": ["message", "type", "param", "code"],
+        "properties": {
+            "message": {"type": "string"},
+            "type": {"type": "string", "examples": ["invalid_request_error"]},
+            "param": {"type": ["string", "null"]},
+            "code": {"type": ["string", "null"], "examples": ["audio_unsupported"]},
+        },
+    }
+    both = {
+        "allOf": [
+            {"$ref": "#/components/schemas/Problem"},
+            {"type": "object", "required": ["error"], "properties": {"error": error}},
+        ]
+    }
+    return {**schema.pop("$defs"), "Problem": schema, "OpenAIProblem": both}
 
 
 def _add_scopes(paths: dict[str, dict[str, Any]]) -> None:

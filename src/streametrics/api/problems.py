@@ -52,9 +52,8 @@ def http_problem(status: int, code: str, headers: Mapping[str, str] | None = Non
     return _response(status, code, FRAMEWORK_CODES[code], headers=headers or {})
 
 
-def _response(
-    status: int, code: str, detail: str, *, headers: Mapping[str, str], errors: Sequence[FieldError] = ()
-) -> JSONResponse:
+def body_of(status: int, code: str, detail: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
+    """Render the body of a problem."""
     problem = Problem(
         type=f"{TYPE_PREFIX}{code}",
         title=HTTPStatus(status).phrase,
@@ -63,5 +62,11 @@ def _response(
         code=code,
         errors=list(errors) or None,
     )
-    body: dict[str, Any] = problem.model_dump(exclude_none=True)
+    return problem.model_dump(exclude_none=True)
+
+
+def _response(
+    status: int, code: str, detail: str, *, headers: Mapping[str, str], errors: Sequence[FieldError] = ()
+) -> JSONResponse:
+    body = body_of(status, code, detail, errors)
     return JSONResponse(body, status_code=status, headers=dict(headers), media_type=MEDIA_TYPE)

@@ -43,6 +43,7 @@ ERASED_VALUES: dict[str, object] = {
     "time_raw": "",
     "title": "",
     "extra_instruction": "",
+    "request_hash": None,
     "transcript": None,
     "result": None,
     "error": None,
@@ -71,6 +72,8 @@ class JobRecord:
     container: str | None = None
     #: Seconds since 1970, by the database's clock.
     received_at: float = 0.0
+    #: Length of the sound in seconds; None until it is decoded.
+    audio_s: float | None = None
     finished_at: float | None = None
 
 
@@ -93,6 +96,7 @@ def request_of(row: Row[Any]) -> JobRequest:
         parent_task_id=row.parent_task_id,
         summary_model=row.summary_model,
         extra_instruction=row.extra_instruction,
+        wants_summary=row.wants_summary,
     )
 
 
@@ -134,6 +138,7 @@ def _columns(request: JobRequest) -> dict[str, object]:
         "parent_task_id": request.parent_task_id,
         "summary_model": request.summary_model,
         "extra_instruction": request.extra_instruction,
+        "wants_summary": request.wants_summary,
     }
 
 
@@ -144,7 +149,15 @@ class JobRecords:
         self._database = database
 
     def insert(
-        self, task_id: str, request: JobRequest, *, owner: str, kind: JobKind, audio_key: str, container: str
+        self,
+        task_id: str,
+        request: JobRequest,
+        *,
+        owner: str,
+        kind: JobKind,
+        audio_key: str,
+        container: str,
+        request_hash: str | None = None,
     ) -> None:
         """Insert the row of an accepted upload, before anybody is told of it."""
         self._insert(
@@ -155,6 +168,7 @@ class JobRecords:
             state=JobState.QUEUED,
             audio_key=audio_key,
             container=container,
+            request_hash=request_hash,
         )
 
     def insert_resummarize(
@@ -187,6 +201,19 @@ class JobRecords:
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _record(row)
+
+    def find_equal(self, request_hash: str, owner: str, *, max_age_s: float) -> str | None:
+        """Find the newest job of this request that has not failed and was received lately; None for none."""
+        query = (
+            select(jobs.c.task_id)
+            .where(jobs.c.request_hash == request_hash, jobs.c.owner == owner, jobs.c.state != JobState.FAILED)
+            .where(jobs.c.erased_at.is_(None), jobs.c.received_at > statement_now() - max_age_s)
+            .order_by(jobs.c.received_at.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            found: str | None = connection.execute(query).scalar_one_or_none()
+        return found
 
     def page(
         self, *, owner: str | None, states: Mapping[JobState, str], before: Place | None, limit: int, ttl_s: float
@@ -273,6 +300,7 @@ def _record(row: Row[Any]) -> JobRecord:
         model_server_missing=row.model_server_missing,
         container=row.container,
         received_at=row.received_at,
+        audio_s=row.audio_s,
         finished_at=row.finished_at,
     )
     try:

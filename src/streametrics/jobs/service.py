@@ -20,6 +20,9 @@ from streametrics.jobs.connections import Connections
 from streametrics.jobs.status_view import status_of, stored_transcript
 from streametrics.observability import metrics
 
+#: For how long an equal request is the same job, in seconds: clients repeat a call that was cut off.
+EQUAL_FOR_S = 3600.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -42,17 +45,31 @@ class JobService:
         self.result_ttl_s = connections.settings.result_ttl_s
 
     def accept(
-        self, request: JobRequest, *, kind: JobKind, audio_key: str, container: str, owner: str = LOCAL_OWNER
+        self,
+        request: JobRequest,
+        *,
+        kind: JobKind,
+        audio_key: str,
+        container: str,
+        owner: str = LOCAL_OWNER,
+        request_hash: str | None = None,
     ) -> str:
         """Create a job of stored audio: the row first, then its task message; returns the task's id.
 
-        Raises QueueUnavailable or DatabaseUnavailable, and then nothing is left of it, the audio included.
+        request_hash: by which `find_equal` finds it. Raises QueueUnavailable or DatabaseUnavailable, and then nothing is
+        left of it, the audio included.
         """
         task_id = str(uuid.uuid4())
         try:
             self._connections.queue.require()
             self._connections.records.insert(
-                task_id, request, owner=owner, kind=kind, audio_key=audio_key, container=container
+                task_id,
+                request,
+                owner=owner,
+                kind=kind,
+                audio_key=audio_key,
+                container=container,
+                request_hash=request_hash,
             )
         except BaseException:
             self._connections.delete_audio(audio_key)
@@ -65,6 +82,14 @@ class JobService:
             raise
         self._connections.metrics.count(metrics.ACCEPTED, kind)
         return task_id
+
+    def find_equal(self, request_hash: str, owner: str) -> str | None:
+        """Find the owner's job of an equal request of the last hour, unless it failed; None for none."""
+        return self._connections.records.find_equal(request_hash, owner, max_age_s=EQUAL_FOR_S)
+
+    def discard(self, audio_key: str) -> None:
+        """Delete stored audio of which no job is made."""
+        self._connections.delete_audio(audio_key)
 
     def status(self, task_id: str, principal: Principal = LOCAL) -> JobStatus:
         """Read a job's status. Raises JobUnknown, JobExpired."""
