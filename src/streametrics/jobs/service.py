@@ -56,8 +56,8 @@ class JobService:
     ) -> str:
         """Create a job of stored audio: the row first, then its task message; returns the task's id.
 
-        request_hash: by which `find_equal` finds it. Raises QueueUnavailable or DatabaseUnavailable, and then nothing is
-        left of it, the audio included.
+        request_hash: by which `find_equal` finds it. Raises QueueUnavailable or DatabaseUnavailable, and then nothing
+        is left of it, the audio included.
         """
         task_id = str(uuid.uuid4())
         try:
