@@ -11,6 +11,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    case,
     delete,
     func,
     insert,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    type_coerce,
     update,
 )
 
@@ -196,11 +198,25 @@ class JobRecords:
             connection.execute(delete(jobs).where(jobs.c.task_id == task_id))
 
     def get(self, task_id: str) -> JobRecord | None:
-        """Read a job's row; None for an id that was never given out."""
-        query = select(jobs, (now() - jobs.c.finished_at).label("age_s")).where(jobs.c.task_id == task_id)
+        """Read a job's row; None for an id that was never given out.
+
+        Of a job that is done the transcript is left out, see `transcript`: its result has the text, and a poll of a
+        long recording need not read the times of a hundred thousand words.
+        """
+        transcript = case((jobs.c.state == JobState.DONE, null()), else_=jobs.c.transcript)
+        query = _select_with(transcript=type_coerce(transcript, jobs.c.transcript.type)).where(
+            jobs.c.task_id == task_id
+        )
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _record(row)
+
+    def transcript(self, task_id: str) -> Transcript | None:
+        """Read a job's stored transcript, with the times of words; None for none. Raises StoredDataDamaged."""
+        query = select(jobs.c.transcript).where(jobs.c.task_id == task_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else transcript_of(row)
 
     def find_equal(self, request_hash: str, owner: str, *, max_age_s: float) -> str | None:
         """Find the newest job of this request that has not failed and was received lately; None for none."""
@@ -223,11 +239,8 @@ class JobRecords:
         Transcripts and results are left out. owner: None for everybody's. states: with each the error's code that it
         must have, `!CODE` for one that it must not have, or nothing. before: where the page before ended.
         """
-        columns: list[ColumnElement[Any]] = [
-            null().label(column.key) if column.key in ("transcript", "result") else column for column in jobs.c
-        ]
-        query: Select[Any] = (
-            select(*columns, (now() - jobs.c.finished_at).label("age_s"))
+        query = (
+            _select_with(transcript=null(), result=null())
             .where(jobs.c.erased_at.is_(None), or_(*(_has_state(*wanted) for wanted in states.items())))
             .where(or_(jobs.c.finished_at.is_(None), jobs.c.finished_at > statement_now() - ttl_s))
             .order_by(jobs.c.received_at.desc(), jobs.c.task_id.desc())
@@ -315,6 +328,12 @@ def _record(row: Row[Any]) -> JobRecord:
         )
     except (StoredDataDamaged, ValueError):
         return record
+
+
+def _select_with(**columns: ColumnElement[Any]) -> Select[Any]:
+    """Select jobs and their age, with these in place of the columns of the same name."""
+    selected = [columns[column.key].label(column.key) if column.key in columns else column for column in jobs.c]
+    return select(*selected, (now() - jobs.c.finished_at).label("age_s"))
 
 
 def _has_state(state: JobState, code: str) -> ColumnElement[bool]:

@@ -15,9 +15,10 @@ from streametrics.errors import (
     JobExpired,
     JobNotReady,
     JobUnknown,
+    StoredDataDamaged,
 )
 from streametrics.jobs.connections import Connections
-from streametrics.jobs.status_view import status_of, stored_transcript
+from streametrics.jobs.status_view import status_of, transcript_in_result
 from streametrics.observability import metrics
 
 #: For how long an equal request is the same job, in seconds: clients repeat a call that was cut off.
@@ -120,10 +121,15 @@ class JobService:
             owner=owner, states=states, before=before, limit=limit, ttl_s=self.result_ttl_s
         )
 
+    def whole_transcript(self, task_id: str, principal: Principal) -> tuple[JobRecord, Transcript | None]:
+        """Read a job's row and its transcript; None until that is whole. Raises JobUnknown, JobExpired."""
+        record = self._record(task_id, principal)
+        return record, self._whole_transcript(record)
+
     def transcript(self, task_id: str, principal: Principal = LOCAL) -> TranscriptSoFar:
         """Read a job's transcript, from its first words on. Raises JobUnknown, JobExpired, JobNotReady."""
         record = self._record(task_id, principal)
-        transcript = record.transcript or stored_transcript(record)
+        transcript = self._whole_transcript(record)
         if transcript is not None:
             return TranscriptSoFar(record, transcript.text, transcript, is_complete=True)
         if record.state is JobState.FAILED:
@@ -153,7 +159,7 @@ class JobService:
         """
         self._connections.queue.require()
         record = self._record(task_id, principal)
-        transcript = stored_transcript(record)
+        transcript = self._whole_transcript(record) if record.state.is_final else None
         if transcript is None:
             raise JobNotReady
         request = replace(
@@ -197,6 +203,17 @@ class JobService:
         elif erased.was_erased:
             self._connections.metrics.count(metrics.ERASED)
             logger.info("event=erased")
+
+    def _whole_transcript(self, record: JobRecord) -> Transcript | None:
+        """Read a job's transcript, wherever it is; None while there is none. Raises JobNotReady."""
+        if record.state is not JobState.DONE:
+            return record.transcript
+        try:
+            stored = self._connections.records.transcript(record.task_id)
+        except StoredDataDamaged:
+            stored = None
+        # The version before left the result alone.
+        return stored or transcript_in_result(record)
 
     def _record(self, task_id: str, principal: Principal) -> JobRecord:
         record = self._find(task_id)

@@ -133,10 +133,10 @@ async def _ended(task_id: str, state: State, principal: Principal) -> _Ended | N
     """Read the transcript of a job that has one whole; None while it has not. Raises TranscriptionEnded."""
 
     def read() -> _Ended | None:
-        record, _ = state.jobs.row_and_status(task_id, principal, queue_answers=False)
-        if record.transcript is not None:
-            ends = [segment.end for segment in record.transcript.segments]
-            return _Ended(record.transcript, record.audio_s or max(ends, default=0.0))
+        record, transcript = state.jobs.whole_transcript(task_id, principal)
+        if transcript is not None:
+            ends = [segment.end for segment in transcript.segments]
+            return _Ended(transcript, record.audio_s or max(ends, default=0.0))
         if record.state.is_final:
             raise openai_bodies.ended(record.error, record.error_code)
         return None
