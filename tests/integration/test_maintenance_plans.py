@@ -1,4 +1,4 @@
-"""What maintenance and admission ask every few seconds, and lists of jobs, read no tombstones; there may be a million."""
+"""What maintenance and admission ask every few seconds, and lists of jobs, read no tombstones."""
 
 import contextlib
 import re
