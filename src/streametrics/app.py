@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Match, Mount
 
 from streametrics import __version__
 from streametrics.api import problems, prometheus
@@ -158,9 +159,24 @@ async def _render_http(request: Request, error: Exception) -> JSONResponse:
     """Render the framework's own refusals, such as a path that does not exist."""
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(_allowed_methods(request)))
     if request.url.path.startswith(problems.PREFIX):
-        return problems.http_problem(error.status_code, code, error.headers)
-    return JSONResponse(error_body(str(error.detail), code), status_code=error.status_code, headers=error.headers)
+        return problems.http_problem(error.status_code, code, headers)
+    return JSONResponse(error_body(str(error.detail), code), status_code=error.status_code, headers=headers)
+
+
+def _allowed_methods(request: Request) -> set[str]:
+    """Find the methods of all routes at a request's path; the framework knows those of the first alone."""
+    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
+    found = {
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    }
+    # A mount has files to be read.
+    return (found or {"GET"}) | ({"HEAD"} if "GET" in found or not found else set())
 
 
 async def _render_unexpected(request: Request, error: Exception) -> JSONResponse:

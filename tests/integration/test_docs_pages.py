@@ -1,11 +1,12 @@
 """`/docs` and `/redoc` in the real service: from this machine alone, with and without keys; and HEAD."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 import requests
 
-from tests.support.stack import Stack
+from tests.support.stack import Stack, stack
 
 KEY = "the operator's own key, long enough"
 PAGES = ("/docs", "/redoc")
@@ -15,11 +16,11 @@ def ask(service: Stack, method: str, path: str, **headers: str) -> requests.Resp
     return requests.request(method, service.url + path, headers=headers, timeout=30, allow_redirects=False)
 
 
-@pytest.fixture(params=["", KEY], ids=["without a key", "with a key"])
-def service(request: pytest.FixtureRequest, fresh: Stack) -> Stack:
-    fresh.settings["INTERNAL_API_KEY"] = request.param
-    fresh.start_api()
-    return fresh
+@pytest.fixture(scope="module", params=["", KEY], ids=["without a key", "with a key"])
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with stack(tmp_path_factory.mktemp("docs"), INTERNAL_API_KEY=request.param) as made:
+        made.start_api()
+        yield made
 
 
 def test_the_pages_load_nothing_from_elsewhere(service: Stack) -> None:
@@ -62,3 +63,20 @@ def test_head_is_answered_as_get_without_the_body(service: Stack) -> None:
             assert head.headers["Content-Length"] == got.headers["Content-Length"] == str(len(got.content)), path
     assert ask(service, "HEAD", "/metrics").status_code == (401 if key else 200)
     assert ask(service, "HEAD", "/summarize/", **headers).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/jobs/x", "DELETE, GET, HEAD"),
+        ("POST", "/v1/jobs", "GET, HEAD"),
+        ("GET", "/summarize/x", "DELETE"),
+        ("GET", "/summarize/", "POST"),
+        ("DELETE", "/health/live", "GET, HEAD"),
+        ("POST", "/docs/assets/swagger.js", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_is_not_allowed_is_told_which_are(method: str, path: str, allowed: str, service: Stack) -> None:
+    key = service.settings["INTERNAL_API_KEY"]
+    answer = ask(service, method, path, **({"X-API-Key": key} if key else {}))
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)

@@ -46,7 +46,10 @@ async def list_jobs(
     principal: PrincipalOf,
     status: Annotated[Status | None, Query(description="Only those.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most on one page.")] = PAGE,
-    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[
+        str | None,
+        Query(max_length=200, description="`next_cursor` of the page before.", json_schema_extra={"format": "cursor"}),
+    ] = None,
 ) -> JobList:
     before = None if cursor is None else read_cursor(cursor)
     states = ALL_STATES if status is None else STATES[status]
