@@ -3,14 +3,14 @@
 import re
 import secrets
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streametrics.observability.logging import about_request
 
 HEADER = "X-Request-Id"
 #: An id of the client's is kept where it is one: another form could hide something in a log.
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_NAME = HEADER.lower().encode()
 
 
 class RequestIdMiddleware:
@@ -23,14 +23,14 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).getlist(HEADER)
-        request_id = given[0] if len(given) == 1 and _ID.fullmatch(given[0]) else secrets.token_hex(8)
+        given = [value for name, value in scope["headers"] if name == _NAME]
+        request_id = given[0] if len(given) == 1 and _ID.fullmatch(given[0]) else secrets.token_hex(8).encode()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), (HEADER.lower().encode(), request_id.encode())]
+                headers = [*message.get("headers", ()), (_NAME, request_id)]
                 message = {**message, "headers": headers}
             await send(message)
 
-        with about_request(request_id):
+        with about_request(request_id.decode()):
             await self._app(scope, receive, send_with_id)
