@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -97,9 +98,7 @@ def file_identity(file: Path) -> tuple[int, int] | None:
 def require_whole(file: Path) -> None:
     """Compare a database's file with its own header, which takes no longer for a large one. Raises DatabaseDamaged."""
     try:
-        with file.open("rb") as opened:
-            header = opened.read(_HEADER_BYTES)
-            size_bytes = os.fstat(opened.fileno()).st_size
+        header, size_bytes = _header_and_size(file)
     except FileNotFoundError as error:
         raise DatabaseDamaged(_GONE) from error
     except OSError as error:
@@ -110,3 +109,27 @@ def require_whole(file: Path) -> None:
     page_bytes = 65_536 if page_bytes == 1 else page_bytes
     if size_bytes < page_bytes * int.from_bytes(header[_PAGES_AT : _PAGES_AT + 4], "big"):
         raise DatabaseDamaged("The file of the service's database is cut off: put a backup of it in its place.")
+
+
+#: Descriptors of the database files that this process has looked at. They are never closed: with any descriptor of a
+#: file that a process closes, it loses all its locks on it, SQLite's own too (POSIX; section 2.2 of SQLite's "How To
+#: Corrupt An SQLite Database File"). Another process then takes the database for its own and deletes the log, and what
+#: is written from then on is lost.
+_descriptors: dict[tuple[int, int], int] = {}
+_opening = threading.Lock()
+
+
+def _header_and_size(file: Path) -> tuple[bytes, int]:
+    """Read a file's first bytes and its size. Raises OSError."""
+    status = file.stat()
+    identity = status.st_dev, status.st_ino
+    if not hasattr(os, "pread"):  # Windows, where locks belong to who has taken them
+        with file.open("rb") as opened:
+            return opened.read(_HEADER_BYTES), status.st_size
+    with _opening:
+        descriptor = _descriptors.get(identity)
+        if descriptor is None:
+            descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+            opened_status = os.fstat(descriptor)
+            _descriptors[opened_status.st_dev, opened_status.st_ino] = descriptor
+    return os.pread(descriptor, _HEADER_BYTES, 0), os.fstat(descriptor).st_size

@@ -4,6 +4,8 @@ import contextlib
 import shutil
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +157,21 @@ def test_a_file_that_is_cut_off_is_told_from_its_header(file: Path, database: Da
         opened.truncate(8192)
     with pytest.raises(DatabaseDamaged, match="cut off"):
         database.require_whole()
+
+
+def test_looking_at_the_file_takes_no_lock_off_it(file: Path, database: Database) -> None:
+    # Given a process that keeps the database open and has looked whether its file is whole
+    write(database)
+    database.require_whole()
+    log = Path(f"{file}-wal").stat().st_ino
+    # When another process opens and closes it, which deletes the log where nobody else has the database open
+    asks = f"import sqlite3; c = sqlite3.connect({str(file)!r}); print(c.execute('SELECT name FROM facts').fetchall())"
+    other = [sys.executable, "-c", f"{asks}; c.close()"]
+    subprocess.run(other, check=True, capture_output=True, timeout=30)
+    # Expect the log to be there, and what is written from now on to be seen by others
+    assert Path(f"{file}-wal").stat().st_ino == log
+    write(database, "two")
+    assert "'two'" in subprocess.run(other, check=True, capture_output=True, text=True, timeout=30).stdout
 
 
 def test_damaged_text_makes_no_row_unreadable(database: Database) -> None:
