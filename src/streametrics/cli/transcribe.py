@@ -57,40 +57,51 @@ def run(
     warn: called with what a reader should know beside the text. Raises StreametricsError with one sentence: of a single
     file, at once; of several, once all have been tried, as one that is damaged keeps no other from its text.
     """
-    transcription = _Transcription(settings, options)
     has_folder = options.target is not None and options.target.is_dir()
-    if len(paths) == 1 and not paths[0].is_dir() and not has_folder:
+    is_single = len(paths) == 1 and not paths[0].is_dir() and not has_folder
+    if is_single and options.output is None and options.target is not None:
+        suffix = options.target.suffix.lower().removeprefix(".")
+        if suffix and suffix not in FORMATS:
+            raise UsageError(f"'.{suffix}' is no format: end the name in .{', .'.join(FORMATS)}, or give --format.")
+    transcription = _Transcription(settings, options)
+    if is_single:
         text = transcription.text_of(paths[0], warn)
         if options.target is None:
             yield text
         else:
             _write(options.target, text)
         return
-    files = list(_files_in(paths))
+    files = list(_files_in(paths, warn))
     if options.target is None:
         raise UsageError("Several files: name a folder for their texts with -o.")
     suffix = "txt" if options.output_format == "text" else options.output_format
-    failed = 0
+    failed: list[str] = []
     for number, (file, target) in enumerate(_targets(files, options.target, suffix), start=1):
         warn(f"{number} of {len(files)}: {file}")
         try:
             _write(target, transcription.text_of(file, warn))
         except StreametricsError as error:
-            failed += 1
+            failed.append(str(file))
             warn(str(error))
     if failed:
-        raise AudioUnreadable(f"{failed} of {len(files)} have no text; the others' lie in {options.target}.")
+        names = ", ".join(failed)
+        raise AudioUnreadable(
+            f"{len(failed)} of {len(files)} have no text: {names}. The others' texts lie in {options.target}."
+        )
 
 
-def _files_in(paths: Sequence[Path]) -> Iterator[Path]:
+def _files_in(paths: Sequence[Path], warn: Callable[[str], None]) -> Iterator[Path]:
     """Yield the files named, and of folders those that begin like sound or video, whatever they are called."""
     for path in paths:
         if not path.is_dir():
             yield path
             continue
-        found = [file for file in sorted(path.rglob("*")) if file.is_file() and _is_recording(file)]
+        files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        found = [file for file in files if _is_recording(file)]
         if not found:
             raise AudioUnreadable(f"There is no sound or video file in {path}.")
+        if left_out := len(files) - len(found):
+            warn(f"{left_out} of the {len(files)} files in {path} are no sound or video, and are left out.")
         yield from found
 
 

@@ -135,6 +135,28 @@ def test_the_published_key_and_a_misspelt_name_are_warned_of(tmp_path: Path) -> 
     assert "WHISPER_MODEL" in warnings[1]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a folder in which nobody can make one")
+def test_a_data_folder_that_cannot_be_made_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATA_DIR", "/proc/nowhere")
+    assert cli.main(["up"]) == cli.BAD_SETTINGS
+    error = capsys.readouterr().err
+    assert error.startswith("DATA_DIR=/proc/nowhere cannot be made")
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("variable", "shown"), [("of the shell", "$INTERNAL_API_KEY"), ("", "YOUR_KEY")])
+def test_the_command_to_copy_names_a_key_that_the_shell_knows(
+    variable: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERNAL_API_KEY", variable)
+    settings = Settings(_env_file=None, internal_api_key="the key that stands in .env")
+    assert f'-H "X-API-Key: {shown}" ' in banner.curl_line(settings)
+    assert "stands in" not in banner.curl_line(settings)
+    assert "X-API-Key" not in banner.curl_line(Settings(_env_file=None, internal_api_key=""))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="rights are lists there")
 @pytest.mark.parametrize(
     ("line", "mode", "warns"),

@@ -52,7 +52,9 @@ def test_a_folder_is_searched_for_recordings_and_each_gets_its_text(capsys: pyte
     written = sorted(path.name for path in Path("out").iterdir())
     assert written == ["one.mp3.vtt", "one.wav.vtt", "three.vtt", "two.vtt"]
     assert all(Path("out", name).read_text().startswith("WEBVTT\n") for name in written)
-    assert "4 of 4: three.wav" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "4 of 4: three.wav" in told
+    assert "2 of the 5 files in in are no sound or video, and are left out." in told
 
 
 def test_one_that_is_damaged_keeps_no_other_from_its_text(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,7 +64,7 @@ def test_one_that_is_damaged_keeps_no_other_from_its_text(capsys: pytest.Capture
     assert [path.name for path in Path("out").iterdir()] == ["good.txt"]
     errors = capsys.readouterr().err
     assert "not a sound or video" in errors
-    assert errors.endswith("1 of 2 have no text; the others' lie in out.\n")
+    assert errors.endswith("1 of 2 have no text: bad.wav. The others' texts lie in out.\n")
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,7 @@ def test_one_that_is_damaged_keeps_no_other_from_its_text(capsys: pytest.Capture
     [
         (["sound.wav", "sound.wav"], cli.BAD_SETTINGS, "name a folder for their texts with -o"),
         (["."], cli.BAD_SETTINGS, "name a folder for their texts with -o"),
+        (["sound.wav", "-o", "a.doc"], cli.BAD_SETTINGS, "'.doc' is no format: end the name in .txt, .json, .srt"),
         (["nothing"], cli.FAILED, "There is no sound or video file in nothing."),
         (["sound.wav", "-o", "sound.wav/a.txt"], cli.FAILED, "sound.wav/a.txt cannot be written"),
         (["sound.wav", "sound.wav", "-o", "sound.wav"], cli.FAILED, "cannot be written"),
