@@ -157,15 +157,14 @@ async def _render_validation(request: Request, error: Exception) -> JSONResponse
 async def _render_http(request: Request, error: Exception) -> JSONResponse:
     """Render the framework's own refusals, such as a path that does not exist."""
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
-    if request.url.path.startswith(problems.PREFIX):
-        return problems.http_problem(error.status_code, code, error.headers)
-    return JSONResponse(error_body(str(error.detail), code), status_code=error.status_code, headers=error.headers)
+    refusal = problems.FrameworkRefusal(error.status_code, error.headers)
+    if problems.is_below(request.url.path):
+        return error_response(refusal, request.url.path)
+    body = error_body(str(error.detail), refusal.code)
+    return JSONResponse(body, status_code=error.status_code, headers=error.headers)
 
 
 async def _render_unexpected(request: Request, error: Exception) -> JSONResponse:
     logger.error("unexpected error at %s", request.url.path, exc_info=error)
     sentence = "Something unexpected went wrong inside the service; its log says more."
-    if request.url.path.startswith(problems.PREFIX):
-        return problems.problem_response(StreametricsError(sentence))
-    return JSONResponse(error_body(sentence, "internal_error"), status_code=500)
+    return error_response(StreametricsError(sentence), request.url.path)
