@@ -48,7 +48,12 @@ def test_a_result_has_the_fields_that_are_described() -> None:
 
 def test_what_may_be_absent_has_no_default_and_only_what_is_ever_null_may_be_null() -> None:
     schemas = create_app(Settings(_env_file=None)).openapi()["components"]["schemas"]
-    fields = {(name, field): described for name, of in schemas.items() for field, described in of["properties"].items()}
+    fields = {
+        (name, field): described
+        for name, schema in schemas.items()
+        for part in schema.get("allOf", [schema])
+        for field, described in part.get("properties", {}).items()
+    }
     assert [place for place, described in fields.items() if "default" in described] == []
     nullable = {
         (name, field)
