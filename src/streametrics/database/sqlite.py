@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,11 @@ from streametrics.errors import DatabaseDamaged
 MAGIC = b"SQLite format 3\0"
 #: Where the page's size and the number of pages stand in its header, in bytes.
 _PAGE_SIZE_AT, _PAGES_AT, _HEADER_BYTES = 16, 28, 100
+#: Descriptors of files that were looked at. None is ever closed: a process that closes one loses its locks on the file,
+#: those of SQLite's connections too. Another process that closes its last connection then deletes the write-ahead log,
+#: and what these connections write from there on nobody else sees.
+_kept_open: dict[tuple[int, int] | None, int] = {}
+_looking = threading.Lock()
 
 
 def open_sqlite(url: str, timeouts: Timeouts, *, pool_size: int, create: bool = False) -> Engine:
@@ -97,9 +103,7 @@ def file_identity(file: Path) -> tuple[int, int] | None:
 def require_whole(file: Path) -> None:
     """Compare a database's file with its own header, which takes no longer for a large one. Raises DatabaseDamaged."""
     try:
-        with file.open("rb") as opened:
-            header = opened.read(_HEADER_BYTES)
-            size_bytes = os.fstat(opened.fileno()).st_size
+        header, size_bytes = _header_and_size(file)
     except FileNotFoundError as error:
         raise DatabaseDamaged(_GONE) from error
     except OSError as error:
@@ -110,3 +114,14 @@ def require_whole(file: Path) -> None:
     page_bytes = 65_536 if page_bytes == 1 else page_bytes
     if size_bytes < page_bytes * int.from_bytes(header[_PAGES_AT : _PAGES_AT + 4], "big"):
         raise DatabaseDamaged("The file of the service's database is cut off: put a backup of it in its place.")
+
+
+def _header_and_size(file: Path) -> tuple[bytes, int]:
+    with _looking:
+        opened = _kept_open.get(file_identity(file))
+        if opened is None:
+            opened = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            status = os.fstat(opened)
+            _kept_open.setdefault((status.st_dev, status.st_ino), opened)
+        os.lseek(opened, 0, os.SEEK_SET)
+        return os.read(opened, _HEADER_BYTES), os.fstat(opened).st_size

@@ -4,6 +4,8 @@ import contextlib
 import shutil
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +157,28 @@ def test_a_file_that_is_cut_off_is_told_from_its_header(file: Path, database: Da
         opened.truncate(8192)
     with pytest.raises(DatabaseDamaged, match="cut off"):
         database.require_whole()
+
+
+def test_a_look_at_the_file_leaves_the_connections_their_locks(file: Path, database: Database) -> None:
+    write(database)
+    log = file.with_name(f"{file.name}-wal")
+    before = log.stat().st_ino
+    for name in ("two", "three"):
+        database.require_whole()
+        # When another process closes its last connection, expect the log to stay, and what follows to be seen there
+        assert names_seen_elsewhere(file) >= {"one"}
+        assert log.stat().st_ino == before
+        write(database, name)
+    assert names_seen_elsewhere(file) >= {"one", "two", "three"}
+
+
+def names_seen_elsewhere(file: Path) -> set[str]:
+    names = "sqlite3.connect(sys.argv[1]).execute('SELECT name FROM facts')"
+    look = f"import sqlite3, sys; print(*(row[0] for row in {names}))"
+    finished = subprocess.run(
+        [sys.executable, "-c", look, file], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(finished.stdout.split())
 
 
 def test_damaged_text_makes_no_row_unreadable(database: Database) -> None:
