@@ -158,13 +158,14 @@ async def _render_validation(request: Request, error: Exception) -> JSONResponse
 async def _render_http(request: Request, error: Exception) -> JSONResponse:
     """Render the framework's own refusals, such as a path that does not exist."""
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(sorted(_allowed_methods(request)))
-    if request.url.path.startswith(problems.PREFIX):
-        return problems.http_problem(error.status_code, code, headers)
-    return JSONResponse(error_body(str(error.detail), code), status_code=error.status_code, headers=headers)
+    refusal = problems.FrameworkRefusal(error.status_code, headers)
+    if problems.is_below(request.url.path):
+        return error_response(refusal, request.url.path)
+    body = error_body(str(error.detail), refusal.code)
+    return JSONResponse(body, status_code=error.status_code, headers=headers)
 
 
 def _allowed_methods(request: Request) -> set[str]:
@@ -182,6 +183,4 @@ def _allowed_methods(request: Request) -> set[str]:
 async def _render_unexpected(request: Request, error: Exception) -> JSONResponse:
     logger.error("unexpected error at %s", request.url.path, exc_info=error)
     sentence = "Something unexpected went wrong inside the service; its log says more."
-    if request.url.path.startswith(problems.PREFIX):
-        return problems.problem_response(StreametricsError(sentence))
-    return JSONResponse(error_body(sentence, "internal_error"), status_code=500)
+    return error_response(StreametricsError(sentence), request.url.path)

@@ -69,7 +69,7 @@ QUESTIONS: dict[str, Callable[[Database], object]] = {
     "audio in use": lambda made: JobRecords(made).keys_in_use(),
     "a page of all jobs": lambda made: page(made, None),
     "a page of an owner's jobs": lambda made: page(made, "somebody"),
-    "an equal request": lambda made: JobRecords(made).find_equal("a" * 64, "somebody", max_age_s=3600),
+    "an equal request": lambda made: JobRecords(made).find_equal("a" * 64, "somebody", max_age_s=3600, ttl_s=3600),
     "one job": lambda made: JobRecords(made).get(str(uuid.uuid4())),
 }
 

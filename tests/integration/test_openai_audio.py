@@ -123,6 +123,32 @@ def test_what_is_wrong_is_400_and_a_sentence(
     assert (body["status"], body["code"], body["detail"]) == (400, code, body["error"]["message"])
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/audio", 404),
+        ("POST", "/v1/audio/translations", 404),
+        ("POST", "/v1/chat/completions", 404),
+        ("GET", "/v1/audio/transcriptions", 405),
+        ("DELETE", "/v1/models", 405),
+        ("GET", "/v1/models/a/b", 404),
+        ("GET", "/v1", 404),
+    ],
+)
+def test_what_is_not_there_is_a_sentence_too(method: str, path: str, status: int, service: Stack) -> None:
+    answer = requests.request(method, service.url + path, timeout=30)
+    body = answer.json()
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.status_code == body["status"] == status
+    assert body["error"]["message"] == body["detail"]
+    assert "/openapi.json" in body["detail"]
+
+
+def test_its_client_shows_the_sentence(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="There is nothing at this address"):
+        client.embeddings.create(model="m", input="words")
+
+
 def test_without_a_file_or_a_form_it_is_a_sentence(service: Stack) -> None:
     url = f"{service.url}/v1/audio/transcriptions"
     missing = requests.post(url, files={"model": (None, "m")}, timeout=30)
@@ -179,7 +205,7 @@ def test_equal_requests_are_one_job_and_others_are_not(fresh: Stack) -> None:
     assert len(listed()) == 1
     ask(language="de")
     assert len(listed()) == 2
-    assert fresh.audio_files == []
+    until(lambda: not fresh.audio_files, within_s=30, what="no sound is kept, the repeated upload neither")
 
 
 def test_a_job_goes_on_when_its_client_leaves_and_makes_no_summary(fresh: Stack) -> None:
@@ -198,3 +224,46 @@ def test_a_job_goes_on_when_its_client_leaves_and_makes_no_summary(fresh: Stack)
     answer = requests.post(url, files={"file": ("a.wav", sound(2.0).read())}, timeout=30)
     assert json.loads(answer.content)["text"] == "word0 word1"
     assert len(requests.get(f"{fresh.url}/v1/jobs", timeout=30).json()["data"]) == 1
+
+
+def test_what_somebody_stops_is_not_started_again_by_the_client_that_waits(fresh: Stack) -> None:
+    # Given clients with their usual retries, who wait while no worker runs
+    fresh.start_api()
+    refused: list[tuple[int | None, str]] = []
+
+    def ask(seconds: float, stream: bool) -> None:
+        with openai.OpenAI(base_url=f"{fresh.url}/v1", api_key="any", timeout=60) as client:
+            try:
+                list(client.audio.transcriptions.create(file=sound(seconds), model="m", stream=stream))  # type: ignore[call-overload]
+            except openai.APIError as error:
+                refused.append((getattr(error, "status_code", None), error.message))
+
+    waiting = [threading.Thread(target=ask, args=arguments) for arguments in ((2.0, False), (3.0, True))]
+    for thread in waiting:
+        thread.start()
+
+    def listed() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = requests.get(f"{fresh.url}/v1/jobs", timeout=30).json()["data"]
+        return found
+
+    until(lambda: len(listed()) == 2, within_s=30, what="both jobs are there")
+    for job in listed():
+        requests.delete(f"{fresh.url}/v1/jobs/{job['id']}", timeout=30).raise_for_status()
+    for thread in waiting:
+        thread.join(timeout=60)
+    assert {status for status, _ in refused} == {410, None}
+    assert all("The job was cancelled" in message for _, message in refused)
+    assert [job["status"] for job in listed()] == ["cancelled", "cancelled"]
+
+
+def test_an_expired_result_is_transcribed_anew(fresh: Stack) -> None:
+    fresh.settings |= {"RESULT_TTL_S": "1", "MAINTENANCE_INTERVAL_S": "600"}
+    fresh.start_api()
+    fresh.start_worker(name="transcribe")
+    fresh.start_worker(name="summarise", queues="summarise", pool="threads")
+    with openai.OpenAI(base_url=f"{fresh.url}/v1", api_key="any", max_retries=0, timeout=60) as client:
+        assert client.audio.transcriptions.create(file=sound(2.0), model="m").text == "word0 word1"
+        url = f"{fresh.url}/v1/jobs"
+        [job] = requests.get(url, timeout=30).json()["data"]
+        until(lambda: requests.get(f"{url}/{job['id']}", timeout=30).status_code == 410, within_s=30, what="it expires")
+        assert client.audio.transcriptions.create(file=sound(2.0), model="m").text == "word0 word1"

@@ -8,16 +8,18 @@ from streametrics.domain.status import error_body
 from streametrics.errors import StreametricsError
 
 #: Where OpenAI's clients call.
-OPENAI_PATHS = ("/v1/audio/", "/v1/models")
+OPENAI_PATHS = ("/v1/audio", "/v1/models")
 #: "Policy violation" in the websocket protocol; before the handshake the server makes it a 403.
 _CLOSED_BY_POLICY = 1008
 
 
 def error_response(error: StreametricsError, path: str = "") -> JSONResponse:
     """Make the response to a request that failed; below `/v1` it is a problem."""
-    if path.startswith(OPENAI_PATHS):
+    is_problem = problems.is_below(path)
+    # Its clients also call what is not there, such as /v1/chat/completions.
+    if path.startswith(OPENAI_PATHS) or (is_problem and isinstance(error, problems.FrameworkRefusal)):
         return openai_bodies.error_response(error)
-    if path.startswith(problems.PREFIX):
+    if is_problem:
         return problems.problem_response(error)
     return JSONResponse(error_body(str(error), error.code), status_code=error.status, headers=error.headers)
 

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from streametrics.api import problems
 from streametrics.domain.transcript import Transcript
-from streametrics.errors import JobFailed, StreametricsError
+from streametrics.errors import JobCancelled, JobFailed, StreametricsError
 from streametrics.text import languages
 from streametrics.uploads.openai_fields import UnsupportedValue
 
@@ -18,6 +18,7 @@ _TYPES = {
     401: "authentication_error",
     403: "permission_error",
     404: "invalid_request_error",
+    410: "invalid_request_error",
     413: "invalid_request_error",
     415: "invalid_request_error",
     422: "invalid_request_error",
@@ -35,7 +36,8 @@ class TranscriptionEnded(StreametricsError):
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
         self.code = code
-        self.status = 400 if code in _FAULTS_OF_SOUND else 500
+        # A client repeats what is answered with 500, and so would start again what somebody has stopped.
+        self.status = 410 if code == JobCancelled.code else 400 if code in _FAULTS_OF_SOUND else 500
 
 
 class ModelUnknown(StreametricsError):

@@ -44,12 +44,23 @@ class Problem(Described):
 
 def problem_response(error: StreametricsError, errors: Sequence[FieldError] = ()) -> JSONResponse:
     """Make the response to a request below `/v1` that failed."""
-    return _response(error.status, error.code, str(error), headers=error.headers, errors=errors)
+    body = body_of(error.status, error.code, str(error), errors)
+    return JSONResponse(body, status_code=error.status, headers=error.headers, media_type=MEDIA_TYPE)
 
 
-def http_problem(status: int, code: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Make the response of the framework's own refusals, such as a path that does not exist."""
-    return _response(status, code, FRAMEWORK_CODES[code], headers=headers or {})
+class FrameworkRefusal(StreametricsError):
+    """The framework itself refuses the request, such as a path that does not exist."""
+
+    def __init__(self, status: int, headers: Mapping[str, str] | None = None) -> None:
+        self.status = status
+        self.code = {404: "not_found", 405: "method_not_allowed"}.get(status, "http_error")
+        self.headers = dict(headers or {})
+        super().__init__(FRAMEWORK_CODES[self.code])
+
+
+def is_below(path: str) -> bool:
+    """Tell whether errors at this path are problems."""
+    return path.startswith(PREFIX) or path == PREFIX.rstrip("/")
 
 
 def body_of(status: int, code: str, detail: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
@@ -63,10 +74,3 @@ def body_of(status: int, code: str, detail: str, errors: Sequence[FieldError] = 
         errors=list(errors) or None,
     )
     return problem.model_dump(exclude_none=True)
-
-
-def _response(
-    status: int, code: str, detail: str, *, headers: Mapping[str, str], errors: Sequence[FieldError] = ()
-) -> JSONResponse:
-    body = body_of(status, code, detail, errors)
-    return JSONResponse(body, status_code=status, headers=dict(headers), media_type=MEDIA_TYPE)

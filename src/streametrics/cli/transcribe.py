@@ -65,6 +65,8 @@ def run(
             raise UsageError(f"'.{suffix}' is no format: end the name in .{', .'.join(FORMATS)}, or give --format.")
     transcription = _Transcription(settings, options)
     if is_single:
+        if options.target is not None:
+            _require_no_recording(options.target)
         text = transcription.text_of(paths[0], warn)
         if options.target is None:
             yield text
@@ -74,11 +76,14 @@ def run(
     files = list(_files_in(paths, warn))
     if options.target is None:
         raise UsageError("Several files: name a folder for their texts with -o.")
+    if options.target.exists() and not has_folder:
+        raise UsageError(f"Several files: {options.target} is a file; name a folder for their texts with -o.")
     suffix = "txt" if options.output_format == "text" else options.output_format
     failed: list[str] = []
     for number, (file, target) in enumerate(_targets(files, options.target, suffix), start=1):
         warn(f"{number} of {len(files)}: {file}")
         try:
+            _require_no_recording(target)
             _write(target, transcription.text_of(file, warn))
         except StreametricsError as error:
             failed.append(str(file))
@@ -124,6 +129,12 @@ def _targets(files: Sequence[Path], folder: Path, suffix: str) -> Iterator[tuple
             number += 1
         taken.add(unique)
         yield file, folder / f"{unique}.{suffix}"
+
+
+def _require_no_recording(target: Path) -> None:
+    """Look before the work whether a text would take a recording's place. Raises UsageError."""
+    if target.is_file() and _is_recording(target):
+        raise UsageError(f"{target} is a recording, which is not written over: name another file with -o.")
 
 
 def _write(target: Path, text: str) -> None:

@@ -218,12 +218,16 @@ class JobRecords:
             row = connection.execute(query).one_or_none()
         return None if row is None else transcript_of(row)
 
-    def find_equal(self, request_hash: str, owner: str, *, max_age_s: float) -> str | None:
-        """Find the newest job of this request that has not failed and was received lately; None for none."""
+    def find_equal(self, request_hash: str, owner: str, *, max_age_s: float, ttl_s: float) -> str | None:
+        """Find the newest job of this request that was received lately, has not failed, and has a result if it ended.
+
+        ttl_s: how long a result is kept, as it may expire sooner than it is erased.
+        """
         query = (
             select(jobs.c.task_id)
             .where(jobs.c.request_hash == request_hash, jobs.c.owner == owner, jobs.c.state != JobState.FAILED)
             .where(jobs.c.erased_at.is_(None), jobs.c.received_at > statement_now() - max_age_s)
+            .where(or_(jobs.c.finished_at.is_(None), jobs.c.finished_at > statement_now() - ttl_s))
             .order_by(jobs.c.received_at.desc())
             .limit(1)
         )

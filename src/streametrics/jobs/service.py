@@ -85,8 +85,8 @@ class JobService:
         return task_id
 
     def find_equal(self, request_hash: str, owner: str) -> str | None:
-        """Find the owner's job of an equal request of the last hour, unless it failed; None for none."""
-        return self._connections.records.find_equal(request_hash, owner, max_age_s=EQUAL_FOR_S)
+        """Find the owner's job of an equal request of the last hour, unless it failed or its result has expired."""
+        return self._connections.records.find_equal(request_hash, owner, max_age_s=EQUAL_FOR_S, ttl_s=self.result_ttl_s)
 
     def discard(self, audio_key: str) -> None:
         """Delete stored audio of which no job is made."""

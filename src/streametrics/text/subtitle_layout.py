@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from streametrics.domain.transcript import Segment, Transcript, Word
-from streametrics.text import sentences
+from streametrics.text import letters, sentences
 
 MAX_LINES = 2
 #: Longest line in characters; wide ones (Chinese, Japanese, Korean) count for more, so that 16 of them fill it.
@@ -82,15 +82,21 @@ def _tokens(segment: Segment) -> Iterator[_Token]:
     pieces = [piece for word in words for piece in _pieces(word)]
     joined: list[tuple[int, int, str]] = []
     for start_ms, end_ms, text in pieces:
-        glued = joined and not text[0].isspace() and (text.startswith(_CLOSING) or joined[-1][2].endswith(_OPENING))
+        glued = joined and _belong_together(joined[-1][2], text)
         if glued and _width(joined[-1][2] + text) <= _LINE:
             joined[-1] = (joined[-1][0], end_ms, joined[-1][2] + text)
         else:
             joined.append((start_ms, end_ms, text))
     for number, (start_ms, end_ms, text) in enumerate(joined):
         # Segments are texts of their own: the next one's first word has a space before it wherever words have.
-        text = text if number or text[0].isspace() or _is_wide(text[0]) else f" {text}"
+        text = text if number or text[0].isspace() or _is_unspaced(text[0]) else f" {text}"
         yield _Token(start_ms, max(start_ms, end_ms), text, _width(text))
+
+
+def _belong_together(before: str, after: str) -> bool:
+    if after.startswith(_CLOSING) or before.endswith(_OPENING):
+        return not after[0].isspace()
+    return letters.extends(after[0]) or letters.takes_next(before)
 
 
 def _words_by_length(segment: Segment) -> tuple[Word, ...]:
@@ -121,20 +127,34 @@ def _pieces(word: Word) -> Iterator[tuple[int, int, str]]:
 
 def _cleaned(text: str) -> str:
     """Reduce white space to single spaces, and drop control characters, which break a file or hide in it."""
-    kept = "".join(" " if char.isspace() else char for char in text if char.isspace() or char.isprintable())
-    return re.sub(" +", " ", kept).rstrip()
+    kept = "".join(
+        " " if char.isspace() else char
+        for char in text
+        if char.isspace() or char.isprintable() or char in letters.JOINERS
+    )
+    return re.sub(" +", " ", kept).rstrip(f" {letters.JOINERS}")
 
 
 def _divided(text: str) -> Iterator[str]:
-    piece = ""
-    for char in text:
-        apart = piece.strip() and (char == " " or _is_wide(char) or _is_wide(piece[-1]))
-        is_mark = unicodedata.combining(char) and _width(piece) <= _LINE
-        if not is_mark and (apart or (piece and _width(piece + char) > _LINE)):
-            yield piece
-            piece = ""
-        piece += char
+    if text.isascii() and len(text) <= MAX_LINE and " " not in text[1:]:
+        yield text  # what most words are, known without a look at each letter
+        return
+    piece = last = ""
+    for letter in letters.letters(text):
+        apart = piece.strip() and (letter == " " or _is_unspaced(letter[0]) or (last and _is_unspaced(last[0])))
+        for part in _parts(letter):
+            if piece and (apart or _width(piece + part) > _LINE):
+                yield piece
+                piece = ""
+            piece += part
+            apart = False
+        last = letter
     yield piece
+
+
+def _parts(letter: str) -> Iterator[str]:
+    """Divide what cannot be one letter, as it fills more than a line by itself."""
+    yield from (letter[start : start + MAX_WIDE_LINE] for start in range(0, len(letter), MAX_WIDE_LINE))
 
 
 def _width(text: str) -> int:
@@ -143,6 +163,11 @@ def _width(text: str) -> int:
 
 def _is_wide(char: str) -> bool:
     return unicodedata.east_asian_width(char) in "WF"
+
+
+def _is_unspaced(char: str) -> bool:
+    """Tell whether a line may end at this character, as its script has no spaces."""
+    return _is_wide(char) and not letters.is_hangul(char)
 
 
 def _runs(tokens: Sequence[_Token]) -> Iterator[list[_Token]]:

@@ -75,7 +75,7 @@ def test_one_that_is_damaged_keeps_no_other_from_its_text(capsys: pytest.Capture
         (["sound.wav", "-o", "a.doc"], cli.BAD_SETTINGS, "'.doc' is no format: end the name in .txt, .json, .srt"),
         (["nothing"], cli.FAILED, "There is no sound or video file in nothing."),
         (["sound.wav", "-o", "sound.wav/a.txt"], cli.FAILED, "sound.wav/a.txt cannot be written"),
-        (["sound.wav", "sound.wav", "-o", "sound.wav"], cli.FAILED, "cannot be written"),
+        (["sound.wav", "sound.wav", "-o", "sound.wav"], cli.BAD_SETTINGS, "sound.wav is a file; name a folder"),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(
@@ -99,3 +99,28 @@ def test_the_same_file_twice_has_two_texts() -> None:
     Path("sound.wav").write_bytes(SOUND)
     assert cli.main(["transcribe", "sound.wav", "sound.wav", "-o", "out"]) == 0
     assert sorted(path.name for path in Path("out").iterdir()) == ["sound.wav 2.txt", "sound.wav.txt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (["a.wav", "-o", "a.wav"], "a.wav"),
+        (["a.wav", "-o", "b.wav"], "b.wav"),
+        (["a.wav", "c.txt", "-o", "."], "c.txt"),
+        (["c.txt", "-o", "."], "c.txt"),
+    ],
+)
+def test_no_text_takes_a_recordings_place(arguments: list[str], kept: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.wav", "b.wav", "c.txt"):
+        Path(name).write_bytes(SOUND)
+    assert cli.main(["transcribe", *arguments]) != 0
+    assert Path(kept).read_bytes() == SOUND
+    assert "is a recording, which is not written over" in capsys.readouterr().err
+
+
+def test_several_texts_want_a_folder_before_any_work(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.wav", "b.wav"):
+        Path(name).write_bytes(SOUND)
+    Path("all.srt").write_text("")
+    assert cli.main(["transcribe", "a.wav", "b.wav", "-o", "all.srt"]) != 0
+    assert "all.srt is a file" in capsys.readouterr().err

@@ -209,6 +209,59 @@ def test_whatever_was_heard_comes_out_in_order_and_in_lines_that_fit(heard: list
     assert bare("".join("".join(cue.lines) for cue in cues)) == bare(kept)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "می\u200cخواهم بگویم که نمی\u200cتوانم بازی\u200cها را ببینم",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467 look \u2764\ufe0f",
+        "क्\u200dष और ज्ञ",
+    ],
+)
+def test_what_is_invisible_and_part_of_the_spelling_stays(text: str) -> None:
+    assert " ".join(" ".join(cue.lines) for cue in said(text)) == text
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        "กุ้",
+        "น้ำ",
+        "แก",
+        "e\u0301",
+        "\U0001f44d\U0001f3fd",
+        "\U0001f1e9\U0001f1ea",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "கொ",
+    ],
+)
+def test_no_line_ends_inside_a_letter(letter: str) -> None:
+    lines = [line for cue in said(letter * 200) for line in cue.lines]
+    assert len(lines) > 3
+    assert all(line.replace(letter, "") == "" for line in lines)
+
+
+@pytest.mark.parametrize("letter", ["กุ้", "น้ำ", "แก", "e\u0301", "\U0001f44d\U0001f3fd"])
+def test_words_that_begin_or_end_inside_a_letter_are_put_together(letter: str) -> None:
+    words = tuple(Word(i * 0.2, i * 0.2 + 0.1, char) for i, char in enumerate(letter * 40))
+    cues = lay_out(Transcript((Segment(0, 60, letter * 40, words=words),), None))
+    assert all(line.strip().replace(letter, "") == "" for cue in cues for line in cue.lines)
+
+
+def test_more_marks_than_a_line_holds_are_divided() -> None:
+    lines = [line for cue in said("e" + "\u0301" * 500) for line in cue.lines]
+    assert sum(map(len, lines)) == 501
+    assert all(len(line) <= 42 for line in lines)
+
+
+def test_korean_is_wide_and_has_words() -> None:
+    text = "안녕하세요 여러분 오늘은 체스를 두면서 이야기를 나눠 보겠습니다 정말 반갑습니다 시청해 주셔서 감사합니다"
+    cues = lay_out(Transcript((Segment(0, 8, text), Segment(8, 16, text)), "ko"))
+    # Expect lines to end between words, and the second segment's first word to have a space before it
+    assert " ".join(" ".join(cue.lines) for cue in cues) == f"{text} {text}"
+    assert violations(render(Transcript((Segment(0, 8, text),), "ko"), "srt"), "srt") == []
+    assert [len(line) for cue in said("가" * 40) for line in cue.lines] == [16, 16, 8]
+
+
 def test_ten_hours_are_read_as_a_file() -> None:
     transcript = spoken(ENGLISH, seconds=36_000, rate=15, space=" ")
     assert len(list(webvtt.from_buffer(io.StringIO(render(transcript, "vtt"))))) > 6_000

@@ -69,7 +69,7 @@ def _form_schema() -> dict[str, Any]:
     response_class=Response,
     responses={
         200: {"description": "The words, in the format asked for."},
-        **openai_problems(400, 401, 403, 413, 429, 503),
+        **openai_problems(400, 401, 403, 410, 413, 429, 503),
     },
 )
 async def transcribe(request: Request, state: StateOf, principal: PrincipalOf) -> Response:
