@@ -59,14 +59,14 @@ def run(
     """
     has_folder = options.target is not None and options.target.is_dir()
     is_single = len(paths) == 1 and not paths[0].is_dir() and not has_folder
+    if is_single and options.target is not None:
+        _require_no_recording(options.target)
     if is_single and options.output is None and options.target is not None:
         suffix = options.target.suffix.lower().removeprefix(".")
         if suffix and suffix not in FORMATS:
             raise UsageError(f"'.{suffix}' is no format: end the name in .{', .'.join(FORMATS)}, or give --format.")
     transcription = _Transcription(settings, options)
     if is_single:
-        if options.target is not None:
-            _require_no_recording(options.target)
         text = transcription.text_of(paths[0], warn)
         if options.target is None:
             yield text
