@@ -49,6 +49,8 @@ THOUGHTS = [
     "[thinking]Who speaks?[/thinking]\n{}",
     "◁think▷Who speaks?◁/think▷{}",
     "<unused94>thought\nWho speaks?<unused95>{}",
+    "<ctrl94>thought\nWho speaks?<ctrl95>{}",
+    "<|im_start|>think\nWho speaks?<|im_end|>\n<|im_start|>answer\n{}<|im_end|>",
     "&lt;think&gt;Who speaks?&lt;/think&gt;{}",
     "Thinking...\nWho speaks?\n...done thinking.\n\n{}",
     '<details type="reasoning" done="true">\n<summary>Thought for 3 s</summary>\nWho speaks?\n</details>\n{}',
@@ -261,6 +263,8 @@ WRAPPED = [
     "summary: >\n  {}",
     '"summary": "{}"',
     "<response><summary>{}</summary></response>",
+    "[SUMMARY]{}[/SUMMARY]",
+    "[ANSWER]\n{}\n[/ANSWER]",
 ]
 
 ENDED = [
@@ -288,6 +292,8 @@ ENDED = [
     "]~b]ai\n{}[e~[\n]~b]user\nMore!",
     "{}<eos><bos>",
     "{}<end_of_utterance>",
+    "{} [end of text]",
+    "{}[end of text]",
     "{}<|anything_new|>More!",
     "{}\n\nUser: More!\nAssistant: No.",
     "{}\nUser: More!",
