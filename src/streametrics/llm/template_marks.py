@@ -14,7 +14,7 @@ MARK = re.compile(
 #: The beginning of a mark, at the end of a text that grows.
 MARK_BEGINS = re.compile(
     r"(?:<</?[A-Z]{0,3}>?|<[|｜/]?[^<>\n]{0,60}|\[[|｜][^\[\]\n]{0,31}|[\[◁【⟨]/?[\w:]{0,20}|\[e~\[?|\]~!?b?"
-    r"|&[a-z#0-9]{0,5})$"
+    r"|\[end [a-z ]{0,7}|&[a-z#0-9]{0,5})$"
 )
 
 THOUGHT = re.compile(
