@@ -202,7 +202,7 @@ def _api(options: argparse.Namespace) -> int:
     warnings = checks.require_safe(settings)
     ports.require_free_port(settings)
     logs.configure(settings.log_level, "api")
-    private_files.mend(settings.data_dir)
+    private_files.mend(settings.data_dir, settings.effective_database_url)
     for warning in warnings:
         logging.getLogger(__name__).warning(warning)
     run(settings)

@@ -20,11 +20,12 @@ CLOSINGS = (
     r"(?:this|the|my|the above|above) (?:summary|response|answer|recap)\b.*(?:is|was|has|captures|covers|"
     r"includes|provides|follows"
     r"|does|contains|reflects|stays|focuses|adheres|meets|should)\b",
-    r"(?:just say the word|ping me|reply (?:with )?[\"“'])|need (?:a |any )?(?:longer|shorter|more|further|changes)\b"
-    r".*\?|(?:that|this) (?:is|was) the summary\b|i (?:believe|think|trust) (?:this|that|it|these) (?:covers?|"
+    r"(?:just say the word|ping me|reply (?:with )?[\"“'])|"
+    r"need (?:a |any )?(?:longer|shorter|more|changes)(?: (?:version|detail|info|help|summar)\w*)?[,?]"
+    r"|(?:that|this) (?:is|was) the summary\b|i (?:believe|think|trust) (?:this|that|it|these) (?:covers?|"
     r"captures?|summari[sz]es?)\b|these sentences (?:cover|capture|summari[sz]e)\b|the above (?:is|was) written\b|"
     r"no (?:further|other|more|additional) .*information (?:is|was)\b.*(?:transcript|provided)",
-    r"(?:end|(?:the )?end of (?:the )?(?:text|summary|transcript|response|output))[.!]?$|(?:best|kind|warm) regards,?\b|"
+    r"(?:end|(?:the )?end of (?:the )?(?:text|summary|transcript|response|output))[.!]?$|(?:best|kind|warm) regards\b|"
     r"(?:your )?(?:ai )?assistant$|confidence(?: score| level)?\s*:\s*(?:\d|high|medium|low)",
     # French, Italian, Spanish, Portuguese, Romanian
     r"(?:ne |n')hésite[zs]?\b|faites[- ]moi savoir|(?:dites|dis)[- ]moi\b|j'espère que (?:cel?a|ça|ce|vous)|"
@@ -98,7 +99,7 @@ CLOSINGS = (
     r"niambie)\b|kama (?:una|unahitaji)\b|natumai|je,? ungependa|(?:sabihin|ipaalam)\b|kung (?:may|kailangan|"
     r"gusto)\b",
     # Chinese, Japanese, Korean
-    r"有(?:任何|什么)?(?:问题|疑问|需要).*(?:欢迎|随时|请)|以上(?:就)?是.*(?:总结|總結|摘要|概括|内容)|"
+    r"有(?:任何|什么)?(?:问题|疑问|需要).*(?:欢迎|随时)|以上(?:就)?是.*(?:总结|總結|摘要|概括|内容)|"
     r"以上[、,]?(?:が)?.*要約|이상(?:으로|입니다)|"
     r"(?:如果|如|若)(?:您|你|有|需|还|還|想).*(?:告诉|告訴|随时|隨時|请|請|联系|提问|问我|帮)|希望(?:这|這|对|"
     r"對|能|以上|本|我).*(?:帮|幫|助|有用|满意|需求)|请?(?:随时|隨時|告诉我)",

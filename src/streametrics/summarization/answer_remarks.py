@@ -32,6 +32,7 @@ _QUOTED = re.compile(r"[\"“„«「『‹](?P<inner>[^\"“”»「」』›]+
 _REPORTED = re.compile(
     rf"(?:[,?!;:»”\"]|[a-z]:)\s(?:(?:{answer_phrases.REPORTED})\b"
     rf"|(?:(?!(?:[dl]')?(?:{answer_phrases.USER}|{answer_phrases.NOBODY})\b)[^\W\d][\w'-]*\s){{1,3}}(?:{answer_phrases.REPORTED})\b)"
+    r"|[，、](?!用户|用戶|我|提示|ユーザー)[^，、。]{1,12}(?:说|說|问|問|道|言う|聞く|尋ねる)"
 )
 #: A label in brackets: `[Summary]`.
 _BRACKETED_LABEL = re.compile(

@@ -528,6 +528,10 @@ TRUE = [
     "Ada verliert. „Ich hoffe, wir gewinnen“, sagt sie. Bob lacht.",
     "Извини, говорит Ада, я выиграла. Боб смеётся.",
     "艾达赢了。“还想看吗？”她问。大家说想。",
+    "如果需要请拨打电话，主持人说。然后她唱歌。",
+    "もし質問があればコメントしてください、とエイダは言う。彼女は歌う。",
+    "Need more speed? Ada buys a new engine. It works.",
+    "Ada wins. The end.",
     # A task of the recording's, not of the model's
     "The task is to collect ten mushrooms. Ada finds nine.",
     "The instructions say that the glue dries in an hour. Ada waits.",
