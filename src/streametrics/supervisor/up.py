@@ -54,7 +54,6 @@ def up(settings: Settings, selection: ProcessSelection) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     warnings = [*checks.settings_warnings(), *checks.require_safe(settings)]
-
     with exclusive_data_dir(settings) as lock:
         private_files.mend(settings.data_dir, settings.effective_database_url)
         console = Console(settings.data_dir / "logs" / "streametrics.log")
