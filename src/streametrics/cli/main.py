@@ -202,7 +202,7 @@ def _api(options: argparse.Namespace) -> int:
     warnings = checks.require_safe(settings)
     ports.require_free_port(settings)
     logs.configure(settings.log_level, "api")
-    private_files.mend(settings.data_dir)
+    private_files.mend(settings.data_dir, settings.effective_database_url)
     for warning in warnings:
         logging.getLogger(__name__).warning(warning)
     run(settings)
@@ -210,12 +210,15 @@ def _api(options: argparse.Namespace) -> int:
 
 
 def _worker(options: argparse.Namespace) -> int:
+    from streametrics.preflight import checks
     from streametrics.supervisor.commands import worker_command
 
-    # Celery's process looks whether it may start: it can be started without us too.
+    # Celery's process looks whether it may start: it can be started without us too. But it reads REDIS_URL before that.
+    settings = _settings(options)
+    checks.require_safe(settings, serves=False)
     if options.kind == "summarize":
         options.kind = "summarise"  # the name of its queue and of its leases, which stays
-    command = worker_command(options.kind, _settings(options))
+    command = worker_command(options.kind, settings)
     if sys.platform != "win32":
         os.execv(command[0], command)  # noqa: S606 - so that signals reach Celery itself
     return subprocess.call(command)

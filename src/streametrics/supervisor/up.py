@@ -55,7 +55,7 @@ def up(settings: Settings, selection: ProcessSelection) -> int:
         signal.signal(number, _interrupt)
     warnings = [*checks.settings_warnings(), *checks.require_safe(settings)]
     with exclusive_data_dir(settings) as lock:
-        private_files.mend(settings.data_dir)
+        private_files.mend(settings.data_dir, settings.effective_database_url)
         console = Console(settings.data_dir / "logs" / "streametrics.log")
         try:
             if settings.port == 0:

@@ -64,6 +64,18 @@ def test_a_worker_of_summaries_is_named_in_both_spellings(kind: str, monkeypatch
     assert "summarise@%h" in started[0]
 
 
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:x/0", "redis://127.0.0.1:1/0?socket_timeout=abc"])
+def test_a_worker_with_a_bad_address_of_the_queue_ends_with_a_sentence(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Given an address that Celery ends over with a traceback, expect that it is never started."""
+    monkeypatch.setenv("REDIS_URL", url)
+    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("Celery was started"))
+    monkeypatch.setattr(subprocess, "call", lambda *_: pytest.fail("Celery was started"))
+    assert cli.main(["worker"]) == 2
+    assert f"REDIS_URL={url} is no queue's address" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_help_imports_neither_engine_nor_framework() -> None:
     # Expect an answer at once: nothing large behind `--help`
