@@ -8,27 +8,31 @@ from contextlib import asynccontextmanager, suppress
 
 from anyio import to_thread
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Match, Mount
 
 from streametrics import __version__
-from streametrics.api import prometheus
+from streametrics.api import problems, prometheus
 from streametrics.api.dependencies import State
 from streametrics.api.error_responses import error_response
-from streametrics.api.middleware import fast_polling
+from streametrics.api.middleware import fast_polling, request_id
 from streametrics.api.middleware.authentication import AuthenticationMiddleware
+from streametrics.api.middleware.head_requests import HeadMiddleware
 from streametrics.api.middleware.trusted_origin import TrustedOriginMiddleware, allowed_origins
 from streametrics.api.openapi import describe
 from streametrics.api.readiness import ReadinessChecks
-from streametrics.api.routes import health, metrics, status, summarize
+from streametrics.api.routes import docs, health, jobs, metrics, openai_audio, status, summarize
+from streametrics.api.routes import problems as problem_pages
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
 from streametrics.database.timeouts import ANSWERING
 from streametrics.domain.status import error_body
-from streametrics.errors import DatabaseUnavailable, StreametricsError
+from streametrics.errors import DatabaseUnavailable, InvalidRequest, StreametricsError
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.service import JobService
@@ -54,17 +58,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         os.umask(PRIVATE_UMASK)  # also where a server of one's own runs this application
         connections = Connections(settings, timeouts=ANSWERING)
         await to_thread.run_sync(connections.announce_service)
-        jobs = JobService(connections)
+        job_service = JobService(connections)
         version_reader = JobVersionReader(settings.effective_redis_url)
-        status_reader = StatusReader(jobs, version_reader)
+        status_reader = StatusReader(job_service, version_reader)
         admission = Admission(settings, connections.backlog.by_queue, connections.audio.free_bytes)
         app.state.streametrics = State(
             connections=connections,
-            jobs=jobs,
+            jobs=job_service,
             status_reader=status_reader,
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
             health=ReadinessChecks(connections, summarizer_factory.create(settings)),
+            equal_requests=asyncio.Lock(),
             metrics_page=AsyncTtlCache(lambda: prometheus.page(connections), prometheus.PAGE_VALID_S),
         )
         await api_keys.has_keys()  # known from here on, also while the database is away
@@ -79,14 +84,27 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await version_reader.close()
         connections.close()
 
-    app = FastAPI(title="StreaMetrics API", version=__version__, lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title="StreaMetrics API",
+        version=__version__,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,  # the framework's pages load scripts from elsewhere; `routes.docs` has ours
+        redoc_url=None,
+    )
+    app.include_router(docs.router)
+    app.include_router(problem_pages.router)
+    app.mount(docs.ASSETS_PREFIX, docs.ASSETS)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(status.router)
     app.include_router(summarize.router)
+    app.include_router(jobs.router)
+    app.include_router(openai_audio.router)
     describe(app)
     app.add_exception_handler(StreametricsError, _render)
     app.add_exception_handler(HTTPException, _render_http)
+    app.add_exception_handler(RequestValidationError, _render_validation)
     app.add_exception_handler(Exception, _render_unexpected)
     _add_middleware(app, settings, api_keys)
     return app
@@ -106,32 +124,63 @@ def _forget_changed_jobs(database: Database, status_reader: StatusReader) -> Non
 def _add_middleware(app: FastAPI, settings: Settings, api_keys: ApiKeys) -> None:
     # The last one added is the first to see a request.
     app.add_middleware(fast_polling.FastPollingMiddleware)
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(AuthenticationMiddleware, api_keys=api_keys)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=allowed_origins(settings),
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["X-API-Key", "Authorization", "Content-Type"],
-        expose_headers=["Retry-After", "Location"],
+        expose_headers=["Retry-After", "Location", request_id.HEADER],
     )
     app.add_middleware(TrustedOriginMiddleware, settings=settings, api_keys=api_keys)
+    app.add_middleware(request_id.RequestIdMiddleware)
 
 
 async def _render(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StreametricsError)
     if request.method == "POST" and request.url.path.rstrip("/") == "/summarize":
         request.app.state.streametrics.connections.metrics.count(REFUSED, error.code)
-    return error_response(error)
+    return error_response(error, request.url.path)
 
 
-async def _render_http(_: Request, error: Exception) -> JSONResponse:
+async def _render_validation(request: Request, error: Exception) -> JSONResponse:
+    """Render what is wrong with parameters that the framework checks; only routes below `/v1` have such."""
+    assert isinstance(error, RequestValidationError)
+    wrong = [
+        problems.FieldError(detail=str(each["msg"]), pointer="#/" + "/".join(map(str, each["loc"][1:])))
+        for each in error.errors()
+    ]
+    named = "; ".join(f"{each.pointer.removeprefix('#/')}: {each.detail}" for each in wrong)
+    return problems.problem_response(InvalidRequest(f"This cannot be read. {named}."), wrong)
+
+
+async def _render_http(request: Request, error: Exception) -> JSONResponse:
     """Render the framework's own refusals, such as a path that does not exist."""
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
-    return JSONResponse(error_body(str(error.detail), code), status_code=error.status_code, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(_allowed_methods(request)))
+    refusal = problems.FrameworkRefusal(error.status_code, headers)
+    if problems.is_below(request.url.path):
+        return error_response(refusal, request.url.path)
+    body = error_body(str(error.detail), refusal.code)
+    return JSONResponse(body, status_code=error.status_code, headers=headers)
+
+
+def _allowed_methods(request: Request) -> set[str]:
+    """Find the methods of all routes at a request's path; the framework knows those of the first alone."""
+    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
+    found = {
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    }
+    # A mount has files to be read.
+    return (found or {"GET"}) | ({"HEAD"} if "GET" in found or not found else set())
 
 
 async def _render_unexpected(request: Request, error: Exception) -> JSONResponse:
     logger.error("unexpected error at %s", request.url.path, exc_info=error)
     sentence = "Something unexpected went wrong inside the service; its log says more."
-    return JSONResponse(error_body(sentence, "internal_error"), status_code=500)
+    return error_response(StreametricsError(sentence), request.url.path)

@@ -154,7 +154,7 @@ class DatabaseUnavailable(StreametricsError):
 
 
 class DatabaseDamaged(DatabaseUnavailable):
-    """The service's database is damaged, or something else: put a backup of it in its place, and start again."""
+    """The service's database is damaged, or another file lies in its place: put a backup there, and start again."""
 
     code = "database_damaged"
     headers = {"Retry-After": "60"}  # noqa: RUF012
@@ -336,3 +336,9 @@ class UnsafeSettings(StreametricsError):
     """The settings are not safe to start with."""
 
     code = "unsafe_settings"
+
+
+class UsageError(StreametricsError):
+    """A command cannot be carried out as it was given."""
+
+    code = "usage"

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -62,13 +63,19 @@ def test_weights_are_listed(environment: dict[str, str]) -> None:
     assert any("ctranslate2" in line and "yes" in line for line in base)
 
 
-def test_the_readmes_commands_work_as_they_stand(environment: dict[str, str]) -> None:
-    # Given the lines of the README, with a recording under the name that they use
-    recording = str(sounds.clip("en/hello_world").path)
+def test_the_readmes_commands_work_as_they_stand(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the lines of the README, with recordings under the names that they use
+    monkeypatch.chdir(tmp_path)
+    Path("recordings").mkdir()
+    for name in ("recording.wav", "recordings/one.wav"):
+        shutil.copyfile(sounds.clip("en/hello_world").path, name)
     beginning = ".venv/bin/python -m streametrics "
     ours = [line.removeprefix(beginning) for line in readme.run_by_tests() if line.startswith(beginning)]
     assert ours
     for line in ours:
         # Expect each to end well
-        finished = run(environment, *shlex.split(line.replace("recording.wav", shlex.quote(recording))))
+        finished = run(environment, *shlex.split(line))
         assert finished.returncode == 0, f"{line}: {finished.stdout}{finished.stderr}"
+    assert Path("recording.srt").read_text().startswith("1\n00:00:0")

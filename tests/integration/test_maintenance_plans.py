@@ -1,4 +1,4 @@
-"""What maintenance and admission ask every few seconds reads no tombstones, of which a database may hold a million."""
+"""What maintenance and admission ask every few seconds, and lists of jobs, read no tombstones."""
 
 import contextlib
 import re
@@ -11,9 +11,9 @@ from sqlalchemy import Connection, event, text
 from streametrics.database.backlog import BacklogReader
 from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
-from streametrics.database.jobs import JobRecords
+from streametrics.database.jobs import JobRecords, Place
 from streametrics.database.leases import Leases
-from streametrics.domain.job import QueueName, Stage
+from streametrics.domain.job import JobState, QueueName, Stage
 from tests.support.stack import database
 
 #: Enough for PostgreSQL to prefer an index where there is one.
@@ -50,6 +50,11 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         yield made
 
 
+def page(made: Database, owner: str | None) -> object:
+    states = dict.fromkeys(JobState, "")
+    return JobRecords(made).page(owner=owner, states=states, before=Place(1e9, "x"), limit=20, ttl_s=3600)
+
+
 QUESTIONS: dict[str, Callable[[Database], object]] = {
     "expired leases": lambda made: Leases(made, lease_s=10).expired(),
     "backlog": lambda made: BacklogReader(made).by_queue(),
@@ -62,6 +67,9 @@ QUESTIONS: dict[str, Callable[[Database], object]] = {
     "next chunks": lambda made: Claims(made, lease_s=10, deadline_s=600).claim_chunks(Stage.TRANSCRIBE, "w", most=8),
     "claims of a worker": lambda made: Leases(made, lease_s=10).release_all("w"),
     "audio in use": lambda made: JobRecords(made).keys_in_use(),
+    "a page of all jobs": lambda made: page(made, None),
+    "a page of an owner's jobs": lambda made: page(made, "somebody"),
+    "an equal request": lambda made: JobRecords(made).find_equal("a" * 64, "somebody", max_age_s=3600, ttl_s=3600),
     "one job": lambda made: JobRecords(made).get(str(uuid.uuid4())),
 }
 

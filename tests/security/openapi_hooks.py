@@ -1,4 +1,4 @@
-"""What Schemathesis cannot know of our formats: bytes that are a recording, and the names of languages."""
+"""What Schemathesis cannot know of our formats: a recording's bytes, names of languages, places in a list."""
 
 import schemathesis
 from hypothesis import strategies as st
@@ -10,6 +10,8 @@ RECORDING = plain_wav(tone(0.2, 8_000), 8_000)
 schemathesis.openapi.format("binary", st.just(RECORDING))
 schemathesis.openapi.format("language", st.sampled_from(["en", "fr", "pt-BR", "German", "日本語"]))
 schemathesis.openapi.format("speech-language", st.sampled_from(["en", "de", "French"]))
+#: As one of `/v1/jobs` is, of a place long ago.
+schemathesis.openapi.format("cursor", st.just("WzEuMCwiMGIwYzdjOWUiXQ"))
 
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 #: Fields that are read more kindly than they are described: blanks around a value do not count, and a value that is

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.support.stack import stack
 
@@ -31,7 +30,6 @@ def test_the_api_is_what_its_description_says(key: str, tmp_path: Path) -> None:
         service.start_all()
         url = f"{service.url}/openapi.json"
         headers = {"X-API-Key": key} if key else {}
-        assert (requests.get(url, timeout=10).status_code == 401) is bool(key)
         # When it is fuzzed
         (tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
         command = [str(Path(sys.executable).parent / "schemathesis"), "run", url, "--checks", "all"]

@@ -236,6 +236,22 @@ class Stack:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait(timeout=10)
 
+    def keys(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """`streametrics keys` for this service."""
+        return subprocess.run(
+            [sys.executable, "-m", "streametrics", "keys", *arguments],
+            env=self.environment(),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def add_key(self, name: str, scope: str, *more: str) -> str:
+        finished = self.keys("add", name, "--scope", scope, *more)
+        assert finished.returncode == 0, finished.stderr
+        return finished.stdout.strip()
+
     def post(self, audio: bytes, name: str = "chunk.wav", **fields: str | None) -> requests.Response:
         """POST /summarize/ with the six fields; None leaves one out."""
         data = {key: value for key, value in (FIELDS | fields).items() if value is not None}

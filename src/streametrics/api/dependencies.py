@@ -1,5 +1,6 @@
 """Provides the services that routes share, which `app` creates once."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -25,6 +26,8 @@ class State:
     uploads: UploadReceiver
     admission: Admission
     health: ReadinessChecks
+    #: Held while a request looks for an equal one and makes its job.
+    equal_requests: asyncio.Lock
     #: The page that Prometheus reads.
     metrics_page: AsyncTtlCache[bytes]
 

@@ -55,7 +55,7 @@ class ApiKeys:
                 if hmac.compare_digest(key.digest, digest):
                     found = key.principal
         if found is None:
-            raise Unauthorized
+            raise Unauthorized if given is None else Unauthorized("This key is not known here, or was removed.")
         return found
 
     async def has_keys(self) -> bool:

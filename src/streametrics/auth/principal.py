@@ -12,7 +12,7 @@ class Scope(StrEnum):
 
     READ = "read"  #: read jobs of its owner
     SUBMIT = "submit"  #: submit, resummarize and cancel jobs
-    ADMIN = "admin"  #: every job, metrics and documentation
+    ADMIN = "admin"  #: every job, and metrics
 
     def allows(self, wanted: "Scope") -> bool:
         """Tell whether this scope is enough where `wanted` is asked for."""

@@ -73,7 +73,7 @@ def _rights(scope: Scope) -> str:
         case Scope.SUBMIT:
             return "send jobs and read its own"
         case Scope.ADMIN:
-            return "do everything, and see every job, the metrics and the documentation"
+            return "do everything, and see every job and the metrics"
 
 
 def _whose(record: KeyRecord, names: dict[str, str]) -> str:

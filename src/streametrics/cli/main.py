@@ -14,23 +14,23 @@ from typing import TypeAlias
 
 from streametrics import __version__
 from streametrics.audio import tracks
-from streametrics.errors import StreametricsError, UnsafeSettings
+from streametrics.errors import StreametricsError, UnsafeSettings, UsageError
 from streametrics.preflight import ports, settings_errors
 from streametrics.preflight.settings_errors import InvalidSettings
 from streametrics.settings import PRIVATE_UMASK, Settings
 
-#: Exit codes, beside 0: something failed, the settings are at fault, Ctrl-C.
+#: Exit codes, beside 0: something failed, the settings or arguments are at fault, Ctrl-C.
 FAILED, BAD_SETTINGS, INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Every error ends as one sentence on standard error."""
     options = _parser().parse_args(arguments)
-    if options.run is not _weights:  # weights are no secret, and MODEL_DIR may be shared by several accounts
+    if options.run not in (_weights, _transcribe):  # MODEL_DIR may be shared by several accounts, texts are the user's
         os.umask(PRIVATE_UMASK)
     try:
         code: int = options.run(options)
-    except (InvalidSettings, UnsafeSettings) as error:
+    except (InvalidSettings, UnsafeSettings, UsageError) as error:
         print(error, file=sys.stderr)
         return BAD_SETTINGS
     except StreametricsError as error:
@@ -144,8 +144,13 @@ def _add_weights(commands: Commands) -> None:
 
 
 def _add_transcribe(commands: Commands) -> None:
-    parser = _command(commands, "transcribe", "transcribe a file, without any server")
-    parser.add_argument("file", type=Path, help="any sound or video file")
+    parser = _command(commands, "transcribe", "transcribe files, without any server")
+    parser.add_argument(
+        "files", metavar="FILE", type=Path, nargs="+", help="any sound or video file, or a folder with some in it"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="PATH", type=Path, help="write there instead of printing; several files want a folder"
+    )
     parser.add_argument("--language", help="what is spoken, such as en or French; detected when not given")
     parser.add_argument(
         "--track",
@@ -154,7 +159,9 @@ def _add_transcribe(commands: Commands) -> None:
         help="the sound track: its number from 1, auto (the one that holds a voice, default), or mix (all)",
     )
     parser.add_argument(
-        "--format", choices=("text", "json", "srt", "vtt"), default="text", help="what is printed (default: text)"
+        "--format",
+        choices=("txt", "text", "srt", "vtt", "json"),
+        help="what to make (default: as the name after -o ends, or txt); srt and vtt are subtitles",
     )
     parser.set_defaults(run=_transcribe)
 
@@ -195,7 +202,7 @@ def _api(options: argparse.Namespace) -> int:
     warnings = checks.require_safe(settings)
     ports.require_free_port(settings)
     logs.configure(settings.log_level, "api")
-    private_files.mend(settings.data_dir)
+    private_files.mend(settings.data_dir, settings.effective_database_url)
     for warning in warnings:
         logging.getLogger(__name__).warning(warning)
     run(settings)
@@ -203,12 +210,15 @@ def _api(options: argparse.Namespace) -> int:
 
 
 def _worker(options: argparse.Namespace) -> int:
+    from streametrics.preflight import checks
     from streametrics.supervisor.commands import worker_command
 
-    # Celery's process looks whether it may start: it can be started without us too.
+    # Celery's process looks whether it may start: it can be started without us too. But it reads REDIS_URL before that.
+    settings = _settings(options)
+    checks.require_safe(settings, serves=False)
     if options.kind == "summarize":
         options.kind = "summarise"  # the name of its queue and of its leases, which stays
-    command = worker_command(options.kind, _settings(options))
+    command = worker_command(options.kind, settings)
     if sys.platform != "win32":
         os.execv(command[0], command)  # noqa: S606 - so that signals reach Celery itself
     return subprocess.call(command)
@@ -258,6 +268,12 @@ def _transcribe(options: argparse.Namespace) -> int:
     def warn(text: str) -> None:
         print(text, file=sys.stderr)
 
-    settings = _settings(options)
-    print(transcribe.run(settings, options.file, options.language, options.format, track=options.track, warn=warn))
+    asked = transcribe.TranscribeOptions(
+        language=options.language,
+        output="text" if options.format == "txt" else options.format,
+        target=options.output,
+        track=options.track,
+    )
+    for text in transcribe.run(_settings(options), options.files, asked, warn=warn):
+        print(text)
     return 0

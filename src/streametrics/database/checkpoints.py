@@ -132,7 +132,7 @@ class Checkpoints:
         )
 
     def finish(self, claim: Claim, result: JobResult) -> None:
-        """End the job as done, for good."""
+        """End the job as done, for good. Its transcript stays, as it has the times of words."""
         body = result.to_json(claim.request)
         with self._database.write() as connection:
             self._update(
@@ -141,7 +141,6 @@ class Checkpoints:
                 state=JobState.DONE,
                 result=body,
                 warnings=_as_json(result.warnings),
-                transcript=None,
                 finished_at=now(),
                 **released(tries=0),
             )

@@ -1,11 +1,27 @@
 """Reads and writes the rows of jobs for the API: inserted, read, expired, erased."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    update,
+)
 
 from streametrics.database.engine import Database, now, statement_now
 from streametrics.database.tables import facts, jobs, parts
@@ -29,6 +45,7 @@ ERASED_VALUES: dict[str, object] = {
     "time_raw": "",
     "title": "",
     "extra_instruction": "",
+    "request_hash": None,
     "transcript": None,
     "result": None,
     "error": None,
@@ -55,6 +72,18 @@ class JobRecord:
     model_server_missing: bool
     #: None until the sound is decoded and cut, and again once it is transcribed.
     container: str | None = None
+    #: Seconds since 1970, by the database's clock.
+    received_at: float = 0.0
+    #: Length of the sound in seconds; None until it is decoded.
+    audio_s: float | None = None
+    finished_at: float | None = None
+
+
+class Place(NamedTuple):
+    """Where a job stands among all, by age."""
+
+    received_at: float
+    task_id: str
 
 
 def request_of(row: Row[Any]) -> JobRequest:
@@ -69,6 +98,7 @@ def request_of(row: Row[Any]) -> JobRequest:
         parent_task_id=row.parent_task_id,
         summary_model=row.summary_model,
         extra_instruction=row.extra_instruction,
+        wants_summary=row.wants_summary,
     )
 
 
@@ -110,6 +140,7 @@ def _columns(request: JobRequest) -> dict[str, object]:
         "parent_task_id": request.parent_task_id,
         "summary_model": request.summary_model,
         "extra_instruction": request.extra_instruction,
+        "wants_summary": request.wants_summary,
     }
 
 
@@ -120,7 +151,15 @@ class JobRecords:
         self._database = database
 
     def insert(
-        self, task_id: str, request: JobRequest, *, owner: str, kind: JobKind, audio_key: str, container: str
+        self,
+        task_id: str,
+        request: JobRequest,
+        *,
+        owner: str,
+        kind: JobKind,
+        audio_key: str,
+        container: str,
+        request_hash: str | None = None,
     ) -> None:
         """Insert the row of an accepted upload, before anybody is told of it."""
         self._insert(
@@ -131,6 +170,7 @@ class JobRecords:
             state=JobState.QUEUED,
             audio_key=audio_key,
             container=container,
+            request_hash=request_hash,
         )
 
     def insert_resummarize(
@@ -158,11 +198,64 @@ class JobRecords:
             connection.execute(delete(jobs).where(jobs.c.task_id == task_id))
 
     def get(self, task_id: str) -> JobRecord | None:
-        """Read a job's row; None for an id that was never given out."""
-        query = select(jobs, (now() - jobs.c.finished_at).label("age_s")).where(jobs.c.task_id == task_id)
+        """Read a job's row; None for an id that was never given out.
+
+        Of a job that is done the transcript is left out, see `transcript`: its result has the text, and a poll of a
+        long recording need not read the times of a hundred thousand words.
+        """
+        transcript = case((jobs.c.state == JobState.DONE, null()), else_=jobs.c.transcript)
+        query = _select_with(transcript=type_coerce(transcript, jobs.c.transcript.type)).where(
+            jobs.c.task_id == task_id
+        )
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _record(row)
+
+    def transcript(self, task_id: str) -> Transcript | None:
+        """Read a job's stored transcript, with the times of words; None for none. Raises StoredDataDamaged."""
+        query = select(jobs.c.transcript).where(jobs.c.task_id == task_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else transcript_of(row)
+
+    def find_equal(self, request_hash: str, owner: str, *, max_age_s: float, ttl_s: float) -> str | None:
+        """Find the newest job of this request that was received lately, has not failed, and has a result if it ended.
+
+        ttl_s: how long a result is kept, as it may expire sooner than it is erased.
+        """
+        query = (
+            select(jobs.c.task_id)
+            .where(jobs.c.request_hash == request_hash, jobs.c.owner == owner, jobs.c.state != JobState.FAILED)
+            .where(jobs.c.erased_at.is_(None), jobs.c.received_at > statement_now() - max_age_s)
+            .where(or_(jobs.c.finished_at.is_(None), jobs.c.finished_at > statement_now() - ttl_s))
+            .order_by(jobs.c.received_at.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            found: str | None = connection.execute(query).scalar_one_or_none()
+        return found
+
+    def page(
+        self, *, owner: str | None, states: Mapping[JobState, str], before: Place | None, limit: int, ttl_s: float
+    ) -> list[JobRecord]:
+        """Read jobs that are neither erased nor older than `ttl_s` since their end, the newest first.
+
+        Transcripts and results are left out. owner: None for everybody's. states: with each the error's code that it
+        must have, `!CODE` for one that it must not have, or nothing. before: where the page before ended.
+        """
+        query = (
+            _select_with(transcript=null(), result=null())
+            .where(jobs.c.erased_at.is_(None), or_(*(_has_state(*wanted) for wanted in states.items())))
+            .where(or_(jobs.c.finished_at.is_(None), jobs.c.finished_at > statement_now() - ttl_s))
+            .order_by(jobs.c.received_at.desc(), jobs.c.task_id.desc())
+            .limit(limit)
+        )
+        if owner is not None:
+            query = query.where(jobs.c.owner == owner)
+        if before is not None:
+            query = query.where(tuple_(jobs.c.received_at, jobs.c.task_id) < tuple_(before.received_at, before.task_id))
+        with self._database.read() as connection:
+            return [_record(row) for row in connection.execute(query).all()]
 
     def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[TranscriptPart]:
         """Read each transcribed part from `from_s` on, in the order of the recording."""
@@ -223,6 +316,9 @@ def _record(row: Row[Any]) -> JobRecord:
         request=request_of(row),
         model_server_missing=row.model_server_missing,
         container=row.container,
+        received_at=row.received_at,
+        audio_s=row.audio_s,
+        finished_at=row.finished_at,
     )
     try:
         return replace(
@@ -236,6 +332,19 @@ def _record(row: Row[Any]) -> JobRecord:
         )
     except (StoredDataDamaged, ValueError):
         return record
+
+
+def _select_with(**columns: ColumnElement[Any]) -> Select[Any]:
+    """Select jobs and their age, with these in place of the columns of the same name."""
+    selected = [columns[column.key].label(column.key) if column.key in columns else column for column in jobs.c]
+    return select(*selected, (now() - jobs.c.finished_at).label("age_s"))
+
+
+def _has_state(state: JobState, code: str) -> ColumnElement[bool]:
+    if not code:
+        return jobs.c.state == state
+    has_code = func.coalesce(jobs.c.error_code, "") == code.removeprefix("!")
+    return and_(jobs.c.state == state, ~has_code if code.startswith("!") else has_code)
 
 
 def _some_task_ids(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[str]:

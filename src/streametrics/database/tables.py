@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    true,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -94,6 +95,9 @@ jobs = Table(
     #: Another model than the settings' one, and words added to the instruction.
     Column("summary_model", String(100)),
     Column("extra_instruction", Text, nullable=False, default="", server_default=""),
+    Column("wants_summary", Boolean, nullable=False, default=True, server_default=true()),
+    #: SHA-256 of the sound and of what was asked for; null where equal requests are jobs of their own.
+    Column("request_hash", String(64)),
     #: Where the sound lies in its stream, when the stream is known.
     Column("offset_s", Float),
     #: Length of the sound; null until it is decoded.
@@ -123,6 +127,9 @@ Index("jobs_unfinished", jobs.c.state, jobs.c.received_at, **_only_where(UNFINIS
 Index("jobs_by_lease", jobs.c.lease_until, **_only_where(jobs.c.lease_until.is_not(None)))
 Index("jobs_by_expiry", jobs.c.finished_at, **_only_where(jobs.c.erased_at.is_(None)))
 Index("jobs_by_erasure", jobs.c.erased_at, **_only_where(jobs.c.erased_at.is_not(None)))
+Index("jobs_by_age", jobs.c.received_at, jobs.c.task_id, **_only_where(jobs.c.erased_at.is_(None)))
+Index("jobs_by_owner", jobs.c.owner, jobs.c.received_at, jobs.c.task_id, **_only_where(jobs.c.erased_at.is_(None)))
+Index("jobs_by_request", jobs.c.request_hash, **_only_where(jobs.c.request_hash.is_not(None)))
 Index("jobs_by_audio", jobs.c.audio_key, **_only_where(jobs.c.audio_key.is_not(None)))
 
 parts = Table(

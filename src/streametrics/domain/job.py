@@ -88,6 +88,8 @@ class JobRequest:
     extra_instruction: str = ""
     #: The sound track: `auto`, `mix`, or its number from 1.
     track: str = AUTO_TRACK
+    #: Whether a summary is made; else the job is done with its transcript.
+    wants_summary: bool = True
 
 
 @dataclass(frozen=True, slots=True)

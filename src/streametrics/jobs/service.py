@@ -2,23 +2,39 @@
 
 import logging
 import uuid
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Principal, may_see
-from streametrics.database.jobs import JobRecord
+from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Principal, Scope, may_see
+from streametrics.database.jobs import JobRecord, Place
 from streametrics.domain.job import JobKind, JobRequest, JobState, Stage, TaskMessage
 from streametrics.domain.status import JobStatus
+from streametrics.domain.transcript import Transcript, merge_transcripts, up_to_a_gap
 from streametrics.errors import (
     JobCancelled,
     JobExpired,
     JobNotReady,
     JobUnknown,
+    StoredDataDamaged,
 )
 from streametrics.jobs.connections import Connections
-from streametrics.jobs.status_view import status_of, stored_transcript
+from streametrics.jobs.status_view import status_of, transcript_in_result
 from streametrics.observability import metrics
 
+#: For how long an equal request is the same job, in seconds: clients repeat a call that was cut off.
+EQUAL_FOR_S = 3600.0
+
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptSoFar:
+    """A job's words. transcript: with their times; None while a chunk is in work, of which only the text is known."""
+
+    record: JobRecord
+    text: str
+    transcript: Transcript | None
+    is_complete: bool
 
 
 class JobService:
@@ -30,17 +46,31 @@ class JobService:
         self.result_ttl_s = connections.settings.result_ttl_s
 
     def accept(
-        self, request: JobRequest, *, kind: JobKind, audio_key: str, container: str, owner: str = LOCAL_OWNER
+        self,
+        request: JobRequest,
+        *,
+        kind: JobKind,
+        audio_key: str,
+        container: str,
+        owner: str = LOCAL_OWNER,
+        request_hash: str | None = None,
     ) -> str:
         """Create a job of stored audio: the row first, then its task message; returns the task's id.
 
-        Raises QueueUnavailable or DatabaseUnavailable, and then nothing is left of it, the audio included.
+        request_hash: by which `find_equal` finds it. Raises QueueUnavailable or DatabaseUnavailable, and then nothing
+        is left of it, the audio included.
         """
         task_id = str(uuid.uuid4())
         try:
             self._connections.queue.require()
             self._connections.records.insert(
-                task_id, request, owner=owner, kind=kind, audio_key=audio_key, container=container
+                task_id,
+                request,
+                owner=owner,
+                kind=kind,
+                audio_key=audio_key,
+                container=container,
+                request_hash=request_hash,
             )
         except BaseException:
             self._connections.delete_audio(audio_key)
@@ -53,6 +83,14 @@ class JobService:
             raise
         self._connections.metrics.count(metrics.ACCEPTED, kind)
         return task_id
+
+    def find_equal(self, request_hash: str, owner: str) -> str | None:
+        """Find the owner's job of an equal request of the last hour, unless it failed or its result has expired."""
+        return self._connections.records.find_equal(request_hash, owner, max_age_s=EQUAL_FOR_S, ttl_s=self.result_ttl_s)
+
+    def discard(self, audio_key: str) -> None:
+        """Delete stored audio of which no job is made."""
+        self._connections.delete_audio(audio_key)
 
     def status(self, task_id: str, principal: Principal = LOCAL) -> JobStatus:
         """Read a job's status. Raises JobUnknown, JobExpired."""
@@ -74,6 +112,38 @@ class JobService:
             status = replace(status, notes=tuple(self._connections.notes(task_id).timed()))
         return record, status
 
+    def page(
+        self, principal: Principal, *, states: Mapping[JobState, str], before: Place | None, limit: int
+    ) -> list[JobRecord]:
+        """Read the principal's jobs, the newest first, without transcripts and results; see `JobRecords.page`."""
+        owner = None if principal.scope is Scope.ADMIN else principal.owner
+        return self._connections.records.page(
+            owner=owner, states=states, before=before, limit=limit, ttl_s=self.result_ttl_s
+        )
+
+    def whole_transcript(self, task_id: str, principal: Principal) -> tuple[JobRecord, Transcript | None]:
+        """Read a job's row and its transcript; None until that is whole. Raises JobUnknown, JobExpired."""
+        record = self._record(task_id, principal)
+        return record, self._whole_transcript(record)
+
+    def transcript(self, task_id: str, principal: Principal = LOCAL) -> TranscriptSoFar:
+        """Read a job's transcript, from its first words on. Raises JobUnknown, JobExpired, JobNotReady."""
+        record = self._record(task_id, principal)
+        transcript = self._whole_transcript(record)
+        if transcript is not None:
+            return TranscriptSoFar(record, transcript.text, transcript, is_complete=True)
+        if record.state is JobState.FAILED:
+            raise JobNotReady(f"This job has no transcript, as it failed: {record.error}")
+        if record.kind is JobKind.LONG:
+            parts = list(up_to_a_gap(self._connections.records.finished_parts(task_id)))
+            if parts:
+                transcript = merge_transcripts(parts)
+                return TranscriptSoFar(record, transcript.text, transcript, is_complete=False)
+        snapshot = self._connections.progress.snapshot(task_id)
+        if snapshot is None or not snapshot.transcription:
+            raise JobNotReady("This job has no words yet: ask again in a moment.")
+        return TranscriptSoFar(record, snapshot.transcription, None, is_complete=False)
+
     def resummarize(
         self,
         task_id: str,
@@ -89,7 +159,7 @@ class JobService:
         """
         self._connections.queue.require()
         record = self._record(task_id, principal)
-        transcript = stored_transcript(record)
+        transcript = self._whole_transcript(record) if record.state.is_final else None
         if transcript is None:
             raise JobNotReady
         request = replace(
@@ -133,6 +203,17 @@ class JobService:
         elif erased.was_erased:
             self._connections.metrics.count(metrics.ERASED)
             logger.info("event=erased")
+
+    def _whole_transcript(self, record: JobRecord) -> Transcript | None:
+        """Read a job's transcript, wherever it is; None while there is none. Raises JobNotReady."""
+        if record.state is not JobState.DONE:
+            return record.transcript
+        try:
+            stored = self._connections.records.transcript(record.task_id)
+        except StoredDataDamaged:
+            stored = None
+        # The version before left the result alone.
+        return stored or transcript_in_result(record)
 
     def _record(self, task_id: str, principal: Principal) -> JobRecord:
         record = self._find(task_id)

@@ -52,11 +52,11 @@ def status_of(record: JobRecord, snapshot: Snapshot | None) -> JobStatus:
     )
 
 
-def stored_transcript(record: JobRecord) -> Transcript | None:
-    """Find the transcript of a job that has ended, wherever it is; None where there is none. Raises JobNotReady."""
-    if record.result is not None:
-        try:
-            return transcript_in(record.result)
-        except (KeyError, TypeError, ValueError) as error:
-            raise JobNotReady("This job's stored transcript is damaged: send the audio again.") from error
-    return record.transcript if record.state.is_final else None
+def transcript_in_result(record: JobRecord) -> Transcript | None:
+    """Read the transcript in a job's result, which has no times of words. Raises JobNotReady."""
+    if record.result is None:
+        return None
+    try:
+        return transcript_in(record.result)
+    except (KeyError, TypeError, ValueError) as error:
+        raise JobNotReady("This job's stored transcript is damaged: send the audio again.") from error

@@ -9,12 +9,12 @@ MARK = re.compile(
     r"|<(?P<close2>/)?(?P<name2>[^\W\d][\w▁:.-]{0,40})(?:\s[^<>\n]{0,80})?/?>"
     r"|<(?P<name3>[^\W\d]\w{0,30})(?P<bar3>[|｜])>"
     r"|[\[◁【⟨](?P<close4>/)?(?P<name4>[^\W\d][\w:]{2,20})[\]▷】⟩]"
-    r"|(?P<bar5>\]~!?b[\[\]]|\[e~\[|<</?SYS>>)|\[(?P<bar6>[|｜])(?P<name6>[^\[\]|｜\n]{1,30})[|｜]\]"
+    r"|(?P<bar5>\]~!?b[\[\]]|\[e~\[|<</?SYS>>|\[end of text\])|\[(?P<bar6>[|｜])(?P<name6>[^\[\]|｜\n]{1,30})[|｜]\]"
 )
 #: The beginning of a mark, at the end of a text that grows.
 MARK_BEGINS = re.compile(
     r"(?:<</?[A-Z]{0,3}>?|<[|｜/]?[^<>\n]{0,60}|\[[|｜][^\[\]\n]{0,31}|[\[◁【⟨]/?[\w:]{0,20}|\[e~\[?|\]~!?b?"
-    r"|&[a-z#0-9]{0,5})$"
+    r"|\[end [a-z ]{0,7}|&[a-z#0-9]{0,5})$"
 )
 
 THOUGHT = re.compile(
@@ -22,14 +22,14 @@ THOUGHT = re.compile(
     r"(?:think(?:ing)?|thoughts?|reason(?:ing|s)?|reflect(?:ions?|ing)?|analysis|analyz(?:e|ing)|scratch_?pad"
     r"|(?:inner_?|internal_?)?(?:monologue|dialog(?:ue)?)|deliberat(?:e|ion)|rationale|cot|chain_of_thought"
     r"|plan(?:ning)?|ponder(?:ing)?|contemplat(?:e|ion)|brainstorm(?:ing)?|introspection|(?:self_?)?critique|draft"
-    r"|rumination|details|unused94"
+    r"|rumination|details|unused94|ctrl94"
     r"|pens[ée]es?|r[ée]flexion|raisonnement|denken|gedanken|nachdenken|[üu]berlegung(?:en)?|pensamientos?|razonamiento"
     r"|reflexi[óo]n|pensamentos?|racioc[íi]nio|reflex[ãa]o|pensieri?|ragionamento|размышлени[ея]|мысли|рассуждени[ея]"
     r"|d[üu][şs][üu]nce|思考(?:过程|過程)?|思维|推理|考え|생각|추론|تفكير|التفكير|सोच|विचार)"
     r"(?:[:_.][a-z0-9_]{1,30})?"
 )
 #: Marks that end thoughts under a name of their own.
-THOUGHT_ENDS = frozenset({"unused95", "channel|"})
+THOUGHT_ENDS = frozenset({"unused95", "ctrl95", "channel|"})
 ANSWER = re.compile(
     r"(?:(?:begin|start|(?P<end>end))_?(?:of_)?)?(?:final_?)?"
     r"(?:answer|output|response|solution|summary|result|reply|r[ée]sum[ée]|zusammenfassung|resumen|resumo|riassunto"
@@ -41,6 +41,9 @@ TURN = re.compile(
 CONTENT = re.compile(r"end_header_id|header_end|end_of_role|message|im_sep|im_middle|role_sep")
 ROLE = re.compile(r"(?:assistant|model|ai|bot|gpt|chatbot|user|human|system|tool|developer|observation)(?:_token)?")
 OWN_ROLES = ("assistant", "model", "ai", "bot", "gpt", "chatbot")
+#: The name of a turn that is no role: of thoughts, and of the answer.
+THOUGHT_TURN = re.compile(r"\s*(?:think|thinking|thoughts?|reasoning|analysis)[ \t]*\n", re.IGNORECASE)
+ANSWER_TURN = re.compile(r"\s*(?:answer|response|final|output)[ \t]*\n", re.IGNORECASE)
 ROLE_NAME = re.compile(rf"\s*(?P<role>{ROLE.pattern})\b[ \t]*:?[ \t]*\n?", re.IGNORECASE)
 CHANNEL_NAME = re.compile(r"\s*(?:(?P<own>final|answer|response|output)|[a-z]*)", re.IGNORECASE)
 #: Marks without a bar that templates use. Those that begin a text are no end of it.

@@ -113,8 +113,12 @@ class _Reader:
         match self._mode:
             case _Mode.ANSWER:
                 self._shown += text
+            case _Mode.HEADER if marks.THOUGHT_TURN.match(text):
+                self._mode = _Mode.HIDDEN
             case _Mode.HEADER if text.strip():
                 named = marks.ROLE_NAME.match(text)
+                if named is None and (answer := marks.ANSWER_TURN.match(text)) is not None:
+                    text = text[answer.end() :]
                 self._begin_turn(named["role"] if named else "assistant")
                 self._take(text[named.end() :] if named else text)
             case _Mode.CHANNEL if text.strip():
@@ -149,7 +153,7 @@ class _Reader:
             self._begin_turn(name)
         elif name == "inst" and mark.is_square and not mark.is_lower:
             self._instruction(mark)
-        elif (answer := marks.ANSWER.fullmatch(name)) is not None and not mark.is_square:
+        elif (answer := marks.ANSWER.fullmatch(name)) is not None and not (mark.is_square and mark.is_lower):
             return self._answer(mark, closes=mark.closes or bool(answer["end"]))
         elif name not in marks.HTML_TAGS and self._is_block(mark):
             self._thought(mark, closes=mark.closes)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _job: ContextVar[str] = ContextVar("job", default="-")
+_request: ContextVar[str] = ContextVar("request", default="")
 
 #: Libraries that log more at INFO than an operator wants to read.
 _CHATTY = ("alembic", "faster_whisper", "httpx", "kombu", "numba", "urllib3")
@@ -30,6 +31,16 @@ def about_job(task_id: str) -> Iterator[None]:
         yield
     finally:
         _job.reset(token)
+
+
+@contextmanager
+def about_request(request_id: str) -> Iterator[None]:
+    """Put the id of a request at the end of every line that is logged inside."""
+    token = _request.set(request_id)
+    try:
+        yield
+    finally:
+        _request.reset(token)
 
 
 class _Formatter(logging.Formatter):
@@ -52,6 +63,8 @@ class _Formatter(logging.Formatter):
         exc_info, record.exc_info, record.exc_text = record.exc_info, None, None
         line = _CONTROL.sub(_escaped, super().format(record))
         record.exc_info = exc_info
+        if request_id := _request.get():
+            line += f" request={request_id}"
         return line + _CONTROL_IN_TRACE.sub(_escaped, trace)
 
 

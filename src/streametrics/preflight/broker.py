@@ -115,8 +115,8 @@ def _refusal(url: str, error: RedisError) -> str:
         mend = "it has no password: take it out of REDIS_URL, or where that is not set delete DATA_DIR/queue/password."
     else:
         mend = (
-            "put its password into REDIS_URL=redis://:PASSWORD@HOST:PORT/0 in .env, or where it is the embedded queue "
-            "of this DATA_DIR remove REDIS_URL."
+            "put its password into REDIS_URL=redis://:PASSWORD@HOST:PORT/0 in .env. Where REDIS_URL is not set, it is "
+            "the queue of another installation or another program: set another QUEUE_PORT."
         )
     return f"The queue at {without_password(url)} refuses us ({error}): {mend}"
 

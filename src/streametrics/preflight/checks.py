@@ -33,6 +33,8 @@ _NETWORK_FILE_SYSTEMS = re.compile(
 
 #: What lies in DATA_DIR beside files.
 _FOLDERS = ("audio", "logs", "queue")
+#: What every process that shares it reads; see `storage.local`.
+_AUDIO_STORE_ID = "audio/.store-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,9 @@ def _data_dir(settings: Settings) -> Iterator[Finding]:
     for name in _FOLDERS:
         if (path := folder / name).exists() and not (path.is_dir() and os.access(path, os.W_OK | os.X_OK)):
             yield Finding("data_dir", f"{shown}/{name} (DATA_DIR) is no folder that can be written to: move it away.")
+    if (path := folder / _AUDIO_STORE_ID).exists() and not (path.is_file() and os.access(path, os.R_OK)):
+        sentence = f"{shown}/{_AUDIO_STORE_ID} (DATA_DIR) is no file that this account can read: move it away."
+        yield Finding("data_dir", sentence)
     if sys.platform != "win32" and existing == folder and folder.stat().st_mode & stat.S_IWOTH:
         yield Finding(
             "data_dir_open",

@@ -12,17 +12,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from streametrics.database.sqlite import sqlite_file
+
 #: What a start may find in the data folder and take for its own; other things there are not ours to change.
 _FOLDERS = ("audio", "logs", "queue")
 _FILES = "streametrics."
 
+#: What SQLite keeps beside a database, by what its name ends in.
+_BESIDE_DATABASE = ("", "-wal", "-shm", "-journal")
+
 logger = logging.getLogger(__name__)
 
 
-def mend(data_dir: Path) -> None:
-    """Take the rights of other accounts off the data folder and what is ours in it. Not on Windows, which has ACLs."""
+def mend(data_dir: Path, database_url: str = "") -> None:
+    """Take the rights of other accounts off the data folder and what is ours in it. Not on Windows, which has ACLs.
+
+    database_url: of a SQLite file elsewhere the group keeps its rights, as it was put there on purpose.
+    """
     if sys.platform == "win32":
         return
+    database = sqlite_file(database_url) if database_url else None
+    if database is not None and database.parent.resolve() != data_dir.resolve():
+        _mend_database(database)
     try:
         with _opened(data_dir, folder=True) as folder:
             for name in _names_in(folder):
@@ -34,6 +45,19 @@ def mend(data_dir: Path) -> None:
         return
     except OSError as error:
         logger.warning("the rights on DATA_DIR were not looked at: %s", error)
+
+
+def _mend_database(database: Path) -> None:
+    for ending in _BESIDE_DATABASE:
+        file = database.with_name(f"{database.name}{ending}")
+        try:
+            if stat.S_ISREG(file.lstat().st_mode):
+                with _opened(file, folder=False) as opened:
+                    _make_private(opened, others=0o007)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            logger.warning("the rights on %s were not mended: %s", file.name, error)
 
 
 def _mend(name: str, parent: int) -> None:
@@ -52,13 +76,13 @@ def _mend(name: str, parent: int) -> None:
         logger.warning("the rights on %s were not mended: %s", name, error)
 
 
-def _make_private(opened: int) -> None:
+def _make_private(opened: int, others: int = 0o077) -> None:
     found = os.fstat(opened)
     # A file with a second name may have it anywhere, and the other one would lose its rights with it.
     elsewhere = stat.S_ISREG(found.st_mode) and found.st_nlink > 1
     mode = stat.S_IMODE(found.st_mode)
-    if found.st_uid == os.geteuid() and mode & 0o077 and not elsewhere:
-        os.fchmod(opened, mode & 0o700)
+    if found.st_uid == os.geteuid() and mode & others and not elsewhere:
+        os.fchmod(opened, mode & 0o777 & ~others)
 
 
 def _names_in(folder: int) -> list[str]:

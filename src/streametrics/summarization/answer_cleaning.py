@@ -98,7 +98,7 @@ def _from_label_on(blocks: list[Block], *, is_whole: bool) -> list[Block]:
         text = blocks[index].text
         has_more = index + 1 < len(blocks) or text.rstrip()[-1] not in ":："
         is_label = answer_remarks.is_summary_label(text)
-        if answer_remarks.is_final_answer(text):
+        if answer_remarks.is_final_answer(f"{text}:" if blocks[index].is_heading else text):
             is_label = is_label or _thoughts(blocks[:index]) > 0
         if is_label and (has_more or not is_whole):
             return blocks[index:]
@@ -120,11 +120,15 @@ def _without_thoughts(blocks: list[Block], *, is_whole: bool) -> list[Block]:
 
 
 def _thoughts(blocks: list[Block]) -> int:
-    return sum(answer_remarks.thinks_aloud(each) for block in blocks for each in sentences.split(block.text))
+    """Count the sentences that think aloud, and headings above such."""
+    found = [each for block in blocks for each in sentences.split(f"{block.text}:" if block.is_heading else block.text)]
+    return sum(map(answer_remarks.thinks_aloud, found))
 
 
 def _thinks_first(blocks: list[Block]) -> bool:
-    first = sentences.split(blocks[0].text)
+    first = sentences.split(f"{blocks[0].text}:" if blocks[0].is_heading else blocks[0].text)
+    if len(blocks) > 1 and blocks[1].opens_paragraph and len(first) > 1:
+        return any(map(answer_remarks.thinks_aloud, first))
     return bool(first) and answer_remarks.thinks_aloud(first[0])
 
 
@@ -161,7 +165,7 @@ def _without_lead_in(blocks: list[Block], given: Given, *, is_whole: bool) -> li
 
 
 def _leads_to(first: Block, rest: list[Block], said: str, *, is_whole: bool) -> bool:
-    if first.is_heading:
+    if first.is_heading or answer_remarks.is_named_title(first.text):
         return True
     if first.text[-1] in ":：":
         return answer_remarks.is_lead_in(first.text, said)
@@ -173,6 +177,8 @@ def _leads_to(first: Block, rest: list[Block], said: str, *, is_whole: bool) -> 
 def _after_announcement(text: str) -> str | None:
     """Return what follows a sentence that announces the summary; None where the first one does not."""
     first = sentences.split(text)[0]
+    if answer_remarks.is_speech(first, is_first=True):
+        return None
     if answer_remarks.is_yes(first) or (answer_remarks.announces(first) and sentences.ends(first)):
         return text[text.index(first) + len(first) :].strip()
     return None
@@ -200,7 +206,9 @@ def _without_closing(found: list[_Sentence], given: Given) -> list[_Sentence]:
     """Cut at the first offer or remark behind a sentence of the summary."""
     kept: list[_Sentence] = []
     for sentence in found:
-        if answer_remarks.is_closing(sentence.text) or (not kept and answer_remarks.is_yes(sentence.text)):
+        is_speech = answer_remarks.is_speech(sentence.text, is_first=not kept)
+        is_remark = answer_remarks.is_closing(sentence.text) or (not kept and answer_remarks.is_yes(sentence.text))
+        if is_remark and not is_speech:
             if kept:
                 return kept
             continue

@@ -12,6 +12,13 @@ _MOST_LAYERS = 4
 
 _FENCE_LINE = re.compile(r"^[ \t]*(?:`{3,}|~{3,}|'''|\"\"\")[ \t]*[\w+-]{0,20}[ \t]*$", re.MULTILINE)
 _FENCE_AROUND = re.compile(r"\A\s*`{3,}(?:(?:json|text|markdown|md|txt|plaintext|yaml|xml|html)\b)?|`{3,}\s*\Z")
+_THOUGHT_FENCE = re.compile(
+    r"^[ \t]*`{3,}[ \t]*(?:think(?:ing)?|thoughts?|reasoning|analysis|scratchpad)[ \t]*$.*?(?:^[ \t]*`{3,}[ \t]*$|\Z)",
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
+#: The same tags in square brackets, where they come out of JSON.
+_SQUARE_TAG = re.compile(r"\[/?(?:SUMMARY|ANSWER|OUTPUT|RESPONSE|RESULT)\]")
+_SQUARE_TAG_BEGINS = re.compile(r"\[/?[A-Z]{1,10}\Z|\[/\Z")
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>|</(?:p|div|li|h[1-6]|tr)>", re.IGNORECASE)
 _FORMAT_TAG = re.compile(
     r"</?(?:p|b|i|u|em|strong|div|span|ul|ol|li|h[1-6]|code|pre|a|blockquote)(?:\s[^<>]{0,200})?>", re.I
@@ -36,7 +43,8 @@ _OTHER_KEY = re.compile(
 
 _RULE = re.compile(r"(?:[-*_=~–—]\s*){3,}|\|?[\s:|-]*-{2,}[\s:|-]*\|?")
 _QUOTED_LINE = re.compile(r"(?:>\s*)+")
-_HEADING = re.compile(r"#{1,6}\s*(?P<text>.*?)\s*#*")
+_HEADING = re.compile(r"(?:#{2,6}\s*|#\s+)(?P<text>.*?)\s*#*")
+_RULED_HEADING = re.compile(r"(?P<rule>={2,}|-{2,}|\*{3,})\s*(?P<text>[^=*\n]{1,60}?)\s*(?P=rule)")
 _BULLET = re.compile(r"(?:[-*+•·‣▪◦●○■–—➤➢→✅✔☑»]|\[[ xX]\])\s+(?=\S)")
 _NUMBER = re.compile(r"\(?(?P<number>\d{1,2})[.)]\s+(?=\S)")
 _BARE_NUMBER = re.compile(r"\(?\d{1,2}[.)]?")
@@ -54,7 +62,7 @@ _WRAPPED = 40
 #: Pairs of quotation marks around a whole answer.
 _QUOTES = {
     '"': '"',
-    "“": "”",
+    "“": '”"',
     "„": "“”",
     "«": "»",
     "‹": "›",
@@ -79,6 +87,9 @@ class Block:
 
 def unwrapped(text: str, *, is_whole: bool) -> str:
     """Take an answer out of fences, tags and JSON; empty where the JSON holds no text, or none yet."""
+    text = _SQUARE_TAG.sub("", _THOUGHT_FENCE.sub("", text))
+    if not is_whole:
+        text = _SQUARE_TAG_BEGINS.sub("", text)
     for _ in range(_MOST_LAYERS):
         before = text
         text = _FENCE_AROUND.sub("", _FENCE_LINE.sub("", text)).strip()
@@ -159,7 +170,7 @@ def blocks(text: str, *, is_whole: bool) -> list[Block]:
 
 def _block(line: str, *, counts_numbers: bool) -> Block:
     is_item = False
-    if (heading := _HEADING.fullmatch(line)) is not None:
+    if (heading := _HEADING.fullmatch(line) or _RULED_HEADING.fullmatch(line)) is not None:
         text = _plain(heading["text"])
         return Block(text, is_heading=not sentences.ends(text))
     for mark in (_BULLET, _NUMBER) if counts_numbers else (_BULLET,):

@@ -3,7 +3,7 @@
 #: Offers and wishes: the beginning of a sentence, in lower case, and where that could be content a word that follows.
 CLOSINGS = (
     # English
-    r"(?:please )?(?:feel free|let me know|don'?t hesitate|do not hesitate|just let me know|tell me if)\b",
+    r"(?:please |do )?(?:feel free|let me know|don'?t hesitate|do not hesitate|just let me know|tell me if)\b",
     r"(?:i )?(?:really )?hope (?:this|that|it|you|the summary)\b.*(?:help|useful|need|enjoy|find|meets?|clear|"
     r"sense|looking)",
     r"if (?:you|there)\b.*(?:let me know|feel free|just ask|please ask|tell me|i can|i'd|i'll|i am|i'm|just say|"
@@ -20,8 +20,15 @@ CLOSINGS = (
     r"(?:this|the|my|the above|above) (?:summary|response|answer|recap)\b.*(?:is|was|has|captures|covers|"
     r"includes|provides|follows"
     r"|does|contains|reflects|stays|focuses|adheres|meets|should)\b",
+    r"(?:just say the word|ping me|reply (?:with )?[\"“'])|"
+    r"need (?:a |any )?(?:longer|shorter|more|changes)(?: (?:version|detail|info|help|summar)\w*)?[,?]"
+    r"|(?:that|this) (?:is|was) the summary\b|i (?:believe|think|trust) (?:this|that|it|these) (?:covers?|"
+    r"captures?|summari[sz]es?)\b|these sentences (?:cover|capture|summari[sz]e)\b|the above (?:is|was) written\b|"
+    r"no (?:further|other|more|additional) .*information (?:is|was)\b.*(?:transcript|provided)",
+    r"(?:end|(?:the )?end of (?:the )?(?:text|summary|transcript|response|output))[.!]?$|(?:best|kind|warm) regards\b|"
+    r"(?:your )?(?:ai )?assistant$|confidence(?: score| level)?\s*:\s*(?:\d|high|medium|low)",
     # French, Italian, Spanish, Portuguese, Romanian
-    r"n'hésite[zs]?\b|faites[- ]moi savoir|(?:dites|dis)[- ]moi\b|j'espère que (?:cel?a|ça|ce|vous)|"
+    r"(?:ne |n')hésite[zs]?\b|faites[- ]moi savoir|(?:dites|dis)[- ]moi\b|j'espère que (?:cel?a|ça|ce|vous)|"
     r"(?:souhaitez|voulez|avez)[- ]vous|veux-tu|puis-je\b",
     r"si (?:vous|tu)\b.*(?:hésite|dites|faites|je peux|je suis|demande)|ce résumé\b|je (?:peux|reste|suis à)\b|"
     r"y a-t-il|bonne journée",
@@ -29,6 +36,7 @@ CLOSINGS = (
     r"chied|esit|posso|dimmi)|spero che (?:questo|ti|le|sia|il)",
     r"(?:vuoi|vuole) che|vorresti|posso (?:aiutar|fare|aggiung)|hai bisogno|c'è altro|questo riassunto|"
     r"sono (?:qui|a disposizione)",
+    r"(?:quedo|estoy) a (?:tu|su) disposición|cualquier (?:duda|cosa),|qualquer (?:dúvida|coisa),|"
     r"no du(?:de|des|den) en|(?:avísame|avíseme|házmelo|hágame|dime|dígame|déjame|déjeme|hazme)\b|"
     r"espero que (?:esto|te|le|este|sea|isso|isto|o resumo|tenha|ajude)",
     r"si (?:necesita|quiere|tiene|desea|hay)\w*\b.*(?:dime|díga|avís|pregunt|dud|saber|ayud|puedo)|(?:quieres?|"
@@ -60,10 +68,10 @@ CLOSINGS = (
     r"coś)\b.*(?:znać|pyta|pomo|chętnie)|mam nadzieję|nie wahaj|to podsumowanie",
     r"czy (?:chcesz|chciał\w*|potrzebujesz|mogę|masz|jest coś|mam)\b.*\?|(?:dej|daj)(?:te)? (?:mi )?v(?:ědět|"
     r"edieť)|(?:pokud|ak) (?:máš|máte|chcete|chceš|potřeb|potreb)\w*|(?:doufám|dúfam)",
-    r"(?:chcete|přejete si|mohu|môžem)\b.*\?|neváhejte|neváhajte|szólj|remélem|ha (?:bármi|további|kérdés|"
-    r"szeretn)\w*\b|szeretné[dl]?\b.*\?|segíthetek|van még\b.*\?",
+    r"(?:chcete|přejete si|mohu|môžem)\b.*\?|neváhej(?:te)?|neváhaj(?:te)?|nezdráhejte|szólj|remélem|ha (?:bármi|"
+    r"további|kérdés|szeretn)\w*\b|szeretné[dl]?\b.*\?|segíthetek|van még\b.*\?",
     r"дай(?:те)? (?:мне |мені )?знат[ьи]|(?:если|якщо) (?:у (?:вас|тебя)|вам|тебе|вы|ви|ты|хот|нужн|есть|є|потр|"
-    r"понадоб|возник)\w*|(?:надеюсь|сподіва\w+)\b|обращайтесь|звертайтеся",
+    r"понадоб|возник)\w*|(?:надеюсь|сподіва\w+)\b|обращай(?:тесь|ся)|звертай(?:теся|ся)|могу сделать\b",
     r"(?:хотите|хочешь|хотели бы|желаете|нужн[аоы]? ли|могу ли|чем (?:ещ|могу)|есть ли|бажаєте|хочете|"
     r"чи (?:потр|можу|хоч|є))\w*\b.*\?|не стесняйтесь|сообщите|это (?:резюме|краткое)",
     r"ενημερ[ώω]σ\w+ με|πε[ίς]τε? μου|πες μου|αν (?:χρει|θέλ|έχ)\w*|ελπίζω|(?:θα )?(?:θέλατε|θέλετε|ήθελες|"
@@ -91,6 +99,8 @@ CLOSINGS = (
     r"niambie)\b|kama (?:una|unahitaji)\b|natumai|je,? ungependa|(?:sabihin|ipaalam)\b|kung (?:may|kailangan|"
     r"gusto)\b",
     # Chinese, Japanese, Korean
+    r"有(?:任何|什么)?(?:问题|疑问|需要).*(?:欢迎|随时)|以上(?:就)?是.*(?:总结|總結|摘要|概括|内容)|"
+    r"以上[、,]?(?:が)?.*要約|이상(?:으로|입니다)|"
     r"(?:如果|如|若)(?:您|你|有|需|还|還|想).*(?:告诉|告訴|随时|隨時|请|請|联系|提问|问我|帮)|希望(?:这|這|对|"
     r"對|能|以上|本|我).*(?:帮|幫|助|有用|满意|需求)|请?(?:随时|隨時|告诉我)",
     r"(?:您|你)?(?:还|還)?(?:想|需要|要|希望).*(?:吗|嗎)|(?:还|還)?有(?:什么|什麼|其他|别的|任何).*(?:吗|嗎|"
@@ -131,8 +141,8 @@ I_AM = (
     r"text-based)\b(?: (?:language )?(?:model|assistant|system|chatbot|program))?(?:,| that| and| i\b| created|"
     r" developed| trained|\.)",
     r"en tant (?:qu'(?:ia\b|intelligence|assistant)|que (?:modèle|grand modèle|assistant))|je suis une? (?:ia\b|"
-    r"intelligence artificielle|modèle|assistant)|als (?:ein )?(?:große[sn]? )?(?:ki\b|ki-|sprachmodell|"
-    r"künstliche|ai\b|taalmodel)",
+    r"intelligence artificielle|modèle|assistant)|als (?:ein )?(?:große[sn]? )?(?:ki\b(?!-)|"
+    r"ki-(?:sprach|assist|modell|system|chatbot)|sprachmodell|künstliche|ai\b|taalmodel)",
     r"ich bin (?:ein|eine) (?:ki\b|ki-|sprachmodell|künstliche)|como (?:un |una |um |uma )?(?:ia\b|"
     r"modelo de (?:lenguaje|linguagem)|inteligencia artificial|inteligência artificial|asistente|assistente)",
     r"soy (?:un|una) (?:ia\b|modelo|inteligencia|asistente)|sou (?:um|uma) (?:ia\b|modelo|inteligência|"
@@ -203,14 +213,15 @@ REASONING = (
     r"^(?:(?:okay|ok|alright|so|now|well|hmm+|first|then|next|also|but|and|since|therefore|thus|"
     r"finally)[,.:]? )*(?:i|we) (?:need|have|should|must|want|ought|am going|'m going|are going|are asked|"
     r"am asked|are told)\b(?: to)? (?:to )?(?:write|summari[sz]e|produce|create|craft|output|answer|respond|"
-    r"make sure|keep it|follow the|mention|include|extract|be (?:brief|concise|careful)|generate)\b",
-    r"^(?:(?:okay|ok|alright|so|now|well|hmm+|first|wait|hm|right)[,.:]? )*(?:let me|let's|lets) (?:think|see|"
+    r"make sure|keep it|follow the|mention|include|extract|be (?:brief|concise|careful)|generate|condense|shorten)\b",
+    r"^(?:(?:okay|ok|alright|so|now|well|hmm+|first|wait|hm|right)[,.:]? )*(?:let me|let's|lets) (?:think|see|work|put|"
     r"start|read|look|analy[sz]e|break|write|craft|summari[sz]e|figure|check|parse|go (?:through|over)|recall|"
     r"draft|re-?read|make sure|process|tackle|identify|produce)\b",
-    r"^(?:hmm+|hm|okay,? so|ok,? so|alright,? so|thinking process|(?:my )?(?:reasoning|thoughts?|thinking|"
+    r"^(?:hmm+|hm|okay,? so|ok,? so|alright,? so|thinking process|(?:my )?(?:reasoning|thoughts?(?: process)?|thinking|"
     r"analysis|chain of thought|internal monologue))\b\s?[,.:…]",
     r"^(?:so,? |okay,? |now,? )?the (?:task|instructions?|prompt|system prompt) (?:is to|is:|says?|states?|"
-    r"asks?|requires?|wants?)\b|^i(?:'ll| will) (?:write|summari[sz]e|keep|craft|make sure|produce)\b",
+    r"asks?|requires?|wants?)\b.*(?:summar|transcript|sentence|text|write|output|answer|language|english|plain|brief|concise)|"
+    r"^i(?:'ll| will) (?:write|summari[sz]e|keep|craft|make sure|produce)\b",
     r"\b(?:two|three|2|3|2-3|two or three|two to three) (?:plain |short )?sentences\b.*\b(?:should|need|must)\b|"
     r"\b(?:should|must) (?:i|we|be) (?:write|in (?:english|french|german|spanish)|concise|brief)\b",
     r"l'utilisateur (?:veut|demande|souhaite|a (?:fourni|demandé|besoin))|\bje dois (?:résumer|écrire|rédiger|"

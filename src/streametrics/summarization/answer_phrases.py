@@ -33,7 +33,7 @@ TRANSCRIPT = _any(
 )
 #: Before an answer: `Answer: …`, in few words.
 ANSWER = _any(
-    r"(?:final |short |my )?(?:answer|response)|réponse(?: finale)?|antwort|respuesta|resposta",
+    r"(?:final |short |my )?(?:answer|response|output)|réponse(?: finale)?|antwort|respuesta|resposta",
     r"risposta|antwoord|svar|vastaus|odpowiedź|odpověď|válasz|răspuns|ответ|відповідь|απάντηση|cevap|yanıt",
     r"الإجابة|الجواب|پاسخ|תשובה|उत्तर|জবাব|উত্তর|câu trả lời|jawaban|jibu|คำตอบ|最终答案|答案|回答|回复|答え|답변",
 )
@@ -122,3 +122,15 @@ LIST_HEAD = _any(
     r"ключевые (?:моменты|пункты)|основные (?:моменты|темы)|(?:önemli|ana) noktalar|النقاط (?:الرئيسية|الأساسية)",
     r"मुख्य (?:बिंदु|बातें)|要点|关键点|重点|主要内容|ポイント|主なポイント|주요 (?:내용|포인트|사항)",
 )
+#: What tells the words of somebody in the recording from an assistant's: `…, says Ada`. Behind a comma or such.
+REPORTED = _any(
+    r"says|said|asks|asked|tells|told|explains|explained|announces|announced|shouts|shouted|adds|added|"
+    r"jokes|joked|writes|wrote|replies|replied|answers|answered|warns|warned",
+    r"dit|demande|explique|ajoute|répond|sagt|sagte|fragt|fragte|erklärt|ruft|antwortet|dice|dijo|pregunta|explica|"
+    r"responde|diz|disse|pergunta|chiede|spiega|risponde|zegt|vraagt|säger|frågar|siger|spør|mówi|pyta|říká|"
+    r"говорит|сказала?|спрашивает|отвечает|каже|питає|λέει|diyor|soruyor|dedi",
+)
+#: Before the title of a summary, with a colon.
+TITLE = r"title|titre|titel|título|titolo|tytuł|заголовок|название|标题|標題|タイトル|제목"
+#: Words before such a verb with which an assistant speaks of itself and of its task.
+NOBODY = r"i|you|we|it|as|to|was|prompt|instructions?|task|transcript|text|assistant|model|summary|je|ich|yo|eu|io|ik"

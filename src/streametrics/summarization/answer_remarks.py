@@ -25,6 +25,19 @@ _TURNS_IN_LINE = re.compile(
     rf"(?<=[.!?。！？])\s+(?:{answer_phrases.USER})\s*[:：].*?(?:{answer_phrases.ASSISTANT})\s*[:：]",
     re.IGNORECASE | re.DOTALL,
 )
+_TITLE = re.compile(rf"(?:{answer_phrases.TITLE})\s*[:：]")
+_BARE_ROLE = re.compile(r"(?:user|human|assistant|model|system)")
+#: A sentence in quotation marks, or one that begins so.
+_QUOTED = re.compile(r"[\"“„«「『‹](?P<inner>[^\"“”»「」』›]+)[\"“”»」』›](?P<rest>.*)", re.DOTALL)
+_REPORTED = re.compile(
+    rf"(?:[,?!;:»”\"]|[a-z]:)\s(?:(?:{answer_phrases.REPORTED})\b"
+    rf"|(?:(?!(?:[dl]')?(?:{answer_phrases.USER}|{answer_phrases.NOBODY})\b)[^\W\d][\w'-]*\s){{1,3}}(?:{answer_phrases.REPORTED})\b)"
+    r"|[，、](?!用户|用戶|我|提示|ユーザー)[^，、。]{1,12}(?:说|說|问|問|道|言う|聞く|尋ねる)"
+)
+#: A label in brackets: `[Summary]`.
+_BRACKETED_LABEL = re.compile(
+    r"[\[【［(（](?P<head>[^\[\]【】［］()（）\n]{1,40})[\]】］)）]\s*[:：]?\s*(?P<rest>\S.*)", re.DOTALL
+)
 _NOTE = re.compile(rf"(?:{answer_phrases.NOTE})\s*(?:[:：]|\bthat\b|\bque\b|\bdass\b|,)\s*(?P<rest>.*)", re.DOTALL)
 _COUNT = re.compile(
     r"(?:word|character|token|sentence)s?\b.{0,20}\d"
@@ -98,6 +111,9 @@ def is_lead_in(line: str, said: str) -> bool:
 
 def after_label(text: str, said: str) -> str | None:
     """Return what follows a label in a line (`Summary:`, `Here is the summary:`); None where it has none."""
+    bracketed = _BRACKETED_LABEL.match(text)
+    if bracketed is not None and is_summary_label(bracketed["head"]):
+        return bracketed["rest"]
     match = _MAY_BE_LABEL.match(text)
     if match is None:
         return None
@@ -105,14 +121,15 @@ def after_label(text: str, said: str) -> str | None:
     words = len(head.split())
     is_dash = text[match.end("head") :].lstrip()[:1] in "–—-"
     if is_dash:
-        return rest if words <= 3 and _SUMMARY.match(head) else None
+        return rest if words <= 3 and (_SUMMARY.match(head) or _YES.fullmatch(head)) else None
     is_label = words <= _LONGEST_LABEL and (
         _ANSWER.fullmatch(head) is not None
         or _ASSISTANT.fullmatch(head) is not None
         or _LIST_HEAD.fullmatch(head) is not None
         or (_SUMMARY.search(head) is not None and _is_only_a_label(head, said))
     )
-    return rest if is_label or announces(match["head"]) else None
+    names_both = words <= _LONGEST_ANNOUNCEMENT and _SUMMARY.search(head) and _TRANSCRIPT.search(head)
+    return rest if is_label or names_both or announces(match["head"]) else None
 
 
 def is_summary_label(text: str) -> bool:
@@ -132,17 +149,37 @@ def is_final_answer(text: str) -> bool:
     return bool(colon) and _ANSWER.fullmatch(head.strip(" *_")) is not None
 
 
+def is_named_title(line: str) -> bool:
+    """Tell whether a line is a title that says so: `Title: …`."""
+    return _TITLE.match(folded(line)) is not None
+
+
+def is_speech(sentence: str, *, is_first: bool) -> bool:
+    """Tell whether a sentence tells what somebody in the recording says, in quotation marks or by `…, says Ada`.
+
+    is_first: a first one that is all in quotation marks may as well be the whole answer.
+    """
+    quoted = _QUOTED.match(sentence.strip())
+    if quoted is not None and (not is_first or any(letter.isalpha() for letter in quoted["rest"])):
+        return True
+    return _REPORTED.search(sentence.replace("’", "'").casefold()) is not None
+
+
 def is_title(line: str) -> bool:
     """Tell whether a line without an end is short enough for a title."""
     return len(line.split()) <= 10 and len(line) <= 80
 
 
 def begins_turn(line: str) -> bool:
-    """Tell whether a line begins somebody's turn: `User: …`."""
+    """Tell whether a line begins somebody's turn: `User: …`, or `user` where a server drops a template's marks."""
+    if _BARE_ROLE.fullmatch(line.strip()):
+        return True
     return _TURN.match(line.strip(" *_")) is not None
 
 
 def is_own_turn(line: str) -> bool:
+    if line.strip() in ("assistant", "model"):
+        return True
     head, colon, _ = re.sub("：", ":", folded(line)).partition(":")
     return bool(colon) and _ASSISTANT.fullmatch(head.strip(" *_")) is not None
 
@@ -159,7 +196,9 @@ def is_closing(sentence: str) -> bool:
     low = folded(sentence)
     if any(pattern.match(low) for pattern in (*_CLOSINGS, *_I_AM, *_CANNOT)):
         return True
-    is_bracketed = sentence.lstrip(" *_")[:1] in tuple("([（［【")
+    is_bracketed = sentence.lstrip(" *_")[:1] in tuple("([（［【") and not _BRACKETED_LABEL.match(
+        sentence.lstrip(" *_")
+    )
     if _COUNT.match(low) or (is_bracketed and (_MATERIAL.search(low) or _COUNT.search(low))):
         return True
     note = _NOTE.match(low)
@@ -179,6 +218,8 @@ def is_refusal(sentences: list[str]) -> bool:
     """Tell whether an answer refuses, or asks for the transcript, in its first sentences."""
     if not sentences:
         return False
+    if is_speech(sentences[0], is_first=True):
+        return False
     low = folded(sentences[0])
     if any(pattern.match(low) for pattern in (*_SORRY, *_I_AM, *_CANNOT)):
         return True
@@ -190,6 +231,8 @@ def is_refusal(sentences: list[str]) -> bool:
 @lru_cache(maxsize=_REMEMBERED)
 def thinks_aloud(sentence: str) -> bool:
     """Tell whether a sentence is about the task."""
+    if is_speech(sentence, is_first=True):
+        return False
     low = folded(sentence)
     return any(pattern.search(low) for pattern in _REASONING)
 

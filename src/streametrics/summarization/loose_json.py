@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from json import loads
 
 #: JSON begins an answer like this; a time in brackets does not.
-BEGINS = re.compile(r"\s*(?:\{\s*[\"'“}]|\[\s*[\"'\[{\]])")
+BEGINS = re.compile(r"\s*(?:\{\s*(?:[\"'“}]|[a-z_]{1,30}\s*:\s*[\"'“\[{])|\[\s*[\"'\[{\]])")
 #: What may become the beginning of JSON.
 MAY_BEGIN = re.compile(r"\s*[\[{][\s\[{]*")
 
 #: Behind a bracket, a comma or a colon a string may begin.
 _BEFORE_STRINGS = ("{", "[", ",", ":")
 #: What follows a quotation mark that ends its string; models forget to escape those inside.
-_ENDS_STRING = re.compile(r"\s*(?:\Z|[:}\]]|,\s*(?:\Z|[\"'“{\[}\]\dtfn-]))")
+_ENDS_STRING = re.compile(r"\s*(?:\Z|[:}\]]|,\s*(?:\Z|[\"'“{\[}\]\dtfn-]|\w{1,30}\s*:))")
 _CUT_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _BARE_QUOTE = re.compile(r'(?<!\\)"')
+_BARE_KEY = re.compile(r"(?P<key>\w+)\s*\Z")
+_LONGEST_KEY = 40
 _DEEPEST = 100
 
 
@@ -70,6 +72,8 @@ class _Reader:
                     return Reading(tuple(self._leaves), position, True)
             elif letter == "," and self._open[-1:] == ["{"]:
                 self._key = ""
+            elif letter == ":" and self._open[-1:] == ["{"] and not self._key:
+                self._key = self._bare_key(position - 1)
             if not letter.isspace():
                 self._before = letter
         return Reading(tuple(self._leaves), len(self._text), False)
@@ -97,6 +101,11 @@ class _Reader:
             position += 2 if self._text[position] == "\\" else 1
         self._found(start, len(self._text), is_whole=False)
         return len(self._text)
+
+    def _bare_key(self, end: int) -> str:
+        """Read a key without quotation marks, which ends here; empty where there is none."""
+        match = _BARE_KEY.search(self._text[max(0, end - _LONGEST_KEY) : end])
+        return match["key"].lower() if match else ""
 
     def _found(self, start: int, end: int, *, is_whole: bool) -> None:
         text = unescaped(self._text[start:end])

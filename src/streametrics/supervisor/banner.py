@@ -1,5 +1,6 @@
 """Writes the few lines at the end of a start: what runs, what is missing, and a command to copy."""
 
+import os
 import shlex
 from pathlib import Path
 
@@ -39,8 +40,11 @@ def curl_line(settings: Settings) -> str:
 
 
 def _key_option(settings: Settings) -> str:
-    # The name, not the key: what is printed here ends in a log.
-    return '-H "X-API-Key: $INTERNAL_API_KEY" ' if settings.internal_api_key else ""
+    # A name, not the key: what is printed here ends in a log. A shell knows what is in the environment, not in .env.
+    if not settings.internal_api_key:
+        return ""
+    key = "$INTERNAL_API_KEY" if os.environ.get("INTERNAL_API_KEY") else "YOUR_KEY"
+    return f'-H "X-API-Key: {key}" '
 
 
 def _whisper(settings: Settings, ready: Readiness) -> str:

@@ -55,7 +55,7 @@ def up(settings: Settings, selection: ProcessSelection) -> int:
         signal.signal(number, _interrupt)
     warnings = [*checks.settings_warnings(), *checks.require_safe(settings)]
     with exclusive_data_dir(settings) as lock:
-        private_files.mend(settings.data_dir)
+        private_files.mend(settings.data_dir, settings.effective_database_url)
         console = Console(settings.data_dir / "logs" / "streametrics.log")
         try:
             if settings.port == 0:
@@ -76,7 +76,13 @@ def exclusive_data_dir(settings: Settings) -> Iterator[int]:
     """Lock the data folder for this process; yields the lock's file descriptor. Raises AlreadyRunning."""
     import fcntl  # not on Windows, where `up` is not offered
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnsafeSettings(
+            f"DATA_DIR={settings_errors.display(settings.data_dir)} cannot be made ({error.strerror}): set a folder "
+            "that this account owns."
+        ) from error
     path = settings.data_dir / "streametrics.lock"
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

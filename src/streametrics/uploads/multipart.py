@@ -10,7 +10,7 @@ from streametrics.errors import InvalidRequest
 
 if TYPE_CHECKING:  # the name exists for type checkers only
     from python_multipart.multipart import MultipartCallbacks
-from streametrics.uploads.fields import FILE_FIELD, shortened
+from streametrics.uploads.fields import shortened
 
 #: A text field larger than this is refused while it comes in, in bytes: four for every character.
 _MAX_FIELD_BYTES = 4 * 1_000
@@ -19,9 +19,13 @@ _MAX_FIELDS = 50
 
 @dataclass(slots=True)
 class Form:
-    """Collects what the parser finds: the file's bytes, the text fields, the head of the present part."""
+    """Collects what the parser finds: the file's bytes, the text fields, the head of the present part.
 
-    fields: dict[str, str] = field(default_factory=dict)
+    file_field: the field that holds the file. fields: the values of each text field, in the order in which they came.
+    """
+
+    file_field: str
+    fields: dict[str, list[str]] = field(default_factory=dict)
     file_bytes: bytearray = field(default_factory=bytearray)
     has_file: bool = False
     ended: bool = False
@@ -60,17 +64,18 @@ class Form:
         _, options = parse_options_header(self._disposition)
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         is_file = b"filename" in options or b"filename*" in options
-        if is_file and self._name != FILE_FIELD:
-            raise InvalidRequest(f"The file came in the field {shortened(self._name)}: send it in the field 'audio'.")
-        if self._name == FILE_FIELD:
+        own = self.file_field
+        if is_file and self._name != own:
+            raise InvalidRequest(f"The file came in the field {shortened(self._name)}: send it in the field '{own}'.")
+        if self._name == own:
             if self.has_file:
-                raise InvalidRequest("The field 'audio' was sent twice: send one file a job.")
+                raise InvalidRequest(f"The field '{own}' was sent twice: send one file a job.")
             if not is_file:
-                raise InvalidRequest("The field 'audio' is not a file: send it as '-F audio=@recording.wav'.")
+                raise InvalidRequest(f"The field '{own}' is not a file: send it as '-F {own}=@recording.wav'.")
             self.has_file = True
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._name == FILE_FIELD:
+        if self._name == self.file_field:
             self.file_bytes.extend(data[start:end])
         elif len(self._value) + end - start > _MAX_FIELD_BYTES:
             raise InvalidRequest(f"The field {shortened(self._name)} is too long.")
@@ -78,10 +83,10 @@ class Form:
             self._value.extend(data[start:end])
 
     def _end_part(self) -> None:
-        if self._name == FILE_FIELD:
+        if self._name == self.file_field:
             return
         try:
-            self.fields[self._name] = self._value.decode("utf-8")
+            self.fields.setdefault(self._name, []).append(self._value.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise InvalidRequest(f"The field {shortened(self._name)} is not UTF-8 text.") from error
 

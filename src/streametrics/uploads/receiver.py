@@ -4,6 +4,7 @@ The form is parsed here and not by the framework, which would spool the whole fi
 or its first bytes could be looked at, and would then copy it.
 """
 
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from streametrics.settings import Settings
 from streametrics.storage.local import AudioStore, AudioWriter
 from streametrics.uploads.admission import Admission
 from streametrics.uploads.disk_space import Reservation
-from streametrics.uploads.fields import job_request
+from streametrics.uploads.fields import FILE_FIELD, ReadFields, last_values
 from streametrics.uploads.multipart import Form, feed
 
 #: What a form adds to its file: boundaries, headers and the text fields.
@@ -35,6 +36,7 @@ class Upload:
     audio_key: str
     container: str
     kind: JobKind
+    sha256: str
 
 
 class UploadReceiver:
@@ -45,26 +47,41 @@ class UploadReceiver:
         self._store = store
         self._admission = admission
 
-    async def receive(self, content_type: str, content_length: int | None, body: AsyncIterator[bytes]) -> Upload:
+    async def receive(
+        self,
+        content_type: str,
+        content_length: int | None,
+        body: AsyncIterator[bytes],
+        *,
+        file_field: str = FILE_FIELD,
+        read_fields: ReadFields = last_values,
+    ) -> Upload:
         """Store the audio of a multipart body and check its fields.
+
+        read_fields: checks the form's text fields.
 
         Returns, or raises, as soon as it can; what the client sends on is the server's business.
         Raises InvalidRequest, EmptyAudio, UnsupportedAudio, UploadTooLarge, TooBusy, StorageFull,
         DatabaseUnavailable; nothing is left then.
         """
-        parser, form = self._parser(content_type)
+        parser, form = self._parser(content_type, file_field)
         if content_length is not None and content_length > self._max_body_bytes:
             raise self._too_large()
         await self._admission.check_upload()
         with self._admission.upload(content_length) as space:
-            return await self._store_upload(parser, form, body, space)
+            return await self._store_upload(parser, form, body, space, read_fields)
 
     @property
     def _max_body_bytes(self) -> int:
         return self._settings.max_upload_bytes + _FORM_OVERHEAD_BYTES
 
     async def _store_upload(
-        self, parser: MultipartParser, form: Form, body: AsyncIterator[bytes], space: Reservation
+        self,
+        parser: MultipartParser,
+        form: Form,
+        body: AsyncIterator[bytes],
+        space: Reservation,
+        read_fields: ReadFields,
     ) -> Upload:
         writer = await to_thread.run_sync(self._store.writer)
         try:
@@ -78,35 +95,36 @@ class UploadReceiver:
                     break  # what follows the last boundary is no part of the form, and would hold its place
                 if body_bytes > self._max_body_bytes:
                     raise self._too_large()
-            return await self._finish(form, file, writer)
+            return await self._finish(form, file, writer, read_fields)
         finally:
             # Harmless once the file is committed; also when the client has gone away.
             writer.discard()
 
-    def _parser(self, content_type: str) -> tuple[MultipartParser, Form]:
+    def _parser(self, content_type: str, file_field: str) -> tuple[MultipartParser, Form]:
         kind, options = parse_options_header(content_type)
         boundary = options.get(b"boundary")
         if kind != b"multipart/form-data" or not boundary:
-            raise InvalidRequest("Send the audio as a multipart form: curl -X POST -F audio=@recording.wav …")
-        form = Form()
+            raise InvalidRequest(f"Send the audio as a multipart form: curl -X POST -F {file_field}=@recording.wav …")
+        form = Form(file_field)
         try:
             return MultipartParser(boundary, form.callbacks()), form
         except FormParserError as error:
             raise InvalidRequest("The form's boundary is not valid.") from error
 
-    async def _finish(self, form: Form, file: "_IncomingFile", writer: AudioWriter) -> Upload:
+    async def _finish(self, form: Form, file: "_IncomingFile", writer: AudioWriter, read_fields: ReadFields) -> Upload:
         if not form.ended:
             raise InvalidRequest("The upload ended before its form did: send it again.")
         if not form.has_file:
-            raise InvalidRequest("The field 'audio' is missing: send the sound as '-F audio=@recording.wav'.")
-        request = job_request(form.fields, whisper_model=self._settings.whisper_model)
+            own = form.file_field
+            raise InvalidRequest(f"The field '{own}' is missing: send the sound as '-F {own}=@recording.wav'.")
+        request = read_fields(form.fields, self._settings.whisper_model)
         await file.flush()
         if file.size_bytes == 0:
             raise EmptyAudio
         container = file.container()
         long = guess_is_long(file.head, file.size_bytes, self._settings.live_max_s)
         key = await to_thread.run_sync(writer.commit)
-        return Upload(request, key, container, JobKind.LONG if long else JobKind.LIVE)
+        return Upload(request, key, container, JobKind.LONG if long else JobKind.LIVE, file.sha256.hexdigest())
 
     def _too_large(self) -> UploadTooLarge:
         return UploadTooLarge(
@@ -133,6 +151,7 @@ class _IncomingFile:
         self._judged = False
         self.head = b""
         self.size_bytes = 0
+        self.sha256 = hashlib.sha256()
 
     async def take(self, data: bytearray) -> None:
         """Move the bytes out of `data`. Raises UploadTooLarge, UnsupportedAudio, StorageFull."""
@@ -144,6 +163,7 @@ class _IncomingFile:
         if len(self.head) < HEAD_BYTES:
             self._take_head(bytes(data))
         self._pending += data
+        self.sha256.update(data)
         data.clear()
         if not self._judged and len(self.head) >= HEAD_BYTES:
             self.container()

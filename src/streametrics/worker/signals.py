@@ -54,7 +54,7 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
     settings = Settings()
     try:
         checks.require_safe(settings, serves=False)
-        private_files.mend(settings.data_dir)
+        private_files.mend(settings.data_dir, settings.effective_database_url)
         checks.require_database(settings)
         connections = Connections(settings)
         refuse_other_service(connections, needs_audio=bool(_TRANSCRIBES & set(sender.app.amqp.queues.consume_from)))

@@ -66,6 +66,10 @@ class SummarizeStage:
     def summarize(self, claim: Claim, reporter: JobReporter) -> None:
         """Write a job's summary and finish the job; raises what `pipeline.summarize.write` raises."""
         assert claim.transcript is not None
+        if not claim.request.wants_summary:
+            result = JobResult(claim.transcript, summary="", summary_source="none", warnings=claim.warnings)
+            self._jobs.finish(claim, result)
+            return
         is_live = claim.kind is JobKind.LIVE
         notes = _CountingNotes(self._jobs.notes(claim.task_id))
         summary = self._write_counted(
@@ -139,7 +143,7 @@ class SummarizeStage:
         seen = -1
         while (found := self._jobs.transcribed_so_far(task_id)) is not None:
             request, transcript = found
-            if len(transcript.segments) == seen:
+            if len(transcript.segments) == seen or not request.wants_summary:
                 return
             seen = len(transcript.segments)
             written = summarize.write_incremental_notes(

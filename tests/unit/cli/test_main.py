@@ -12,13 +12,11 @@ import pytest
 
 from streametrics.cli import doctor
 from streametrics.cli import main as cli
-from streametrics.domain.transcript import Segment, Transcript
 from streametrics.errors import UnsafeSettings
 from streametrics.preflight import checks, ports, settings_errors
 from streametrics.settings import PUBLISHED_KEY, Settings
 from streametrics.supervisor import banner, readiness_probe
 from streametrics.supervisor.readiness_probe import Readiness
-from streametrics.text import subtitles
 from tests.support.media import KINDS, Track, encode, encode_tracks, plain_wav, tone
 
 
@@ -64,6 +62,18 @@ def test_a_worker_of_summaries_is_named_in_both_spellings(kind: str, monkeypatch
     monkeypatch.setattr(subprocess, "call", lambda command: started.append(command) or 0)
     cli.main(["worker", kind])
     assert "summarise@%h" in started[0]
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:x/0", "redis://127.0.0.1:1/0?socket_timeout=abc"])
+def test_a_worker_with_a_bad_address_of_the_queue_ends_with_a_sentence(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Given an address that Celery ends over with a traceback, expect that it is never started."""
+    monkeypatch.setenv("REDIS_URL", url)
+    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("Celery was started"))
+    monkeypatch.setattr(subprocess, "call", lambda *_: pytest.fail("Celery was started"))
+    assert cli.main(["worker"]) == 2
+    assert f"REDIS_URL={url} is no queue's address" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -135,6 +145,28 @@ def test_the_published_key_and_a_misspelt_name_are_warned_of(tmp_path: Path) -> 
     assert "counts as not set" in warnings[0]
     assert "WHISPER_MODLE" in warnings[1]
     assert "WHISPER_MODEL" in warnings[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a folder in which nobody can make one")
+def test_a_data_folder_that_cannot_be_made_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATA_DIR", "/proc/nowhere")
+    assert cli.main(["up"]) == cli.BAD_SETTINGS
+    error = capsys.readouterr().err
+    assert error.startswith("DATA_DIR=/proc/nowhere cannot be made")
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("variable", "shown"), [("of the shell", "$INTERNAL_API_KEY"), ("", "YOUR_KEY")])
+def test_the_command_to_copy_names_a_key_that_the_shell_knows(
+    variable: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERNAL_API_KEY", variable)
+    settings = Settings(_env_file=None, internal_api_key="the key that stands in .env")
+    assert f'-H "X-API-Key: {shown}" ' in banner.curl_line(settings)
+    assert "stands in" not in banner.curl_line(settings)
+    assert "X-API-Key" not in banner.curl_line(Settings(_env_file=None, internal_api_key=""))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights are lists there")
@@ -234,23 +266,6 @@ def test_the_track_can_be_given(
     with pytest.raises(SystemExit):
         cli.main(["transcribe", "sound.mkv", "--track", "none"])
     assert "a track is a number from 1 to 99" in capsys.readouterr().err
-
-
-TRANSCRIPT = Transcript((Segment(0.0, 1.5, "Hello there."), Segment(3661.25, 3663.0, "Ça va ?")), "en")
-
-
-def test_a_transcript_as_text_and_json() -> None:
-    assert subtitles.render(TRANSCRIPT, "text") == "Hello there. Ça va ?"
-    body = json.loads(subtitles.render(TRANSCRIPT, "json"))
-    assert body["speech_language"] == "en"
-    assert body["segments"][1] == {"start": 3661.25, "end": 3663.0, "text": "Ça va ?"}
-
-
-def test_a_transcript_as_subtitles() -> None:
-    assert subtitles.render(TRANSCRIPT, "srt") == (
-        "1\n00:00:00,000 --> 00:00:01,500\nHello there.\n\n2\n01:01:01,250 --> 01:01:03,000\nÇa va ?\n"
-    )
-    assert subtitles.render(TRANSCRIPT, "vtt").startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.500\n")
 
 
 def test_the_start_report_has_a_line_to_copy_with_all_six_fields(tmp_path: Path) -> None:

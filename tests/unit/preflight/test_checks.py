@@ -19,6 +19,11 @@ def test_the_defaults_are_safe(tmp_path: Path) -> None:
     assert names(data_dir=tmp_path / "data") == {}
 
 
+def test_an_audio_stores_id_that_cannot_be_read_is_said_before_the_start(tmp_path: Path) -> None:
+    (tmp_path / "audio" / ".store-id").mkdir(parents=True)
+    assert names(data_dir=tmp_path) == {"data_dir": True}
+
+
 def test_an_open_address_with_a_key_of_its_own_is_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given an open address, and no other key than one that `keys add` has made
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))

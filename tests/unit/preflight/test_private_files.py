@@ -43,6 +43,14 @@ def test_what_is_ours_becomes_private(tmp_path: Path) -> None:
     assert files[0].read_text() == "secret"
 
 
+def test_a_database_elsewhere_is_closed_to_all_but_its_group(tmp_path: Path) -> None:
+    database = open_to_all(tmp_path / "elsewhere" / "own.db")
+    wal, other = open_to_all(database.with_name("own.db-wal")), open_to_all(database.with_name("other.db"))
+    wal.chmod(0o664)
+    private_files.mend(tmp_path / "data", f"sqlite:///{database}")
+    assert (mode(database), mode(wal), mode(other)) == (0o640, 0o660, 0o644)
+
+
 def test_nothing_outside_is_touched(tmp_path: Path) -> None:
     outside = open_to_all(tmp_path / "outside" / "file")
     (tmp_path / "outside").chmod(0o755)

@@ -5,12 +5,14 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as RequestScope
 
 from streametrics.api.error_responses import refuse
+from streametrics.api.problems import TYPE_PREFIX
+from streametrics.api.routes.docs import ASSETS_PREFIX, DOCS_PATHS
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.auth.principal import Scope
 from streametrics.errors import ScopeTooSmall, StreametricsError, Unauthorized
 
 #: Open without a key: nothing about any job is told there.
-OPEN_PATHS = ("/", "/health/live", "/health/ready")
+OPEN_PATHS = ("/", "/health/live", "/health/ready", *DOCS_PATHS)
 
 
 class AuthenticationMiddleware:
@@ -55,8 +57,14 @@ def wanted_scope(method: str, path: str) -> Scope | None:
 
     Whatever is not named here needs `admin`, so a route that is new is closed until somebody says otherwise.
     """
-    if path in OPEN_PATHS:
+    if path in OPEN_PATHS or path.startswith((ASSETS_PREFIX, TYPE_PREFIX)):
         return None
     if path == "/summarize" or path.startswith("/summarize/"):
         return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
+    if path == "/v1/jobs" or path.startswith("/v1/jobs/"):
+        return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
+    if path == "/v1/audio/transcriptions":
+        return Scope.SUBMIT
+    if path == "/v1/models" or path.startswith("/v1/models/"):
+        return Scope.READ
     return Scope.ADMIN

@@ -5,13 +5,12 @@ not read its answer; each holds a socket and memory.
 """
 
 import asyncio
-import json
 import logging
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from streametrics.api.error_responses import error_response
 from streametrics.api.server.slow_clients import SlowClients, SlowLimits, TransferRate
-from streametrics.domain.status import error_body
 from streametrics.errors import HeadTooLarge, RequestTimeout, StreametricsError
 
 #: A body is handed to the parser in pieces of this size, in bytes, as the next request's head may begin in one.
@@ -39,6 +38,8 @@ class BoundedHttp(StrictProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        #: The target of the request; empty before the first one.
+        self.url = b""
         #: Since when the head of a request is waited for; None while none is.
         self._head_since: float | None = self.loop.time()
         self._head_bytes = 0
@@ -163,7 +164,7 @@ class BoundedHttp(StrictProtocol):
             return
         logger.info("event=head_refused received_bytes=%d", self._received_bytes)
         self._refused_at = self.loop.time()
-        self.transport.write(_answer(HeadTooLarge()))
+        self.transport.write(_answer(HeadTooLarge(), self.url))
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
@@ -186,16 +187,18 @@ class BoundedHttp(StrictProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if can_answer:
-            self.transport.write(_answer(error))
+            self.transport.write(_answer(error, self.url))
         self.transport.close()
 
 
-def _answer(error: StreametricsError) -> bytes:
-    body = json.dumps(error_body(str(error), error.code)).encode()
+def _answer(error: StreametricsError, target: bytes) -> bytes:
+    """Render an error in the form of the address that was asked for, as far as that is known."""
+    response = error_response(error, target.partition(b"?")[0].decode("latin-1"))
+    body = bytes(response.body)
     reason = {408: "Request Timeout", 431: "Request Header Fields Too Large"}[error.status]
     head = (
         f"HTTP/1.1 {error.status} {reason}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        f"Content-Type: {response.media_type}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body
 

@@ -1,6 +1,7 @@
 """Which connection is cut, and which one is only slow, or waits for us."""
 
 import asyncio
+import json
 
 import pytest
 from hypothesis import given
@@ -213,5 +214,23 @@ def test_one_timer_looks_at_all_and_rests_without_any() -> None:
         while connections[0].looks == seen:
             await asyncio.sleep(0.01)
         watch.discard(connections[0])
+
+    run(test)
+
+
+@pytest.mark.parametrize("path", ["/v1/audio/transcriptions", "/v1/jobs?limit=1", "/summarize/"])
+def test_its_form_is_that_of_the_address(path: str) -> None:
+    async def test() -> None:
+        client = Client(reads_all)
+        await client.send(f"POST {path} HTTP/1.1\r\nHost: here\r\n".encode())
+        await client.pass_s(11)
+        head, _, body = client.wire.sent.partition(b"\r\n\r\n")
+        is_problem = path.startswith("/v1/")
+        assert (b"Content-Type: application/problem+json\r\n" in head) is is_problem
+        found = json.loads(body)
+        assert found["status"] == (408 if is_problem else "error")
+        assert ("error" in found) is ("jobs" not in path)
+        if "audio" in path:
+            assert found["error"]["code"] == "request_timeout"
 
     run(test)

@@ -1,0 +1,114 @@
+"""Renders transcripts and errors in the forms of OpenAI's audio API."""
+
+import json
+import math
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from streametrics.api import problems
+from streametrics.domain.transcript import Transcript
+from streametrics.errors import JobCancelled, JobFailed, StreametricsError
+from streametrics.text import languages
+from streametrics.uploads.openai_fields import UnsupportedValue
+
+#: What clients raise by: the kind of error of each status; others are `api_error`.
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "invalid_request_error",
+    410: "invalid_request_error",
+    413: "invalid_request_error",
+    415: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+}
+#: A client of OpenAI's knows 400 for whatever is wrong with a request, and retries no such.
+_STATUSES = {422: 400, 415: 400}
+#: Ends of a job that another try does not change: the sound is at fault.
+_FAULTS_OF_SOUND = ("audio_unreadable", "track_missing", "audio_too_long", "audio_unsupported", "worker_lost")
+
+
+class TranscriptionEnded(StreametricsError):
+    """The job behind a transcription has ended without one."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+        # A client repeats what is answered with 500, and so would start again what somebody has stopped.
+        self.status = 410 if code == JobCancelled.code else 400 if code in _FAULTS_OF_SOUND else 500
+
+
+class ModelUnknown(StreametricsError):
+    """There is no such model here: GET /v1/models lists those that there are."""
+
+    code, status = "model_not_found", 404
+
+
+def error_object(error: StreametricsError) -> dict[str, Any]:
+    """Render an error as OpenAI does, under `error`: all four members are required."""
+    status = _status(error)
+    return {
+        "message": str(error),
+        "type": _TYPES.get(status, "api_error"),
+        "param": error.param if isinstance(error, UnsupportedValue) else None,
+        "code": "invalid_api_key" if status == 401 else error.code,
+    }
+
+
+def error_response(error: StreametricsError) -> JSONResponse:
+    """Make the response to a request that failed: a problem that also carries OpenAI's `error`, in one body."""
+    body = problems.body_of(_status(error), error.code, str(error)) | {"error": error_object(error)}
+    return JSONResponse(body, status_code=_status(error), headers=error.headers, media_type=problems.MEDIA_TYPE)
+
+
+def _status(error: StreametricsError) -> int:
+    return _STATUSES.get(error.status, error.status)
+
+
+def ended(error: str | None, code: str | None) -> TranscriptionEnded:
+    """Make the error of a job that has ended without a transcript."""
+    return TranscriptionEnded(error or str(JobFailed()), code or JobFailed.code)
+
+
+def usage(audio_s: float) -> dict[str, Any]:
+    return {"type": "duration", "seconds": math.ceil(audio_s)}
+
+
+def verbose(transcript: Transcript, audio_s: float, granularities: frozenset[str]) -> dict[str, Any]:
+    """Render `verbose_json`. What an engine's statistics would be is not stored: these members are neutral."""
+    body: dict[str, Any] = {
+        "task": "transcribe",
+        "language": languages.english_name(transcript.language or "en").lower(),
+        "duration": round(audio_s, 3),
+        "text": transcript.text,
+        "segments": [
+            {
+                "id": number,
+                "seek": 0,
+                "start": round(segment.start, 3),
+                "end": round(segment.end, 3),
+                "text": segment.text,
+                "tokens": [],
+                "temperature": 0.0,
+                "avg_logprob": 0.0,
+                "compression_ratio": 1.0,
+                "no_speech_prob": 0.0,
+            }
+            for number, segment in enumerate(transcript.segments)
+        ],
+        "usage": usage(audio_s),
+    }
+    if "word" in granularities:
+        body["words"] = [
+            {"word": word.text.strip(), "start": round(word.start, 3), "end": round(word.end, 3)}
+            for segment in transcript.segments
+            for word in segment.words
+        ]
+    return body
+
+
+def event(data: dict[str, Any]) -> bytes:
+    """Render an event of a stream: data alone, as a client takes other fields for empty segments."""
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()

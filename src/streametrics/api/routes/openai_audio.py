@@ -1,0 +1,203 @@
+"""Routes of OpenAI's audio API: a transcription is a job without a summary, waited for.
+
+The job goes on when its client leaves, and an equal request finds it: OpenAI's clients repeat a call that was cut off.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.requests import ClientDisconnect
+
+from streametrics.api import openai_bodies
+from streametrics.api.dependencies import PrincipalOf, State, StateOf
+from streametrics.api.openapi import openai_problems
+from streametrics.auth.principal import Principal
+from streametrics.domain.job import JobRequest
+from streametrics.domain.transcript import Transcript
+from streametrics.errors import InvalidRequest, StreametricsError
+from streametrics.observability.logging import about_job
+from streametrics.text import subtitles
+from streametrics.uploads.openai_fields import FILE_FIELD, FORMATS, TranscriptionFields, read_transcription_fields
+
+#: The longest wait for a change before the client is looked after, in seconds; in a stream a comment follows.
+WAIT_S = 10.0
+_MEDIA_TYPES = {"text": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
+
+router = APIRouter(prefix="/v1", tags=["OpenAI's audio API"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    transcript: Transcript
+    audio_s: float
+
+
+def _form_schema() -> dict[str, Any]:
+    """Describe the form, which is read while it is received."""
+    schema = {
+        "type": "object",
+        "required": [FILE_FIELD],
+        "properties": {
+            FILE_FIELD: {"type": "string", "format": "binary"},
+            "model": {"type": "string", "description": "Any name; the installed Whisper model is what transcribes."},
+            "language": {
+                "type": "string",
+                "format": "speech-language",
+                "description": "Detected where it is left out.",
+            },
+            "prompt": {"type": "string", "maxLength": 1000, "description": "Names and words to be spelled right."},
+            "response_format": {"type": "string", "enum": list(FORMATS), "default": "json"},
+            "timestamp_granularities[]": {"type": "array", "items": {"type": "string", "enum": ["segment", "word"]}},
+            "stream": {"type": "string", "enum": ["true", "false"], "default": "false"},
+        },
+    }
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+@router.post(
+    "/audio/transcriptions",
+    summary="Transcribe a file and wait for its words, as OpenAI's API does",
+    operation_id="createTranscription",
+    openapi_extra=_form_schema(),
+    response_class=Response,
+    responses={
+        200: {"description": "The words, in the format asked for."},
+        **openai_problems(400, 401, 403, 410, 413, 429, 503),
+    },
+)
+async def transcribe(request: Request, state: StateOf, principal: PrincipalOf) -> Response:
+    task_id, fields = await _job_of(request, state, principal)
+    if fields.stream:
+        return StreamingResponse(_events(task_id, state, principal), media_type="text/event-stream")
+    while (found := await _ended(task_id, state, principal)) is None:
+        await state.status_reader.answer_after_change(task_id, WAIT_S, principal)
+        if await request.is_disconnected():
+            return Response(status_code=499)  # nobody reads it
+    return _rendered(found, fields)
+
+
+async def _job_of(request: Request, state: State, principal: Principal) -> tuple[str, TranscriptionFields]:
+    """Find the job of an equal request of the last hour, or make one of this upload."""
+    found: list[TranscriptionFields] = []
+
+    def read_fields(fields: Mapping[str, list[str]], whisper_model: str) -> JobRequest:
+        found.append(read_transcription_fields(fields, whisper_model))
+        return found[0].request
+
+    length = request.headers.get("content-length", "")
+    try:
+        upload = await state.uploads.receive(
+            request.headers.get("content-type", ""),
+            int(length) if re.fullmatch("[0-9]{1,100}", length) else None,
+            request.stream(),
+            file_field=FILE_FIELD,
+            read_fields=read_fields,
+        )
+    except ClientDisconnect as error:
+        raise InvalidRequest("The upload ended before its form did: send it again.") from error
+    request_hash = _hash_of(upload.sha256, upload.request)
+
+    def accept() -> str:
+        equal = state.jobs.find_equal(request_hash, principal.owner)
+        if equal is not None:
+            state.jobs.discard(upload.audio_key)
+            return equal
+        return state.jobs.accept(
+            upload.request,
+            kind=upload.kind,
+            audio_key=upload.audio_key,
+            container=upload.container,
+            owner=principal.owner,
+            request_hash=request_hash,
+        )
+
+    # One at a time: of two equal requests at once the second finds the first one's job.
+    async with state.equal_requests:
+        task_id = await to_thread.run_sync(accept, limiter=state.admission.writers)
+    return task_id, found[0]
+
+
+def _hash_of(sha256: str, request: JobRequest) -> str:
+    asked = json.dumps([sha256, request.speech_language, request.title], ensure_ascii=True)
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+async def _ended(task_id: str, state: State, principal: Principal) -> _Ended | None:
+    """Read the transcript of a job that has one whole; None while it has not. Raises TranscriptionEnded."""
+
+    def read() -> _Ended | None:
+        record, transcript = state.jobs.whole_transcript(task_id, principal)
+        if transcript is not None:
+            ends = [segment.end for segment in transcript.segments]
+            return _Ended(transcript, record.audio_s or max(ends, default=0.0))
+        if record.state.is_final:
+            raise openai_bodies.ended(record.error, record.error_code)
+        return None
+
+    with about_job(task_id):
+        return await to_thread.run_sync(read)
+
+
+def _rendered(found: _Ended, fields: TranscriptionFields) -> Response:
+    transcript = found.transcript
+    match fields.response_format:
+        case "json":
+            return JSONResponse({"text": transcript.text, "usage": openai_bodies.usage(found.audio_s)})
+        case "verbose_json":
+            return JSONResponse(openai_bodies.verbose(transcript, found.audio_s, fields.granularities))
+        case "text":
+            text = f"{transcript.text}\n"
+        case "srt" | "vtt" as kind:
+            text = subtitles.render(transcript, kind)
+    return Response(text, media_type=f"{_MEDIA_TYPES[fields.response_format]}; charset=utf-8")
+
+
+async def _events(task_id: str, state: State, principal: Principal) -> AsyncIterator[bytes]:
+    """Yield what is new of the text as it grows, a comment where nothing is, and the whole at the end."""
+    told = ""
+    try:
+        while (found := await _ended(task_id, state, principal)) is None:
+            answer = await state.status_reader.answer_after_change(task_id, WAIT_S, principal)
+            so_far = json.loads(answer.body).get("transcription") or ""
+            if so_far.startswith(told) and so_far != told:
+                yield openai_bodies.event({"type": "transcript.text.delta", "delta": so_far[len(told) :]})
+                told = so_far
+            else:
+                yield b": working\n\n"
+        text = found.transcript.text
+        if text.startswith(told) and text != told:
+            yield openai_bodies.event({"type": "transcript.text.delta", "delta": text[len(told) :]})
+        usage = openai_bodies.usage(found.audio_s)
+        yield openai_bodies.event({"type": "transcript.text.done", "text": text, "usage": usage})
+    except StreametricsError as error:
+        yield openai_bodies.event({"error": openai_bodies.error_object(error)})
+
+
+@router.get("/models", summary="List the models", operation_id="listModels", responses=openai_problems(401, 403))
+async def list_models(state: StateOf) -> dict[str, Any]:
+    return {"object": "list", "data": [_model(name) for name in _models(state)]}
+
+
+@router.get(
+    "/models/{model_id}", summary="One model", operation_id="getModel", responses=openai_problems(401, 403, 404, 422)
+)
+async def get_model(model_id: str, state: StateOf) -> dict[str, Any]:
+    if model_id not in _models(state):
+        raise openai_bodies.ModelUnknown
+    return _model(model_id)
+
+
+def _models(state: State) -> list[str]:
+    """List the installed model, and the name that OpenAI's clients send where nothing else is said."""
+    return list(dict.fromkeys([state.connections.settings.whisper_model, "whisper-1"]))
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "streametrics"}

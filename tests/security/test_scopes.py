@@ -1,0 +1,82 @@
+"""Every route of the description, tried with every scope, without a key, and with the id of another owner's job."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.media import plain_wav, tone
+from tests.support.stack import FIELDS, Stack, stack
+
+#: What each operation needs. A route that is new has to be written down here, by somebody who has thought about it.
+SCOPES = {
+    "GET /": None,
+    "GET /health/live": None,
+    "GET /health/ready": None,
+    "GET /metrics": "admin",
+    "GET /summarize/status/{task_id}": "read",
+    "POST /summarize/": "submit",
+    "POST /summarize/{task_id}/resummarize": "submit",
+    "DELETE /summarize/{task_id}": "submit",
+    "GET /v1/jobs": "read",
+    "GET /v1/jobs/{job_id}": "read",
+    "GET /v1/jobs/{job_id}/transcript": "read",
+    "GET /v1/jobs/{job_id}/summary": "read",
+    "DELETE /v1/jobs/{job_id}": "submit",
+    "POST /v1/audio/transcriptions": "submit",
+    "GET /v1/models": "read",
+    "GET /v1/models/{model_id}": "read",
+}
+ORDER = ["read", "submit", "admin"]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with stack(tmp_path_factory.mktemp("scopes")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def keys(service: Stack) -> dict[str, str]:
+    """A key of each scope, and the one whose job the others ask for."""
+    made = {scope: service.add_key(scope, scope) for scope in ORDER}
+    made["owner"] = service.add_key("owner", "submit")
+    service.start_api()
+    return made
+
+
+def operations(service: Stack) -> dict[str, dict[str, Any]]:
+    paths = requests.get(f"{service.url}/openapi.json", timeout=30).json()["paths"]
+    return {f"{method.upper()} {path}": found for path, methods in paths.items() for method, found in methods.items()}
+
+
+def test_every_route_says_what_it_needs_and_no_other_is_there(service: Stack, keys: dict[str, str]) -> None:
+    described = {name: found["x-required-scope"] for name, found in operations(service).items()}
+    assert described == SCOPES
+
+
+@pytest.mark.parametrize("operation", SCOPES)
+def test_a_route_is_closed_to_smaller_scopes_and_to_other_owners(
+    operation: str, service: Stack, keys: dict[str, str]
+) -> None:
+    form = {"data": FIELDS, "files": {"audio": ("a.wav", plain_wav(tone(1.0, 16_000), 16_000))}}
+    owner = {"X-API-Key": keys["owner"]}
+    sent = requests.post(f"{service.url}/summarize/", headers=owner, timeout=30, **form)  # type: ignore[arg-type]
+    task_id = sent.json()["task_id"]
+    method, path = operation.replace("{task_id}", task_id).replace("{job_id}", task_id).split(" ")
+    needed = SCOPES[operation]
+
+    def status(key: str | None) -> int:
+        headers = {"X-API-Key": key} if key else {}
+        return requests.request(method, service.url + path, headers=headers, timeout=30).status_code
+
+    # Expect nobody without a key, or with a wrong one, to get in where one is needed
+    assert {status(None), status("sm_wrong")} == {401} if needed else {status(None)} <= {200, 503}
+    for scope in ORDER:
+        if needed is not None and ORDER.index(scope) < ORDER.index(needed):
+            assert status(keys[scope]) == 403
+        elif "_id}" in operation and "model" not in operation and scope != "admin":
+            assert status(keys[scope]) == 404, "another owner's job is one that never was"
+        else:
+            assert status(keys[scope]) not in (401, 403) + (() if "model_id" in operation else (404,))
