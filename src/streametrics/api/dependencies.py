@@ -1,8 +1,9 @@
 """Provides the services that routes share, which `app` creates once."""
 
 import asyncio
+import re
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
@@ -13,7 +14,7 @@ from streametrics.jobs.connections import Connections
 from streametrics.jobs.service import JobService
 from streametrics.status.reader import StatusReader
 from streametrics.uploads.admission import Admission
-from streametrics.uploads.receiver import UploadReceiver
+from streametrics.uploads.receiver import Upload, UploadReceiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,17 @@ class State:
 # `async`, though nothing is waited for: the framework runs a plain function in a thread, for each request.
 async def _state(request: Request) -> State:
     return cast(State, request.app.state.streametrics)
+
+
+async def receive_upload(request: Request, state: State, **how: Any) -> Upload:  # noqa: ANN401
+    """Receive a request's upload; `how` is of `UploadReceiver.receive`. Raises what that raises, ClientDisconnect."""
+    length = request.headers.get("content-length", "")
+    return await state.uploads.receive(
+        request.headers.get("content-type", ""),
+        int(length) if re.fullmatch("[0-9]{1,100}", length) else None,
+        request.stream(),
+        **how,
+    )
 
 
 StateOf = Annotated[State, Depends(_state)]

@@ -109,7 +109,7 @@ class TranscriptBody(BaseModel):
     """A job's transcript, whole or as far as it has come."""
 
     job_id: str
-    complete: bool = Field(description="Whether more words may come.")
+    complete: bool = Field(description="Whether all words are there; else more may come.")
     language: str | None = Field(examples=["en"])
     text: str
     word_times: bool = Field(description="Whether the engine told when each word is said.")

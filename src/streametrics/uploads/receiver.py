@@ -36,7 +36,8 @@ class Upload:
     audio_key: str
     container: str
     kind: JobKind
-    sha256: str
+    #: Of the file, in hexadecimal; empty where nobody asked for it.
+    sha256: str = ""
 
 
 class UploadReceiver:
@@ -55,10 +56,12 @@ class UploadReceiver:
         *,
         file_field: str = FILE_FIELD,
         read_fields: ReadFields = last_values,
+        wants_hash: bool = False,
     ) -> Upload:
         """Store the audio of a multipart body and check its fields.
 
-        read_fields: checks the form's text fields.
+        read_fields: checks the form's text fields. wants_hash: compute `sha256`, which costs a large file about as much
+        as all the rest.
 
         Returns, or raises, as soon as it can; what the client sends on is the server's business.
         Raises InvalidRequest, EmptyAudio, UnsupportedAudio, UploadTooLarge, TooBusy, StorageFull,
@@ -69,7 +72,7 @@ class UploadReceiver:
             raise self._too_large()
         await self._admission.check_upload()
         with self._admission.upload(content_length) as space:
-            return await self._store_upload(parser, form, body, space, read_fields)
+            return await self._store_upload(parser, form, body, space, read_fields, wants_hash)
 
     @property
     def _max_body_bytes(self) -> int:
@@ -82,10 +85,11 @@ class UploadReceiver:
         body: AsyncIterator[bytes],
         space: Reservation,
         read_fields: ReadFields,
+        wants_hash: bool,
     ) -> Upload:
         writer = await to_thread.run_sync(self._store.writer)
         try:
-            file = _IncomingFile(writer, space, self._settings.max_upload_bytes, self._too_large)
+            file = _IncomingFile(writer, space, self._settings.max_upload_bytes, self._too_large, wants_hash)
             body_bytes = 0
             async for chunk in body:
                 body_bytes += len(chunk)
@@ -124,7 +128,7 @@ class UploadReceiver:
         container = file.container()
         long = guess_is_long(file.head, file.size_bytes, self._settings.live_max_s)
         key = await to_thread.run_sync(writer.commit)
-        return Upload(request, key, container, JobKind.LONG if long else JobKind.LIVE, file.sha256.hexdigest())
+        return Upload(request, key, container, JobKind.LONG if long else JobKind.LIVE, file.sha256)
 
     def _too_large(self) -> UploadTooLarge:
         return UploadTooLarge(
@@ -142,6 +146,7 @@ class _IncomingFile:
         space: Reservation,
         limit_bytes: int,
         too_large: Callable[[], UploadTooLarge],
+        wants_hash: bool,
     ) -> None:
         self._writer = writer
         self._space = space
@@ -151,7 +156,7 @@ class _IncomingFile:
         self._judged = False
         self.head = b""
         self.size_bytes = 0
-        self.sha256 = hashlib.sha256()
+        self._hash = hashlib.sha256() if wants_hash else None
 
     async def take(self, data: bytearray) -> None:
         """Move the bytes out of `data`. Raises UploadTooLarge, UnsupportedAudio, StorageFull."""
@@ -163,7 +168,8 @@ class _IncomingFile:
         if len(self.head) < HEAD_BYTES:
             self._take_head(bytes(data))
         self._pending += data
-        self.sha256.update(data)
+        if self._hash is not None:
+            self._hash.update(data)
         data.clear()
         if not self._judged and len(self.head) >= HEAD_BYTES:
             self.container()
@@ -188,6 +194,10 @@ class _IncomingFile:
                 self._writer.write(pending)
 
         await to_thread.run_sync(write)
+
+    @property
+    def sha256(self) -> str:
+        return "" if self._hash is None else self._hash.hexdigest()
 
     def container(self) -> str:
         """Find the name of FFmpeg's demuxer for this file, by its first bytes. Raises UnsupportedAudio."""

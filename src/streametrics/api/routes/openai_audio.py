@@ -5,7 +5,6 @@ The job goes on when its client leaves, and an equal request finds it: OpenAI's 
 
 import hashlib
 import json
-import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from streametrics.api import openai_bodies
-from streametrics.api.dependencies import PrincipalOf, State, StateOf
+from streametrics.api.dependencies import PrincipalOf, State, StateOf, receive_upload
 from streametrics.api.openapi import openai_problems
 from streametrics.auth.principal import Principal
 from streametrics.domain.job import JobRequest
@@ -91,15 +90,8 @@ async def _job_of(request: Request, state: State, principal: Principal) -> tuple
         found.append(read_transcription_fields(fields, whisper_model))
         return found[0].request
 
-    length = request.headers.get("content-length", "")
     try:
-        upload = await state.uploads.receive(
-            request.headers.get("content-type", ""),
-            int(length) if re.fullmatch("[0-9]{1,100}", length) else None,
-            request.stream(),
-            file_field=FILE_FIELD,
-            read_fields=read_fields,
-        )
+        upload = await receive_upload(request, state, file_field=FILE_FIELD, read_fields=read_fields, wants_hash=True)
     except ClientDisconnect as error:
         raise InvalidRequest("The upload ended before its form did: send it again.") from error
     request_hash = _hash_of(upload.sha256, upload.request)

@@ -1,7 +1,6 @@
 """Routes that submit, resummarize and cancel jobs."""
 
 import logging
-import re
 from typing import Any
 
 from anyio import to_thread
@@ -9,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from streametrics.api.dependencies import PrincipalOf, StateOf
+from streametrics.api.dependencies import PrincipalOf, StateOf, receive_upload
 from streametrics.api.error_responses import error_response
 from streametrics.api.openapi import Status, answered, linked, refusals
 from streametrics.api.resummarize_request import MODEL_PATTERN, RESUMMARIZE_FIELDS, read_resummarize_request
@@ -73,13 +72,8 @@ def _resummarize_schema() -> dict[str, Any]:
     responses=linked("status", "resummarize", "cancel") | refusals(401, 403, 413, 415, 422, 429, 503),
 )
 async def submit(request: Request, state: StateOf, principal: PrincipalOf) -> JSONResponse:
-    length = request.headers.get("content-length", "")
     try:
-        upload = await state.uploads.receive(
-            request.headers.get("content-type", ""),
-            int(length) if re.fullmatch("[0-9]{1,100}", length) else None,
-            request.stream(),
-        )
+        upload = await receive_upload(request, state)
     except ClientDisconnect:
         # Nobody is left to read this; nothing was kept.
         return error_response(InvalidRequest("The upload ended before its form did: send it again."))
