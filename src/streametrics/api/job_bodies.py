@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from streametrics.api.openapi import JobWarning
 from streametrics.database.jobs import JobRecord, Place
 from streametrics.domain.job import JobKind, JobState
 from streametrics.domain.status import JobStatus
@@ -43,13 +44,6 @@ class Streamer(BaseModel):
     name: str = Field(examples=["Zoé_TV"])
 
 
-class Notice(BaseModel):
-    """What a reader should know beside the result: `code` for programs, `message` for people."""
-
-    code: str = Field(examples=["audio_truncated"])
-    message: str
-
-
 class JobError(BaseModel):
     """Why a job failed."""
 
@@ -75,7 +69,7 @@ class Job(BaseModel):
     ended_at: str | None
     expires_at: str | None = Field(description="When the result is erased, once it has ended.")
     parent_job_id: str | None = Field(description="Of a summary made anew: the job whose transcript it is of.")
-    warnings: list[Notice]
+    warnings: list[JobWarning]
     error: JobError | None
 
 
@@ -125,7 +119,7 @@ class SummaryBody(BaseModel):
     text: str
     summary_source: str | None = Field(description="`ollama`, `openai_compatible` or `extractive`.")
     model: str | None
-    warnings: list[Notice]
+    warnings: list[JobWarning]
 
 
 def job_body(record: JobRecord, status: JobStatus, *, result_ttl_s: float) -> Job:
@@ -148,9 +142,13 @@ def job_body(record: JobRecord, status: JobStatus, *, result_ttl_s: float) -> Jo
         ended_at=None if ended is None else _instant(ended),
         expires_at=None if ended is None else _instant(ended + result_ttl_s),
         parent_job_id=request.parent_task_id,
-        warnings=[Notice(code=warning.code, message=warning.message) for warning in status.warnings],
+        warnings=_warnings(status),
         error=_error(record),
     )
+
+
+def _warnings(status: JobStatus) -> list[JobWarning]:
+    return [JobWarning(code=warning.code, message=warning.message) for warning in status.warnings]
 
 
 def _status(record: JobRecord) -> Status:
@@ -210,7 +208,7 @@ def summary_body(record: JobRecord, status: JobStatus) -> SummaryBody | None:
         text=text,
         summary_source=result.get("summary_source"),
         model=result.get("model"),
-        warnings=[Notice(code=warning.code, message=warning.message) for warning in status.warnings],
+        warnings=_warnings(status),
     )
 
 
