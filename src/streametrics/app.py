@@ -15,16 +15,16 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match, Mount
 
 from streametrics import __version__
-from streametrics.api import problems, prometheus
+from streametrics.api import idempotency, problems, prometheus, rate_limit
 from streametrics.api.dependencies import State
-from streametrics.api.error_responses import error_response
+from streametrics.api.error_responses import OPENAI_PATHS, error_response
 from streametrics.api.middleware import fast_polling, request_id
 from streametrics.api.middleware.authentication import AuthenticationMiddleware
 from streametrics.api.middleware.head_requests import HeadMiddleware
 from streametrics.api.middleware.trusted_origin import TrustedOriginMiddleware, allowed_origins
 from streametrics.api.openapi import describe
 from streametrics.api.readiness import ReadinessChecks
-from streametrics.api.routes import docs, health, jobs, metrics, openai_audio, status, summarize
+from streametrics.api.routes import docs, health, job_submission, jobs, metrics, openai_audio, status, summarize
 from streametrics.api.routes import problems as problem_pages
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
@@ -99,6 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(status.router)
     app.include_router(summarize.router)
+    app.include_router(job_submission.router)
     app.include_router(jobs.router)
     app.include_router(openai_audio.router)
     describe(app)
@@ -130,8 +131,15 @@ def _add_middleware(app: FastAPI, settings: Settings, api_keys: ApiKeys) -> None
         CORSMiddleware,
         allow_origins=allowed_origins(settings),
         allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["X-API-Key", "Authorization", "Content-Type"],
-        expose_headers=["Retry-After", "Location", request_id.HEADER],
+        allow_headers=["X-API-Key", "Authorization", "Content-Type", idempotency.HEADER],
+        expose_headers=[
+            "Retry-After",
+            "Location",
+            request_id.HEADER,
+            idempotency.REPLAYED_HEADER,
+            rate_limit.POLICY_HEADER,
+            rate_limit.HEADER,
+        ],
     )
     app.add_middleware(TrustedOriginMiddleware, settings=settings, api_keys=api_keys)
     app.add_middleware(request_id.RequestIdMiddleware)
@@ -152,7 +160,10 @@ async def _render_validation(request: Request, error: Exception) -> JSONResponse
         for each in error.errors()
     ]
     named = "; ".join(f"{each.pointer.removeprefix('#/')}: {each.detail}" for each in wrong)
-    return problems.problem_response(InvalidRequest(f"This cannot be read. {named}."), wrong)
+    error = InvalidRequest(f"This cannot be read. {named}.")
+    if request.url.path.startswith(OPENAI_PATHS):
+        return error_response(error, request.url.path)
+    return problems.problem_response(error, wrong)
 
 
 async def _render_http(request: Request, error: Exception) -> JSONResponse:

@@ -2,7 +2,8 @@
 
 StreametricsError
 ├── InvalidRequest            422  a field is missing, too long or unknown
-│   └── EmptyAudio            422
+│   ├── EmptyAudio            422
+│   └── IdempotencyKeyReused  422
 ├── UnsupportedAudio          415  first bytes of no audio or video container
 ├── UploadTooLarge            413
 ├── RequestTimeout            408  the client sends too slowly
@@ -59,6 +60,12 @@ class EmptyAudio(InvalidRequest):
     """The audio file is empty: nothing was recorded, or the upload sent no bytes."""
 
     code = "audio_empty"
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """This Idempotency-Key came with another request: take a new one for each request that repeats no other."""
+
+    code = "idempotency_key_reused"
 
 
 class UnsupportedAudio(StreametricsError):

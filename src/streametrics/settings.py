@@ -124,6 +124,8 @@ class Settings(BaseSettings):
     wait_limit_s: PositiveFloat = 86_400
     #: From the final state, in seconds; then text and fields are erased and the id answers 410.
     result_ttl_s: PositiveInt = 3600
+    #: The same for jobs that are sent to `POST /v1/jobs`, in days.
+    job_retention_days: PositiveFloat = 30
     #: Days that an erased id goes on answering 410; then 404.
     tombstone_days: PositiveFloat = 30
 
@@ -167,6 +169,10 @@ class Settings(BaseSettings):
     @property
     def effective_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'streametrics.db'}"
+
+    def keep_s(self, is_kept: bool) -> float:
+        """Compute for how long a finished job is kept, in seconds. is_kept: it was sent to `POST /v1/jobs`."""
+        return self.job_retention_days * 86_400 if is_kept else self.result_ttl_s
 
     @property
     def database_setting(self) -> str:

@@ -52,7 +52,9 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 def page(made: Database, owner: str | None) -> object:
     states = dict.fromkeys(JobState, "")
-    return JobRecords(made).page(owner=owner, states=states, before=Place(1e9, "x"), limit=20, ttl_s=3600)
+    return JobRecords(made).page(
+        owner=owner, states=states, before=Place(1e9, "x"), limit=20, keep_s=lambda is_kept: 3600
+    )
 
 
 QUESTIONS: dict[str, Callable[[Database], object]] = {
@@ -63,6 +65,7 @@ QUESTIONS: dict[str, Callable[[Database], object]] = {
     "in work": lambda made: BacklogReader(made).in_work(),
     "nobody took them": lambda made: BacklogReader(made).longer_than(86_400),
     "expired results": lambda made: JobRecords(made).erase_expired(3600),
+    "expired results that are kept": lambda made: JobRecords(made).erase_expired(3600, is_kept=True),
     "old tombstones": lambda made: JobRecords(made).delete_tombstones(30 * 86_400),
     "next chunks": lambda made: Claims(made, lease_s=10, deadline_s=600).claim_chunks(Stage.TRANSCRIBE, "w", most=8),
     "claims of a worker": lambda made: Leases(made, lease_s=10).release_all("w"),

@@ -267,3 +267,17 @@ def test_an_expired_result_is_transcribed_anew(fresh: Stack) -> None:
         [job] = requests.get(url, timeout=30).json()["data"]
         until(lambda: requests.get(f"{url}/{job['id']}", timeout=30).status_code == 410, within_s=30, what="it expires")
         assert client.audio.transcriptions.create(file=sound(2.0), model="m").text == "word0 word1"
+
+
+def test_a_call_with_a_key_is_carried_out_once(client: openai.OpenAI) -> None:
+    create, headers = client.audio.transcriptions.with_raw_response.create, {"Idempotency-Key": "of-my-own"}
+    first = create(file=sound(2.2), model="m", extra_headers=headers)
+    again = create(file=sound(2.2), model="m", extra_headers=headers)
+    assert first.parse().text == again.parse().text == "word0 word1"
+    assert ("Idempotent-Replayed" in first.headers, again.headers["Idempotent-Replayed"]) == (False, "true")
+    assert again.headers["RateLimit"].startswith('"waiting";r=')
+    # When it comes with another sound, expect an error that the client shows as a sentence
+    with pytest.raises(openai.UnprocessableEntityError, match="another request"):
+        create(file=sound(2.4), model="m", extra_headers=headers)
+    with pytest.raises(openai.BadRequestError, match="Idempotency-Key"):
+        create(file=sound(2.2), model="m", extra_headers={"Idempotency-Key": "x" * 300})

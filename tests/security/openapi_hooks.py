@@ -10,13 +10,17 @@ RECORDING = plain_wav(tone(0.2, 8_000), 8_000)
 schemathesis.openapi.format("binary", st.just(RECORDING))
 schemathesis.openapi.format("language", st.sampled_from(["en", "fr", "pt-BR", "German", "日本語"]))
 schemathesis.openapi.format("speech-language", st.sampled_from(["en", "de", "French"]))
+#: What is installed where nothing else is said.
+schemathesis.openapi.format("whisper-model", st.just("base"))
+#: New for every call: one that comes back with another request is refused, and rightly so.
+schemathesis.openapi.format("idempotency-key", st.uuids().map(str))
 #: As one of `/v1/jobs` is, of a place long ago.
 schemathesis.openapi.format("cursor", st.just("WzEuMCwiMGIwYzdjOWUiXQ"))
 
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 #: Fields that are read more kindly than they are described: blanks around a value do not count, and a value that is
 #: blank is none; nor do capitals and leading zeros of a track.
-_KINDLY_READ = ("language", "speech_language", "model", "track")
+_KINDLY_READ = ("language", "speech_language", "summary_language", "model", "track", "kind", "summary")
 
 
 @schemathesis.hook

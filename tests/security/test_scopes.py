@@ -24,6 +24,8 @@ SCOPES = {
     "GET /v1/jobs/{job_id}/transcript": "read",
     "GET /v1/jobs/{job_id}/summary": "read",
     "DELETE /v1/jobs/{job_id}": "submit",
+    "POST /v1/jobs": "submit",
+    "POST /v1/jobs/{job_id}/resummarize": "submit",
     "POST /v1/audio/transcriptions": "submit",
     "GET /v1/models": "read",
     "GET /v1/models/{model_id}": "read",

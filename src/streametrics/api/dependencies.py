@@ -5,8 +5,9 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
+from streametrics.api import idempotency
 from streametrics.api.readiness import ReadinessChecks
 from streametrics.auth.principal import Principal
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
@@ -60,3 +61,17 @@ async def _principal(request: Request) -> Principal:
 
 #: The principal of the request; `AuthenticationMiddleware` has put it there.
 PrincipalOf = Annotated[Principal, Depends(_principal)]
+
+#: The header; with quotation marks, as its draft has it, or without them, as most clients send it.
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias=idempotency.HEADER,
+        min_length=1,
+        max_length=255,
+        pattern=r"^[!-~]+$",
+        description="Of your own, new for each request that is not a repetition, such as a UUID. For a day the same "
+        "request with the same key is carried out once, and its answer says `Idempotent-Replayed: true`.",
+        json_schema_extra={"format": "idempotency-key"},
+    ),
+]

@@ -4,13 +4,13 @@ import base64
 import json
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from streametrics.api.openapi import JobWarning
+from streametrics.api.openapi import JobWarning, KeyMoment
 from streametrics.database.jobs import JobRecord, Place
 from streametrics.domain.job import JobKind, JobState
 from streametrics.domain.status import JobStatus
@@ -64,7 +64,7 @@ class Job(BaseModel):
     title: str
     game: str
     time: str = Field(description="As it was sent.")
-    summary_language: str = Field(examples=["en"])
+    summary_language: str | None = Field(description="Null for the one that is spoken.", examples=["en"])
     created_at: str = Field(examples=["2026-11-30T19:13:02Z"])
     ended_at: str | None
     expires_at: str | None = Field(description="When the result is erased, once it has ended.")
@@ -115,15 +115,16 @@ class SummaryBody(BaseModel):
 
     job_id: str
     complete: bool
-    language: str = Field(description="The one that was asked for.", examples=["en"])
+    language: str | None = Field(description="The one that was asked for, or the one that is spoken.", examples=["en"])
     text: str
+    key_moments: list[KeyMoment] = Field(description="Of a long recording, in their order; `text` has them too.")
     summary_source: str | None = Field(description="`ollama`, `openai_compatible` or `extractive`.")
     model: str | None
     warnings: list[JobWarning]
 
 
-def job_body(record: JobRecord, status: JobStatus, *, result_ttl_s: float) -> Job:
-    """Render a job."""
+def job_body(record: JobRecord, status: JobStatus, *, keep_s: Callable[[bool], float]) -> Job:
+    """Render a job. keep_s: for how long it is kept after its end, by its `is_kept`."""
     request = record.request
     ended = record.finished_at
     return Job(
@@ -137,10 +138,10 @@ def job_body(record: JobRecord, status: JobStatus, *, result_ttl_s: float) -> Jo
         title=request.title,
         game=request.game,
         time=request.time,
-        summary_language=request.language,
+        summary_language=request.language or None,
         created_at=_instant(record.received_at),
         ended_at=None if ended is None else _instant(ended),
-        expires_at=None if ended is None else _instant(ended + result_ttl_s),
+        expires_at=None if ended is None else _instant(ended + keep_s(record.is_kept)),
         parent_job_id=request.parent_task_id,
         warnings=_warnings(status),
         error=_error(record),
@@ -204,12 +205,19 @@ def summary_body(record: JobRecord, status: JobStatus) -> SummaryBody | None:
     return SummaryBody(
         job_id=record.task_id,
         complete=record.state.is_final,
-        language=record.request.language,
+        language=record.request.language or result.get("speech_language"),
         text=text,
+        key_moments=_key_moments(result.get("key_moments")),
         summary_source=result.get("summary_source"),
         model=result.get("model"),
         warnings=_warnings(status),
     )
+
+
+def _key_moments(stored: object) -> list[KeyMoment]:
+    """Read stored key moments; results of before this was stored have none."""
+    found = stored if isinstance(stored, list) else []
+    return [KeyMoment(start=each["start"], text=each["text"]) for each in found]
 
 
 def streamer_key(name: str) -> str:

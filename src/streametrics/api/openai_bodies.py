@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from streametrics.api import problems
 from streametrics.domain.transcript import Transcript
-from streametrics.errors import JobCancelled, JobFailed, StreametricsError
+from streametrics.errors import IdempotencyKeyReused, JobCancelled, JobFailed, StreametricsError
 from streametrics.text import languages
 from streametrics.uploads.openai_fields import UnsupportedValue
 
@@ -64,6 +64,8 @@ def error_response(error: StreametricsError) -> JSONResponse:
 
 
 def _status(error: StreametricsError) -> int:
+    if isinstance(error, IdempotencyKeyReused):
+        return error.status  # what the header's draft asks for; such a client sends keys of its own
     return _STATUSES.get(error.status, error.status)
 
 

@@ -57,6 +57,13 @@ class TimedText(Described):
     text: str = Field(examples=["Welcome back, everybody."])
 
 
+class KeyMoment(Described):
+    """What happened, and when: seconds from the beginning, as a player counts them."""
+
+    start: float = Field(examples=[3723.0])
+    text: str = Field(examples=["Ada beats the ice dragon."])
+
+
 class JobWarning(Described):
     """What a reader should know beside the result: `code` for programs, `message` for people."""
 
@@ -81,6 +88,7 @@ class Result(Described):
     speech_language: str | None = Field(default=None, description="What was spoken, as a code.", examples=["en"])
     segments: list[TimedText] | Absent = None
     warnings: list[JobWarning] | Absent = None
+    key_moments: list[KeyMoment] | Absent = Field(default=None, description="Of a long recording, in their order.")
     parent_task_id: str | Absent = Field(
         default=None, description="Of a summary made anew: the job whose transcript it is of."
     )

@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl
 
 from streametrics.errors import InvalidRequest
 from streametrics.text import languages
+from streametrics.uploads.fields import NO_NULL
 
 #: Longest value of each field, in characters; all are optional.
 RESUMMARIZE_FIELDS = {"language": 64, "model": 100, "prompt": 500}
@@ -25,8 +27,29 @@ class ResummarizeRequest:
     extra_instruction: str = ""
 
 
-async def read_resummarize_request(content_type: str, body: AsyncIterator[bytes]) -> ResummarizeRequest:
-    """Read and check the fields, sent as JSON or as a plain form. Raises InvalidRequest."""
+def resummarize_schema(language_field: str = "language") -> dict[str, Any]:
+    """Describe the body of a request to resummarize. language_field: the name of the summary's language."""
+    schema = {
+        "type": "object",
+        "properties": {
+            language_field: {"type": "string", "maxLength": RESUMMARIZE_FIELDS["language"], "format": "language"},
+            "model": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["model"], "pattern": f"^{MODEL_PATTERN}$"},
+            "prompt": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["prompt"], "pattern": NO_NULL},
+        },
+        "additionalProperties": False,
+    }
+    kinds = ("application/x-www-form-urlencoded", "application/json")
+    return {"requestBody": {"required": False, "content": {kind: {"schema": schema} for kind in kinds}}}
+
+
+async def read_resummarize_request(
+    content_type: str, body: AsyncIterator[bytes], *, language_field: str = "language"
+) -> ResummarizeRequest:
+    """Read and check the fields, sent as JSON or as a plain form. Raises InvalidRequest.
+
+    language_field: the name of the summary's language.
+    """
+    limits = {language_field if name == "language" else name: limit for name, limit in RESUMMARIZE_FIELDS.items()}
     data = bytearray()
     async for chunk in body:
         data += chunk
@@ -34,15 +57,15 @@ async def read_resummarize_request(content_type: str, body: AsyncIterator[bytes]
             raise InvalidRequest("The request is too long.")
     fields = _fields(content_type.partition(";")[0].strip().lower(), bytes(data))
     for name, value in fields.items():
-        if name not in RESUMMARIZE_FIELDS:
-            raise InvalidRequest(f"There is no field {name[:40]!r}: {', '.join(RESUMMARIZE_FIELDS)} can be given.")
-        if len(value) > RESUMMARIZE_FIELDS[name]:
-            raise InvalidRequest(f"The field '{name}' is longer than {RESUMMARIZE_FIELDS[name]} characters.")
+        if name not in limits:
+            raise InvalidRequest(f"There is no field {name[:40]!r}: {', '.join(limits)} can be given.")
+        if len(value) > limits[name]:
+            raise InvalidRequest(f"The field '{name}' is longer than {limits[name]} characters.")
         _check_text(name, value)
     model = fields.get("model", "").strip()
     if model and not re.fullmatch(MODEL_PATTERN, model):
         raise InvalidRequest("The field 'model' is no model's name, such as 'mistral' or 'llama3.2:3b'.")
-    language = fields.get("language", "").strip()
+    language = fields.get(language_field, "").strip()
     return ResummarizeRequest(
         language=languages.parse(language) if language else None,
         model=model or None,

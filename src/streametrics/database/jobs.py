@@ -1,6 +1,6 @@
 """Reads and writes the rows of jobs for the API: inserted, read, expired, erased."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from streametrics.database.engine import Database, now, statement_now
+from streametrics.database.idempotency import IdempotentCall, forget, remember
 from streametrics.database.tables import facts, jobs, parts
 from streametrics.domain.job import AUTO_TRACK, JobKind, JobRequest, JobState, Stage, Warn
 from streametrics.domain.status import ResultJson, result_from_json
@@ -77,6 +78,8 @@ class JobRecord:
     #: Length of the sound in seconds; None until it is decoded.
     audio_s: float | None = None
     finished_at: float | None = None
+    #: Whether it is kept for JOB_RETENTION_DAYS once it has ended, and not only for RESULT_TTL_S.
+    is_kept: bool = False
 
 
 class Place(NamedTuple):
@@ -99,6 +102,7 @@ def request_of(row: Row[Any]) -> JobRequest:
         summary_model=row.summary_model,
         extra_instruction=row.extra_instruction,
         wants_summary=row.wants_summary,
+        summary_length=row.summary_length,
     )
 
 
@@ -141,6 +145,7 @@ def _columns(request: JobRequest) -> dict[str, object]:
         "summary_model": request.summary_model,
         "extra_instruction": request.extra_instruction,
         "wants_summary": request.wants_summary,
+        "summary_length": request.summary_length,
     }
 
 
@@ -160,13 +165,20 @@ class JobRecords:
         audio_key: str,
         container: str,
         request_hash: str | None = None,
+        is_kept: bool = False,
+        call: IdempotentCall | None = None,
     ) -> None:
-        """Insert the row of an accepted upload, before anybody is told of it."""
+        """Insert the row of an accepted upload, before anybody is told of it.
+
+        Raises CalledBefore.
+        """
         self._insert(
             request,
+            call,
             task_id=task_id,
             owner=owner,
             kind=kind,
+            is_kept=is_kept,
             state=JobState.QUEUED,
             audio_key=audio_key,
             container=container,
@@ -174,27 +186,40 @@ class JobRecords:
         )
 
     def insert_resummarize(
-        self, task_id: str, request: JobRequest, *, owner: str, transcript: Transcript, warnings: tuple[Warn, ...]
+        self,
+        task_id: str,
+        request: JobRequest,
+        *,
+        owner: str,
+        transcript: Transcript,
+        warnings: tuple[Warn, ...],
+        is_kept: bool = False,
+        call: IdempotentCall | None = None,
     ) -> None:
-        """Insert the row of a job that resummarizes a transcript."""
+        """Insert the row of a job that resummarizes a transcript; see `insert`."""
         self._insert(
             request,
+            call,
             task_id=task_id,
             owner=owner,
             kind=JobKind.LONG,
+            is_kept=is_kept,
             state=JobState.TRANSCRIBED,
             transcript=transcript.to_json(),
             warnings=[warning.to_json() for warning in warnings],
         )
 
-    def _insert(self, request: JobRequest, **values: object) -> None:
+    def _insert(self, request: JobRequest, call: IdempotentCall | None, *, task_id: str, **values: object) -> None:
         with self._database.write() as connection:
-            row = {"received_at": now(), "sent_at": now(), **_columns(request), **values}
+            if call is not None:
+                remember(connection, call, task_id)
+            row = {"task_id": task_id, "received_at": now(), "sent_at": now(), **_columns(request), **values}
             connection.execute(insert(jobs).values(row))
 
     def delete(self, task_id: str) -> None:
         """Delete a job that could not be queued."""
         with self._database.write() as connection:
+            forget(connection, task_id)
             connection.execute(delete(jobs).where(jobs.c.task_id == task_id))
 
     def get(self, task_id: str) -> JobRecord | None:
@@ -236,17 +261,26 @@ class JobRecords:
         return found
 
     def page(
-        self, *, owner: str | None, states: Mapping[JobState, str], before: Place | None, limit: int, ttl_s: float
+        self,
+        *,
+        owner: str | None,
+        states: Mapping[JobState, str],
+        before: Place | None,
+        limit: int,
+        keep_s: Callable[[bool], float],
     ) -> list[JobRecord]:
-        """Read jobs that are neither erased nor older than `ttl_s` since their end, the newest first.
+        """Read jobs that are neither erased nor to be, the newest first.
 
         Transcripts and results are left out. owner: None for everybody's. states: with each the error's code that it
         must have, `!CODE` for one that it must not have, or nothing. before: where the page before ended.
+        keep_s: for how long a job is kept after its end, by its `is_kept`.
         """
         query = (
             _select_with(transcript=null(), result=null())
             .where(jobs.c.erased_at.is_(None), or_(*(_has_state(*wanted) for wanted in states.items())))
-            .where(or_(jobs.c.finished_at.is_(None), jobs.c.finished_at > statement_now() - ttl_s))
+            .where(
+                or_(jobs.c.finished_at.is_(None), *(_is_within(is_kept, keep_s(is_kept)) for is_kept in (False, True)))
+            )
             .order_by(jobs.c.received_at.desc(), jobs.c.task_id.desc())
             .limit(limit)
         )
@@ -280,9 +314,13 @@ class JobRecords:
         with self._database.read() as connection:
             return set(connection.execute(query).scalars())
 
-    def erase_expired(self, ttl_s: float) -> int:
-        """Erase the rows whose result is older than `ttl_s`; they go on answering 'expired'."""
-        expired = [jobs.c.erased_at.is_(None), jobs.c.finished_at < statement_now() - ttl_s]
+    def erase_expired(self, ttl_s: float, *, is_kept: bool = False) -> int:
+        """Erase those rows, kept ones or others, whose result is older than `ttl_s`; they then answer 'expired'."""
+        expired = [
+            jobs.c.erased_at.is_(None),
+            jobs.c.is_kept.is_(is_kept),
+            jobs.c.finished_at < statement_now() - ttl_s,
+        ]
         with self._database.write() as connection:
             return connection.execute(
                 update(jobs)
@@ -319,6 +357,7 @@ def _record(row: Row[Any]) -> JobRecord:
         received_at=row.received_at,
         audio_s=row.audio_s,
         finished_at=row.finished_at,
+        is_kept=row.is_kept,
     )
     try:
         return replace(
@@ -345,6 +384,10 @@ def _has_state(state: JobState, code: str) -> ColumnElement[bool]:
         return jobs.c.state == state
     has_code = func.coalesce(jobs.c.error_code, "") == code.removeprefix("!")
     return and_(jobs.c.state == state, ~has_code if code.startswith("!") else has_code)
+
+
+def _is_within(is_kept: bool, keep_s: float) -> ColumnElement[bool]:
+    return and_(jobs.c.is_kept.is_(is_kept), jobs.c.finished_at > statement_now() - keep_s)
 
 
 def _some_task_ids(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[str]:

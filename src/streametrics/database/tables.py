@@ -96,6 +96,10 @@ jobs = Table(
     Column("summary_model", String(100)),
     Column("extra_instruction", Text, nullable=False, default="", server_default=""),
     Column("wants_summary", Boolean, nullable=False, default=True, server_default=true()),
+    #: `short` or `long`; null for what suits the length of the recording.
+    Column("summary_length", String(8)),
+    #: Whether a finished job is kept for JOB_RETENTION_DAYS, and not only for RESULT_TTL_S.
+    Column("is_kept", Boolean, nullable=False, default=False, server_default=false()),
     #: SHA-256 of the sound and of what was asked for; null where equal requests are jobs of their own.
     Column("request_hash", String(64)),
     #: Where the sound lies in its stream, when the stream is known.
@@ -125,7 +129,7 @@ UNFINISHED: ColumnElement[bool] = jobs.c.finished_at.is_(None)
 # not grow with them; see `engine.statement_now`.
 Index("jobs_unfinished", jobs.c.state, jobs.c.received_at, **_only_where(UNFINISHED))
 Index("jobs_by_lease", jobs.c.lease_until, **_only_where(jobs.c.lease_until.is_not(None)))
-Index("jobs_by_expiry", jobs.c.finished_at, **_only_where(jobs.c.erased_at.is_(None)))
+Index("jobs_by_retention", jobs.c.is_kept, jobs.c.finished_at, **_only_where(jobs.c.erased_at.is_(None)))
 Index("jobs_by_erasure", jobs.c.erased_at, **_only_where(jobs.c.erased_at.is_not(None)))
 Index("jobs_by_age", jobs.c.received_at, jobs.c.task_id, **_only_where(jobs.c.erased_at.is_(None)))
 Index("jobs_by_owner", jobs.c.owner, jobs.c.received_at, jobs.c.task_id, **_only_where(jobs.c.erased_at.is_(None)))
@@ -168,6 +172,20 @@ keys = Table(
     #: SHA-256 of the key, in hexadecimal; the key itself is kept nowhere.
     Column("digest", String(64), nullable=False, unique=True),
     Column("created_at", Float, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    #: The route that was called, as `POST /v1/jobs`.
+    Column("route", String(80), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    #: SHA-256 of what was sent, in hexadecimal.
+    Column("payload_hash", String(64), nullable=False),
+    #: What the call made: a job's id.
+    Column("made_id", String(64), nullable=False),
+    Column("created_at", Float, nullable=False, index=True),
 )
 
 facts = Table(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self, TypedDict
+from typing import Literal, Self, TypedDict
 
 from streametrics.domain.transcript import Transcript
 
@@ -46,6 +46,10 @@ class QueueName(StrEnum):
     SUMMARIZE = "summarise"
 
 
+#: Two or three sentences, or an overview with key moments.
+SummaryLength = Literal["short", "long"]
+
+
 class WarnJson(TypedDict):
     """A warning as the database and the status JSON have it."""
 
@@ -74,7 +78,10 @@ class Warn:
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """The fields of an upload, checked. `time` and `streamer` come back unchanged."""
+    """The fields of an upload, checked. `time` and `streamer` come back unchanged.
+
+    language: the summary's; empty for the one that is spoken.
+    """
 
     streamer: str
     language: str
@@ -90,6 +97,8 @@ class JobRequest:
     track: str = AUTO_TRACK
     #: Whether a summary is made; else the job is done with its transcript.
     wants_summary: bool = True
+    #: None for what suits the length of the recording.
+    summary_length: SummaryLength | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,13 @@ MESSAGE_ERROR = "An error occurred during processing"
 MESSAGE_NO_MODEL_SERVER = "Warning: Mistral service may be unavailable. Proceeding with transcription..."
 
 
+class KeyMomentJson(TypedDict):
+    """What happened, and when: seconds from the beginning of the recording."""
+
+    start: float
+    text: str
+
+
 class ResultJson(TypedDict):
     """The JSON under `result`: stored as it is sent, and sent as it was stored, for a result never changes."""
 
@@ -28,6 +35,7 @@ class ResultJson(TypedDict):
     speech_language: str | None
     segments: list[TimedTextJson]
     warnings: list[WarnJson]
+    key_moments: NotRequired[list[KeyMomentJson]]
 
 
 def result_from_json(value: object) -> ResultJson | None:
@@ -124,6 +132,8 @@ class JobResult:
     model: str | None = None
     warnings: tuple[Warn, ...] = ()
     prompt_version: str | None = None
+    #: Seconds from the beginning, and what happened then.
+    key_moments: tuple[tuple[float, str], ...] = ()
 
     def to_json(self, request: JobRequest) -> ResultJson:
         """Render the JSON under `result`; the request adds the fields that clients get back unchanged."""
@@ -139,4 +149,6 @@ class JobResult:
             "segments": [segment.to_json() for segment in self.transcript.segments],
             "warnings": [warning.to_json() for warning in self.warnings],
         }
+        if self.key_moments:
+            body["key_moments"] = [{"start": start, "text": text} for start, text in self.key_moments]
         return {"parent_task_id": request.parent_task_id, **body} if request.parent_task_id else body

@@ -7,6 +7,7 @@ from streametrics.database.checkpoints import Checkpoints
 from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.erasure import Erasure
+from streametrics.database.idempotency import IdempotentCalls
 from streametrics.database.jobs import JobRecords
 from streametrics.database.leases import Leases
 from streametrics.database.notes import JobNotes
@@ -48,6 +49,7 @@ class Connections:
             settings.effective_database_url, on_change=JobVersions(self.redis).touch, timeouts=timeouts
         )
         self.records = JobRecords(self.database)
+        self.idempotent_calls = IdempotentCalls(self.database)
         most_decoded = settings.max_decoded_recordings
         self.backlog = BacklogReader(self.database, most_decoded=most_decoded)
         self.claims = Claims(

@@ -10,6 +10,8 @@ from streametrics.observability.logging import about_job
 
 #: Audio that no unfinished job needs is deleted at this age, in seconds.
 ORPHAN_AGE_S = 900.0
+#: For how long a call with an Idempotency-Key can be repeated, in seconds: a day, as is usual.
+IDEMPOTENCY_KEY_AGE_S = 86_400.0
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +27,14 @@ class Retention:
 
     def round(self) -> None:
         """Erase expired results, fail jobs that nobody takes, delete orphaned audio."""
-        erased = self._connections.records.erase_expired(self._settings.result_ttl_s)
+        erased = sum(
+            self._connections.records.erase_expired(self._settings.keep_s(is_kept), is_kept=is_kept)
+            for is_kept in (False, True)
+        )
         forgotten = self._connections.records.delete_tombstones(self._settings.tombstone_days * 86_400)
         if erased or forgotten:
             logger.info("event=expired erased=%d forgotten=%d", erased, forgotten)
+        self._connections.idempotent_calls.delete_older_than(IDEMPOTENCY_KEY_AGE_S)
         self._fail_unclaimed()
         self._delete_orphans()
 

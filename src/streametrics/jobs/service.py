@@ -2,10 +2,11 @@
 
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Principal, Scope, may_see
+from streametrics.database.idempotency import CalledBefore, IdempotentCall
 from streametrics.database.jobs import JobRecord, Place
 from streametrics.domain.job import JobKind, JobRequest, JobState, Stage, TaskMessage
 from streametrics.domain.status import JobStatus
@@ -42,8 +43,8 @@ class JobService:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        #: For how long a finished job is kept, in seconds.
-        self.result_ttl_s = connections.settings.result_ttl_s
+        #: For how long a finished job is kept, in seconds; see `Settings.keep_s`.
+        self.keep_s = connections.settings.keep_s
 
     def accept(
         self,
@@ -54,11 +55,13 @@ class JobService:
         container: str,
         owner: str = LOCAL_OWNER,
         request_hash: str | None = None,
+        is_kept: bool = False,
+        call: IdempotentCall | None = None,
     ) -> str:
         """Create a job of stored audio: the row first, then its task message; returns the task's id.
 
-        request_hash: by which `find_equal` finds it. Raises QueueUnavailable or DatabaseUnavailable, and then nothing
-        is left of it, the audio included.
+        request_hash: by which `find_equal` finds it. call: to be remembered, see `once`. Raises QueueUnavailable or
+        DatabaseUnavailable, and then nothing is left of it, the audio included.
         """
         task_id = str(uuid.uuid4())
         try:
@@ -71,6 +74,8 @@ class JobService:
                 audio_key=audio_key,
                 container=container,
                 request_hash=request_hash,
+                is_kept=is_kept,
+                call=call,
             )
         except BaseException:
             self._connections.delete_audio(audio_key)
@@ -84,9 +89,44 @@ class JobService:
         self._connections.metrics.count(metrics.ACCEPTED, kind)
         return task_id
 
+    def once(
+        self, call: IdempotentCall | None, make: Callable[[], str], *, audio_key: str | None = None
+    ) -> tuple[str, bool]:
+        """Carry out a call that may be a repetition; returns the id of what it makes, and whether it was made before.
+
+        make: makes it and remembers the call in one transaction. audio_key: of stored audio that `make` takes care of
+        once it is called; deleted where it is not. Raises IdempotencyKeyReused, and what `make` raises.
+        """
+        if call is None:
+            return make(), False
+        is_new = False
+        try:
+            made = self._connections.idempotent_calls.made_by(call)
+            if made is not None:
+                return made, True
+            is_new = True
+        finally:
+            if not is_new:
+                self._connections.delete_audio(audio_key)
+        try:
+            return make(), False
+        except CalledBefore:
+            # An equal call at the same time was a moment faster.
+            made = self._connections.idempotent_calls.made_by(call)
+            if made is None:
+                raise
+            return made, True
+
+    def remember(self, call: IdempotentCall, task_id: str) -> str:
+        """Write down that a call has found this job, for `once`; returns the job's id."""
+        self._connections.idempotent_calls.remember(call, task_id)
+        return task_id
+
     def find_equal(self, request_hash: str, owner: str) -> str | None:
         """Find the owner's job of an equal request of the last hour, unless it failed or its result has expired."""
-        return self._connections.records.find_equal(request_hash, owner, max_age_s=EQUAL_FOR_S, ttl_s=self.result_ttl_s)
+        return self._connections.records.find_equal(
+            request_hash, owner, max_age_s=EQUAL_FOR_S, ttl_s=self.keep_s(False)
+        )
 
     def discard(self, audio_key: str) -> None:
         """Delete stored audio of which no job is made."""
@@ -118,7 +158,7 @@ class JobService:
         """Read the principal's jobs, the newest first, without transcripts and results; see `JobRecords.page`."""
         owner = None if principal.scope is Scope.ADMIN else principal.owner
         return self._connections.records.page(
-            owner=owner, states=states, before=before, limit=limit, ttl_s=self.result_ttl_s
+            owner=owner, states=states, before=before, limit=limit, keep_s=self.keep_s
         )
 
     def whole_transcript(self, task_id: str, principal: Principal) -> tuple[JobRecord, Transcript | None]:
@@ -152,6 +192,7 @@ class JobService:
         model: str | None,
         extra_instruction: str,
         principal: Principal = LOCAL,
+        call: IdempotentCall | None = None,
     ) -> str:
         """Summarize a job's transcript again, as a job of its own; returns its id.
 
@@ -177,7 +218,13 @@ class JobService:
             if warning.code.startswith("audio_") or warning.code == "words_filtered"
         )
         self._connections.records.insert_resummarize(
-            new_task_id, request, owner=record.owner, transcript=transcript, warnings=warnings
+            new_task_id,
+            request,
+            owner=record.owner,
+            transcript=transcript,
+            warnings=warnings,
+            is_kept=record.is_kept,
+            call=call,
         )
         try:
             self._connections.queue.send(TaskMessage(new_task_id, Stage.SUMMARIZE, JobKind.LONG, 0))
@@ -220,7 +267,7 @@ class JobService:
         if not may_see(principal, record.owner):
             raise JobUnknown
         # Retention may be a moment late; the promise is the age.
-        if record.erased or (record.age_s is not None and record.age_s > self._connections.settings.result_ttl_s):
+        if record.erased or (record.age_s is not None and record.age_s > self.keep_s(record.is_kept)):
             raise JobExpired
         return record
 

@@ -8,6 +8,9 @@ from streametrics.domain.transcript import Transcript
 from streametrics.pipeline.reporter import JobReporter
 from streametrics.summarization.base import Notes, Summarizer, Summary, SummaryRequest
 
+#: Of a summary in the language that is spoken, where none was heard.
+DEFAULT_LANGUAGE = "en"
+
 
 def write(
     transcript: Transcript,
@@ -48,9 +51,10 @@ def _summary_request(transcript: Transcript, request: JobRequest) -> SummaryRequ
     return SummaryRequest(
         transcript=transcript.text,
         segments=transcript.segments,
-        language=request.language,
+        language=request.language or transcript.language or DEFAULT_LANGUAGE,
         streamer=request.streamer,
         game=request.game,
         title=request.title,
         extra_instruction=request.extra_instruction,
+        length=request.summary_length,
     )

@@ -142,7 +142,7 @@ class StatusReader:
         record, status = self._jobs.row_and_status(task_id, queue_answers=queue_answers)
         ttl_s, left_s = CACHE_TTL_S, math.inf
         if record.age_s is not None:
-            left_s = self._jobs.result_ttl_s - record.age_s
+            left_s = self._jobs.keep_s(record.is_kept) - record.age_s
             ttl_s = min(FINAL_CACHE_TTL_S, left_s)
         return CachedResponse(
             body=json.dumps(status.body(), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from streametrics.domain.job import Warn
+from streametrics.domain.job import SummaryLength, Warn
 from streametrics.domain.transcript import Segment, TimeSpan
 from streametrics.llm.base import ModelHealth
 from streametrics.text import languages
@@ -38,6 +38,16 @@ class SummaryRequest:
     segments: tuple[Segment, ...] = ()
     #: Words of the operator's own, added to the instruction; empty for none.
     extra_instruction: str = ""
+    #: None for what suits the length of the recording.
+    length: SummaryLength | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMoment:
+    """What happened, and when: seconds from the beginning of the recording."""
+
+    at_s: float
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,8 @@ class Summary:
     warnings: tuple[Warn, ...] = ()
     #: The version of the prompts that asked for it; None where no model was asked.
     prompt_version: str | None = None
+    #: Of a long one, in their order; its text has them too, a line each.
+    moments: tuple[KeyMoment, ...] = ()
 
 
 #: Called as text grows: the summary so far, and the share of the work done in 0…1. It may raise to stop the call.

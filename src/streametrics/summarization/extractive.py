@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from streametrics.domain.job import SummaryLength
 from streametrics.llm.base import Condition, ModelHealth
 from streametrics.summarization.base import Notes, OnText, Summary, SummaryRequest, is_silent, silent_summary
 from streametrics.text import sentences
@@ -54,7 +55,7 @@ class ExtractiveSummarizer:
     ) -> Summary:
         if is_silent(request.transcript):
             return silent_summary(request)
-        text = central_sentences(request.transcript)
+        text = central_sentences(request.transcript, request.length)
         if on_text is not None:
             on_text(text, 1.0)
         return Summary(text, self.source)
@@ -69,9 +70,14 @@ class ExtractiveSummarizer:
         return ModelHealth(Condition.WORKING, "Picks sentences; needs no model server.")
 
 
-def central_sentences(transcript: str) -> str:
-    """Pick at most about 60 words of a chunk, 110 of a long recording; empty only for an empty transcript."""
-    size = _LONG if transcript.count(" ") >= _LONG_FROM_WORDS or len(transcript) > 10_000 else _SHORT
+def central_sentences(transcript: str, length: SummaryLength | None = None) -> str:
+    """Pick at most about 60 words for a short summary, 110 for a long one; empty only for an empty transcript.
+
+    length: None for what suits the transcript.
+    """
+    if length is None:
+        length = "long" if transcript.count(" ") >= _LONG_FROM_WORDS or len(transcript) > 10_000 else "short"
+    size = _LONG if length == "long" else _SHORT
     units = _units(transcript)
     if len(units) <= size.sentences:
         ranked: Iterable[int] = range(len(units))

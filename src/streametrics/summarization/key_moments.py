@@ -5,8 +5,9 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 
 from streametrics.summarization import chunking, output_validation
+from streametrics.summarization.base import KeyMoment
 from streametrics.summarization.chunking import Timeline
-from streametrics.summarization.output_validation import KeyMoment, Overview
+from streametrics.summarization.output_validation import Overview
 from streametrics.text import sentences
 
 #: A sentence of a moment repeats one of the overview if that has this share of its words, in their order. A moment is

@@ -16,6 +16,7 @@ from streametrics.summarization import language_check, output_validation, prompt
 from streametrics.summarization.base import Notes, OnText, Summary, SummaryRequest, is_silent, silent_summary
 from streametrics.summarization.chunking import Line, Piece, Timeline
 from streametrics.summarization.map_reduce import NoteWriter
+from streametrics.summarization.output_validation import Overview
 from streametrics.summarization.overview import OverviewWriter
 from streametrics.summarization.progress import SummaryProgress
 from streametrics.summarization.prompting import PromptRunner, PromptTooLong
@@ -79,7 +80,8 @@ class LlmSummarizer:
         cut = note_writer.cut(lines)
         length_s = Timeline.of(lines).end_s
         # Somebody waits for a live chunk: one call, if it fits
-        if 0 < length_s <= self._live_max_s or (len(cut) == 1 and length_s <= LONG_FROM_S):
+        is_short = 0 < length_s <= self._live_max_s or (len(cut) == 1 and length_s <= LONG_FROM_S)
+        if request.length != "long" and (is_short or (request.length == "short" and len(cut) == 1)):
             messages = prompts.summary(request, _spelled(request.transcript, request))
             tokens = self._runner.answer_tokens(SUMMARY_TOKENS, request)
             if self._runner.fits(messages, tokens):
@@ -93,7 +95,7 @@ class LlmSummarizer:
                     ),
                     urgent=request.time_limit_s is not None,
                 )
-                return self._summary(text, request, defect, unusable_pieces=0)
+                return self._summary(Overview(text), request, defect, unusable_pieces=0)
         return self._summarize_long(request, lines, note_writer, cut, progress)
 
     def _summarize_long(
@@ -113,9 +115,11 @@ class LlmSummarizer:
             lines = note_writer.all(cut, progress, end=len(cut) / calls)
             lines = note_writer.merged(lines, writer.room, progress, end=1 - 1 / calls)
         found, defect = writer.write(lines, progress)
-        return self._summary(found.rendered(), request, defect, unusable_pieces=note_writer.unusable)
+        return self._summary(found, request, defect, unusable_pieces=note_writer.unusable)
 
-    def _summary(self, text: str, request: SummaryRequest, defect: Defect | None, *, unusable_pieces: int) -> Summary:
+    def _summary(
+        self, found: Overview, request: SummaryRequest, defect: Defect | None, *, unusable_pieces: int
+    ) -> Summary:
         warnings = []
         if defect is Defect.OTHER_LANGUAGE:
             warnings.append(Warn("summary_language", language_check.warning(request.language)))
@@ -124,7 +128,9 @@ class LlmSummarizer:
                 f"The model wrote nothing on {unusable_pieces} part(s) of this recording; their first words stand in."
             )
             warnings.append(Warn("summary_incomplete", message))
-        return Summary(text, self.source, self._model.model, tuple(warnings), prompts.PROMPT_VERSION)
+        return Summary(
+            found.rendered(), self.source, self._model.model, tuple(warnings), prompts.PROMPT_VERSION, found.moments
+        )
 
 
 def _lines(request: SummaryRequest) -> list[Line]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streametrics.summarization import answer_cleaning, chunking, language_check, loose_json, prompts
+from streametrics.summarization.base import KeyMoment
 from streametrics.summarization.chunking import Timeline
 from streametrics.summarization.prompts import Defect, Given
 from streametrics.text import sentences
@@ -38,14 +39,6 @@ _FENCE_BEGINS = re.compile(
 _OVERVIEW_SO_FAR = re.compile(r'"overview"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
 _OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 _MOMENT = re.compile(r'\{\s*"time"\s*:\s*"([^"\\]*)"\s*,\s*"what"\s*:\s*"((?:[^"\\]|\\.)*)"\s*\}', re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyMoment:
-    """What happened, and when: seconds from the beginning of the recording."""
-
-    at_s: float
-    what: str
 
 
 @dataclass(frozen=True, slots=True)

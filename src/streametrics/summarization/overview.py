@@ -28,7 +28,11 @@ class OverviewWriter:
         self._is_notes = is_notes
         self._tokens = runner.answer_tokens(MOMENTS_TOKENS, request)
         self._plain_tokens = runner.answer_tokens(PLAIN_TOKENS, request)
-        self.with_moments = bool(timeline.starts_s) and self._room_with_moments() >= _LEAST_ROOM_FOR_MOMENTS
+        self.with_moments = (
+            request.length != "short"
+            and bool(timeline.starts_s)
+            and self._room_with_moments() >= _LEAST_ROOM_FOR_MOMENTS
+        )
 
     def fits(self, lines: list[Line]) -> bool:
         """Tell whether these lines fit into the prompt without merging."""

@@ -53,6 +53,10 @@ class Admission:
         if sum(backlog.count for backlog in waiting.values()) >= limit:
             raise TooBusy(f"{limit} pieces of work are waiting (MAX_WAITING), so nothing more is accepted for now.")
 
+    async def waiting_count(self) -> int:
+        """Count the pieces of work that wait, as of a moment ago. Raises DatabaseUnavailable."""
+        return sum(backlog.count for backlog in (await self._waiting.get()).values())
+
     async def check_upload(self) -> None:
         """Check the backlog and the number of uploads that are coming in. Raises TooBusy, DatabaseUnavailable."""
         self._check_uploads()

@@ -20,6 +20,8 @@ PATTERNS = {"track": "^(|auto|mix|[1-9][0-9]?)$"}
 #: What makes a field more than empty: one character that is neither white space nor a control character or byte order
 #: mark, some of which are white space in one language of patterns and not in another.
 VISIBLE = r"[^\s\x00-\x1f\x7f-\x9f\ufeff]"
+#: A pattern for text: JSON and forms can hold a null character, and no database.
+NO_NULL = r"^[^\x00]*$"
 #: These may be sent without a value.
 MAY_BE_EMPTY = ("game", "title", *OPTIONAL_FIELDS)
 
@@ -50,7 +52,7 @@ def job_request(fields: dict[str, str], *, whisper_model: str) -> JobRequest:
         time=fields["time"],
         title=fields["title"],
         speech_language=languages.parse_spoken(fields.get("speech_language", ""), whisper_model),
-        track=_track(fields.get("track", "")),
+        track=read_track(fields.get("track", "")),
     )
 
 
@@ -59,7 +61,8 @@ def last_values(fields: Mapping[str, list[str]], whisper_model: str) -> JobReque
     return job_request({name: values[-1] for name, values in fields.items()}, whisper_model=whisper_model)
 
 
-def _track(text: str) -> str:
+def read_track(text: str) -> str:
+    """Read a sound track; `auto` where none is named. Raises InvalidRequest."""
     try:
         return tracks.parse_track(text) if text.strip() else tracks.AUTO
     except ValueError as error:

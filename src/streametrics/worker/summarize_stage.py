@@ -89,6 +89,7 @@ class SummarizeStage:
             model=summary.model,
             prompt_version=summary.prompt_version,
             warnings=(*claim.warnings, *summary.warnings),
+            key_moments=tuple((moment.at_s, moment.what) for moment in summary.moments),
         )
         self._jobs.finish(claim, result)
 

@@ -6,8 +6,9 @@ from itertools import pairwise
 import pytest
 
 from streametrics.summarization import key_moments
+from streametrics.summarization.base import KeyMoment
 from streametrics.summarization.chunking import Timeline
-from streametrics.summarization.output_validation import KeyMoment, Overview
+from streametrics.summarization.output_validation import Overview
 
 OVERVIEW = (
     "Ada plays the castle level and beats the dragon on the third try. The group discussed the price of the remote"

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from streametrics.llm.base import Message
 from streametrics.summarization import language_check, output_validation, prompts
-from streametrics.summarization.base import SummaryRequest
+from streametrics.summarization.base import KeyMoment, SummaryRequest
 from streametrics.summarization.chunking import Timeline
-from streametrics.summarization.output_validation import KeyMoment, Overview
+from streametrics.summarization.output_validation import Overview
 from streametrics.summarization.prompts import Defect
 
 TIMELINE = Timeline((0.0, 60.0, 754.2, 3600.0), 3700.0)

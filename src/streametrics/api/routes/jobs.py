@@ -56,9 +56,8 @@ async def list_jobs(
 
     def read() -> JobList:
         records = state.jobs.page(principal, states=states, before=before, limit=limit)
-        ttl_s = state.jobs.result_ttl_s
         return JobList(
-            data=[job_body(record, status_of(record, None), result_ttl_s=ttl_s) for record in records],
+            data=[job_body(record, status_of(record, None), keep_s=state.jobs.keep_s) for record in records],
             next_cursor=next_cursor(records, limit),
         )
 
@@ -74,7 +73,7 @@ async def list_jobs(
 )
 def get_job(job_id: JobId, state: StateOf, principal: PrincipalOf) -> Job:
     record, status = state.jobs.row_and_status(job_id, principal)
-    return job_body(record, status, result_ttl_s=state.jobs.result_ttl_s)
+    return job_body(record, status, keep_s=state.jobs.keep_s)
 
 
 @router.delete(

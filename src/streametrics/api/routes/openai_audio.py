@@ -15,8 +15,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from streametrics.api import openai_bodies
-from streametrics.api.dependencies import PrincipalOf, State, StateOf, receive_upload
+from streametrics.api.dependencies import IdempotencyKey, PrincipalOf, State, StateOf, receive_upload
+from streametrics.api.idempotency import call_of, replayed
 from streametrics.api.openapi import openai_problems
+from streametrics.api.rate_limit import rate_limit
 from streametrics.auth.principal import Principal
 from streametrics.domain.job import JobRequest
 from streametrics.domain.transcript import Transcript
@@ -36,6 +38,15 @@ router = APIRouter(prefix="/v1", tags=["OpenAI's audio API"])
 class _Ended:
     transcript: Transcript
     audio_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The job of a request, what is asked of it, and headers of the answer."""
+
+    task_id: str
+    fields: TranscriptionFields
+    headers: dict[str, str]
 
 
 def _form_schema() -> dict[str, Any]:
@@ -68,21 +79,26 @@ def _form_schema() -> dict[str, Any]:
     response_class=Response,
     responses={
         200: {"description": "The words, in the format asked for."},
-        **openai_problems(400, 401, 403, 410, 413, 429, 503),
+        **openai_problems(400, 401, 403, 410, 413, 422, 429, 503),
     },
 )
-async def transcribe(request: Request, state: StateOf, principal: PrincipalOf) -> Response:
-    task_id, fields = await _job_of(request, state, principal)
-    if fields.stream:
-        return StreamingResponse(_events(task_id, state, principal), media_type="text/event-stream")
-    while (found := await _ended(task_id, state, principal)) is None:
-        await state.status_reader.answer_after_change(task_id, WAIT_S, principal)
+async def transcribe(
+    request: Request, state: StateOf, principal: PrincipalOf, idempotency_key: IdempotencyKey = None
+) -> Response:
+    asked = await _job_of(request, state, principal, idempotency_key)
+    if asked.fields.stream:
+        events = _events(asked.task_id, state, principal)
+        return StreamingResponse(events, media_type="text/event-stream", headers=asked.headers)
+    while (found := await _ended(asked.task_id, state, principal)) is None:
+        await state.status_reader.answer_after_change(asked.task_id, WAIT_S, principal)
         if await request.is_disconnected():
             return Response(status_code=499)  # nobody reads it
-    return _rendered(found, fields)
+    answer = _rendered(found, asked.fields)
+    answer.headers.update(asked.headers)
+    return answer
 
 
-async def _job_of(request: Request, state: State, principal: Principal) -> tuple[str, TranscriptionFields]:
+async def _job_of(request: Request, state: State, principal: Principal, idempotency_key: str | None) -> _Asked:
     """Find the job of an equal request of the last hour, or make one of this upload."""
     found: list[TranscriptionFields] = []
 
@@ -96,11 +112,20 @@ async def _job_of(request: Request, state: State, principal: Principal) -> tuple
         raise InvalidRequest("The upload ended before its form did: send it again.") from error
     request_hash = _hash_of(upload.sha256, upload.request)
 
-    def accept() -> str:
+    asked = found[0]
+    call = call_of(
+        "POST /v1/audio/transcriptions",
+        idempotency_key,
+        principal,
+        request_hash,
+        [asked.response_format, asked.stream, sorted(asked.granularities)],
+    )
+
+    def make() -> str:
         equal = state.jobs.find_equal(request_hash, principal.owner)
         if equal is not None:
             state.jobs.discard(upload.audio_key)
-            return equal
+            return equal if call is None else state.jobs.remember(call, equal)
         return state.jobs.accept(
             upload.request,
             kind=upload.kind,
@@ -108,12 +133,15 @@ async def _job_of(request: Request, state: State, principal: Principal) -> tuple
             container=upload.container,
             owner=principal.owner,
             request_hash=request_hash,
+            call=call,
         )
 
     # One at a time: of two equal requests at once the second finds the first one's job.
     async with state.equal_requests:
-        task_id = await to_thread.run_sync(accept, limiter=state.admission.writers)
-    return task_id, found[0]
+        task_id, is_replay = await to_thread.run_sync(
+            lambda: state.jobs.once(call, make, audio_key=upload.audio_key), limiter=state.admission.writers
+        )
+    return _Asked(task_id, asked, {**replayed(is_replay), **await rate_limit(state)})
 
 
 def _hash_of(sha256: str, request: JobRequest) -> str:

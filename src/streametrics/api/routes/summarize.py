@@ -11,11 +11,19 @@ from starlette.requests import ClientDisconnect
 from streametrics.api.dependencies import PrincipalOf, StateOf, receive_upload
 from streametrics.api.error_responses import error_response
 from streametrics.api.openapi import Status, answered, linked, refusals
-from streametrics.api.resummarize_request import MODEL_PATTERN, RESUMMARIZE_FIELDS, read_resummarize_request
+from streametrics.api.resummarize_request import read_resummarize_request, resummarize_schema
 from streametrics.domain.status import error_body
 from streametrics.errors import InvalidRequest, JobExpired
 from streametrics.observability.logging import about_job
-from streametrics.uploads.fields import FIELD_LIMITS, FILE_FIELD, MAY_BE_EMPTY, OPTIONAL_FIELDS, PATTERNS, VISIBLE
+from streametrics.uploads.fields import (
+    FIELD_LIMITS,
+    FILE_FIELD,
+    MAY_BE_EMPTY,
+    NO_NULL,
+    OPTIONAL_FIELDS,
+    PATTERNS,
+    VISIBLE,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +31,6 @@ router = APIRouter(prefix="/summarize")
 
 #: Fields that take a language's code or name, which no pattern tells.
 LANGUAGE_FIELDS = {"language": "language", "speech_language": "speech-language"}
-#: What JSON and forms can hold, and no database.
-NO_NULL = r"^[^\x00]*$"
 
 
 def _form_schema() -> dict[str, Any]:
@@ -46,20 +52,6 @@ def _text(name: str, limit: int) -> dict[str, Any]:
         return {"type": "string", "maxLength": limit, "pattern": PATTERNS[name]}
     pattern = NO_NULL if name in MAY_BE_EMPTY else rf"^[^\x00]*{VISIBLE}[^\x00]*$"
     return {"type": "string", "maxLength": limit, "pattern": pattern}
-
-
-def _resummarize_schema() -> dict[str, Any]:
-    schema = {
-        "type": "object",
-        "properties": {
-            "language": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["language"], "format": "language"},
-            "model": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["model"], "pattern": f"^{MODEL_PATTERN}$"},
-            "prompt": {"type": "string", "maxLength": RESUMMARIZE_FIELDS["prompt"], "pattern": NO_NULL},
-        },
-        "additionalProperties": False,
-    }
-    kinds = ("application/x-www-form-urlencoded", "application/json")
-    return {"requestBody": {"required": False, "content": {kind: {"schema": schema} for kind in kinds}}}
 
 
 # Both spellings are one route: a redirect would make a client send its upload twice.
@@ -97,7 +89,7 @@ async def submit(request: Request, state: StateOf, principal: PrincipalOf) -> JS
     "/{task_id}/resummarize",
     summary="Summarize a finished job's transcript anew, as a job of its own",
     operation_id="resummarize",
-    openapi_extra=_resummarize_schema(),
+    openapi_extra=resummarize_schema(),
     responses=linked("status", "resummarize", "cancel") | refusals(401, 403, 404, 409, 410, 422, 429, 503),
 )
 async def resummarize(task_id: str, request: Request, state: StateOf, principal: PrincipalOf) -> JSONResponse:

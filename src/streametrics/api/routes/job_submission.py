@@ -1,0 +1,161 @@
+"""Routes that make jobs below `/v1`: of sound, and of the transcript of another one."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+
+from streametrics.api.dependencies import IdempotencyKey, PrincipalOf, State, StateOf, receive_upload
+from streametrics.api.idempotency import call_of, replayed
+from streametrics.api.job_bodies import Job, job_body
+from streametrics.api.openapi import problems
+from streametrics.api.rate_limit import rate_limit
+from streametrics.api.resummarize_request import read_resummarize_request, resummarize_schema
+from streametrics.auth.principal import Principal
+from streametrics.domain.job import JobRequest
+from streametrics.errors import InvalidRequest
+from streametrics.observability.logging import about_job
+from streametrics.uploads.fields import FILE_FIELD, NO_NULL, PATTERNS
+from streametrics.uploads.job_fields import CHOICES, LIMITS, JobFields, read_job_fields
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_ABOUT = {
+    "kind": "`live` for a chunk that somebody waits for; `recording` waits behind all chunks. Else the length decides.",
+    "model": "The Whisper model; the installed one.",
+    "speech_language": "What is spoken; detected where it is left out.",
+    "summary_language": "What the summary is written in; where it is left out, the language that is spoken.",
+    "summary": "`none`, a `short` one, or a `long` one with key moments. Else the length decides.",
+    "track": "The sound track: `auto`, `mix`, or its number from 1.",
+}
+_FORMATS = {"speech_language": "speech-language", "summary_language": "language"}
+
+
+def _form_schema() -> dict[str, Any]:
+    """Describe the form, which is read while it is received."""
+    schema = {
+        "type": "object",
+        "required": [FILE_FIELD],
+        "properties": {FILE_FIELD: {"type": "string", "format": "binary"}} | {name: _text(name) for name in LIMITS},
+        "additionalProperties": False,
+    }
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+def _text(name: str) -> dict[str, Any]:
+    about = {"description": _ABOUT[name]} if name in _ABOUT else {}
+    if name in CHOICES:
+        return {"type": "string", "enum": ["", *CHOICES[name]], **about}
+    if name in _FORMATS:
+        return {"type": "string", "maxLength": LIMITS[name], "format": _FORMATS[name], **about}
+    if name == "model":
+        return {"type": "string", "maxLength": LIMITS[name], "format": "whisper-model", **about}
+    return {"type": "string", "maxLength": LIMITS[name], "pattern": PATTERNS.get(name, NO_NULL), **about}
+
+
+_ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "model": Job,
+        "description": "Accepted. `Location` is the job's address.",
+        "headers": {
+            "Location": {"schema": {"type": "string"}},
+            "Idempotent-Replayed": {"schema": {"type": "string"}, "description": "`true` for a repetition."},
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Send sound to be transcribed and summarized",
+    operation_id="createJob",
+    openapi_extra=_form_schema(),
+    responses=_ACCEPTED | problems(401, 403, 410, 413, 415, 422, 429, 503),
+)
+async def create_job(
+    request: Request, state: StateOf, principal: PrincipalOf, idempotency_key: IdempotencyKey = None
+) -> Response:
+    found: list[JobFields] = []
+
+    def read_fields(fields: Mapping[str, list[str]], whisper_model: str) -> JobRequest:
+        found.append(read_job_fields(fields, whisper_model))
+        return found[0].request
+
+    try:
+        upload = await receive_upload(request, state, read_fields=read_fields, wants_hash=idempotency_key is not None)
+    except ClientDisconnect as error:
+        raise InvalidRequest("The upload ended before its form did: send it again.") from error
+    kind = found[0].kind or upload.kind
+    call = call_of("POST /v1/jobs", idempotency_key, principal, upload.sha256, upload.request, found[0].kind)
+
+    def make() -> str:
+        return state.jobs.accept(
+            upload.request,
+            kind=kind,
+            audio_key=upload.audio_key,
+            container=upload.container,
+            owner=principal.owner,
+            is_kept=True,
+            call=call,
+        )
+
+    job_id, is_replay = await to_thread.run_sync(
+        lambda: state.jobs.once(call, make, audio_key=upload.audio_key), limiter=state.admission.writers
+    )
+    with about_job(job_id):
+        logger.info("event=%s kind=%s container=%s", "replayed" if is_replay else "accepted", kind, upload.container)
+    return await _answer(job_id, is_replay, state, principal)
+
+
+@router.post(
+    "/{job_id}/resummarize",
+    status_code=202,
+    summary="Summarize a finished job's transcript anew, as a job of its own",
+    operation_id="resummarizeJob",
+    openapi_extra=resummarize_schema("summary_language"),
+    responses=_ACCEPTED | problems(401, 403, 404, 409, 410, 422, 429, 503),
+)
+async def resummarize_job(
+    job_id: str, request: Request, state: StateOf, principal: PrincipalOf, idempotency_key: IdempotencyKey = None
+) -> Response:
+    await state.admission.check_waiting()
+    asked = await read_resummarize_request(
+        request.headers.get("content-type", ""), request.stream(), language_field="summary_language"
+    )
+    call = call_of("POST /v1/jobs/{id}/resummarize", idempotency_key, principal, job_id, asked)
+
+    def make() -> str:
+        return state.jobs.resummarize(
+            job_id,
+            language=asked.language,
+            model=asked.model,
+            extra_instruction=asked.extra_instruction,
+            principal=principal,
+            call=call,
+        )
+
+    new_job_id, is_replay = await to_thread.run_sync(
+        lambda: state.jobs.once(call, make), limiter=state.admission.writers
+    )
+    with about_job(new_job_id):
+        logger.info("event=%s parent=%s", "replayed" if is_replay else "accepted_resummarize", job_id)
+    return await _answer(new_job_id, is_replay, state, principal)
+
+
+async def _answer(job_id: str, is_replay: bool, state: State, principal: Principal) -> Response:
+    """Answer with the job as it is now: a repetition may find it further on. Raises JobExpired."""
+
+    def read() -> Job:
+        record, status = state.jobs.row_and_status(job_id, principal)
+        return job_body(record, status, keep_s=state.jobs.keep_s)
+
+    body = await to_thread.run_sync(read)
+    headers = {"Location": f"/v1/jobs/{job_id}", **replayed(is_replay), **await rate_limit(state)}
+    return JSONResponse(body.model_dump(mode="json"), status_code=202, headers=headers)

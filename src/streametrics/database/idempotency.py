@@ -1,0 +1,75 @@
+"""Remembers which calls were carried out, so that a call that is repeated does its work once."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from streametrics.database.engine import Database, now, statement_now
+from streametrics.database.tables import idempotency_keys
+from streametrics.errors import IdempotencyKeyReused
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentCall:
+    """A call with a key of its client's. payload_hash: SHA-256 of what was sent, in hexadecimal."""
+
+    owner: str
+    route: str
+    key: str
+    payload_hash: str
+
+
+class CalledBefore(Exception):
+    """This call has been carried out, or another with its key."""
+
+
+def remember(connection: Connection, call: IdempotentCall, made_id: str) -> None:
+    """Write down what a call makes, in the transaction that makes it. Raises CalledBefore.
+
+    Of two equal calls at once the second one waits here for the first one's commit.
+    """
+    row = {"owner": call.owner, "route": call.route, "key": call.key, "payload_hash": call.payload_hash}
+    try:
+        connection.execute(insert(idempotency_keys).values(**row, made_id=made_id, created_at=now()))
+    except IntegrityError as error:
+        raise CalledBefore from error
+
+
+def forget(connection: Connection, made_id: str) -> None:
+    """Delete the call that made this, as nothing is left of it."""
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.made_id == made_id))
+
+
+class IdempotentCalls:
+    """Finds and expires remembered calls."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def made_by(self, call: IdempotentCall) -> str | None:
+        """Find the id of what this call has made; None for a new one. Raises IdempotencyKeyReused."""
+        query = select(idempotency_keys.c.payload_hash, idempotency_keys.c.made_id).where(
+            idempotency_keys.c.owner == call.owner,
+            idempotency_keys.c.route == call.route,
+            idempotency_keys.c.key == call.key,
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        if row.payload_hash != call.payload_hash:
+            raise IdempotencyKeyReused
+        return str(row.made_id)
+
+    def remember(self, call: IdempotentCall, made_id: str) -> None:
+        """Write down what a call has found that is there already. Raises CalledBefore."""
+        with self._database.write() as connection:
+            remember(connection, call, made_id)
+
+    def delete_older_than(self, age_s: float) -> int:
+        """Forget the calls that are this old; their keys are new ones from then on."""
+        with self._database.write() as connection:
+            return connection.execute(
+                delete(idempotency_keys).where(idempotency_keys.c.created_at < statement_now() - age_s)
+            ).rowcount

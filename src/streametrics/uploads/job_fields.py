@@ -1,0 +1,88 @@
+"""Checks the text fields of `POST /v1/jobs`: only the sound is required, and an unknown field is refused by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+from streametrics.domain.job import JobKind, JobRequest
+from streametrics.errors import InvalidRequest
+from streametrics.text import languages
+from streametrics.uploads import fields as upload_fields
+from streametrics.uploads.fields import FIELD_LIMITS, FILE_FIELD, OPTIONAL_FIELDS, shortened
+
+Kind = Literal["live", "recording"]
+SummaryWanted = Literal["none", "short", "long"]
+
+#: The field's values; it may also be empty or absent.
+CHOICES: dict[str, tuple[str, ...]] = {"kind": get_args(Kind), "summary": get_args(SummaryWanted)}
+#: The longest value of each field, in characters.
+LIMITS = {
+    **{name: FIELD_LIMITS[name] for name in ("streamer", "game", "title", "time")},
+    **OPTIONAL_FIELDS,
+    "summary_language": FIELD_LIMITS["language"],
+    "model": 100,
+    **dict.fromkeys(CHOICES, 16),
+}
+_KINDS = {"live": JobKind.LIVE, "recording": JobKind.LONG}
+
+
+@dataclass(frozen=True, slots=True)
+class JobFields:
+    """What is asked for. kind: None for what the sound's length says."""
+
+    request: JobRequest
+    kind: JobKind | None
+
+
+def read_job_fields(fields: Mapping[str, list[str]], whisper_model: str) -> JobFields:
+    """Check the fields of a job. Raises InvalidRequest with the field's name and what it may be."""
+    if "language" in fields:
+        raise InvalidRequest(
+            "There is no field 'language' here: 'speech_language' is what is spoken, 'summary_language' is what the "
+            "summary is written in."
+        )
+    values = {name: _checked(name, given[-1]) for name, given in fields.items()}
+    model = values.get("model", "").strip()
+    if model not in ("", whisper_model):
+        raise InvalidRequest(
+            f"The model {shortened(model)} is not installed: '{whisper_model}' is (WHISPER_MODEL chooses it)."
+        )
+    kind, summary = (_choice(name, values.get(name, "")) for name in CHOICES)
+    return JobFields(
+        JobRequest(
+            streamer=values.get("streamer", ""),
+            language=_summary_language(values.get("summary_language", "")),
+            game=values.get("game", ""),
+            time=values.get("time", ""),
+            title=values.get("title", ""),
+            speech_language=languages.parse_spoken(values.get("speech_language", ""), whisper_model),
+            track=upload_fields.read_track(values.get("track", "")),
+            wants_summary=summary != "none",
+            summary_length=cast(Literal["short", "long"], summary) if summary in ("short", "long") else None,
+        ),
+        _KINDS.get(kind),
+    )
+
+
+def _checked(name: str, value: str) -> str:
+    if name not in LIMITS:
+        raise InvalidRequest(
+            f"There is no field {shortened(name)}: '{FILE_FIELD}' is the sound, and {', '.join(LIMITS)} can be given."
+        )
+    if len(value) > LIMITS[name]:
+        raise InvalidRequest(f"The field '{name}' is longer than {LIMITS[name]} characters.")
+    if "\x00" in value:
+        raise InvalidRequest(f"The field '{name}' holds a null character.")
+    return value
+
+
+def _choice(name: str, value: str) -> str:
+    value = value.strip()
+    if value not in ("", *CHOICES[name]):
+        raise InvalidRequest(f"The field '{name}' cannot be {shortened(value)}: {', '.join(CHOICES[name])} can.")
+    return value
+
+
+def _summary_language(text: str) -> str:
+    """Read the summary's language; empty for the one that is spoken."""
+    return languages.parse(text) if text.strip() else ""
