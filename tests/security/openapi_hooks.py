@@ -1,5 +1,8 @@
 """What Schemathesis cannot know of our formats: a recording's bytes, names of languages, places in a list."""
 
+import re
+import uuid
+
 import schemathesis
 from hypothesis import strategies as st
 
@@ -12,7 +15,6 @@ schemathesis.openapi.format("language", st.sampled_from(["en", "fr", "pt-BR", "G
 schemathesis.openapi.format("speech-language", st.sampled_from(["en", "de", "French"]))
 #: What is installed where nothing else is said.
 schemathesis.openapi.format("whisper-model", st.just("base"))
-#: New for every call: one that comes back with another request is refused, and rightly so.
 schemathesis.openapi.format("idempotency-key", st.uuids().map(str))
 #: As one of `/v1/jobs` is, of a place long ago.
 schemathesis.openapi.format("cursor", st.just("WzEuMCwiMGIwYzdjOWUiXQ"))
@@ -47,3 +49,11 @@ def map_query(context: schemathesis.HookContext, query: object) -> object:
         if isinstance(wait, int | float) and wait > 1:
             return query | {"wait": 1}
     return query
+
+
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, object]) -> None:
+    """Take a new Idempotency-Key for every call: one that comes back with another request is refused, and rightly."""
+    key = (case.headers or {}).get("Idempotency-Key")
+    if isinstance(key, str) and re.fullmatch("[!-~]{1,255}", key):
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())
