@@ -13,7 +13,7 @@ from streametrics.errors import SummarizerBusy, SummarizerError, SummaryUnusable
 from streametrics.llm.base import Condition, Message, ModelHealth
 from streametrics.llm.fake import FakeChatModel
 from streametrics.settings import Settings
-from streametrics.summarization.base import Summary, SummaryRequest
+from streametrics.summarization.base import KeyMoment, Summary, SummaryRequest
 from streametrics.summarization.llm_summarizer import LlmSummarizer
 from streametrics.summarization.prompts import PROMPT_VERSION
 from tests.support.doubles import NotesInMemory, Stop
@@ -103,6 +103,26 @@ def test_a_long_recording_with_few_words_needs_no_notes() -> None:
     writer(model).summarize(recording(20, segment_s=60.0))
     assert kinds(model) == ["moments"]
     assert "word19a" in model.calls[0].messages[-1]["content"]
+
+
+def test_key_moments_are_data_too() -> None:
+    summary = writer(FakeChatModel(good)).summarize(recording(20))
+    assert summary.moments == (KeyMoment(30.0, "It begins."), KeyMoment(600.0, "The dragon falls."))
+    assert summary.text == f"{ENGLISH}\n\n0:00:30 It begins.\n0:10:00 The dragon falls."
+
+
+def test_a_short_summary_of_a_recording_has_no_moments() -> None:
+    model = FakeChatModel(good)
+    summary = writer(model).summarize(replace(recording(60), length="short"))
+    assert (summary.text, summary.moments) == (ENGLISH, ())
+    assert kinds(model)[-1] == "plain"
+
+
+def test_a_long_summary_of_a_few_minutes_has_moments() -> None:
+    model = FakeChatModel(good)
+    summary = writer(model).summarize(replace(recording(0.5), length="long"))
+    assert kinds(model) == ["moments"]
+    assert [moment.what for moment in summary.moments] == ["It begins."]
 
 
 def test_without_times_no_moments_are_asked_for() -> None:
