@@ -17,7 +17,7 @@ HOMES = {
     "sqlalchemy": ["database.*"],
     "alembic": ["database.*"],
     "psycopg": ["database.postgresql"],
-    "av": ["audio.frame_reader", "audio.pyav", "audio.resampling", "audio.sandbox"],
+    "av": ["audio.flac", "audio.frame_reader", "audio.pyav", "audio.resampling", "audio.sandbox"],
     "whisper": [
         "transcription.engines.openai_whisper",
         "transcription.engines.openai_whisper_attention",
@@ -33,7 +33,7 @@ HOMES = {
     ],
     "ctranslate2": ["transcription.engines.faster_whisper"],
     "faster_whisper": ["transcription.engines.faster_whisper", "transcription.vad"],
-    "requests": ["llm.http", "net.outbound", "weights.download"],
+    "requests": ["cli.service_client", "llm.http", "net.outbound", "weights.download"],
     "urllib3": ["llm.http"],
     "py3langid": ["summarization.language_check"],
 }
