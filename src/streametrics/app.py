@@ -24,7 +24,7 @@ from streametrics.api.middleware.head_requests import HeadMiddleware
 from streametrics.api.middleware.trusted_origin import TrustedOriginMiddleware, allowed_origins
 from streametrics.api.openapi import describe
 from streametrics.api.readiness import ReadinessChecks
-from streametrics.api.routes import docs, health, jobs, metrics, openai_audio, status, summarize
+from streametrics.api.routes import docs, health, jobs, keys, metrics, openai_audio, status, summarize
 from streametrics.api.routes import problems as problem_pages
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Create the application. The database has to be migrated already: only `up` and `api` do that."""
     settings = settings or Settings()
     # Of the same connections as all else: what one call has found out about the database, the next one knows.
-    api_keys = ApiKeys(settings.internal_api_key, lambda: KeyRecords(app.state.streametrics.connections.database).all())
+    api_keys = ApiKeys(settings.internal_api_key, lambda: app.state.streametrics.keys.all())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,6 +69,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
             health=ReadinessChecks(connections, summarizer_factory.create(settings)),
+            api_keys=api_keys,
+            keys=KeyRecords(connections.database),
             equal_requests=asyncio.Lock(),
             metrics_page=AsyncTtlCache(lambda: prometheus.page(connections), prometheus.PAGE_VALID_S),
         )
@@ -101,6 +103,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(summarize.router)
     app.include_router(jobs.router)
     app.include_router(openai_audio.router)
+    app.include_router(keys.router)
     describe(app)
     app.add_exception_handler(StreametricsError, _render)
     app.add_exception_handler(HTTPException, _render_http)

@@ -12,6 +12,8 @@ schemathesis.openapi.format("language", st.sampled_from(["en", "fr", "pt-BR", "G
 schemathesis.openapi.format("speech-language", st.sampled_from(["en", "de", "French"]))
 #: As one of `/v1/jobs` is, of a place long ago.
 schemathesis.openapi.format("cursor", st.just("WzEuMCwiMGIwYzdjOWUiXQ"))
+#: Random, as a name is given once.
+schemathesis.openapi.format("key-name", st.uuids().map(lambda made: f"clé {made}"))
 
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 #: Fields that are read more kindly than they are described: blanks around a value do not count, and a value that is

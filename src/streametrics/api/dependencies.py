@@ -8,8 +8,10 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Request
 
 from streametrics.api.readiness import ReadinessChecks
+from streametrics.auth.api_keys import ApiKeys
 from streametrics.auth.principal import Principal
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
+from streametrics.database.api_keys import KeyRecords
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.service import JobService
 from streametrics.status.reader import StatusReader
@@ -27,6 +29,8 @@ class State:
     uploads: UploadReceiver
     admission: Admission
     health: ReadinessChecks
+    api_keys: ApiKeys
+    keys: KeyRecords
     #: Held while a request looks for an equal one and makes its job.
     equal_requests: asyncio.Lock
     #: The page that Prometheus reads.

@@ -63,7 +63,7 @@ def wanted_scope(method: str, path: str) -> Scope | None:
         return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
     if path == "/v1/jobs" or path.startswith("/v1/jobs/"):
         return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
-    if path == "/v1/audio/transcriptions":
+    if path == "/v1/audio/transcriptions" or path == "/v1/keys" or path.startswith("/v1/keys/"):
         return Scope.SUBMIT
     if path == "/v1/models" or path.startswith("/v1/models/"):
         return Scope.READ
