@@ -24,8 +24,10 @@ from streametrics.api.middleware.head_requests import HeadMiddleware
 from streametrics.api.middleware.trusted_origin import TrustedOriginMiddleware, allowed_origins
 from streametrics.api.openapi import describe
 from streametrics.api.readiness import ReadinessChecks
-from streametrics.api.routes import docs, health, jobs, keys, metrics, openai_audio, status, summarize
+from streametrics.api.routes import docs, jobs, keys, metrics, openai_audio, service_status, status, summarize
+from streametrics.api.routes import health as health_routes
 from streametrics.api.routes import problems as problem_pages
+from streametrics.api.service_status import ServiceStatusReader
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.database.api_keys import KeyRecords
@@ -62,13 +64,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version_reader = JobVersionReader(settings.effective_redis_url)
         status_reader = StatusReader(job_service, version_reader)
         admission = Admission(settings, connections.backlog.by_queue, connections.audio.free_bytes)
+        health = ReadinessChecks(connections, summarizer_factory.create(settings))
         app.state.streametrics = State(
             connections=connections,
             jobs=job_service,
             status_reader=status_reader,
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
-            health=ReadinessChecks(connections, summarizer_factory.create(settings)),
+            health=health,
+            service_status=ServiceStatusReader(connections, health),
             api_keys=api_keys,
             keys=KeyRecords(connections.database),
             equal_requests=asyncio.Lock(),
@@ -97,13 +101,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(docs.router)
     app.include_router(problem_pages.router)
     app.mount(docs.ASSETS_PREFIX, docs.ASSETS)
-    app.include_router(health.router)
+    app.include_router(health_routes.router)
     app.include_router(metrics.router)
     app.include_router(status.router)
     app.include_router(summarize.router)
     app.include_router(jobs.router)
     app.include_router(openai_audio.router)
     app.include_router(keys.router)
+    app.include_router(service_status.router)
     describe(app)
     app.add_exception_handler(StreametricsError, _render)
     app.add_exception_handler(HTTPException, _render_http)

@@ -141,6 +141,19 @@ def test_what_is_no_json_is_refused(body: bytes, service: Stack) -> None:
     refused(Keys(service).ask("POST", "/v1/keys", data=body), 422, "invalid_request")
 
 
+def test_a_reader_sees_how_the_service_is_and_nothing_of_others(service: Stack) -> None:
+    reader = Keys(service, Keys(service).made("operator's page", "read")["key"])
+    body = reader.ask("GET", "/v1/status").json()
+    # Expect what the real processes are: an API alone
+    assert not body["ready"] and body["workers"] == []
+    assert [queue["name"] for queue in body["queues"]] == ["live", "long", "summarise"]
+    assert 0 < body["storage"]["free_bytes"] < body["storage"]["total_bytes"]
+    ready = requests.get(f"{service.url}/health/ready", timeout=30).json()
+    assert {check["name"]: check["ok"] for check in body["checks"]} == {
+        name: check["ok"] for name, check in ready["checks"].items()
+    }
+
+
 def test_keys_are_listed_in_pages(service: Stack) -> None:
     admin = Keys(service)
     for number in range(3):

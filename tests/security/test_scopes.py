@@ -28,6 +28,7 @@ SCOPES = {
     "GET /v1/keys": "submit",
     "POST /v1/keys": "submit",
     "DELETE /v1/keys/{key_id}": "submit",
+    "GET /v1/status": "read",
     "GET /v1/models": "read",
     "GET /v1/models/{model_id}": "read",
 }

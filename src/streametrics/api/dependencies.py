@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Request
 
 from streametrics.api.readiness import ReadinessChecks
+from streametrics.api.service_status import ServiceStatusReader
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.auth.principal import Principal
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
@@ -29,6 +30,7 @@ class State:
     uploads: UploadReceiver
     admission: Admission
     health: ReadinessChecks
+    service_status: ServiceStatusReader
     api_keys: ApiKeys
     keys: KeyRecords
     #: Held while a request looks for an equal one and makes its job.

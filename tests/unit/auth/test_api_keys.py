@@ -217,6 +217,8 @@ def test_scopes_grow() -> None:
         ("GET", "/v1/keys", Scope.SUBMIT),
         ("DELETE", "/v1/keys/x", Scope.SUBMIT),
         ("GET", "/v1/keysx", Scope.ADMIN),
+        ("GET", "/v1/status", Scope.READ),
+        ("GET", "/v1/status/", Scope.ADMIN),
         ("GET", "/docs/", Scope.ADMIN),
         ("GET", "/docs/oauth2-redirect", Scope.ADMIN),
         # Neither a beginning nor another spelling opens what is closed.

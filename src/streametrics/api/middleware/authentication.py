@@ -65,6 +65,6 @@ def wanted_scope(method: str, path: str) -> Scope | None:
         return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
     if path == "/v1/audio/transcriptions" or path == "/v1/keys" or path.startswith("/v1/keys/"):
         return Scope.SUBMIT
-    if path == "/v1/models" or path.startswith("/v1/models/"):
+    if path in ("/v1/models", "/v1/status") or path.startswith("/v1/models/"):
         return Scope.READ
     return Scope.ADMIN
