@@ -79,7 +79,7 @@ async def transcribe(request: Request, state: StateOf, principal: PrincipalOf) -
         await state.status_reader.answer_after_change(task_id, WAIT_S, principal)
         if await request.is_disconnected():
             return Response(status_code=499)  # nobody reads it
-    return _rendered(found, fields)
+    return await to_thread.run_sync(_rendered, found, fields)  # subtitles of hours take a while
 
 
 async def _job_of(request: Request, state: State, principal: Principal) -> tuple[str, TranscriptionFields]:
