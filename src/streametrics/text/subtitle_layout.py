@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
-from streametrics.domain.transcript import Transcript
-from streametrics.text import sentences
+from streametrics.domain.transcript import Segment, Transcript
+from streametrics.text import letters, sentences
 from streametrics.text.subtitle_tokens import LINE, NARROW, Token, tokens_of
 
 MAX_LINES = 2
@@ -23,6 +23,11 @@ GAP_MS = 80
 FLICKER_MS = 500
 #: A pause in speech that ends a cue, in milliseconds; from the smaller one on it is a good place to end one.
 PAUSE_MS, SHORT_PAUSE_MS = 1_500, 300
+
+#: How bad a place to break is that may be inside a word, in scripts that have no spaces between words.
+INSIDE_WORD = 2.0
+#: No time of a recording is larger, in seconds.
+MAX_S = 1e9
 
 #: Words before which a line may end: conjunctions, and some prepositions. Those that are also something else in one
 #: of the languages do little harm, as they only choose among places that are all allowed.
@@ -54,8 +59,25 @@ def lay_out(transcript: Transcript) -> list[Cue]:
 
     Segments without times of words get them by the length of their words.
     """
-    tokens = [token for segment in transcript.segments for token in tokens_of(segment)]
+    tokens = [token for segment in _with_times(transcript.segments) for token in tokens_of(segment)]
     return list(_timed(cue for run in _runs(tokens) for cue in _Run(run).cues()))
+
+
+def _with_times(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Put what is near in the place of times that are none (NaN, infinite), which an engine can bring forth."""
+    last_s = 0.0
+    for segment in segments:
+        has_words = all(_is_time(word.start) and _is_time(word.end) for word in segment.words)
+        if not (has_words and _is_time(segment.start) and _is_time(segment.end)):
+            start_s = segment.start if _is_time(segment.start) else last_s
+            end_s = segment.end if _is_time(segment.end) else start_s
+            segment = replace(segment, start=start_s, end=end_s, words=segment.words if has_words else ())
+        yield segment
+        last_s = max(last_s, segment.end)
+
+
+def _is_time(seconds: float) -> bool:
+    return -MAX_S < seconds < MAX_S
 
 
 def _runs(tokens: Sequence[Token]) -> Iterator[list[Token]]:
@@ -84,6 +106,11 @@ class _Run:
         self._line_ends = list(self._ends_of_longest_lines())
         #: The first token that does not fit on two lines that begin with this one.
         self._cue_ends = [self._line_ends[end] if end < len(tokens) else end for end in self._line_ends]
+        #: For each place, the last one up to it that divides no word; None where every place is such.
+        self._whole_ends: list[int] | None = None
+        if INSIDE_WORD in self.breaks:
+            places = (number if cost < INSIDE_WORD else 0 for number, cost in enumerate(self.breaks, start=1))
+            self._whole_ends = list(accumulate(places, max, initial=0))
         self._start_ms = [token.start_ms for token in tokens]
 
     def cues(self) -> list["_CueTokens"]:
@@ -137,7 +164,17 @@ class _Run:
                 needed_ms = -(-(so_far - characters[start]) * 1000 // MAX_CHARACTERS_PER_S)
                 missing_ms = (needed_ms if needed_ms > MIN_MS else MIN_MS) - until_ms + from_ms
             found.append(costs[start] + (cost + missing_ms / 500 if missing_ms > 0 else cost))
+            if self._whole_ends is not None and self._divides_word(start, end):
+                found[-1] += 2 * INSIDE_WORD
         return found
+
+    def _divides_word(self, start: int, end: int) -> bool:
+        """Tell whether a cue's two lines can only be had by an end inside a word."""
+        assert self._whole_ends is not None
+        if end <= self._line_ends[start]:
+            return False
+        place = self._whole_ends[self._line_ends[start]]
+        return place <= start or self._line_ends[place] < end
 
     def _lines(self, start: int, end: int) -> tuple[str, ...]:
         """Break a cue's text: not at all where one line holds it, else at the best place near its middle."""
@@ -166,12 +203,16 @@ class _CueTokens:
 
 
 def _cost_of_break(before: Token, after: Token) -> float:
-    """Judge a place between two tokens, from 0, where a sentence ends, to 1."""
+    """Judge a place between two tokens, from 0, where a sentence ends, to 1, and `INSIDE_WORD`."""
     if not before.text[-1].isalnum():
         if sentences.ends(before.text):
             return 0.0
         if _CLAUSE_END.search(before.text):
             return 0.3
+    if letters.has_phrase_spaces(before.text[-1]) and letters.has_phrase_spaces(after.text.strip()[0]):
+        return (
+            0.3 if after.text.startswith(" ") else INSIDE_WORD
+        )  # a space is between phrases; elsewhere may be inside a word
     if after.start_ms - before.end_ms >= SHORT_PAUSE_MS:
         return 0.4
     return 0.5 if _is_joining(after.text.strip()) else 1.0

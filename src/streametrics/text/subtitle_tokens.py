@@ -19,7 +19,7 @@ NARROW, WIDE = MAX_WIDE_LINE, MAX_LINE
 
 _OPENING = tuple("([{«“‘「『（【〈《¿¡")
 #: What must not begin a line where no space precedes it.
-_CLOSING = tuple(".,;:!?…)]}»”’」』）】〉》、。，．！？；：ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ%％")
+_CLOSING = tuple(".,;:!?…)]}»”’」』）】〉》、。，．！？；：ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ%％ๆฯໆຯៗ។៕၊။")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def tokens_of(segment: Segment) -> Iterator[Token]:
 def _belong_together(before: str, after: str) -> bool:
     if after.startswith(_CLOSING) or before.endswith(_OPENING):
         return not after[0].isspace()
-    return letters.extends(after[0]) or letters.takes_next(before)
+    return letters.extends(after[0]) or letters.takes_next(before) or letters.stacks(before, after[0])
 
 
 def _words_by_length(segment: Segment) -> tuple[Word, ...]:
