@@ -22,7 +22,9 @@ SCOPES = {
     "GET /v1/jobs": "read",
     "GET /v1/jobs/{job_id}": "read",
     "GET /v1/jobs/{job_id}/transcript": "read",
+    "GET /v1/jobs/{job_id}/transcript.{format}": "read",
     "GET /v1/jobs/{job_id}/summary": "read",
+    "GET /v1/jobs/{job_id}/summary.txt": "read",
     "DELETE /v1/jobs/{job_id}": "submit",
     "POST /v1/audio/transcriptions": "submit",
     "GET /v1/keys": "submit",
@@ -68,7 +70,9 @@ def test_a_route_is_closed_to_smaller_scopes_and_to_other_owners(
     owner = {"X-API-Key": keys["owner"]}
     sent = requests.post(f"{service.url}/summarize/", headers=owner, timeout=30, **form)  # type: ignore[arg-type]
     task_id = sent.json()["task_id"]
-    method, path = operation.replace("{task_id}", task_id).replace("{job_id}", task_id).split(" ")
+    method, path = (
+        operation.replace("{task_id}", task_id).replace("{job_id}", task_id).replace("{format}", "txt").split(" ")
+    )
     if "{key_id}" in path:
         wanted = {"name": "the owner's", "scope": "read"}
         made = requests.post(f"{service.url}/v1/keys", headers=owner, json=wanted, timeout=30)

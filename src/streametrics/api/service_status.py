@@ -1,13 +1,13 @@
 """Tells how the whole service is, for an operator's page: readiness, workers, queues, disk. Nothing about any job."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from streametrics import __version__
+from streametrics.api.model_name import model_name
 from streametrics.api.readiness import ReadinessChecks
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.domain.job import QueueName
@@ -141,9 +141,3 @@ def _worker(worker: RegisteredWorker) -> LiveWorker:
             "summarizer": worker.facts.get("summarizer"),
         }
     )
-
-
-def model_name(model: str) -> str:
-    """Name a Whisper model without telling where on the disk weights of one's own lie."""
-    name = re.split(r"[/\\]", model.strip().rstrip("/\\"))[-1]
-    return name.removesuffix(".pt") or "whisper"

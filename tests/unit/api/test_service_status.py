@@ -7,8 +7,9 @@ from typing import Any, cast
 import pytest
 
 from streametrics import __version__
+from streametrics.api.model_name import model_name
 from streametrics.api.readiness import ReadinessChecks
-from streametrics.api.service_status import ServiceStatus, ServiceStatusReader, model_name
+from streametrics.api.service_status import ServiceStatus, ServiceStatusReader
 from streametrics.database.backlog import Backlog
 from streametrics.domain.job import QueueName, Stage
 from streametrics.errors import DatabaseUnavailable, StorageUnavailable
