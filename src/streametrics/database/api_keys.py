@@ -38,7 +38,8 @@ class KeyRecords:
         key_id = str(uuid.uuid4())
         try:
             with self._database.write() as connection:
-                _check_maker(connection, maker)
+                _require_still_there(connection, maker)
+                _require_room(connection, maker)
                 owner = _owner(connection, key_id, key.reads_for, maker)
                 values = {"key_id": key_id, "name": key.name, "scope": key.scope, "owner": owner, "digest": key.digest}
                 connection.execute(insert(keys).values(**values, created_at=now()))
@@ -48,19 +49,26 @@ class KeyRecords:
             ) from error
         return key_id
 
-    def remove(self, key_id: str) -> None:
-        """Delete a key. Raises KeyUnknown."""
+    def remove(self, key_id: str, *, remover: Principal = LOCAL) -> None:
+        """Delete a key. Raises KeyUnknown, and Unauthorized where the remover's own key is gone meanwhile."""
         with self._database.write() as connection:
+            _require_still_there(connection, remover)
             if connection.execute(delete(keys).where(keys.c.key_id == key_id)).rowcount == 0:
                 raise KeyUnknown
 
 
-def _check_maker(connection: Connection, maker: Principal) -> None:
-    """Check that who makes a key may go on doing so: what a process knows of keys is up to two seconds old."""
-    if maker.key_id is None:
+def _require_still_there(connection: Connection, principal: Principal) -> None:
+    """Check that a key was not removed since: what a process knows of keys is up to two seconds old."""
+    if principal.key_id is None:
         return
-    if connection.execute(select(keys.c.scope).where(keys.c.key_id == maker.key_id)).scalar() is None:
-        raise Unauthorized("This key was removed.")
+    # Locked: it is removed before this transaction or after it, and what it makes is counted in turn.
+    its_row = select(keys.c.key_id).where(keys.c.key_id == principal.key_id).with_for_update()
+    if connection.execute(its_row).scalar() is None:
+        raise Unauthorized("This key is not known here, or was removed.")
+
+
+def _require_room(connection: Connection, maker: Principal) -> None:
+    """Check that a key has not made as many as it may. Raises TooManyKeys."""
     if maker.scope is Scope.ADMIN:
         return
     of_owner = select(func.count()).where((keys.c.owner == maker.owner) & (keys.c.scope == Scope.READ))

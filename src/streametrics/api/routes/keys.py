@@ -112,7 +112,7 @@ def _revoke(state: State, principal: Principal, key_id: str) -> None:
     if record is None or not may_see_key(principal, record):
         raise KeyUnknown
     require_may_revoke(principal, record)
-    state.keys.remove(key_id)
+    state.keys.remove(key_id, remover=principal)
 
 
 async def _wanted(request: Request) -> KeyWanted:
