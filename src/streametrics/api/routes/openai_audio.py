@@ -30,6 +30,14 @@ from streametrics.uploads.openai_fields import FILE_FIELD, FORMATS, Transcriptio
 WAIT_S = 10.0
 #: What keeps a proxy from holding events back: nginx holds back whatever it may.
 _UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+#: One event of a stream, as it is described.
+_EVENT = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {
+        "data": {"type": "string", "description": "JSON: `transcript.text.delta`, `transcript.text.done`, or `error`."}
+    },
+}
 
 router = APIRouter(prefix="/v1", tags=["OpenAI's audio API"])
 
@@ -73,7 +81,7 @@ def _form_schema() -> dict[str, Any]:
             "model": openai_bodies.Transcription | openai_bodies.VerboseTranscription,
             "description": "The words, in the format asked for; `verbose_json` is the longer form.",
             # The default first: a generated client reads by the first type alone.
-            "content": {"application/json": {}} | TEXT_CONTENT | {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"application/json": {}} | TEXT_CONTENT | {"text/event-stream": {"schema": _EVENT}},
         },
         **openai_problems(400, 401, 403, 410, 413, 429, 503),
     },
