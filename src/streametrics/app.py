@@ -24,8 +24,20 @@ from streametrics.api.middleware.head_requests import HeadMiddleware
 from streametrics.api.middleware.trusted_origin import TrustedOriginMiddleware, allowed_origins
 from streametrics.api.openapi import describe
 from streametrics.api.readiness import ReadinessChecks
-from streametrics.api.routes import docs, health, job_submission, jobs, metrics, openai_audio, status, summarize
+from streametrics.api.routes import (
+    docs,
+    job_submission,
+    jobs,
+    keys,
+    metrics,
+    openai_audio,
+    service_status,
+    status,
+    summarize,
+)
+from streametrics.api.routes import health as health_routes
 from streametrics.api.routes import problems as problem_pages
+from streametrics.api.service_status import ServiceStatusReader
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.database.api_keys import KeyRecords
@@ -51,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Create the application. The database has to be migrated already: only `up` and `api` do that."""
     settings = settings or Settings()
     # Of the same connections as all else: what one call has found out about the database, the next one knows.
-    api_keys = ApiKeys(settings.internal_api_key, lambda: KeyRecords(app.state.streametrics.connections.database).all())
+    api_keys = ApiKeys(settings.internal_api_key, lambda: app.state.streametrics.keys.all())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -62,13 +74,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version_reader = JobVersionReader(settings.effective_redis_url)
         status_reader = StatusReader(job_service, version_reader)
         admission = Admission(settings, connections.backlog.by_queue, connections.audio.free_bytes)
+        health = ReadinessChecks(connections, summarizer_factory.create(settings))
         app.state.streametrics = State(
             connections=connections,
             jobs=job_service,
             status_reader=status_reader,
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
-            health=ReadinessChecks(connections, summarizer_factory.create(settings)),
+            health=health,
+            service_status=ServiceStatusReader(connections, health),
+            api_keys=api_keys,
+            keys=KeyRecords(connections.database),
             equal_requests=asyncio.Lock(),
             metrics_page=AsyncTtlCache(lambda: prometheus.page(connections), prometheus.PAGE_VALID_S),
         )
@@ -95,13 +111,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(docs.router)
     app.include_router(problem_pages.router)
     app.mount(docs.ASSETS_PREFIX, docs.ASSETS)
-    app.include_router(health.router)
+    app.include_router(health_routes.router)
     app.include_router(metrics.router)
     app.include_router(status.router)
     app.include_router(summarize.router)
     app.include_router(job_submission.router)
     app.include_router(jobs.router)
     app.include_router(openai_audio.router)
+    app.include_router(keys.router)
+    app.include_router(service_status.router)
     describe(app)
     app.add_exception_handler(StreametricsError, _render)
     app.add_exception_handler(HTTPException, _render_http)

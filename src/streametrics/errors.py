@@ -32,7 +32,8 @@ StreametricsError
 ├── StaleAttempt              (inside: a worker that lost its lease tried to write)
 ├── Interrupted               (inside: the worker is being stopped)
 ├── WeightsUnavailable, WeightsCorrupt
-├── KeyNameTaken, KeyUnknown  (at the command line)
+├── KeyNameTaken, TooManyKeys 409
+├── KeyUnknown                404
 └── UnsafeSettings            refuses the start
 """
 
@@ -130,13 +131,19 @@ class ScopeTooSmall(Forbidden):
 class KeyNameTaken(StreametricsError):
     """There is a key of this name already."""
 
-    code = "key_name_taken"
+    code, status = "key_name_taken", 409
 
 
 class KeyUnknown(StreametricsError):
-    """There is no key of this name."""
+    """There is no key of this name or id."""
 
-    code = "key_unknown"
+    code, status = "key_unknown", 404
+
+
+class TooManyKeys(StreametricsError):
+    """There are as many keys for this one as it may make: revoke one first."""
+
+    code, status = "too_many_keys", 409
 
 
 class TooBusy(StreametricsError):

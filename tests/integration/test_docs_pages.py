@@ -38,6 +38,8 @@ def test_the_pages_load_nothing_from_elsewhere(service: Stack) -> None:
             asset = ask(service, "GET", f"/{address}")
             assert asset.status_code == 200
             assert asset.headers["Content-Type"].startswith("text/javascript" if kind == "src" else "text/css")
+            # Nor may a script ask for a picture of its maker's, whatever the policy says then
+            assert b"cdn.redoc" not in asset.content
             assert ask(service, "GET", f"/{address}", **{"If-None-Match": asset.headers["ETag"]}).content == b""
     assert ask(service, "GET", "/openapi.json").json()["components"]["schemas"]["Result"]
 

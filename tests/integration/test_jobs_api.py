@@ -67,6 +67,11 @@ def test_a_transcript_is_had_in_every_format(kind: str, service: Stack, done: st
     assert subtitles.headers["Content-Type"].startswith({"srt": "application/x-subrip", "vtt": "text/vtt"}[kind])
     assert violations(subtitles.text, kind) == []
     assert subtitles.text.count(" --> ") >= 1
+    # Expect the same under an address of its own, which generated clients can read
+    for suffix, same in ((kind, subtitles), ("txt", get(service, path, format="txt"))):
+        answer = get(service, f"{path}.{suffix}")
+        assert (answer.text, answer.headers["Content-Type"]) == (same.text, same.headers["Content-Type"])
+    assert get(service, f"{path}.docx").status_code == 422
 
 
 def test_a_summary_is_data_or_text(service: Stack, done: str) -> None:
@@ -75,6 +80,7 @@ def test_a_summary_is_data_or_text(service: Stack, done: str) -> None:
     assert (body["text"], body["summary_source"]) == (result["summary"], result["summary_source"])
     assert body["complete"] is True
     assert get(service, f"/v1/jobs/{done}/summary", format="txt").text == f"{result['summary']}\n"
+    assert get(service, f"/v1/jobs/{done}/summary.txt").text == f"{result['summary']}\n"
 
 
 def test_jobs_are_listed_in_pages_the_newest_first(service: Stack) -> None:

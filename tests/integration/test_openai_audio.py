@@ -68,6 +68,13 @@ def test_a_stream_grows_to_the_whole(client: openai.OpenAI) -> None:
     assert deltas == events[-1].text == "word0 word1 word2 word3"
 
 
+def test_no_proxy_holds_a_stream_back(service: Stack) -> None:
+    form = {"files": {"file": sound(4.0)}, "data": {"model": "m", "stream": "true"}}
+    answer = requests.post(f"{service.url}/v1/audio/transcriptions", timeout=60, **form)  # type: ignore[arg-type]
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    assert (answer.headers["Cache-Control"], answer.headers["X-Accel-Buffering"]) == ("no-cache", "no")
+
+
 def test_a_failure_in_a_stream_is_raised_as_a_sentence(client: openai.OpenAI) -> None:
     broken = io.BytesIO(b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(200))
     broken.name = "broken.wav"
@@ -86,6 +93,15 @@ def test_the_asynchronous_client_and_raw_answers_work(service: Stack) -> None:
     text, request_id, last = asyncio.run(ask())
     assert (text, last) == ("word0 word1 word2", "transcript.text.done")
     assert request_id
+
+
+def test_weights_of_ones_own_have_a_name_and_no_path(fresh: Stack) -> None:
+    fresh.settings["WHISPER_MODEL"] = str(fresh.folder / "ours.pt")
+    fresh.start_api()
+    listed = requests.get(f"{fresh.url}/v1/models", timeout=30)
+    assert [model["id"] for model in listed.json()["data"]] == ["ours", "whisper-1"]
+    assert requests.get(f"{fresh.url}/v1/models/ours", timeout=30).json()["id"] == "ours"
+    assert str(fresh.folder) not in listed.text
 
 
 def test_models_are_listed_and_found(client: openai.OpenAI) -> None:

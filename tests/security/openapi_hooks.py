@@ -18,6 +18,8 @@ schemathesis.openapi.format("whisper-model", st.just("base"))
 schemathesis.openapi.format("idempotency-key", st.uuids().map(str))
 #: As one of `/v1/jobs` is, of a place long ago.
 schemathesis.openapi.format("cursor", st.just("WzEuMCwiMGIwYzdjOWUiXQ"))
+#: Random, as a name is given once.
+schemathesis.openapi.format("key-name", st.uuids().map(lambda made: f"clé {made}"))
 
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 #: Fields that are read more kindly than they are described: blanks around a value do not count, and a value that is

@@ -45,6 +45,10 @@ def test_a_job_is_its_keys_and_the_administrators_alone(fresh: Stack) -> None:
     for path in ("/metrics", "/docs/oauth2-redirect", "/no-such-path"):
         answers = [ask(fresh, "GET", path, key).status_code for key in ("", reader, ada)]
         assert answers == [401, 403, 403], path
+    # Expect what is not there below /v1 to be that for each key
+    for path in ("/v1/nothing", "/v1/jobsx", "/v1"):
+        answers = [ask(fresh, "GET", path, key).status_code for key in ("", reader, ada, admin)]
+        assert answers == [401, 404, 404, 404], path
     assert ask(fresh, "GET", "/metrics", admin).status_code == 200
     for path in ("/", "/health/live", "/docs", "/redoc", "/openapi.json"):
         assert ask(fresh, "GET", path).status_code == 200

@@ -36,6 +36,8 @@ def test_the_api_is_what_its_description_says(key: str, tmp_path: Path) -> None:
         command += ["--exclude-checks", ",".join(NOT_OURS), "--phases", "examples,coverage,fuzzing,stateful"]
         command += ["--max-examples", "25", "--seed", "1", "--generation-database", "none"]
         command += ["--suppress-health-check", "all", "--no-color", "--request-timeout", "60"]
+        if not key:
+            command += ["--exclude-operation-id", "createKey"]  # the first key would close the door to all that follows
         for name, value in headers.items():
             command += ["-H", f"{name}:{value}"]
         root = Path(__file__).parent.parent.parent

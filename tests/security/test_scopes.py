@@ -22,11 +22,17 @@ SCOPES = {
     "GET /v1/jobs": "read",
     "GET /v1/jobs/{job_id}": "read",
     "GET /v1/jobs/{job_id}/transcript": "read",
+    "GET /v1/jobs/{job_id}/transcript.{format}": "read",
     "GET /v1/jobs/{job_id}/summary": "read",
+    "GET /v1/jobs/{job_id}/summary.txt": "read",
     "DELETE /v1/jobs/{job_id}": "submit",
     "POST /v1/jobs": "submit",
     "POST /v1/jobs/{job_id}/resummarize": "submit",
     "POST /v1/audio/transcriptions": "submit",
+    "GET /v1/keys": "submit",
+    "POST /v1/keys": "submit",
+    "DELETE /v1/keys/{key_id}": "submit",
+    "GET /v1/status": "read",
     "GET /v1/models": "read",
     "GET /v1/models/{model_id}": "read",
 }
@@ -66,7 +72,13 @@ def test_a_route_is_closed_to_smaller_scopes_and_to_other_owners(
     owner = {"X-API-Key": keys["owner"]}
     sent = requests.post(f"{service.url}/summarize/", headers=owner, timeout=30, **form)  # type: ignore[arg-type]
     task_id = sent.json()["task_id"]
-    method, path = operation.replace("{task_id}", task_id).replace("{job_id}", task_id).split(" ")
+    method, path = (
+        operation.replace("{task_id}", task_id).replace("{job_id}", task_id).replace("{format}", "txt").split(" ")
+    )
+    if "{key_id}" in path:
+        wanted = {"name": "the owner's", "scope": "read"}
+        made = requests.post(f"{service.url}/v1/keys", headers=owner, json=wanted, timeout=30)
+        path = path.replace("{key_id}", made.json()["id"])
     needed = SCOPES[operation]
 
     def status(key: str | None) -> int:

@@ -9,8 +9,11 @@ from fastapi import Depends, Header, Request
 
 from streametrics.api import idempotency
 from streametrics.api.readiness import ReadinessChecks
+from streametrics.api.service_status import ServiceStatusReader
+from streametrics.auth.api_keys import ApiKeys
 from streametrics.auth.principal import Principal
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
+from streametrics.database.api_keys import KeyRecords
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.service import JobService
 from streametrics.status.reader import StatusReader
@@ -28,6 +31,9 @@ class State:
     uploads: UploadReceiver
     admission: Admission
     health: ReadinessChecks
+    service_status: ServiceStatusReader
+    api_keys: ApiKeys
+    keys: KeyRecords
     #: Held while a request looks for an equal one and makes its job.
     equal_requests: asyncio.Lock
     #: The page that Prometheus reads.

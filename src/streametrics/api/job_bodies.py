@@ -139,9 +139,9 @@ def job_body(record: JobRecord, status: JobStatus, *, keep_s: Callable[[bool], f
         game=request.game,
         time=request.time,
         summary_language=request.language or None,
-        created_at=_instant(record.received_at),
-        ended_at=None if ended is None else _instant(ended),
-        expires_at=None if ended is None else _instant(ended + keep_s(record.is_kept)),
+        created_at=instant(record.received_at),
+        ended_at=None if ended is None else instant(ended),
+        expires_at=None if ended is None else instant(ended + keep_s(record.is_kept)),
         parent_job_id=request.parent_task_id,
         warnings=_warnings(status),
         error=_error(record),
@@ -229,7 +229,11 @@ def next_cursor(records: Sequence[JobRecord], limit: int) -> str | None:
     """Make the cursor of the page behind this one; None where it is the last."""
     if len(records) < limit:
         return None
-    place = [records[-1].received_at, records[-1].task_id]
+    return cursor_at(Place(records[-1].received_at, records[-1].task_id))
+
+
+def cursor_at(place: Place) -> str:
+    """Make the cursor of what stands behind a place in a list."""
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
@@ -251,5 +255,6 @@ def _is_plain(task_id: str) -> bool:
     return len(task_id) <= 36 and task_id.isascii() and task_id.isprintable()
 
 
-def _instant(seconds: float) -> str:
+def instant(seconds: float) -> str:
+    """Render a time, in seconds since 1970, as RFC 3339 asks."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,11 +2,13 @@
 
 import json
 import math
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from streametrics.api import problems
+from streametrics.api.described import Absent, Described
 from streametrics.domain.transcript import Transcript
 from streametrics.errors import IdempotencyKeyReused, JobCancelled, JobFailed, StreametricsError
 from streametrics.text import languages
@@ -28,6 +30,77 @@ _TYPES = {
 _STATUSES = {422: 400, 415: 400}
 #: Ends of a job that another try does not change: the sound is at fault.
 _FAULTS_OF_SOUND = ("audio_unreadable", "track_missing", "audio_too_long", "audio_unsupported", "worker_lost")
+
+
+class Usage(BaseModel):
+    """What was transcribed."""
+
+    type: Literal["duration"]
+    seconds: int = Field(ge=0, description="Rounded up.", examples=[13])
+
+
+class Transcription(BaseModel):
+    """The words, in the form of `json`."""
+
+    text: str = Field(examples=["Welcome back, everybody."])
+    usage: Usage
+
+
+class TranscribedSegment(BaseModel):
+    """A stretch of speech, in seconds. The numbers about decoding are neutral, as they are not stored."""
+
+    id: int
+    seek: int
+    start: float
+    end: float
+    text: str
+    tokens: list[int]
+    temperature: float
+    avg_logprob: float
+    compression_ratio: float
+    no_speech_prob: float
+
+
+class TranscribedWord(BaseModel):
+    """A word and when it is said, in seconds."""
+
+    word: str
+    start: float
+    end: float
+
+
+class VerboseTranscription(Described):
+    """The words with their times, in the form of `verbose_json`."""
+
+    task: Literal["transcribe"]
+    language: str = Field(description="Its English name.", examples=["english"])
+    duration: float
+    text: str
+    segments: list[TranscribedSegment]
+    words: list[TranscribedWord] | Absent = Field(
+        default=None, description="Where `timestamp_granularities[]` names `word`."
+    )
+    usage: Usage
+
+
+class Model(Described):
+    """A model that transcribes here."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    id: str = Field(examples=["whisper-1"])
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str = "streametrics"
+
+
+class ModelList(Described):
+    """The models that transcribe here."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    object: Literal["list"] = "list"
+    data: list[Model]
 
 
 class TranscriptionEnded(StreametricsError):

@@ -1,5 +1,6 @@
 """Describes responses and keys for the OpenAPI document; what the routes' code does is what counts."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import FastAPI
@@ -125,11 +126,11 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe the refusals of a route below `/v1`, for its `responses`."""
+def problems(*statuses: int, reasons: Mapping[int, str] = _REASONS) -> dict[int | str, dict[str, Any]]:
+    """Describe the refusals of a route below `/v1`, for its `responses`; reasons: other ones than a job's."""
     return {
         status: {
-            "description": _REASONS[status],
+            "description": reasons.get(status, _REASONS[status]),
             "headers": _HEADERS.get(status, {}),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from streametrics.api.model_name import model_name
 from streametrics.concurrency.background import background_parts
 from streametrics.concurrency.ttl_cache import AsyncTtlCache, TtlCache
 from streametrics.domain.job import QueueName, Stage
@@ -217,6 +218,8 @@ def _worker(workers: list[RegisteredWorker], stage: Stage) -> dict[str, Any]:
     for worker in mine:
         if worker.ready:
             facts = {name: text for name, text in worker.facts.items() if name not in ("ok", "detail", "warming")}
+            if "model" in facts:
+                facts["model"] = model_name(facts["model"])
             return {"ok": True, "detail": f"{len(mine)} at work", **facts}
     for worker in mine:
         if "error" in worker.facts:

@@ -2,8 +2,10 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +20,10 @@ CACHE_TTL_S = 2.0
 KEY_BYTES = 32
 #: Marks our keys, so that a scanner of repositories can find one that was committed.
 PREFIX = "sm_"
+#: The longest name, in characters.
+MAX_NAME = 64
+#: Invisible, and part of the spelling: in Persian words, Indic conjuncts, and emoji made of several.
+_JOINER = re.compile(r"(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +68,21 @@ class ApiKeys:
         """Tell whether there is any key at all. Raises DatabaseUnavailable."""
         return bool(self._internal + await self._known.get())
 
+    async def read_again(self) -> None:
+        """Read the keys now, as this process has added or removed one, so that it counts from the next request on."""
+        self._known.expire()
+        await self._known.get()
+
     def _loaded(self) -> list[_KnownKey]:
-        return [_KnownKey(record.digest, Principal(record.owner, record.scope)) for record in self._load()]
+        return [
+            _KnownKey(record.digest, Principal(record.owner, record.scope, record.key_id)) for record in self._load()
+        ]
 
 
 class BadKeyName(StreametricsError):
-    """A key's name is 1 to 64 characters long and without line breaks."""
+    """A key's name is 1 to 64 characters long, without line breaks, and no space begins or ends it."""
 
-    code = "bad_key_name"
+    code, status = "bad_key_name", 422
 
 
 def new_key() -> str:
@@ -82,8 +95,16 @@ def digest_of(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()
 
 
+def one_form(name: str) -> str:
+    """Make the form of a name that is the same however its accents are written."""
+    return unicodedata.normalize("NFC", name)
+
+
 def checked_name(name: str) -> str:
-    """Check the name of a new key. Raises BadKeyName."""
-    if not 1 <= len(name) <= 64 or not name.isprintable() or name != name.strip():
+    """Check a key's name, and return it in the one form (NFC) in which equal names are equal. Raises BadKeyName."""
+    if len(name) > MAX_NAME:
+        raise BadKeyName
+    name = one_form(name)
+    if not 1 <= len(name) <= MAX_NAME or not _JOINER.sub("", name).isprintable() or name != name.strip():
         raise BadKeyName
     return name

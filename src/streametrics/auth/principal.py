@@ -1,6 +1,6 @@
 """Principals and scopes: who is asking, and what they may do and see. `api_keys` finds the principal of a key."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 #: The owner of jobs that were sent without a key, or with INTERNAL_API_KEY.
@@ -26,6 +26,8 @@ class Principal:
 
     owner: str
     scope: Scope
+    #: The id of its key; None of INTERNAL_API_KEY and without keys.
+    key_id: str | None = field(default=None, compare=False)
 
 
 #: Everybody on this machine, while there is no key at all.
@@ -47,3 +49,13 @@ class KeyRecord:
     owner: str
     digest: str
     created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key to be stored. reads_for: the name of the key whose jobs it sees; None for its own."""
+
+    name: str
+    scope: Scope
+    digest: str
+    reads_for: str | None = None

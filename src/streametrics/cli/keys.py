@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from streametrics.auth.api_keys import CACHE_TTL_S, checked_name, digest_of, new_key
-from streametrics.auth.principal import KeyRecord, Scope
+from streametrics.auth.api_keys import CACHE_TTL_S, checked_name, digest_of, new_key, one_form
+from streametrics.auth.principal import KeyRecord, NewKey, Scope
 from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
 from streametrics.database.migrate import migrate
+from streametrics.errors import KeyUnknown
 from streametrics.settings import Settings
 
 
@@ -26,10 +27,11 @@ def _records(settings: Settings) -> Iterator[KeyRecords]:
 
 def add(settings: Settings, name: str, scope: Scope, reads_for: str | None) -> int:
     """Print a new key. Raises BadKeyName, KeyNameTaken, KeyUnknown."""
-    key = new_key()
+    key, name = new_key(), checked_name(name)
+    reads_for = None if reads_for is None else checked_name(reads_for)
     with _records(settings) as records:
         is_first = not records.all() and not settings.internal_api_key
-        records.add(checked_name(name), scope, digest_of(key.encode()), reads_for=reads_for)
+        records.add(NewKey(name, scope, digest_of(key.encode()), reads_for))
     _tell(f"The key '{name}' may {_rights(scope)}. It is shown this once; only its digest is kept:")
     print(key)
     if is_first:
@@ -55,12 +57,20 @@ def show(settings: Settings, tell: Callable[[str], None] = print) -> int:
 
 def remove(settings: Settings, name: str) -> int:
     """Delete a key. Raises KeyUnknown."""
+    name = one_form(name)
     with _records(settings) as records:
-        records.remove(name)
-        is_last = not records.all() and not settings.internal_api_key
+        removed = next((record for record in records.all() if one_form(record.name) == name), None)
+        if removed is None:
+            raise KeyUnknown(f"There is no key named {name!r}.")
+        records.remove(removed.key_id)
+        left = records.all()
+    is_last = not left and not settings.internal_api_key
+    readers = [record.name for record in left if record.owner == removed.owner]
     _tell(
         f"The key '{name}' is refused within {CACHE_TTL_S:.0f} s. Jobs that it alone could see are an administrator's."
     )
+    if readers:
+        _tell(f"These go on seeing its jobs: {', '.join(readers)}. Remove them too, if it has fallen into other hands.")
     if is_last:
         _tell("It was the last one: calls are open on this machine now.")
     return 0

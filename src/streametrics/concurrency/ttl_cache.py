@@ -1,10 +1,11 @@
 """Caches what a slow function returns for a few seconds: for threads, and for an event loop."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -72,6 +73,7 @@ class AsyncTtlCache(_Cache[Value]):
         super().__init__(load, ttl_s, clock=clock)
         self._stale_on = stale_on
         self._loading: asyncio.Task[_Entry[Value]] | None = None
+        self._expired = 0
 
     async def get(self) -> Value:
         """Return the cached value, or load it."""
@@ -82,10 +84,19 @@ class AsyncTtlCache(_Cache[Value]):
             entry = await asyncio.shield(self._loading)
         return entry.value
 
+    def expire(self) -> None:
+        """Let the next one who asks load anew, since the value has changed: a load on its way may hold the old one."""
+        self._expired += 1
+        self._loading = None
+        if self._entry is not None:
+            self._entry = replace(self._entry, loaded_at=-math.inf)
+
     async def _load_and_store(self) -> _Entry[Value]:
+        expired = self._expired
         try:
             # A thread of its own: those for requests may all be waiting for something.
-            return self._store(await to_thread.run_sync(self._load, limiter=CapacityLimiter(1)))
+            value = await to_thread.run_sync(self._load, limiter=CapacityLimiter(1))
+            return self._store(value) if expired == self._expired else _Entry(value, -math.inf)
         except self._stale_on:
             if self._entry is None:
                 raise

@@ -2,15 +2,18 @@
 
 import uuid
 
-from sqlalchemy import delete, insert, inspect, select
+from sqlalchemy import Connection, delete, func, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
-from streametrics.auth.principal import KeyRecord, Scope
+from streametrics.auth.principal import LOCAL, KeyRecord, NewKey, Principal, Scope
 from streametrics.database.address import require_address
 from streametrics.database.engine import Database, now
 from streametrics.database.sqlite import sqlite_file
 from streametrics.database.tables import keys
-from streametrics.errors import KeyNameTaken, KeyUnknown
+from streametrics.errors import KeyNameTaken, KeyUnknown, TooManyKeys, Unauthorized
+
+#: How many keys that read for it a key may make: each request is compared with every key that there is.
+MAX_READ_KEYS = 50
 
 
 class KeyRecords:
@@ -27,29 +30,61 @@ class KeyRecords:
             KeyRecord(row.key_id, row.name, Scope(row.scope), row.owner, row.digest, row.created_at) for row in rows
         ]
 
-    def add(self, name: str, scope: Scope, digest: str, *, reads_for: str | None = None) -> None:
-        """Store a key's digest. `reads_for` names the key whose jobs it sees. Raises KeyNameTaken, KeyUnknown."""
+    def add(self, key: NewKey, *, maker: Principal = LOCAL) -> str:
+        """Store a key and return its id. maker: who makes it; any but an administrator makes keys of its own owner.
+
+        Raises KeyNameTaken, KeyUnknown, TooManyKeys, Unauthorized where the maker's own key is gone meanwhile.
+        """
         key_id = str(uuid.uuid4())
         try:
             with self._database.write() as connection:
-                owner: str | None = key_id
-                if reads_for is not None:
-                    owner = connection.execute(select(keys.c.owner).where(keys.c.name == reads_for)).scalar()
-                if owner is None:
-                    raise KeyUnknown(f"There is no key named {reads_for!r}.")
-                connection.execute(
-                    insert(keys).values(
-                        key_id=key_id, name=name, scope=scope, owner=owner, digest=digest, created_at=now()
-                    )
-                )
+                _require_still_there(connection, maker)
+                _require_room(connection, maker)
+                owner = _owner(connection, key_id, key.reads_for, maker)
+                values = {"key_id": key_id, "name": key.name, "scope": key.scope, "owner": owner, "digest": key.digest}
+                connection.execute(insert(keys).values(**values, created_at=now()))
         except IntegrityError as error:
-            raise KeyNameTaken(f"There is a key named {name!r} already: remove it first, or choose a name.") from error
+            raise KeyNameTaken(
+                f"There is a key named {key.name!r} already: remove it first, or choose another name."
+            ) from error
+        return key_id
 
-    def remove(self, name: str) -> None:
-        """Delete a key. Raises KeyUnknown."""
+    def remove(self, key_id: str, *, remover: Principal = LOCAL) -> None:
+        """Delete a key. Raises KeyUnknown, and Unauthorized where the remover's own key is gone meanwhile."""
         with self._database.write() as connection:
-            if connection.execute(delete(keys).where(keys.c.name == name)).rowcount == 0:
-                raise KeyUnknown(f"There is no key named {name!r}.")
+            _require_still_there(connection, remover)
+            if connection.execute(delete(keys).where(keys.c.key_id == key_id)).rowcount == 0:
+                raise KeyUnknown
+
+
+def _require_still_there(connection: Connection, principal: Principal) -> None:
+    """Check that a key was not removed since: what a process knows of keys is up to two seconds old."""
+    if principal.key_id is None:
+        return
+    # Locked: it is removed before this transaction or after it, and what it makes is counted in turn.
+    its_row = select(keys.c.key_id).where(keys.c.key_id == principal.key_id).with_for_update()
+    if connection.execute(its_row).scalar() is None:
+        raise Unauthorized("This key is not known here, or was removed.")
+
+
+def _require_room(connection: Connection, maker: Principal) -> None:
+    """Check that a key has not made as many as it may. Raises TooManyKeys."""
+    if maker.scope is Scope.ADMIN:
+        return
+    of_owner = select(func.count()).where((keys.c.owner == maker.owner) & (keys.c.scope == Scope.READ))
+    if connection.execute(of_owner).scalar_one() >= MAX_READ_KEYS:
+        raise TooManyKeys(f"There are {MAX_READ_KEYS} keys that read for this one: revoke one first.")
+
+
+def _owner(connection: Connection, key_id: str, reads_for: str | None, maker: Principal) -> str:
+    """Find whose jobs a new key sees. Raises KeyUnknown, also where the key that is named is a stranger's."""
+    is_admin = maker.scope is Scope.ADMIN
+    if reads_for is None:
+        return key_id if is_admin else maker.owner
+    owner = connection.execute(select(keys.c.owner).where(keys.c.name == reads_for)).scalar()
+    if owner is None or not (is_admin or owner == maker.owner):
+        raise KeyUnknown(f"There is no key named {reads_for!r}.")
+    return str(owner)
 
 
 def has_keys(url: str) -> bool:

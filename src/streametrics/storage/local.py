@@ -93,6 +93,13 @@ class AudioStore:
         except OSError as error:
             raise _translated(error) from error
 
+    def total_bytes(self) -> int:
+        """Return the size of the disk that the folder is on. Raises StorageUnavailable."""
+        try:
+            return shutil.disk_usage(self._folder).total
+        except OSError as error:
+            raise _translated(error) from error
+
     def require_usable(self) -> None:
         """Check that audio can be stored. Raises StorageUnavailable."""
         if not (self._folder.is_dir() and os.access(self._folder, os.R_OK | os.W_OK | os.X_OK)):

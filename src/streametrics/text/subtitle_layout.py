@@ -5,17 +5,16 @@ somebody speaks faster than can be read, cues come late until a pause.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate, pairwise
 
-from streametrics.domain.transcript import Segment, Transcript, Word
+from streametrics.domain.transcript import Segment, Transcript
 from streametrics.text import letters, sentences
+from streametrics.text.subtitle_tokens import LINE, NARROW, Token, tokens_of
 
 MAX_LINES = 2
-#: Longest line in characters; wide ones (Chinese, Japanese, Korean) count for more, so that 16 of them fill it.
-MAX_LINE, MAX_WIDE_LINE = 42, 16
 MIN_MS, MAX_MS = 1_000, 7_000
 MAX_CHARACTERS_PER_S = 20
 #: Between two cues, in milliseconds: without it an eye does not see that the text has changed.
@@ -25,9 +24,10 @@ FLICKER_MS = 500
 #: A pause in speech that ends a cue, in milliseconds; from the smaller one on it is a good place to end one.
 PAUSE_MS, SHORT_PAUSE_MS = 1_500, 300
 
-#: Widths are in units of which a line holds this many: exact for narrow and wide characters.
-_LINE = MAX_LINE * MAX_WIDE_LINE
-_NARROW, _WIDE = MAX_WIDE_LINE, MAX_LINE
+#: How bad a place to break is that may be inside a word, in scripts that have no spaces between words.
+INSIDE_WORD = 2.0
+#: No time of a recording is larger, in seconds.
+MAX_S = 1e9
 
 #: Words before which a line may end: conjunctions, and some prepositions. Those that are also something else in one
 #: of the languages do little harm, as they only choose among places that are all allowed.
@@ -43,9 +43,6 @@ _JOINING = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(r"[,;:،、，；：–—][\"'»”’)\]」』]*$")
-_OPENING = tuple("([{«“‘「『（【〈《¿¡")
-#: What must not begin a line where no space precedes it.
-_CLOSING = tuple(".,;:!?…)]}»”’」』）】〉》、。，．！？；：ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ%％")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,122 +54,35 @@ class Cue:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """What is never divided between lines: a word, or a character of a script without spaces; its text begins with the
-    space before it, if any."""
-
-    start_ms: int
-    end_ms: int
-    text: str
-    width: int
-
-
 def lay_out(transcript: Transcript) -> list[Cue]:
     """Lay out a transcript as cues, in order and apart from each other.
 
     Segments without times of words get them by the length of their words.
     """
-    tokens = [token for segment in transcript.segments for token in _tokens(segment)]
+    tokens = [token for segment in _with_times(transcript.segments) for token in tokens_of(segment)]
     return list(_timed(cue for run in _runs(tokens) for cue in _Run(run).cues()))
 
 
-def _tokens(segment: Segment) -> Iterator[_Token]:
-    words = segment.words or _words_by_length(segment)
-    pieces = [piece for word in words for piece in _pieces(word)]
-    joined: list[tuple[int, int, str]] = []
-    for start_ms, end_ms, text in pieces:
-        glued = joined and _belong_together(joined[-1][2], text)
-        if glued and _width(joined[-1][2] + text) <= _LINE:
-            joined[-1] = (joined[-1][0], end_ms, joined[-1][2] + text)
-        else:
-            joined.append((start_ms, end_ms, text))
-    for number, (start_ms, end_ms, text) in enumerate(joined):
-        # Segments are texts of their own: the next one's first word has a space before it wherever words have.
-        text = text if number or text[0].isspace() or _is_unspaced(text[0]) else f" {text}"
-        yield _Token(start_ms, max(start_ms, end_ms), text, _width(text))
+def _with_times(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Put what is near in the place of times that are none (NaN, infinite), which an engine can bring forth."""
+    last_s = 0.0
+    for segment in segments:
+        has_words = all(_is_time(word.start) and _is_time(word.end) for word in segment.words)
+        if not (has_words and _is_time(segment.start) and _is_time(segment.end)):
+            start_s = segment.start if _is_time(segment.start) else last_s
+            end_s = segment.end if _is_time(segment.end) else start_s
+            segment = replace(segment, start=start_s, end=end_s, words=segment.words if has_words else ())
+        yield segment
+        last_s = max(last_s, segment.end)
 
 
-def _belong_together(before: str, after: str) -> bool:
-    if after.startswith(_CLOSING) or before.endswith(_OPENING):
-        return not after[0].isspace()
-    return letters.extends(after[0]) or letters.takes_next(before)
+def _is_time(seconds: float) -> bool:
+    return -MAX_S < seconds < MAX_S
 
 
-def _words_by_length(segment: Segment) -> tuple[Word, ...]:
-    found = re.findall(r"\s*\S+", segment.text)
-    ends = list(accumulate(map(len, found)))
-    spoken_s = max(0.0, segment.end - segment.start) / max(1, ends[-1] if ends else 1)
-    return tuple(
-        Word(segment.start + (end - len(text)) * spoken_s, segment.start + end * spoken_s, text)
-        for text, end in zip(found, ends, strict=True)
-    )
-
-
-def _pieces(word: Word) -> Iterator[tuple[int, int, str]]:
-    """Divide what an engine calls a word where a line may end: between wide characters, and in what fills a line."""
-    text = _cleaned(word.text)
-    if not text.strip():
-        return
-    start_ms, end_ms = round(word.start * 1000), round(word.end * 1000)
-    texts = list(_divided(text))
-    ends = list(accumulate(map(len, texts)))
-    for piece, end in zip(texts, ends, strict=True):
-        yield (
-            start_ms + (end_ms - start_ms) * (end - len(piece)) // ends[-1],
-            start_ms + (end_ms - start_ms) * end // ends[-1],
-            piece,
-        )
-
-
-def _cleaned(text: str) -> str:
-    """Reduce white space to single spaces, and drop control characters, which break a file or hide in it."""
-    kept = "".join(
-        " " if char.isspace() else char
-        for char in text
-        if char.isspace() or char.isprintable() or char in letters.JOINERS
-    )
-    return re.sub(" +", " ", kept).rstrip(f" {letters.JOINERS}")
-
-
-def _divided(text: str) -> Iterator[str]:
-    if text.isascii() and len(text) <= MAX_LINE and " " not in text[1:]:
-        yield text  # what most words are, known without a look at each letter
-        return
-    piece = last = ""
-    for letter in letters.letters(text):
-        apart = piece.strip() and (letter == " " or _is_unspaced(letter[0]) or (last and _is_unspaced(last[0])))
-        for part in _parts(letter):
-            if piece and (apart or _width(piece + part) > _LINE):
-                yield piece
-                piece = ""
-            piece += part
-            apart = False
-        last = letter
-    yield piece
-
-
-def _parts(letter: str) -> Iterator[str]:
-    """Divide what cannot be one letter, as it fills more than a line by itself."""
-    yield from (letter[start : start + MAX_WIDE_LINE] for start in range(0, len(letter), MAX_WIDE_LINE))
-
-
-def _width(text: str) -> int:
-    return sum(_WIDE if _is_wide(char) else _NARROW for char in text.strip())
-
-
-def _is_wide(char: str) -> bool:
-    return unicodedata.east_asian_width(char) in "WF"
-
-
-def _is_unspaced(char: str) -> bool:
-    """Tell whether a line may end at this character, as its script has no spaces."""
-    return _is_wide(char) and not letters.is_hangul(char)
-
-
-def _runs(tokens: Sequence[_Token]) -> Iterator[list[_Token]]:
+def _runs(tokens: Sequence[Token]) -> Iterator[list[Token]]:
     """Divide at pauses."""
-    run: list[_Token] = []
+    run: list[Token] = []
     for token in tokens:
         if run and token.start_ms - run[-1].end_ms >= PAUSE_MS:
             yield run
@@ -185,30 +95,39 @@ def _runs(tokens: Sequence[_Token]) -> Iterator[list[_Token]]:
 class _Run:
     """The tokens between two pauses, measured once: every way to divide them is weighed."""
 
-    def __init__(self, tokens: Sequence[_Token]) -> None:
+    def __init__(self, tokens: Sequence[Token]) -> None:
         self.tokens = tokens
         #: Where each token begins and ends when all stand on one line, without the space before it.
-        ends = list(accumulate(token.width + _NARROW * token.text.startswith(" ") for token in tokens))
+        ends = list(accumulate(token.width + NARROW * token.text.startswith(" ") for token in tokens))
         self._ends, self._starts = ends, [end - token.width for end, token in zip(ends, tokens, strict=True)]
         self._characters = list(accumulate((len(token.text) for token in tokens), initial=0))
         #: How good a place to break the end of each token is.
         self.breaks = [*(_cost_of_break(*pair) for pair in pairwise(tokens)), 0.0]
         self._line_ends = list(self._ends_of_longest_lines())
+        #: The first token that does not fit on two lines that begin with this one.
+        self._cue_ends = [self._line_ends[end] if end < len(tokens) else end for end in self._line_ends]
+        #: For each place, the last one up to it that divides no word; None where every place is such.
+        self._whole_ends: list[int] | None = None
+        if INSIDE_WORD in self.breaks:
+            places = (number if cost < INSIDE_WORD else 0 for number, cost in enumerate(self.breaks, start=1))
+            self._whole_ends = list(accumulate(places, max, initial=0))
+        self._start_ms = [token.start_ms for token in tokens]
 
     def cues(self) -> list["_CueTokens"]:
         """Divide the run into cues, at the least cost of all ways to do it."""
-        best: list[tuple[float, int]] = [(0.0, 0)]
+        #: The least cost of all that stands before a place, and where its last cue begins.
+        costs, starts = [0.0], [0]
         for end in range(1, len(self.tokens) + 1):
-            options = []
-            for start in range(end - 1, -1, -1):
-                if end - start > 1 and not self._may_be_cue(start, end):
-                    break
-                options.append((best[start][0] + self._cost(start, end), start))
-            best.append(min(options))
+            costs_from = self._costs(end, costs)
+            least = min(costs_from)
+            # Of several that are as good, the longest cue.
+            number = len(costs_from) - 1 - costs_from[::-1].index(least)
+            costs.append(least)
+            starts.append(end - 1 - number)
         cues: list[_CueTokens] = []
         end = len(self.tokens)
         while end:
-            start = best[end][1]
+            start = starts[end]
             cues.append(_CueTokens(self.tokens[start].start_ms, self.tokens[end - 1].end_ms, self._lines(start, end)))
             end = start
         return cues[::-1]
@@ -217,36 +136,54 @@ class _Run:
         """Yield, for each token as a line's first, which one is the first that does not fit on it any more."""
         end = 0
         for start in range(len(self.tokens)):
-            while end < len(self.tokens) and (end == start or self._width(start, end + 1) <= _LINE):
+            while end < len(self.tokens) and (end == start or self._width(start, end + 1) <= LINE):
                 end += 1
             yield end
 
     def _width(self, start: int, end: int) -> int:
         return self._ends[end - 1] - self._starts[start]
 
-    def _may_be_cue(self, start: int, end: int) -> bool:
-        if self.tokens[end - 1].end_ms - self.tokens[start].start_ms > MAX_MS:
-            return False
-        second = self._line_ends[start]
-        return end <= second or end <= self._line_ends[second]
+    def _costs(self, end: int, costs: Sequence[float]) -> list[float]:
+        """Judge the cues that may end here, the shortest first, each with all that stands before it.
 
-    def _cost(self, start: int, end: int) -> float:
-        """Judge a cue: one each, more for an end in the middle of something, and for what its time is too short for."""
+        One each, more for an end in the middle of something, and for what its time is too short for.
+        costs: the least of what stands before each place. This is nearly all of the work, so it calls nothing.
+        """
+        start_ms, cue_ends, characters = self._start_ms, self._cue_ends, self._characters
+        end_ms, so_far = self.tokens[end - 1].end_ms, characters[end]
         cost = 1.0 + 2 * self.breaks[end - 1]
-        if end < len(self.tokens):
-            available_ms = self.tokens[end].start_ms - GAP_MS - self.tokens[start].start_ms
-            missing_ms = _needed_ms(self._characters[end] - self._characters[start]) - available_ms
-            cost += max(0, missing_ms) / 500
-        return cost
+        is_last = end == len(start_ms)
+        until_ms = 0 if is_last else start_ms[end] - GAP_MS
+        found = []
+        for start in range(end - 1, -1, -1):
+            from_ms = start_ms[start]
+            if end - start > 1 and (end_ms - from_ms > MAX_MS or end > cue_ends[start]):
+                break
+            missing_ms = 0
+            if not is_last:
+                needed_ms = -(-(so_far - characters[start]) * 1000 // MAX_CHARACTERS_PER_S)
+                missing_ms = (needed_ms if needed_ms > MIN_MS else MIN_MS) - until_ms + from_ms
+            found.append(costs[start] + (cost + missing_ms / 500 if missing_ms > 0 else cost))
+            if self._whole_ends is not None and self._divides_word(start, end):
+                found[-1] += 2 * INSIDE_WORD
+        return found
+
+    def _divides_word(self, start: int, end: int) -> bool:
+        """Tell whether a cue's two lines can only be had by an end inside a word."""
+        assert self._whole_ends is not None
+        if end <= self._line_ends[start]:
+            return False
+        place = self._whole_ends[self._line_ends[start]]
+        return place <= start or self._line_ends[place] < end
 
     def _lines(self, start: int, end: int) -> tuple[str, ...]:
         """Break a cue's text: not at all where one line holds it, else at the best place near its middle."""
-        if self._width(start, end) <= _LINE or end - start == 1:
+        if self._width(start, end) <= LINE or end - start == 1:
             return (self._text(start, end),)
 
         def cost(middle: int) -> float:
             above, below = self._width(start, middle), self._width(middle, end)
-            return self.breaks[middle - 1] + abs(below - above) / _LINE + 0.1 * (above > below)
+            return self.breaks[middle - 1] + abs(below - above) / LINE + 0.1 * (above > below)
 
         possible = range(start + 1, self._line_ends[start] + 1)
         middle = min((place for place in possible if self._line_ends[place] >= end), key=cost)
@@ -265,15 +202,25 @@ class _CueTokens:
     lines: tuple[str, ...]
 
 
-def _cost_of_break(before: _Token, after: _Token) -> float:
-    """Judge a place between two tokens, from 0, where a sentence ends, to 1."""
-    if sentences.ends(before.text):
-        return 0.0
-    if _CLAUSE_END.search(before.text):
-        return 0.3
+def _cost_of_break(before: Token, after: Token) -> float:
+    """Judge a place between two tokens, from 0, where a sentence ends, to 1, and `INSIDE_WORD`."""
+    if not before.text[-1].isalnum():
+        if sentences.ends(before.text):
+            return 0.0
+        if _CLAUSE_END.search(before.text):
+            return 0.3
+    if letters.has_phrase_spaces(before.text[-1]) and letters.has_phrase_spaces(after.text.strip()[0]):
+        return (
+            0.3 if after.text.startswith(" ") else INSIDE_WORD
+        )  # a space is between phrases; elsewhere may be inside a word
     if after.start_ms - before.end_ms >= SHORT_PAUSE_MS:
         return 0.4
-    return 0.5 if _JOINING.fullmatch(after.text.strip()) else 1.0
+    return 0.5 if _is_joining(after.text.strip()) else 1.0
+
+
+@lru_cache(maxsize=8192)
+def _is_joining(word: str) -> bool:
+    return _JOINING.fullmatch(word) is not None
 
 
 def _needed_ms(characters: int) -> int:

@@ -1,15 +1,17 @@
 """Whose key is it? The API keys with a clock of its own, and the rules of scopes and owners."""
 
 import asyncio
+import threading
 import uuid
 from itertools import pairwise
 
 import pytest
 
 from streametrics.api.middleware.authentication import wanted_scope
-from streametrics.auth.api_keys import CACHE_TTL_S, ApiKeys, digest_of, new_key
+from streametrics.auth.api_keys import CACHE_TTL_S, ApiKeys, BadKeyName, checked_name, digest_of, new_key, one_form
+from streametrics.auth.key_rules import may_see_key, require_may_make, require_may_revoke
 from streametrics.auth.principal import LOCAL, KeyRecord, Principal, Scope, may_see
-from streametrics.errors import DatabaseUnavailable, Unauthorized
+from streametrics.errors import DatabaseUnavailable, ScopeTooSmall, Unauthorized
 
 KEY = "sm_one"
 
@@ -71,6 +73,95 @@ def test_a_thousand_requests_are_one_query_and_a_removal_counts_soon() -> None:
     assert store.reads == 2
 
 
+def test_a_change_that_this_process_makes_counts_at_once() -> None:
+    store = Store(record(KEY))
+    api_keys = store.api_keys()
+
+    async def change() -> None:
+        await api_keys.principal(KEY.encode())
+        store.records = [record("another")]
+        await api_keys.read_again()
+
+    asyncio.run(change())
+    with pytest.raises(Unauthorized):
+        principal(api_keys, KEY)
+    assert principal(api_keys, "another").owner == "ada"
+
+
+def test_a_load_that_began_before_a_change_does_not_bring_a_removed_key_back() -> None:
+    # Given a load of the keys that hangs
+    store = Store(record(KEY))
+    began, may_end = threading.Event(), threading.Event()
+
+    def load_slowly() -> list[KeyRecord]:
+        found = store.load()
+        if store.reads == 1:
+            began.set()
+            assert may_end.wait(timeout=30)
+        return found
+
+    api_keys = ApiKeys("", load_slowly, clock=lambda: 0.0)
+
+    async def change() -> None:
+        early = asyncio.create_task(api_keys.principal(KEY.encode()))
+        assert await asyncio.to_thread(began.wait, 30)
+        # When the key is removed meanwhile, and the load ends after that
+        store.records = [record("another")]
+        await api_keys.read_again()
+        may_end.set()
+        assert (await early).owner == "ada"
+        # Expect later requests to go by what is known since
+        with pytest.raises(Unauthorized):
+            await api_keys.principal(KEY.encode())
+
+    asyncio.run(change())
+
+
+NAMES = ["bot", "Zoë 🎮", "配信者", "مُذيع", "बॉट", "می\u200cخواهم", "👩\u200d🔬", "Ελλη", "ผู้ประกาศ", "x" * 64]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_may_be_of_any_script(name: str) -> None:
+    assert checked_name(name) == one_form(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", " a", "a ", "a\nb", "a\x00", "a\u202eb", "\ud800", "bot\u200c", "bo\u200dt", "x" * 65, "x" * 1000]
+)
+def test_a_name_that_nobody_can_read_is_refused(name: str) -> None:
+    with pytest.raises(BadKeyName):
+        checked_name(name)
+
+
+def test_two_spellings_of_an_accent_are_one_name() -> None:
+    assert checked_name("cafe\u0301") == checked_name("caf\u00e9")
+
+
+def key_of(scope: Scope, owner: str, key_id: str = "k") -> KeyRecord:
+    return KeyRecord(key_id, "name", scope, owner, "", 0.0)
+
+
+def test_a_key_sees_itself_and_what_reads_for_it() -> None:
+    ada, root = Principal("ada", Scope.SUBMIT, "ada"), Principal("root", Scope.ADMIN, "root")
+    seen = [key_of(Scope.SUBMIT, "ada", "ada"), key_of(Scope.READ, "ada")]
+    unseen = [key_of(Scope.SUBMIT, "ada", "second"), key_of(Scope.READ, "bob"), key_of(Scope.ADMIN, "root", "root")]
+    assert [may_see_key(ada, record) for record in seen + unseen] == [True, True, False, False, False]
+    assert all(may_see_key(root, record) for record in seen + unseen)
+    assert all(may_see_key(LOCAL, record) for record in seen + unseen)
+
+
+def test_no_key_raises_a_scope() -> None:
+    ada = Principal("ada", Scope.SUBMIT, "ada")
+    require_may_make(ada, Scope.READ)
+    require_may_revoke(ada, key_of(Scope.READ, "ada"))
+    for scope in (Scope.SUBMIT, Scope.ADMIN):
+        with pytest.raises(ScopeTooSmall):
+            require_may_make(ada, scope)
+        with pytest.raises(ScopeTooSmall):
+            require_may_revoke(ada, key_of(scope, "ada"))
+        require_may_make(LOCAL, scope)
+
+
 def test_what_was_known_holds_while_the_database_is_away() -> None:
     store = Store(record(KEY))
     api_keys = store.api_keys()
@@ -123,7 +214,11 @@ def test_scopes_grow() -> None:
         ("HEAD", "/v1/jobs/x/transcript", Scope.READ),
         ("DELETE", "/v1/jobs/x", Scope.SUBMIT),
         ("GET", "/v1/jobsx", Scope.ADMIN),
-        ("GET", "/v1/keys", Scope.ADMIN),
+        ("GET", "/v1/keys", Scope.SUBMIT),
+        ("DELETE", "/v1/keys/x", Scope.SUBMIT),
+        ("GET", "/v1/keysx", Scope.ADMIN),
+        ("GET", "/v1/status", Scope.READ),
+        ("GET", "/v1/status/", Scope.ADMIN),
         ("GET", "/docs/", Scope.ADMIN),
         ("GET", "/docs/oauth2-redirect", Scope.ADMIN),
         # Neither a beginning nor another spelling opens what is closed.

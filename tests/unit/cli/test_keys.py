@@ -67,6 +67,21 @@ def test_what_cannot_be_done_is_a_sentence(
     assert sentence in printed.err and printed.out == ""
 
 
+def test_a_key_can_be_an_administrators(capsys: pytest.CaptureFixture[str]) -> None:
+    assert keys("add", "root", "--scope", "admin") == 0
+    assert "may do everything" in capsys.readouterr().err
+
+
+def test_a_removed_key_names_those_that_go_on_reading_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    keys("add", "cafe\u0301", "--scope", "submit")
+    keys("add", "page", "--scope", "read", "--for", "caf\u00e9")
+    keys("add", "idle", "--scope", "read")
+    capsys.readouterr()
+    assert keys("remove", "cafe\u0301") == 0
+    told = capsys.readouterr().err
+    assert "go on seeing its jobs: page." in told and "idle" not in told
+
+
 def test_the_last_key_that_goes_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     keys("add", "ada", "--scope", "admin")
     assert keys("remove", "ada") == 0

@@ -3,6 +3,7 @@
 import html
 import io
 import json
+import math
 import random
 import re
 from itertools import pairwise
@@ -232,6 +233,9 @@ def test_what_is_invisible_and_part_of_the_spelling_stays(text: str) -> None:
         "\U0001f1e9\U0001f1ea",
         "\U0001f468\u200d\U0001f469\u200d\U0001f467",
         "கொ",
+        "ស្ត្រី",
+        "क्षि",
+        "က္က",
     ],
 )
 def test_no_line_ends_inside_a_letter(letter: str) -> None:
@@ -240,11 +244,58 @@ def test_no_line_ends_inside_a_letter(letter: str) -> None:
     assert all(line.replace(letter, "") == "" for line in lines)
 
 
-@pytest.mark.parametrize("letter", ["กุ้", "น้ำ", "แก", "e\u0301", "\U0001f44d\U0001f3fd"])
+@pytest.mark.parametrize("letter", ["กุ้", "น้ำ", "แก", "ស្ត្រី", "क्षि", "e\u0301", "\U0001f44d\U0001f3fd"])
 def test_words_that_begin_or_end_inside_a_letter_are_put_together(letter: str) -> None:
     words = tuple(Word(i * 0.2, i * 0.2 + 0.1, char) for i, char in enumerate(letter * 40))
     cues = lay_out(Transcript((Segment(0, 60, letter * 40, words=words),), None))
     assert all(line.strip().replace(letter, "") == "" for cue in cues for line in cue.lines)
+
+
+PHRASES = {
+    "Thai": ("สวัสดีครับทุกคน", "วันนี้เราจะมาเล่นเกมกันนะครับ", "แล้วก็ขอบคุณที่ติดตามมาตลอดทั้งปี", "ใครพร้อมแล้วบ้าง"),
+    "Lao": ("ສະບາຍດີທຸກຄົນ", "ມື້ນີ້ພວກເຮົາຈະຫຼິ້ນເກມ", "ຂອບໃຈທີ່ຕິດຕາມ", "ໃຜພ້ອມແລ້ວແດ່"),
+    "Khmer": ("សួស្តីអ្នកទាំងអស់គ្នា", "ថ្ងៃនេះយើងនឹងលេងហ្គេម", "អរគុណសម្រាប់ការតាមដាន", "តើនរណារួចរាល់"),
+}
+
+
+@pytest.mark.parametrize("has_word_times", [True, False], ids=["word times", "no word times"])
+@pytest.mark.parametrize("script", PHRASES)
+def test_scripts_with_spaces_between_phrases_alone_are_broken_at_them(script: str, has_word_times: bool) -> None:
+    # Given phrases that fit on a line, and an engine that takes each character for a word, or tells no words
+    phrases = PHRASES[script] * 5
+    text = " ".join(phrases)
+    chars = [f" {phrase}"[number : number + 1] for phrase in phrases for number in range(len(phrase) + 1)][1:]
+    words: list[Word] = []
+    for number, char in enumerate(chars):
+        space = " " if number and chars[number - 1] == " " else ""
+        if char != " ":
+            words.append(Word(number * 0.1, number * 0.1 + 0.1, space + char))
+    segment = Segment(0, len(chars) * 0.1, text, words=tuple(words) if has_word_times else ())
+    # Expect each line to be of whole phrases
+    lines = [line for cue in lay_out(Transcript((segment,), None)) for line in cue.lines]
+    assert " ".join(lines) == text
+    assert {phrase for line in lines for phrase in line.split(" ")} == set(phrases)
+
+
+NO_TIMES = [math.nan, math.inf, -math.inf, 1e300, -1e300]
+
+
+@pytest.mark.parametrize("bad", NO_TIMES)
+@pytest.mark.parametrize("where", ["start", "end", "word's start", "word's end", "all"])
+def test_times_that_are_none_lose_no_word(where: str, bad: float) -> None:
+    words = (
+        Word(bad if where in ("word's start", "all") else 2.0, 2.5, "two"),
+        Word(2.5, bad if where in ("word's end", "all") else 3.0, " three"),
+    )
+    start, end = (bad if where in (name, "all") else known for name, known in (("start", 2.0), ("end", 3.0)))
+    damaged = Segment(start, end, "two three", words=words)
+    transcript = Transcript((Segment(0, 1.5, "one"), damaged, Segment(start, end, "four"), Segment(5, 6, "five")), "en")
+    cues = lay_out(transcript)
+    assert " ".join(line for cue in cues for line in cue.lines) == "one two three four five"
+    # Expect what is near in the place of such a time, and cues in order
+    assert all(0 <= cue.start_ms < cue.end_ms <= 10_000 for cue in cues)
+    assert all(before.end_ms <= after.start_ms for before, after in pairwise(cues))
+    assert render(transcript, "srt") and render(transcript, "vtt")
 
 
 def test_more_marks_than_a_line_holds_are_divided() -> None:

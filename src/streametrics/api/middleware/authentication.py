@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as RequestScope
 
 from streametrics.api.error_responses import refuse
-from streametrics.api.problems import TYPE_PREFIX
+from streametrics.api.problems import TYPE_PREFIX, FrameworkRefusal, is_below
 from streametrics.api.routes.docs import ASSETS_PREFIX, DOCS_PATHS
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.auth.principal import Scope
@@ -32,6 +32,8 @@ class AuthenticationMiddleware:
             try:
                 principal = await self._api_keys.principal(_given_key(Headers(scope=scope)))
                 if not principal.scope.allows(wanted):
+                    if is_below(scope["path"]) and _scope_below_v1("GET", scope["path"]) is None:
+                        raise FrameworkRefusal(404)  # as for every key: there is nothing that a larger one could do
                     raise ScopeTooSmall(f"This key has the scope '{principal.scope}'; this request wants '{wanted}'.")
             except StreametricsError as error:
                 await refuse(error, scope, receive, send)
@@ -61,10 +63,17 @@ def wanted_scope(method: str, path: str) -> Scope | None:
         return None
     if path == "/summarize" or path.startswith("/summarize/"):
         return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
+    if is_below(path):
+        return _scope_below_v1(method, path) or Scope.ADMIN
+    return Scope.ADMIN
+
+
+def _scope_below_v1(method: str, path: str) -> Scope | None:
+    """Tell the scope of a route below `/v1`; None where there is no such route."""
     if path == "/v1/jobs" or path.startswith("/v1/jobs/"):
         return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
-    if path == "/v1/audio/transcriptions":
+    if path == "/v1/audio/transcriptions" or path == "/v1/keys" or path.startswith("/v1/keys/"):
         return Scope.SUBMIT
-    if path == "/v1/models" or path.startswith("/v1/models/"):
+    if path in ("/v1/models", "/v1/status") or path.startswith("/v1/models/"):
         return Scope.READ
-    return Scope.ADMIN
+    return None

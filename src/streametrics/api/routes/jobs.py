@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import PlainTextResponse
 
-from streametrics.api.dependencies import PrincipalOf, StateOf
+from streametrics.api.dependencies import PrincipalOf, State, StateOf
 from streametrics.api.job_bodies import (
     ALL_STATES,
     STATES,
@@ -21,17 +22,20 @@ from streametrics.api.job_bodies import (
     transcript_body,
 )
 from streametrics.api.openapi import problems
+from streametrics.api.transcript_text import TEXT_CONTENT, TextFormat, subtitle_response, text_response
+from streametrics.auth.principal import Principal
 from streametrics.errors import JobNotReady
+from streametrics.jobs.service import TranscriptSoFar
 from streametrics.jobs.status_view import status_of
 from streametrics.observability.logging import about_job
-from streametrics.text import subtitles
 
 MAX_PAGE, PAGE = 100, 20
-_MEDIA_TYPES = {"txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 JobId = str
+#: Described as paths of their own: one answer of several types is more than generated clients can read.
+_Format = Annotated[Literal["json", "txt", "srt", "vtt"], Query(include_in_schema=False)]
 
 
 @router.get(
@@ -95,30 +99,37 @@ def delete_job(job_id: JobId, state: StateOf, principal: PrincipalOf) -> None:
     operation_id="getTranscript",
     response_model=TranscriptBody,
     responses={
-        200: {
-            "description": "The transcript, whole or as far as it has come.",
-            "content": {media_type: {"schema": {"type": "string"}} for media_type in _MEDIA_TYPES.values()},
-        },
+        200: {"description": "The transcript, whole or as far as it has come."},
         **problems(401, 403, 404, 409, 410, 422, 503),
     },
 )
 def get_transcript(
-    job_id: JobId,
-    state: StateOf,
-    principal: PrincipalOf,
-    format: Annotated[
-        Literal["json", "txt", "srt", "vtt"], Query(description="`srt` and `vtt` are subtitles.")
-    ] = "json",
+    job_id: JobId, state: StateOf, principal: PrincipalOf, format: _Format = "json"
 ) -> TranscriptBody | Response:
     found = state.jobs.transcript(job_id, principal)
-    if format == "json":
-        return transcript_body(found)
+    return transcript_body(found) if format == "json" else _transcript_as(found, format)
+
+
+@router.get(
+    "/{job_id}/transcript.{format}",
+    summary="A job's words as text (`txt`) or subtitles (`srt`, `vtt`)",
+    operation_id="getTranscriptText",
+    response_class=Response,
+    responses={
+        200: {"description": "The transcript, whole or as far as it has come.", "content": TEXT_CONTENT},
+        **problems(401, 403, 404, 409, 410, 422, 503),
+    },
+)
+def get_transcript_text(job_id: JobId, format: TextFormat, state: StateOf, principal: PrincipalOf) -> Response:
+    return _transcript_as(state.jobs.transcript(job_id, principal), format)
+
+
+def _transcript_as(found: TranscriptSoFar, format: TextFormat) -> Response:
     if format == "txt":
-        return Response(f"{found.text}\n", media_type=_MEDIA_TYPES["txt"])
+        return text_response(found.text)
     if found.transcript is None:
         raise JobNotReady("Of this chunk only the text is known yet, without times: ask again in a moment.")
-    text = subtitles.render(found.transcript, format)
-    return Response(text, media_type=f"{_MEDIA_TYPES[format]}; charset=utf-8")
+    return subtitle_response(found.transcript, format)
 
 
 @router.get(
@@ -127,10 +138,7 @@ def get_transcript(
     operation_id="getSummary",
     response_model=SummaryBody,
     responses={
-        200: {
-            "description": "The summary, whole or as far as it has come.",
-            "content": {"text/plain": {"schema": {"type": "string"}}},
-        },
+        200: {"description": "The summary, whole or as far as it has come."},
         **problems(401, 403, 404, 409, 410, 422, 503),
     },
 )
@@ -138,11 +146,31 @@ def get_summary(
     job_id: JobId,
     state: StateOf,
     principal: PrincipalOf,
-    format: Annotated[Literal["json", "txt"], Query()] = "json",
+    format: Annotated[Literal["json", "txt"], Query(include_in_schema=False)] = "json",
 ) -> SummaryBody | Response:
+    body = _summary(job_id, state, principal)
+    return body if format == "json" else text_response(body.text)
+
+
+@router.get(
+    "/{job_id}/summary.txt",
+    summary="A job's summary as text",
+    operation_id="getSummaryText",
+    response_class=PlainTextResponse,
+    responses={
+        200: {"description": "The summary, whole or as far as it has come."},
+        **problems(401, 403, 404, 409, 410, 422, 503),
+    },
+)
+def get_summary_text(job_id: JobId, state: StateOf, principal: PrincipalOf) -> Response:
+    return text_response(_summary(job_id, state, principal).text)
+
+
+def _summary(job_id: JobId, state: State, principal: Principal) -> SummaryBody:
+    """Render a job's summary. Raises JobNotReady while there is none."""
     record, status = state.jobs.row_and_status(job_id, principal)
     body = summary_body(record, status)
     if body is None:
         reason = f"it failed: {record.error}" if record.state.is_final else "it is not written yet: ask again later"
         raise JobNotReady(f"This job has no summary, as {reason}.".replace("..", "."))
-    return body if format == "json" else Response(f"{body.text}\n", media_type="text/plain")
+    return body

@@ -17,19 +17,29 @@ from starlette.requests import ClientDisconnect
 from streametrics.api import openai_bodies
 from streametrics.api.dependencies import IdempotencyKey, PrincipalOf, State, StateOf, receive_upload
 from streametrics.api.idempotency import call_of, replayed
+from streametrics.api.model_name import model_name
 from streametrics.api.openapi import openai_problems
 from streametrics.api.rate_limit import rate_limit
+from streametrics.api.transcript_text import TEXT_CONTENT, subtitle_response, text_response
 from streametrics.auth.principal import Principal
 from streametrics.domain.job import JobRequest
 from streametrics.domain.transcript import Transcript
 from streametrics.errors import InvalidRequest, StreametricsError
 from streametrics.observability.logging import about_job
-from streametrics.text import subtitles
 from streametrics.uploads.openai_fields import FILE_FIELD, FORMATS, TranscriptionFields, read_transcription_fields
 
 #: The longest wait for a change before the client is looked after, in seconds; in a stream a comment follows.
 WAIT_S = 10.0
-_MEDIA_TYPES = {"text": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
+#: What keeps a proxy from holding events back: nginx holds back whatever it may.
+_UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+#: One event of a stream, as it is described.
+_EVENT = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {
+        "data": {"type": "string", "description": "JSON: `transcript.text.delta`, `transcript.text.done`, or `error`."}
+    },
+}
 
 router = APIRouter(prefix="/v1", tags=["OpenAI's audio API"])
 
@@ -78,7 +88,12 @@ def _form_schema() -> dict[str, Any]:
     openapi_extra=_form_schema(),
     response_class=Response,
     responses={
-        200: {"description": "The words, in the format asked for."},
+        200: {
+            "model": openai_bodies.Transcription | openai_bodies.VerboseTranscription,
+            "description": "The words, in the format asked for; `verbose_json` is the longer form.",
+            # The default first: a generated client reads by the first type alone.
+            "content": {"application/json": {}} | TEXT_CONTENT | {"text/event-stream": {"schema": _EVENT}},
+        },
         **openai_problems(400, 401, 403, 410, 413, 422, 429, 503),
     },
 )
@@ -88,12 +103,12 @@ async def transcribe(
     asked = await _job_of(request, state, principal, idempotency_key)
     if asked.fields.stream:
         events = _events(asked.task_id, state, principal)
-        return StreamingResponse(events, media_type="text/event-stream", headers=asked.headers)
+        return StreamingResponse(events, media_type="text/event-stream", headers=asked.headers | _UNBUFFERED)
     while (found := await _ended(asked.task_id, state, principal)) is None:
         await state.status_reader.answer_after_change(asked.task_id, WAIT_S, principal)
         if await request.is_disconnected():
             return Response(status_code=499)  # nobody reads it
-    answer = _rendered(found, asked.fields)
+    answer = await to_thread.run_sync(_rendered, found, asked.fields)  # subtitles of hours take a while
     answer.headers.update(asked.headers)
     return answer
 
@@ -173,10 +188,9 @@ def _rendered(found: _Ended, fields: TranscriptionFields) -> Response:
         case "verbose_json":
             return JSONResponse(openai_bodies.verbose(transcript, found.audio_s, fields.granularities))
         case "text":
-            text = f"{transcript.text}\n"
+            return text_response(transcript.text)
         case "srt" | "vtt" as kind:
-            text = subtitles.render(transcript, kind)
-    return Response(text, media_type=f"{_MEDIA_TYPES[fields.response_format]}; charset=utf-8")
+            return subtitle_response(transcript, kind)
 
 
 async def _events(task_id: str, state: State, principal: Principal) -> AsyncIterator[bytes]:
@@ -200,24 +214,30 @@ async def _events(task_id: str, state: State, principal: Principal) -> AsyncIter
         yield openai_bodies.event({"error": openai_bodies.error_object(error)})
 
 
-@router.get("/models", summary="List the models", operation_id="listModels", responses=openai_problems(401, 403))
-async def list_models(state: StateOf) -> dict[str, Any]:
-    return {"object": "list", "data": [_model(name) for name in _models(state)]}
+@router.get(
+    "/models",
+    summary="List the models",
+    operation_id="listModels",
+    response_model=openai_bodies.ModelList,
+    responses=openai_problems(401, 403),
+)
+async def list_models(state: StateOf) -> openai_bodies.ModelList:
+    return openai_bodies.ModelList(data=[openai_bodies.Model(id=name) for name in _models(state)])
 
 
 @router.get(
-    "/models/{model_id}", summary="One model", operation_id="getModel", responses=openai_problems(401, 403, 404, 422)
+    "/models/{model_id}",
+    summary="One model",
+    operation_id="getModel",
+    response_model=openai_bodies.Model,
+    responses=openai_problems(401, 403, 404, 422),
 )
-async def get_model(model_id: str, state: StateOf) -> dict[str, Any]:
+async def get_model(model_id: str, state: StateOf) -> openai_bodies.Model:
     if model_id not in _models(state):
         raise openai_bodies.ModelUnknown
-    return _model(model_id)
+    return openai_bodies.Model(id=model_id)
 
 
 def _models(state: State) -> list[str]:
     """List the installed model, and the name that OpenAI's clients send where nothing else is said."""
-    return list(dict.fromkeys([state.connections.settings.whisper_model, "whisper-1"]))
-
-
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "streametrics"}
+    return list(dict.fromkeys([model_name(state.connections.settings.whisper_model), "whisper-1"]))

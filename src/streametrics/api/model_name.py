@@ -1,0 +1,9 @@
+"""Names Whisper models as answers tell them: where weights lie is nobody's business who may call."""
+
+import re
+
+
+def model_name(model: str) -> str:
+    """Name a Whisper model without telling where on the disk weights of one's own lie."""
+    name = re.split(r"[/\\]", model.strip().rstrip("/\\"))[-1]
+    return name.removesuffix(".pt") or "whisper"

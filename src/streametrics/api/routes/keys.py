@@ -1,0 +1,147 @@
+"""Routes of `/v1/keys`: keys are listed, made and revoked, as by the command `keys`, each within its own scope."""
+
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from streametrics.api.dependencies import PrincipalOf, State, StateOf
+from streametrics.api.job_bodies import cursor_at, read_cursor
+from streametrics.api.key_bodies import KeyList, KeyMade, KeyWanted, key_body, made_body
+from streametrics.api.openapi import problems
+from streametrics.auth.api_keys import checked_name, digest_of, new_key
+from streametrics.auth.key_rules import may_see_key, require_may_make, require_may_revoke
+from streametrics.auth.principal import KeyRecord, NewKey, Principal, Scope
+from streametrics.database.jobs import Place
+from streametrics.errors import InvalidRequest, KeyUnknown
+
+MAX_PAGE = 100
+#: Room for a name, a scope and another name, however they are escaped.
+MAX_BODY_BYTES = 4_000
+_REASONS = {
+    403: "A scope that is too small for this key, or a page or Host that may not call.",
+    404: "There is no such key, or it is none of the caller's.",
+    409: "There is a key of this name, or there are as many as the caller may make.",
+    422: "A field is missing, too long or not valid.",
+    503: "The database is away: nothing was changed.",
+}
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"])
+
+
+@router.get(
+    "",
+    summary="List keys, the oldest first: a `submit` key itself and what reads for it, an administrator all",
+    operation_id="listKeys",
+    response_model=KeyList,
+    responses=problems(401, 403, 422, 503, reasons=_REASONS),
+)
+def list_keys(
+    state: StateOf,
+    principal: PrincipalOf,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most on one page.")] = MAX_PAGE,
+    cursor: Annotated[
+        str | None,
+        Query(max_length=200, description="`next_cursor` of the page before.", json_schema_extra={"format": "cursor"}),
+    ] = None,
+) -> KeyList:
+    after = None if cursor is None else read_cursor(cursor)
+    found = state.keys.all()
+    seen = sorted((record for record in found if may_see_key(principal, record)), key=_place)
+    rest = [record for record in seen if after is None or _place(record) > after]
+    page = rest[:limit]
+    return KeyList(
+        data=[key_body(record, _names(found)) for record in page],
+        next_cursor=cursor_at(_place(page[-1])) if len(rest) > limit else None,
+    )
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Make a key; the answer holds it, this once",
+    operation_id="createKey",
+    response_model=KeyMade,
+    responses=problems(401, 403, 404, 409, 422, 503, reasons=_REASONS),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": KeyWanted.model_json_schema()}},
+        }
+    },
+)
+async def create_key(request: Request, response: Response, state: StateOf, principal: PrincipalOf) -> KeyMade:
+    wanted = await _wanted(request)
+    scope = Scope(wanted.scope)
+    require_may_make(principal, scope)
+    reads_for = None if wanted.reads_for is None else checked_name(wanted.reads_for)
+    key = new_key()
+    made = NewKey(checked_name(wanted.name), scope, digest_of(key.encode()), reads_for)
+    is_first = not await state.api_keys.has_keys()
+
+    def add() -> tuple[str, list[KeyRecord]]:
+        key_id = state.keys.add(made, maker=principal)
+        return key_id, state.keys.all()
+
+    key_id, found = await to_thread.run_sync(add, limiter=state.admission.writers)
+    await state.api_keys.read_again()
+    response.headers["Cache-Control"] = "no-store"
+    record = next((record for record in found if record.key_id == key_id), None)
+    if record is None:
+        raise KeyUnknown("The key was revoked as soon as it was made.")
+    return made_body(record, _names(found), key, _note(record, is_first=is_first))
+
+
+@router.delete(
+    "/{key_id}",
+    status_code=204,
+    response_class=Response,
+    summary="Revoke a key: it is refused from now on",
+    operation_id="deleteKey",
+    responses=problems(401, 403, 404, 422, 503, reasons=_REASONS),
+)
+async def delete_key(key_id: str, state: StateOf, principal: PrincipalOf) -> None:
+    await to_thread.run_sync(_revoke, state, principal, key_id, limiter=state.admission.writers)
+    await state.api_keys.read_again()
+
+
+def _revoke(state: State, principal: Principal, key_id: str) -> None:
+    record = next((record for record in state.keys.all() if record.key_id == key_id), None)
+    if record is None or not may_see_key(principal, record):
+        raise KeyUnknown
+    require_may_revoke(principal, record)
+    state.keys.remove(key_id, remover=principal)
+
+
+async def _wanted(request: Request) -> KeyWanted:
+    """Read the body within bounds, which the framework would read whole. Raises InvalidRequest."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MAX_BODY_BYTES:
+            raise InvalidRequest("The request is too long: a name has 64 characters at most.")
+    try:
+        return KeyWanted.model_validate_json(bytes(data))
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_input=False, include_url=False)]
+        ) from error
+
+
+def _note(record: KeyRecord, *, is_first: bool) -> str:
+    note = "This is the only time that the key is shown: keep it now, as only its digest is stored."
+    if is_first:
+        note += " It is the first key: from now on every call needs one (X-API-Key: …)."
+    if record.scope is Scope.READ and record.owner == record.key_id:
+        note += " It has no jobs of its own to read: revoke it and make it again with 'for', a key that sends them."
+    return note
+
+
+def _place(record: KeyRecord) -> Place:
+    return Place(record.created_at, record.key_id)
+
+
+def _names(records: list[KeyRecord]) -> dict[str, str]:
+    return {record.key_id: record.name for record in records}
