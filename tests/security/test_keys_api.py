@@ -183,3 +183,22 @@ def test_without_keys_everybody_here_may_make_one_which_closes_the_door(fresh: S
     assert anybody.make("second", "admin").status_code == 401
     assert Keys(fresh, made["key"]).revoke(made) == 204
     assert anybody.names() == []
+
+
+def test_a_repeated_call_makes_one_key_and_shows_it_once(service: Stack) -> None:
+    headers = {"X-API-Key": "the operator's own key", "Idempotency-Key": "once"}
+
+    def make(name: str) -> requests.Response:
+        body = {"name": name, "scope": "read"}
+        return requests.post(f"{service.url}/v1/keys", json=body, headers=headers, timeout=30)
+
+    first, again = make("repeated"), make("repeated")
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json()["id"] == again.json()["id"]
+    assert first.json()["key"].startswith("sm_") and again.json()["key"] is None
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert Keys(service).names().count("repeated") == 1
+    refused(make("another"), 422, "idempotency_key_reused")
+    # When the key is revoked, expect the repetition to say so
+    assert Keys(service).revoke(first.json()) == 204
+    refused(make("repeated"), 404, "key_unknown")

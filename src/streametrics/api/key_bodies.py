@@ -71,7 +71,9 @@ class KeyList(BaseModel):
 class KeyMade(Key):
     """A new key. This answer is the only one that holds it."""
 
-    key: str = Field(description="The key itself, shown this once.", examples=["sm_…"])
+    key: str | None = Field(
+        description="The key itself, shown this once: null where the same call is repeated.", examples=["sm_…"]
+    )
     note: str = Field(description="What to do with it, for people.")
 
 
@@ -80,8 +82,8 @@ def key_body(record: KeyRecord, names: Mapping[str, str]) -> Key:
     return Key.model_validate(_members(record, names))
 
 
-def made_body(record: KeyRecord, names: Mapping[str, str], key: str, note: str) -> KeyMade:
-    """Render a new key with the key itself."""
+def made_body(record: KeyRecord, names: Mapping[str, str], key: str | None, note: str) -> KeyMade:
+    """Render a new key with the key itself, None in the answer to a repeated call."""
     return KeyMade.model_validate(_members(record, names) | {"key": key, "note": note})
 
 

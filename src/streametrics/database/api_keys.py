@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from streametrics.auth.principal import LOCAL, KeyRecord, NewKey, Principal, Scope
 from streametrics.database.address import require_address
 from streametrics.database.engine import Database, now
+from streametrics.database.idempotency import IdempotentCall, remember
 from streametrics.database.sqlite import sqlite_file
 from streametrics.database.tables import keys
 from streametrics.errors import KeyNameTaken, KeyUnknown, TooManyKeys, Unauthorized
@@ -30,15 +31,18 @@ class KeyRecords:
             KeyRecord(row.key_id, row.name, Scope(row.scope), row.owner, row.digest, row.created_at) for row in rows
         ]
 
-    def add(self, key: NewKey, *, maker: Principal = LOCAL) -> str:
+    def add(self, key: NewKey, *, maker: Principal = LOCAL, call: IdempotentCall | None = None) -> str:
         """Store a key and return its id. maker: who makes it; any but an administrator makes keys of its own owner.
 
-        Raises KeyNameTaken, KeyUnknown, TooManyKeys, Unauthorized where the maker's own key is gone meanwhile.
+        call: to be remembered. Raises CalledBefore, KeyNameTaken, KeyUnknown, TooManyKeys, Unauthorized where the
+        maker's own key is gone meanwhile.
         """
         key_id = str(uuid.uuid4())
         try:
             with self._database.write() as connection:
                 _require_still_there(connection, maker)
+                if call is not None:
+                    remember(connection, call, key_id)
                 _require_room(connection, maker)
                 owner = _owner(connection, key_id, key.reads_for, maker)
                 values = {"key_id": key_id, "name": key.name, "scope": key.scope, "owner": owner, "digest": key.digest}

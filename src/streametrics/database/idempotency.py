@@ -1,5 +1,6 @@
 """Remembers which calls were carried out, so that a call that is repeated does its work once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
@@ -46,6 +47,24 @@ class IdempotentCalls:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def once(self, call: IdempotentCall | None, make: Callable[[], str]) -> tuple[str, bool]:
+        """Carry out a call that may be a repetition; returns the id of what it makes, and whether it was made before.
+
+        make: makes it and remembers the call in one transaction. Raises IdempotencyKeyReused, and what `make` raises.
+        """
+        if call is None:
+            return make(), False
+        made = self.made_by(call)
+        if made is None:
+            try:
+                return make(), False
+            except CalledBefore:
+                # An equal call at the same time was a moment faster.
+                made = self.made_by(call)
+                if made is None:
+                    raise
+        return made, True
 
     def made_by(self, call: IdempotentCall) -> str | None:
         """Find the id of what this call has made; None for a new one. Raises IdempotencyKeyReused."""

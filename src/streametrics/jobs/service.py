@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Principal, Scope, may_see
-from streametrics.database.idempotency import CalledBefore, IdempotentCall
+from streametrics.database.idempotency import IdempotentCall
 from streametrics.database.jobs import JobRecord, Place
 from streametrics.domain.job import JobKind, JobRequest, JobState, Stage, TaskMessage
 from streametrics.domain.status import JobStatus
@@ -92,30 +92,22 @@ class JobService:
     def once(
         self, call: IdempotentCall | None, make: Callable[[], str], *, audio_key: str | None = None
     ) -> tuple[str, bool]:
-        """Carry out a call that may be a repetition; returns the id of what it makes, and whether it was made before.
+        """Carry out a call that may be a repetition; see `IdempotentCalls.once`.
 
-        make: makes it and remembers the call in one transaction. audio_key: of stored audio that `make` takes care of
-        once it is called; deleted where it is not. Raises IdempotencyKeyReused, and what `make` raises.
+        audio_key: of stored audio that `make` takes care of once it is called; deleted where it is not.
         """
-        if call is None:
-            return make(), False
-        is_new = False
+        is_made = False
+
+        def make_it() -> str:
+            nonlocal is_made
+            is_made = True
+            return make()
+
         try:
-            made = self._connections.idempotent_calls.made_by(call)
-            if made is not None:
-                return made, True
-            is_new = True
+            return self._connections.idempotent_calls.once(call, make_it)
         finally:
-            if not is_new:
+            if not is_made:
                 self._connections.delete_audio(audio_key)
-        try:
-            return make(), False
-        except CalledBefore:
-            # An equal call at the same time was a moment faster.
-            made = self._connections.idempotent_calls.made_by(call)
-            if made is None:
-                raise
-            return made, True
 
     def remember(self, call: IdempotentCall, task_id: str) -> str:
         """Write down that a call has found this job, for `once`; returns the job's id."""

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from streametrics.api.dependencies import PrincipalOf, State, StateOf
+from streametrics.api.dependencies import IdempotencyKey, PrincipalOf, State, StateOf
+from streametrics.api.idempotency import call_of, replayed
 from streametrics.api.job_bodies import cursor_at, read_cursor
 from streametrics.api.key_bodies import KeyList, KeyMade, KeyWanted, key_body, made_body
 from streametrics.api.openapi import problems
@@ -27,6 +28,11 @@ _REASONS = {
     422: "A field is missing, too long or not valid.",
     503: "The database is away: nothing was changed.",
 }
+
+_SHOWN_BEFORE = (
+    "The answer to the first of these calls held the key, and nothing keeps it: if it was lost, revoke this key "
+    "and make another one."
+)
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
@@ -72,7 +78,13 @@ def list_keys(
         }
     },
 )
-async def create_key(request: Request, response: Response, state: StateOf, principal: PrincipalOf) -> KeyMade:
+async def create_key(
+    request: Request,
+    response: Response,
+    state: StateOf,
+    principal: PrincipalOf,
+    idempotency_key: IdempotencyKey = None,
+) -> KeyMade:
     wanted = await _wanted(request)
     scope = Scope(wanted.scope)
     require_may_make(principal, scope)
@@ -81,16 +93,22 @@ async def create_key(request: Request, response: Response, state: StateOf, princ
     made = NewKey(checked_name(wanted.name), scope, digest_of(key.encode()), reads_for)
     is_first = not await state.api_keys.has_keys()
 
-    def add() -> tuple[str, list[KeyRecord]]:
-        key_id = state.keys.add(made, maker=principal)
-        return key_id, state.keys.all()
+    call = call_of("POST /v1/keys", idempotency_key, principal, wanted.model_dump())
 
-    key_id, found = await to_thread.run_sync(add, limiter=state.admission.writers)
+    def add() -> tuple[str, bool, list[KeyRecord]]:
+        key_id, is_replay = state.connections.idempotent_calls.once(
+            call, lambda: state.keys.add(made, maker=principal, call=call)
+        )
+        return key_id, is_replay, state.keys.all()
+
+    key_id, is_replay, found = await to_thread.run_sync(add, limiter=state.admission.writers)
     await state.api_keys.read_again()
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.update({"Cache-Control": "no-store", **replayed(is_replay)})
     record = next((record for record in found if record.key_id == key_id), None)
     if record is None:
-        raise KeyUnknown("The key was revoked as soon as it was made.")
+        raise KeyUnknown("The key that this call made was revoked meanwhile.")
+    if is_replay:
+        return made_body(record, _names(found), None, _SHOWN_BEFORE)
     return made_body(record, _names(found), key, _note(record, is_first=is_first))
 
 
