@@ -79,20 +79,22 @@ class JobVersionReader:
         self._in_work: _Pending = {}
         self._task = SupervisedTask("job versions", self._read_pending, on_failure=self._reading_failed)
         self._unavailable_until = 0.0
+        #: When the present round of reading began, by the loop's clock, and what looks whether it comes to its end.
+        self._round_began = 0.0
+        self._watch: asyncio.TimerHandle | None = None
 
     async def read(self, task_id: str) -> str | None:
         """Read a job's version, after this call began; None where it has none. Raises JobVersionsUnavailable."""
         self._check_available()
         future: asyncio.Future[str | None] = self._loop.create_future()
+        if not self._pending and not self._in_work:
+            self._round_began = self._loop.time()
         self._pending.setdefault(task_id, []).append(future)
         self._task.ensure_running()
-        try:
-            async with asyncio.timeout(WAIT_LIMIT_S):
-                return await future
-        except TimeoutError as error:
-            # Each round trip has a limit of its own, so the reader hangs in spite of it.
-            self._task.abandon(error)
-            raise JobVersionsUnavailable from error
+        # One timer for all who wait: one for each took a sixth of a poll's time.
+        if self._watch is None:
+            self._watch = self._loop.call_later(WAIT_LIMIT_S, self._watch_round)
+        return await future
 
     async def read_many(self, task_ids: Sequence[str]) -> dict[str, str | None]:
         """Read the versions of many jobs, in a round trip of their own. Raises JobVersionsUnavailable."""
@@ -114,6 +116,8 @@ class JobVersionReader:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._watch is not None:
+            self._watch.cancel()
         await self._task.stop()
         await self._close(self._redis)
 
@@ -121,6 +125,7 @@ class JobVersionReader:
         """Read until nothing is pending: polls that come during a read share the next one."""
         while self._pending or self._task.is_failing:
             self._in_work, self._pending = self._pending, {}
+            self._round_began = self._loop.time()
             try:
                 # After a failure without a poll: what all versions have in common, to see whether it works again.
                 found = await (self.read_many(list(self._in_work)) if self._in_work else self._fetch([]))
@@ -128,7 +133,22 @@ class JobVersionReader:
                 _refuse(self._in_work, error)
             else:
                 _answer(self._in_work, found)
+            self._in_work = {}
             self._task.succeeded()
+
+    def _watch_round(self) -> None:
+        """Give the reader up where it hangs, though each round trip has a limit of its own."""
+        self._watch = None
+        if not self._pending and not self._in_work:
+            return
+        left_s = self._round_began + WAIT_LIMIT_S - self._loop.time()
+        if left_s > 0:
+            self._watch = self._loop.call_later(left_s, self._watch_round)
+            return
+        error = TimeoutError("a round of reading job versions did not end")
+        self._task.abandon(error)
+        if self._pending or self._in_work:
+            self._reading_failed(error)
 
     def _reading_failed(self, error: BaseException) -> None:
         """Send all who wait to the rows, and let nobody wait until the reader is started again."""
