@@ -25,6 +25,8 @@ RETRY_AFTER_S = 1.0
 ROUND_TRIP_LIMIT_S = 1.5
 #: The longest that a poll waits for its job's version, whatever becomes of the reader, in seconds.
 WAIT_LIMIT_S = 2.0
+#: After which a reader that seems to hang is looked at once more, in seconds.
+_SECOND_LOOK_S = 0.05
 #: How long a client that is given up may take to close its connections, in seconds.
 _CLOSE_LIMIT_S = 0.2
 #: The most job versions in one read.
@@ -136,14 +138,22 @@ class JobVersionReader:
             self._in_work = {}
             self._task.succeeded()
 
-    def _watch_round(self) -> None:
-        """Give the reader up where it hangs, though each round trip has a limit of its own."""
+    def _watch_round(self, suspected: float | None = None) -> None:
+        """Give the reader up where it hangs, though each round trip has a limit of its own.
+
+        suspected: the beginning of a round that was too long at the last look. The loop itself may have been held up,
+        and then a round trip that has reached its limit is about to end.
+        """
         self._watch = None
         if not self._pending and not self._in_work:
             return
-        left_s = self._round_began + WAIT_LIMIT_S - self._loop.time()
+        began = self._round_began
+        left_s = began + WAIT_LIMIT_S - self._loop.time()
         if left_s > 0:
             self._watch = self._loop.call_later(left_s, self._watch_round)
+            return
+        if began != suspected:
+            self._watch = self._loop.call_later(_SECOND_LOOK_S, self._watch_round, began)
             return
         error = TimeoutError("a round of reading job versions did not end")
         self._task.abandon(error)

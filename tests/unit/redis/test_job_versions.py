@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -143,6 +144,24 @@ def test_a_redis_that_is_silent_keeps_no_poll(do: dict[str, Mget]) -> None:
         assert background_parts.trouble() == ""
         do.clear()
         assert await recovered(lambda: reader.read("job")) == "all/own"
+        await reader.close()
+
+    asyncio.run(test())
+
+
+def test_a_loop_that_was_held_up_is_no_reader_that_hangs(do: dict[str, Mget]) -> None:
+    async def held_up() -> None:
+        # All limits are over when the loop goes on
+        time.sleep(0.3)
+        await asyncio.get_running_loop().create_future()
+
+    async def test() -> None:
+        reader = JobVersionReader("redis://nowhere")
+        do["mget"] = held_up
+        async with asyncio.timeout(LIMIT_S):
+            with pytest.raises(JobVersionsUnavailable):
+                await reader.read("job")
+        assert background_parts.trouble() == ""
         await reader.close()
 
     asyncio.run(test())
