@@ -44,7 +44,7 @@ from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
 from streametrics.database.timeouts import ANSWERING
 from streametrics.domain.status import error_body
-from streametrics.errors import DatabaseUnavailable, InvalidRequest, StreametricsError
+from streametrics.errors import DatabaseUnavailable, InvalidRequest, StreametricsError, TooBusy
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.service import JobService
@@ -167,7 +167,10 @@ async def _render(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StreametricsError)
     if request.method == "POST" and request.url.path.rstrip("/") == "/summarize":
         request.app.state.streametrics.connections.metrics.count(REFUSED, error.code)
-    return error_response(error, request.url.path)
+    answer = error_response(error, request.url.path)
+    if isinstance(error, TooBusy) and problems.is_below(request.url.path):
+        answer.headers.update(rate_limit.exhausted(request.app.state.streametrics))
+    return answer
 
 
 async def _render_validation(request: Request, error: Exception) -> JSONResponse:
@@ -177,7 +180,7 @@ async def _render_validation(request: Request, error: Exception) -> JSONResponse
         problems.FieldError(detail=str(each["msg"]), pointer="#/" + "/".join(map(str, each["loc"][1:])))
         for each in error.errors()
     ]
-    named = "; ".join(f"{each.pointer.removeprefix('#/')}: {each.detail}" for each in wrong)
+    named = "; ".join(f"{each.pointer.removeprefix('#/')}: {each.detail}".removeprefix(": ") for each in wrong)
     error = InvalidRequest(f"This cannot be read. {named}.")
     if request.url.path.startswith(OPENAI_PATHS):
         return error_response(error, request.url.path)

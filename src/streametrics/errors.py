@@ -135,7 +135,7 @@ class KeyNameTaken(StreametricsError):
 
 
 class KeyUnknown(StreametricsError):
-    """There is no key of this name or id."""
+    """There is no such key: GET /v1/keys lists the keys and their ids."""
 
     code, status = "key_unknown", 404
 

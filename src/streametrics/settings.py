@@ -123,9 +123,9 @@ class Settings(BaseSettings):
     #: waiting for ever.
     wait_limit_s: PositiveFloat = 86_400
     #: From the final state, in seconds; then text and fields are erased and the id answers 410.
-    result_ttl_s: PositiveInt = 3600
+    result_ttl_s: int = Field(default=3600, gt=0, le=36_500 * 86_400)
     #: The same for jobs that are sent to `POST /v1/jobs`, in days.
-    job_retention_days: PositiveFloat = 30
+    job_retention_days: float = Field(default=30, gt=0, le=36_500)
     #: Days that an erased id goes on answering 410; then 404.
     tombstone_days: PositiveFloat = 30
 

@@ -77,6 +77,34 @@ def test_what_the_service_refuses_is_its_sentence(service: Stack, capsys: pytest
     assert cli.main(["add", "note.txt", "--url", service.url]) == 1
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--get", "summary", "--format", "srt"],
+        ["--get", "summary", "--summary", "none"],
+        ["--no-wait", "-o", "x"],
+        ["--key", "日本"],
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_sent(
+    arguments: list[str], service: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = jobs(service)
+    assert cli.main(["add", "a.wav", "--url", service.url, *arguments]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert jobs(service) == before
+
+
+def test_the_operators_own_key_goes_to_no_other_address(monkeypatch: pytest.MonkeyPatch, service: Stack) -> None:
+    monkeypatch.setenv("INTERNAL_API_KEY", "the operator's own key, long enough")
+    given: list[str] = []
+    monkeypatch.setattr(add, "ServiceClient", lambda url, key: given.append(key))
+    for arguments in (["--url", service.url], []):
+        with pytest.raises(AttributeError):
+            cli.main(["add", "a.wav", *arguments])
+    assert given == ["", "the operator's own key, long enough"]
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "nowhere", "http://"])
 def test_no_service_is_a_sentence(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["add", "a.wav", "--url", url.format(port=free_port())]) == 1

@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 import requests
 
+from streametrics.database.idempotency import IdempotentCall
+from streametrics.domain.job import JobKind, JobRequest
+from streametrics.errors import QueueUnavailable
+from streametrics.jobs.connections import Connections
+from streametrics.jobs.service import JobService
 from tests.support.media import plain_wav, tone
 from tests.support.stack import Stack, until
 
@@ -54,7 +59,7 @@ def test_the_sound_is_enough(service: Stack) -> None:
 def test_a_recording_may_be_short_and_needs_no_summary(service: Stack) -> None:
     job_id = post(service, kind="recording", summary="none", summary_language="fr").json()["id"]
     job = ended(service, job_id)
-    assert (job["kind"], job["status"], job["summary_language"]) == ("recording", "completed", "fr")
+    assert (job["kind"], job["status"], job["summary_language"]) == ("recording", "completed", None)
     assert get(service, f"/v1/jobs/{job_id}/summary")["summary_source"] == "none"
     assert get(service, f"/v1/jobs/{job_id}/transcript")["text"] == "word0 word1 word2"
 
@@ -98,7 +103,7 @@ def test_equal_calls_at_once_are_one_job(service: Stack) -> None:
     until(lambda: not service.audio_files or None, within_s=30, what="no sound is left")
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "two words"])
+@pytest.mark.parametrize("key", ["", "x" * 256, "two words", '""'])
 def test_a_key_that_is_none_is_refused(key: str, service: Stack) -> None:
     answer = post(service, key=key)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
@@ -133,3 +138,64 @@ def test_kept_jobs_outlive_the_others(fresh: Stack) -> None:
     assert [job["id"] for job in get(fresh, "/v1/jobs")["data"]] == [kept]
     assert get(fresh, f"/v1/jobs/{kept}/transcript")["text"] == "word0 word1 word2"
     assert fresh.status(kept)["status"] == "done"
+
+
+def test_a_summary_is_made_of_what_had_none(service: Stack) -> None:
+    job_id = post(service, summary="none").json()["id"]
+    assert ended(service, job_id)["summary"] == "none"
+    url = f"{service.url}/v1/jobs/{job_id}/resummarize"
+    made = requests.post(url, json={"summary": "long"}, timeout=30).json()
+    assert ended(service, made["id"])["summary"] == "long"
+    assert get(service, f"/v1/jobs/{made['id']}/summary")["text"]
+    assert requests.post(url, json={"summary": "none"}, timeout=30).status_code == 422
+
+
+def test_a_job_says_what_was_sent_and_can_be_waited_for(service: Stack) -> None:
+    sent = post(service, speech_language="French", summary="short", track="1", summary_language="auto").json()
+    assert (sent["speech_language"], sent["summary"], sent["track"]) == ("fr", "short", "1")
+    job = sent
+    while job["status"] != "completed":
+        job = get(service, f"/v1/jobs/{sent['id']}?wait=20")
+        assert job["status"] in ("queued", "processing", "completed"), job
+    assert job["duration_s"] == 3.0
+
+
+def test_subtitles_say_whether_they_are_whole(service: Stack) -> None:
+    job_id = post(service).json()["id"]
+    ended(service, job_id)
+    answer = requests.get(f"{service.url}/v1/jobs/{job_id}/transcript.srt", timeout=30)
+    assert answer.headers["X-Transcript-Complete"] == "true"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/jobs?format=csv", "/v1/jobs/ID?format=srt", "/v1/jobs/ID/transcript.srt?format=vtt", "/v1/status?x=1"]
+)
+def test_a_parameter_that_is_not_known_is_refused(path: str, service: Stack) -> None:
+    answer = requests.get(service.url + path, timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "no parameter" in answer.json()["detail"]
+
+
+def test_a_promised_job_is_kept_where_the_queue_is_away(fresh: Stack) -> None:
+    # Given a call whose job's message cannot be sent, as the queue goes away after it was asked for
+    fresh.start_all()
+    job_service = JobService(connections := Connections(fresh.own_settings()))
+    audio = connections.audio.writer()
+    audio.write(SOUND)
+    call = IdempotentCall("local", "POST /v1/jobs", "key", "a" * 64)
+
+    def unsendable(message: object) -> None:
+        raise QueueUnavailable
+
+    connections.queue.send = unsendable  # type: ignore[method-assign]
+
+    def make() -> str:
+        request = JobRequest("", "en", "", "", "")
+        how = {"kind": JobKind.LIVE, "audio_key": audio.commit(), "container": "wav", "call": call}
+        return job_service.accept(request, **how)  # type: ignore[arg-type]
+
+    # Expect it to be accepted, found by the repetition, and done as soon as maintenance sends its message
+    job_id, was_made = job_service.once(call, make)
+    assert (was_made, job_service.once(call, make)) == (False, (job_id, True))
+    connections.close()
+    assert fresh.finished(job_id)["status"] == "done"

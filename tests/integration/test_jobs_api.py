@@ -101,6 +101,14 @@ def test_jobs_are_listed_in_pages_the_newest_first(service: Stack) -> None:
     assert times == sorted(times, reverse=True)
 
 
+def test_the_last_page_has_no_next_one(fresh: Stack) -> None:
+    fresh.start_api()
+    for _ in range(3):
+        fresh.submit(SOUND)
+    assert get(fresh, "/v1/jobs", limit=3).json()["next_cursor"] is None
+    assert get(fresh, "/v1/jobs", limit=2).json()["next_cursor"] is not None
+
+
 def test_each_status_lists_its_own_jobs(fresh: Stack) -> None:
     # Given jobs in every state: done, failed, cancelled, and one that waits for its worker
     fresh.start_all()

@@ -297,3 +297,12 @@ def test_a_call_with_a_key_is_carried_out_once(client: openai.OpenAI) -> None:
         create(file=sound(2.4), model="m", extra_headers=headers)
     with pytest.raises(openai.BadRequestError, match="Idempotency-Key"):
         create(file=sound(2.2), model="m", extra_headers={"Idempotency-Key": "x" * 300})
+
+
+def test_a_call_that_failed_is_a_new_one_with_its_key(client: openai.OpenAI, service: Stack) -> None:
+    bad, headers = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(200), {"Idempotency-Key": "of-a-failure"}
+    for _ in range(2):
+        with pytest.raises(openai.BadRequestError):
+            client.audio.transcriptions.create(file=("a.wav", bad), model="m", extra_headers=headers)
+    failed = requests.get(f"{service.url}/v1/jobs?status=failed&limit=2", timeout=30).json()["data"]
+    assert len({job["created_at"] for job in failed}) == 2

@@ -105,7 +105,7 @@ def test_an_administrators_key_does_all_that_the_operators_does(service: Stack) 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_may_be_of_any_script_and_is_given_once(name: str, service: Stack) -> None:
     admin = Keys(service)
-    assert admin.made(name, "read")["name"] == name
+    assert admin.made(name, "submit")["name"] == name
     assert name in admin.names()
     assert "already" in refused(admin.make(name, "submit"), 409, "key_name_taken")
 
@@ -142,7 +142,7 @@ def test_what_is_no_json_is_refused(body: bytes, service: Stack) -> None:
 
 
 def test_a_reader_sees_how_the_service_is_and_nothing_of_others(service: Stack) -> None:
-    reader = Keys(service, Keys(service).made("operator's page", "read")["key"])
+    reader = Keys(service, Keys(service).made("operator's page", "submit")["key"])
     body = reader.ask("GET", "/v1/status").json()
     # Expect what the real processes are: an API alone
     assert not body["ready"] and body["workers"] == []
@@ -157,7 +157,7 @@ def test_a_reader_sees_how_the_service_is_and_nothing_of_others(service: Stack) 
 def test_keys_are_listed_in_pages(service: Stack) -> None:
     admin = Keys(service)
     for number in range(3):
-        admin.made(f"listed {number}", "read")
+        admin.made(f"listed {number}", "submit")
     found, cursor = [], ""
     while cursor is not None:
         page = admin.ask("GET", f"/v1/keys?limit=2{cursor and '&cursor=' + cursor}").json()
@@ -189,7 +189,7 @@ def test_a_repeated_call_makes_one_key_and_shows_it_once(service: Stack) -> None
     headers = {"X-API-Key": "the operator's own key", "Idempotency-Key": "once"}
 
     def make(name: str) -> requests.Response:
-        body = {"name": name, "scope": "read"}
+        body = {"name": name, "scope": "submit"}
         return requests.post(f"{service.url}/v1/keys", json=body, headers=headers, timeout=30)
 
     first, again = make("repeated"), make("repeated")
@@ -202,3 +202,14 @@ def test_a_repeated_call_makes_one_key_and_shows_it_once(service: Stack) -> None
     # When the key is revoked, expect the repetition to say so
     assert Keys(service).revoke(first.json()) == 204
     refused(make("repeated"), 404, "key_unknown")
+
+
+def test_a_key_that_could_do_nothing_or_lock_all_out_is_not_made(fresh: Stack, service: Stack) -> None:
+    # Given no keys at all; expect the first one to be an administrator's
+    fresh.start_api()
+    open_to_all = Keys(fresh, "")
+    assert "first key" in refused(open_to_all.make("overlay", "read"), 422, "invalid_request")
+    assert "first key" in refused(open_to_all.make("bot", "submit"), 422, "invalid_request")
+    assert Keys(fresh, open_to_all.made("me", "admin")["key"]).names() == ["me"]
+    # And a key that reads to have something to read
+    assert "'for'" in refused(Keys(service).make("reads nothing", "read"), 422, "invalid_request")

@@ -14,6 +14,7 @@ from streametrics.auth.api_keys import ApiKeys
 from streametrics.auth.principal import Principal
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.database.api_keys import KeyRecords
+from streametrics.errors import InvalidRequest
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.service import JobService
 from streametrics.status.reader import StatusReader
@@ -81,3 +82,16 @@ IdempotencyKey = Annotated[
         json_schema_extra={"format": "idempotency-key"},
     ),
 ]
+
+
+async def _refuse_unknown_parameters(request: Request) -> None:
+    """Refuse parameters that the route does not know, such as a `format` that it has not. Raises InvalidRequest."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    for name in request.query_params:
+        if name not in known:
+            there = f"{', '.join(sorted(known))} can be given" if known else "there are none"
+            raise InvalidRequest(f"There is no parameter {name[:40]!r} at this address: {there}.")
+
+
+#: A dependency of routers whose routes name all of their parameters.
+KnownParameters = Depends(_refuse_unknown_parameters)

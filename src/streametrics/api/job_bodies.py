@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -37,6 +38,10 @@ _STEPS: dict[JobState, Step] = {
 }
 
 
+#: How generated clients know an instant.
+_INSTANT: dict[str, Any] = {"format": "date-time"}
+
+
 class Streamer(BaseModel):
     """Who streams: `key` is the name in one form, however it is written."""
 
@@ -64,10 +69,18 @@ class Job(BaseModel):
     title: str
     game: str
     time: str = Field(description="As it was sent.")
-    summary_language: str | None = Field(description="Null for the one that is spoken.", examples=["en"])
-    created_at: str = Field(examples=["2026-11-30T19:13:02Z"])
-    ended_at: str | None
-    expires_at: str | None = Field(description="When the result is erased, once it has ended.")
+    duration_s: float | None = Field(description="Of the sound, once it is decoded.", examples=[30.0])
+    speech_language: str | None = Field(description="As it was sent; null for the one that is heard.", examples=["en"])
+    track: str = Field(description="As it was sent.", examples=["auto"])
+    summary: Literal["none", "short", "long"] | None = Field(description="Null for what suits the recording's length.")
+    summary_language: str | None = Field(
+        description="Null for the one that is spoken, and where no summary is made.", examples=["en"]
+    )
+    created_at: str = Field(examples=["2026-11-30T19:13:02Z"], json_schema_extra=_INSTANT)
+    ended_at: str | None = Field(json_schema_extra=_INSTANT)
+    expires_at: str | None = Field(
+        description="When the result is erased, once it has ended.", json_schema_extra=_INSTANT
+    )
     parent_job_id: str | None = Field(description="Of a summary made anew: the job whose transcript it is of.")
     warnings: list[JobWarning]
     error: JobError | None
@@ -115,7 +128,7 @@ class SummaryBody(BaseModel):
 
     job_id: str
     complete: bool
-    language: str | None = Field(description="The one that was asked for, or the one that is spoken.", examples=["en"])
+    language: str | None = Field(description="What it is written in; picked sentences are as spoken.", examples=["en"])
     text: str
     key_moments: list[KeyMoment] = Field(description="Of a long recording, in their order; `text` has them too.")
     summary_source: str | None = Field(description="`ollama`, `openai_compatible` or `extractive`.")
@@ -138,7 +151,11 @@ def job_body(record: JobRecord, status: JobStatus, *, keep_s: Callable[[bool], f
         title=request.title,
         game=request.game,
         time=request.time,
-        summary_language=request.language or None,
+        duration_s=None if record.audio_s is None else round(record.audio_s, 3),
+        speech_language=request.speech_language,
+        track=request.track,
+        summary=request.summary_length if request.wants_summary else "none",
+        summary_language=(request.language or None) if request.wants_summary else None,
         created_at=instant(record.received_at),
         ended_at=None if ended is None else instant(ended),
         expires_at=None if ended is None else instant(ended + keep_s(record.is_kept)),
@@ -205,13 +222,20 @@ def summary_body(record: JobRecord, status: JobStatus) -> SummaryBody | None:
     return SummaryBody(
         job_id=record.task_id,
         complete=record.state.is_final,
-        language=record.request.language or result.get("speech_language"),
+        language=_summary_language(record, result),
         text=text,
         key_moments=_key_moments(result.get("key_moments")),
         summary_source=result.get("summary_source"),
         model=result.get("model"),
         warnings=_warnings(status),
     )
+
+
+def _summary_language(record: JobRecord, result: Mapping[str, Any]) -> str | None:
+    """Tell the language of a summary: what was asked for, unless its sentences were picked or nothing was asked."""
+    is_spoken = result.get("summary_source") == "extractive" and result.get("text")
+    spoken = result.get("speech_language")
+    return spoken if is_spoken and spoken else record.request.language or spoken
 
 
 def _key_moments(stored: object) -> list[KeyMoment]:
@@ -221,14 +245,13 @@ def _key_moments(stored: object) -> list[KeyMoment]:
 
 
 def streamer_key(name: str) -> str:
-    """Make the form of a name that is the same however it is written, for addresses."""
-    return unicodedata.normalize("NFKC", name.strip()).casefold()
+    """Make the form of a name that is the same however it is written, for addresses: without `/`, `?`, `#` and `~`."""
+    folded = unicodedata.normalize("NFKC", name.strip()).casefold()
+    return re.sub("[/?#~]", lambda found: f"~{ord(found[0]):02X}", folded)
 
 
-def next_cursor(records: Sequence[JobRecord], limit: int) -> str | None:
-    """Make the cursor of the page behind this one; None where it is the last."""
-    if len(records) < limit:
-        return None
+def next_cursor(records: Sequence[JobRecord]) -> str:
+    """Make the cursor of the page behind this one."""
     return cursor_at(Place(records[-1].received_at, records[-1].task_id))
 
 

@@ -13,6 +13,7 @@ from streametrics.audio.tracks import AUTO
 from streametrics.cli import recordings
 from streametrics.cli.recordings import TextOptions
 from streametrics.cli.service_client import ServiceClient
+from streametrics.errors import AudioUnreadable, StreametricsError, UsageError
 from streametrics.pipeline.transcribe import decoding_warnings
 from streametrics.pipeline.voice_selection import VoiceSelection
 from streametrics.settings import Settings
@@ -40,10 +41,15 @@ def run(
     settings: Settings, paths: Sequence[Path], options: AddOptions, *, warn: Callable[[str], None]
 ) -> Iterator[str]:
     """Send files, and those in folders; yields what is to be printed. See `recordings.write_texts`."""
+    if options.what == "summary" and options.output_format in ("srt", "vtt"):
+        raise UsageError("A summary is no subtitles: --format txt or json.")
+    if options.what == "summary" and options.fields.get("summary") == "none":
+        raise UsageError("'--summary none' leaves no summary to get.")
+    if options.target is not None and not options.waits:
+        raise UsageError("With --no-wait there is no text yet that -o could write.")
     client = ServiceClient(options.url, options.key)
     if not options.waits:
-        for file in recordings.files_in(paths, warn):
-            yield f"{_sent(client, file, settings, options, warn)}  {file}"
+        yield from _ids(client, list(recordings.files_in(paths, warn)), settings, options, warn)
         return
 
     def text_of(file: Path, warn: Callable[[str], None]) -> str:
@@ -56,6 +62,21 @@ def run(
         return client.text(job_id, options.what, output).rstrip("\n")
 
     yield from recordings.write_texts(paths, options, text_of, warn=warn)
+
+
+def _ids(
+    client: ServiceClient, files: list[Path], settings: Settings, options: AddOptions, warn: Callable[[str], None]
+) -> Iterator[str]:
+    """Send each file; yields the jobs' ids. One that cannot be sent keeps no other from it."""
+    failed = 0
+    for file in files:
+        try:
+            yield f"{_sent(client, file, settings, options, warn)}  {file}"
+        except StreametricsError as error:
+            failed += 1
+            warn(f"{file}: {error}")
+    if failed:
+        raise AudioUnreadable(f"{failed} of {len(files)} were not sent.")
 
 
 def _sent(

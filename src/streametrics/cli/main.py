@@ -156,13 +156,15 @@ def _add(options: argparse.Namespace) -> int:
     fields = {
         "speech_language": options.language,
         "summary_language": options.summary_language,
-        "summary": options.summary,
+        # Who gets the transcript does not wait for a summary that nobody asked for.
+        "summary": options.summary or ("none" if options.get == "transcript" and not options.no_wait else None),
         "title": options.title,
         "streamer": options.streamer,
     }
     asked = add.AddOptions(
         url=options.url or ports.local_url(settings),
-        key=options.key or os.environ.get("STREAMETRICS_KEY") or settings.internal_api_key,
+        # The operator's own key is for this machine's service, and not for whichever --url names.
+        key=options.key or os.environ.get("STREAMETRICS_KEY") or ("" if options.url else settings.internal_api_key),
         fields={name: value for name, value in fields.items() if value},
         output="text" if options.format == "txt" else options.format,
         target=options.output,

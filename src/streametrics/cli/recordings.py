@@ -71,10 +71,8 @@ def write_texts(
             failed.append(str(file))
             warn(str(error))
     if failed:
-        names = ", ".join(failed)
-        raise AudioUnreadable(
-            f"{len(failed)} of {len(files)} have no text: {names}. The others' texts lie in {options.target}."
-        )
+        others = f" The others' texts lie in {options.target}." if len(failed) < len(files) else ""
+        raise AudioUnreadable(f"{len(failed)} of {len(files)} have no text: {', '.join(failed)}.{others}")
 
 
 def files_in(paths: Sequence[Path], warn: Callable[[str], None]) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import requests
 
-from streametrics.errors import StreametricsError
+from streametrics.errors import StreametricsError, UsageError
 
 #: Bytes that are handed to the connection at once.
 _PIECE_BYTES = 1 << 16
@@ -34,7 +34,7 @@ class ServiceClient:
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the outside world's knows no service on this machine
         if key:
-            self._session.headers["X-API-Key"] = key
+            self._session.headers["X-API-Key"] = _sendable(key)
 
     def send(self, file: Path, fields: Mapping[str, str], on_sent: Callable[[int], object]) -> str:
         """Send a file to `POST /v1/jobs`; returns the job's id.
@@ -60,15 +60,15 @@ class ServiceClient:
 
     def wait(self, job_id: str, on_progress: Callable[[int], object]) -> None:
         """Wait until the job has ended. on_progress: called with per cent. Raises ServiceRefused where it failed."""
+        path = f"/v1/jobs/{job_id}"
         while True:
-            job = _json(self._get(f"/v1/jobs/{job_id}"))
+            job = _json(self._get(path))
+            path = f"/v1/jobs/{job_id}?wait={_LONG_POLL_S}"
             on_progress(int(job["progress"]))
             if job["status"] in ("failed", "cancelled"):
                 raise ServiceRefused(job["error"]["detail"])
             if job["status"] == "completed":
                 return
-            # Answers at the next change
-            self._get(f"/summarize/status/{job_id}?wait={_LONG_POLL_S}")
 
     def warnings(self, job_id: str) -> list[str]:
         """Fetch what a reader should know beside the text."""
@@ -150,6 +150,14 @@ class _Form:
             return piece
         piece, self._tail = self._tail, b""
         return piece
+
+
+def _sendable(key: str) -> str:
+    """Check that a key can stand in a header. Raises UsageError."""
+    key = key.strip()
+    if not key.isascii() or not key.isprintable():
+        raise UsageError("The key holds characters that no key has: see --key and STREAMETRICS_KEY.")
+    return key
 
 
 def _wait_s(retry_after: str) -> float:

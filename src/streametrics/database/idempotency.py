@@ -86,6 +86,11 @@ class IdempotentCalls:
         with self._database.write() as connection:
             remember(connection, call, made_id)
 
+    def forget(self, made_id: str) -> None:
+        """Forget the call that made this: the next one with its key is a new one."""
+        with self._database.write() as connection:
+            forget(connection, made_id)
+
     def delete_older_than(self, age_s: float) -> int:
         """Forget the calls that are this old; their keys are new ones from then on."""
         with self._database.write() as connection:

@@ -183,8 +183,8 @@ idempotency_keys = Table(
     Column("key", String(255), primary_key=True),
     #: SHA-256 of what was sent, in hexadecimal.
     Column("payload_hash", String(64), nullable=False),
-    #: What the call made: a job's id.
-    Column("made_id", String(64), nullable=False),
+    #: What the call made: the id of a job or of a key.
+    Column("made_id", String(64), nullable=False, index=True),
     Column("created_at", Float, nullable=False, index=True),
 )
 

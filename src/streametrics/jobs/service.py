@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Principal, Scope, may_see
 from streametrics.database.idempotency import IdempotentCall
 from streametrics.database.jobs import JobRecord, Place
-from streametrics.domain.job import JobKind, JobRequest, JobState, Stage, TaskMessage
+from streametrics.domain.job import JobKind, JobRequest, JobState, Stage, SummaryLength, TaskMessage
 from streametrics.domain.status import JobStatus
 from streametrics.domain.transcript import Transcript, merge_transcripts, up_to_a_gap
 from streametrics.errors import (
@@ -16,6 +16,7 @@ from streametrics.errors import (
     JobExpired,
     JobNotReady,
     JobUnknown,
+    QueueUnavailable,
     StoredDataDamaged,
 )
 from streametrics.jobs.connections import Connections
@@ -81,7 +82,7 @@ class JobService:
             self._connections.delete_audio(audio_key)
             raise
         try:
-            self._connections.queue.send(TaskMessage(task_id, Stage.TRANSCRIBE, kind, 0))
+            self._send(TaskMessage(task_id, Stage.TRANSCRIBE, kind, 0), is_promised=call is not None)
         except BaseException:
             self._connections.delete_audio(audio_key)
             self._connections.records.delete(task_id)
@@ -89,12 +90,31 @@ class JobService:
         self._connections.metrics.count(metrics.ACCEPTED, kind)
         return task_id
 
+    def _send(self, message: TaskMessage, *, is_promised: bool) -> None:
+        """Send a new job's message. Raises QueueUnavailable, unless the job is promised.
+
+        is_promised: an equal call may have been told of the job already, so it stays, and maintenance sends its message
+        as soon as the queue answers.
+        """
+        try:
+            self._connections.queue.send(message)
+        except QueueUnavailable:
+            if not is_promised:
+                raise
+            logger.warning("event=message_left_to_maintenance stage=%s", message.stage)
+
     def once(
-        self, call: IdempotentCall | None, make: Callable[[], str], *, audio_key: str | None = None
+        self,
+        call: IdempotentCall | None,
+        make: Callable[[], str],
+        *,
+        audio_key: str | None = None,
+        tries_again: bool = False,
     ) -> tuple[str, bool]:
         """Carry out a call that may be a repetition; see `IdempotentCalls.once`.
 
-        audio_key: of stored audio that `make` takes care of once it is called; deleted where it is not.
+        audio_key: of stored audio that `make` takes care of once it is called; deleted where it is not. tries_again:
+        whether a call whose job has failed, or is erased, is a new one: where the answer is the result, that was none.
         """
         is_made = False
 
@@ -103,11 +123,22 @@ class JobService:
             is_made = True
             return make()
 
+        calls = self._connections.idempotent_calls
         try:
-            return self._connections.idempotent_calls.once(call, make_it)
+            made = calls.made_by(call) if call is not None and tries_again else None
+            if made is not None and not self._has_result(made):
+                calls.forget(made)
+            return calls.once(call, make_it)
         finally:
             if not is_made:
                 self._connections.delete_audio(audio_key)
+
+    def _has_result(self, task_id: str) -> bool:
+        """Tell whether a job has a result, or will have one."""
+        try:
+            return self._record(task_id, LOCAL).state is not JobState.FAILED
+        except (JobUnknown, JobExpired):
+            return False
 
     def remember(self, call: IdempotentCall, task_id: str) -> str:
         """Write down that a call has found this job, for `once`; returns the job's id."""
@@ -165,7 +196,7 @@ class JobService:
         if transcript is not None:
             return TranscriptSoFar(record, transcript.text, transcript, is_complete=True)
         if record.state is JobState.FAILED:
-            raise JobNotReady(f"This job has no transcript, as it failed: {record.error}")
+            raise JobNotReady(f"This job has no transcript: {record.error}")
         if record.kind is JobKind.LONG:
             parts = list(up_to_a_gap(self._connections.records.finished_parts(task_id)))
             if parts:
@@ -183,6 +214,7 @@ class JobService:
         language: str | None,
         model: str | None,
         extra_instruction: str,
+        length: SummaryLength | None = None,
         principal: Principal = LOCAL,
         call: IdempotentCall | None = None,
     ) -> str:
@@ -193,6 +225,8 @@ class JobService:
         self._connections.queue.require()
         record = self._record(task_id, principal)
         transcript = self._whole_transcript(record) if record.state.is_final else None
+        if transcript is None and record.state.is_final:
+            raise JobNotReady(f"This job has no transcript to be summarized: {record.error}")
         if transcript is None:
             raise JobNotReady
         request = replace(
@@ -201,6 +235,8 @@ class JobService:
             parent_task_id=task_id,
             summary_model=model,
             extra_instruction=extra_instruction,
+            wants_summary=True,
+            summary_length=length or record.request.summary_length,
         )
         new_task_id = str(uuid.uuid4())
         # What was wrong with the sound stays; what was wrong with the first summary does not.
@@ -219,7 +255,7 @@ class JobService:
             call=call,
         )
         try:
-            self._connections.queue.send(TaskMessage(new_task_id, Stage.SUMMARIZE, JobKind.LONG, 0))
+            self._send(TaskMessage(new_task_id, Stage.SUMMARIZE, JobKind.LONG, 0), is_promised=call is not None)
         except BaseException:
             self._connections.records.delete(new_task_id)
             raise

@@ -1,6 +1,6 @@
 """Checks the text fields of `POST /v1/jobs`: only the sound is required, and an unknown field is refused by name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
@@ -34,18 +34,21 @@ class JobFields:
     kind: JobKind | None
 
 
-def read_job_fields(fields: Mapping[str, list[str]], whisper_model: str) -> JobFields:
-    """Check the fields of a job. Raises InvalidRequest with the field's name and what it may be."""
+def read_job_fields(fields: Mapping[str, list[str]], whisper_model: str, installed: Sequence[str]) -> JobFields:
+    """Check the fields of a job. Raises InvalidRequest with the field's name and what it may be.
+
+    installed: the names under which the model can be asked for.
+    """
     if "language" in fields:
         raise InvalidRequest(
             "There is no field 'language' here: 'speech_language' is what is spoken, 'summary_language' is what the "
             "summary is written in."
         )
-    values = {name: _checked(name, given[-1]) for name, given in fields.items()}
+    values = {name: _checked(name, given) for name, given in fields.items()}
     model = values.get("model", "").strip()
-    if model not in ("", whisper_model):
+    if model not in ("", *installed):
         raise InvalidRequest(
-            f"The model {shortened(model)} is not installed: '{whisper_model}' is (WHISPER_MODEL chooses it)."
+            f"The model {shortened(model)} is not installed: '{installed[0]}' is (WHISPER_MODEL chooses it)."
         )
     kind, summary = (_choice(name, values.get(name, "")) for name in CHOICES)
     return JobFields(
@@ -64,11 +67,14 @@ def read_job_fields(fields: Mapping[str, list[str]], whisper_model: str) -> JobF
     )
 
 
-def _checked(name: str, value: str) -> str:
+def _checked(name: str, given: list[str]) -> str:
+    *more, value = given
     if name not in LIMITS:
         raise InvalidRequest(
             f"There is no field {shortened(name)}: '{FILE_FIELD}' is the sound, and {', '.join(LIMITS)} can be given."
         )
+    if more:
+        raise InvalidRequest(f"The field '{name}' was sent {len(given)} times: send it once.")
     if len(value) > LIMITS[name]:
         raise InvalidRequest(f"The field '{name}' is longer than {LIMITS[name]} characters.")
     if "\x00" in value:
@@ -85,4 +91,4 @@ def _choice(name: str, value: str) -> str:
 
 def _summary_language(text: str) -> str:
     """Read the summary's language; empty for the one that is spoken."""
-    return languages.parse(text) if text.strip() else ""
+    return "" if text.strip().casefold() in ("", "auto") else languages.parse(text)

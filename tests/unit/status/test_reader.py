@@ -44,8 +44,10 @@ class FakeJobs:
     """The row behind `JobService.row_and_status`."""
 
     row: Row
-    result_ttl_s: float = TTL_S
     asked_queue: list[bool] = field(default_factory=list)
+
+    def keep_s(self, is_kept: bool) -> float:
+        return TTL_S
 
     def row_and_status(
         self, task_id: str, principal: Principal = LOCAL, *, queue_answers: bool = True

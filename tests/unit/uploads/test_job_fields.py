@@ -8,7 +8,7 @@ from streametrics.uploads.job_fields import JobFields, read_job_fields
 
 
 def read(**fields: str) -> JobFields:
-    return read_job_fields({name: [value] for name, value in fields.items()}, "base")
+    return read_job_fields({name: [value] for name, value in fields.items()}, "base", ["base", "whisper-1"])
 
 
 def test_nothing_but_the_sound_is_needed() -> None:
@@ -69,5 +69,12 @@ def test_what_cannot_be_is_refused_by_name(field: str, value: str, told: str) ->
         read(**{field: value})
 
 
-def test_of_a_field_that_came_twice_the_last_one_counts() -> None:
-    assert read_job_fields({"summary": ["short", "none"]}, "base").request.wants_summary is False
+def test_a_field_that_came_twice_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="'summary' was sent 2 times"):
+        read_job_fields({"summary": ["short", "none"]}, "base", ["base"])
+
+
+def test_of_weights_of_ones_own_no_path_is_told() -> None:
+    with pytest.raises(InvalidRequest, match="'large' is not installed: 'my' is"):
+        read_job_fields({"model": ["large"]}, "/secret/my.pt", ["my", "whisper-1"])
+    assert read_job_fields({"model": ["my"]}, "/secret/my.pt", ["my", "whisper-1"]).kind is None

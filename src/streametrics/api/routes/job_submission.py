@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from anyio import to_thread
@@ -9,22 +10,23 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from streametrics.api.dependencies import IdempotencyKey, PrincipalOf, State, StateOf, receive_upload
-from streametrics.api.idempotency import call_of, replayed
+from streametrics.api.dependencies import IdempotencyKey, KnownParameters, PrincipalOf, State, StateOf, receive_upload
+from streametrics.api.idempotency import call_of, replayed, said
 from streametrics.api.job_bodies import Job, job_body
+from streametrics.api.model_name import model_names
 from streametrics.api.openapi import problems
 from streametrics.api.rate_limit import rate_limit
 from streametrics.api.resummarize_request import read_resummarize_request, resummarize_schema
 from streametrics.auth.principal import Principal
 from streametrics.domain.job import JobRequest
-from streametrics.errors import InvalidRequest
+from streametrics.errors import InvalidRequest, JobExpired
 from streametrics.observability.logging import about_job
 from streametrics.uploads.fields import FILE_FIELD, NO_NULL, PATTERNS
 from streametrics.uploads.job_fields import CHOICES, LIMITS, JobFields, read_job_fields
 
 logger = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[KnownParameters])
 
 _ABOUT = {
     "kind": "`live` for a chunk that somebody waits for; `recording` waits behind all chunks. Else the length decides.",
@@ -83,9 +85,11 @@ async def create_job(
     request: Request, state: StateOf, principal: PrincipalOf, idempotency_key: IdempotencyKey = None
 ) -> Response:
     found: list[JobFields] = []
+    sent: dict[str, str] = {}
 
     def read_fields(fields: Mapping[str, list[str]], whisper_model: str) -> JobRequest:
-        found.append(read_job_fields(fields, whisper_model))
+        found.append(read_job_fields(fields, whisper_model, model_names(state.connections.settings.whisper_model)))
+        sent.update({name: values[0] for name, values in fields.items()})
         return found[0].request
 
     try:
@@ -93,7 +97,7 @@ async def create_job(
     except ClientDisconnect as error:
         raise InvalidRequest("The upload ended before its form did: send it again.") from error
     kind = found[0].kind or upload.kind
-    call = call_of("POST /v1/jobs", idempotency_key, principal, upload.sha256, upload.request, found[0].kind)
+    call = call_of("POST /v1/jobs", idempotency_key, principal, upload.sha256, said(sent))
 
     def make() -> str:
         return state.jobs.accept(
@@ -119,17 +123,16 @@ async def create_job(
     status_code=202,
     summary="Summarize a finished job's transcript anew, as a job of its own",
     operation_id="resummarizeJob",
-    openapi_extra=resummarize_schema("summary_language"),
+    openapi_extra=resummarize_schema(below_v1=True),
     responses=_ACCEPTED | problems(401, 403, 404, 409, 410, 422, 429, 503),
 )
 async def resummarize_job(
     job_id: str, request: Request, state: StateOf, principal: PrincipalOf, idempotency_key: IdempotencyKey = None
 ) -> Response:
+    asked = await read_resummarize_request(request.headers.get("content-type", ""), request.stream(), below_v1=True)
+    call = call_of("POST /v1/jobs/{id}/resummarize", idempotency_key, principal, job_id, said(asdict(asked)))
+
     await state.admission.check_waiting()
-    asked = await read_resummarize_request(
-        request.headers.get("content-type", ""), request.stream(), language_field="summary_language"
-    )
-    call = call_of("POST /v1/jobs/{id}/resummarize", idempotency_key, principal, job_id, asked)
 
     def make() -> str:
         return state.jobs.resummarize(
@@ -137,6 +140,7 @@ async def resummarize_job(
             language=asked.language,
             model=asked.model,
             extra_instruction=asked.extra_instruction,
+            length=asked.length,
             principal=principal,
             call=call,
         )
@@ -156,6 +160,11 @@ async def _answer(job_id: str, is_replay: bool, state: State, principal: Princip
         record, status = state.jobs.row_and_status(job_id, principal)
         return job_body(record, status, keep_s=state.jobs.keep_s)
 
-    body = await to_thread.run_sync(read)
+    try:
+        body = await to_thread.run_sync(read)
+    except JobExpired as expired:
+        raise JobExpired(
+            "The job that this Idempotency-Key made was erased: send the request with a new key."
+        ) from expired
     headers = {"Location": f"/v1/jobs/{job_id}", **replayed(is_replay), **await rate_limit(state)}
     return JSONResponse(body.model_dump(mode="json"), status_code=202, headers=headers)

@@ -6,7 +6,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 
-from streametrics.api.dependencies import PrincipalOf, State, StateOf
+from streametrics.api.dependencies import KnownParameters, PrincipalOf, State, StateOf
 from streametrics.api.job_bodies import (
     ALL_STATES,
     STATES,
@@ -28,10 +28,13 @@ from streametrics.errors import JobNotReady
 from streametrics.jobs.service import TranscriptSoFar
 from streametrics.jobs.status_view import status_of
 from streametrics.observability.logging import about_job
+from streametrics.status.reader import MAX_WAIT_S
 
 MAX_PAGE, PAGE = 100, 20
+#: Of text and subtitles: whether they are whole, or of a job in work.
+COMPLETE_HEADER = "X-Transcript-Complete"
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[KnownParameters])
 
 JobId = str
 #: Described as paths of their own: one answer of several types is more than generated clients can read.
@@ -59,10 +62,12 @@ async def list_jobs(
     states = ALL_STATES if status is None else STATES[status]
 
     def read() -> JobList:
-        records = state.jobs.page(principal, states=states, before=before, limit=limit)
+        # One more than is shown, to know whether there is a next page.
+        found = state.jobs.page(principal, states=states, before=before, limit=limit + 1)
+        records = found[:limit]
         return JobList(
             data=[job_body(record, status_of(record, None), keep_s=state.jobs.keep_s) for record in records],
-            next_cursor=next_cursor(records, limit),
+            next_cursor=next_cursor(records) if len(found) > limit else None,
         )
 
     return await to_thread.run_sync(read)
@@ -75,8 +80,17 @@ async def list_jobs(
     response_model=Job,
     responses=problems(401, 403, 404, 410, 422, 503),
 )
-def get_job(job_id: JobId, state: StateOf, principal: PrincipalOf) -> Job:
-    record, status = state.jobs.row_and_status(job_id, principal)
+async def get_job(
+    job_id: JobId,
+    state: StateOf,
+    principal: PrincipalOf,
+    wait: Annotated[
+        float, Query(ge=0, le=MAX_WAIT_S, description="Answer at the next change, or after so many seconds.")
+    ] = 0,
+) -> Job:
+    if wait:
+        await state.status_reader.answer_after_change(job_id, wait, principal)
+    record, status = await to_thread.run_sync(state.jobs.row_and_status, job_id, principal)
     return job_body(record, status, keep_s=state.jobs.keep_s)
 
 
@@ -126,10 +140,16 @@ def get_transcript_text(job_id: JobId, format: TextFormat, state: StateOf, princ
 
 def _transcript_as(found: TranscriptSoFar, format: TextFormat) -> Response:
     if format == "txt":
-        return text_response(found.text)
+        return _marked(text_response(found.text), found)
     if found.transcript is None:
         raise JobNotReady("Of this chunk only the text is known yet, without times: ask again in a moment.")
-    return subtitle_response(found.transcript, format)
+    return _marked(subtitle_response(found.transcript, format), found)
+
+
+def _marked(answer: Response, found: TranscriptSoFar) -> Response:
+    """Say whether the text is whole, which JSON says with `complete`."""
+    answer.headers[COMPLETE_HEADER] = "true" if found.is_complete else "false"
+    return answer
 
 
 @router.get(

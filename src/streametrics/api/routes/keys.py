@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from streametrics.api.dependencies import IdempotencyKey, PrincipalOf, State, StateOf
+from streametrics.api.dependencies import IdempotencyKey, KnownParameters, PrincipalOf, State, StateOf
 from streametrics.api.idempotency import call_of, replayed
 from streametrics.api.job_bodies import cursor_at, read_cursor
 from streametrics.api.key_bodies import KeyList, KeyMade, KeyWanted, key_body, made_body
 from streametrics.api.openapi import problems
 from streametrics.auth.api_keys import checked_name, digest_of, new_key
-from streametrics.auth.key_rules import may_see_key, require_may_make, require_may_revoke
+from streametrics.auth.key_rules import may_see_key, require_is_of_use, require_may_make, require_may_revoke
 from streametrics.auth.principal import KeyRecord, NewKey, Principal, Scope
 from streametrics.database.jobs import Place
 from streametrics.errors import InvalidRequest, KeyUnknown
@@ -34,7 +34,7 @@ _SHOWN_BEFORE = (
     "and make another one."
 )
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"])
+router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[KnownParameters])
 
 
 @router.get(
@@ -92,6 +92,7 @@ async def create_key(
     key = new_key()
     made = NewKey(checked_name(wanted.name), scope, digest_of(key.encode()), reads_for)
     is_first = not await state.api_keys.has_keys()
+    require_is_of_use(scope, reads_for=reads_for, is_first=is_first, is_admins=principal.scope is Scope.ADMIN)
 
     call = call_of("POST /v1/keys", idempotency_key, principal, wanted.model_dump())
 
@@ -152,8 +153,6 @@ def _note(record: KeyRecord, *, is_first: bool) -> str:
     note = "This is the only time that the key is shown: keep it now, as only its digest is stored."
     if is_first:
         note += " It is the first key: from now on every call needs one (X-API-Key: …)."
-    if record.scope is Scope.READ and record.owner == record.key_id:
-        note += " It has no jobs of its own to read: revoke it and make it again with 'for', a key that sends them."
     return note
 
 

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from streametrics.api import openai_bodies
 from streametrics.api.dependencies import IdempotencyKey, PrincipalOf, State, StateOf, receive_upload
 from streametrics.api.idempotency import call_of, replayed
-from streametrics.api.model_name import model_name
+from streametrics.api.model_name import model_names
 from streametrics.api.openapi import openai_problems
 from streametrics.api.rate_limit import rate_limit
 from streametrics.api.transcript_text import TEXT_CONTENT, subtitle_response, text_response
@@ -154,7 +154,8 @@ async def _job_of(request: Request, state: State, principal: Principal, idempote
     # One at a time: of two equal requests at once the second finds the first one's job.
     async with state.equal_requests:
         task_id, is_replay = await to_thread.run_sync(
-            lambda: state.jobs.once(call, make, audio_key=upload.audio_key), limiter=state.admission.writers
+            lambda: state.jobs.once(call, make, audio_key=upload.audio_key, tries_again=True),
+            limiter=state.admission.writers,
         )
     return _Asked(task_id, asked, {**replayed(is_replay), **await rate_limit(state)})
 
@@ -239,5 +240,4 @@ async def get_model(model_id: str, state: StateOf) -> openai_bodies.Model:
 
 
 def _models(state: State) -> list[str]:
-    """List the installed model, and the name that OpenAI's clients send where nothing else is said."""
-    return list(dict.fromkeys([model_name(state.connections.settings.whisper_model), "whisper-1"]))
+    return model_names(state.connections.settings.whisper_model)

@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter
 
-from streametrics.api.dependencies import StateOf
+from streametrics.api.dependencies import KnownParameters, StateOf
 from streametrics.api.openapi import problems
 from streametrics.api.service_status import ServiceStatus
 
-router = APIRouter(prefix="/v1", tags=["service"])
+router = APIRouter(prefix="/v1", tags=["service"], dependencies=[KnownParameters])
 
 
 @router.get(

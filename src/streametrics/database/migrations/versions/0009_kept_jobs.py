@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Float, nullable=False),
     )
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
+    op.create_index("ix_idempotency_keys_made_id", "idempotency_keys", ["made_id"])
 
 
 def downgrade() -> None:
