@@ -54,10 +54,12 @@ class JobService:
         container: str,
         owner: str = LOCAL_OWNER,
         request_hash: str | None = None,
+        joins_stream: bool = False,
     ) -> str:
         """Create a job of stored audio: the row first, then its task message; returns the task's id.
 
-        request_hash: by which `find_equal` finds it. Raises QueueUnavailable or DatabaseUnavailable, and then nothing
+        request_hash: by which `find_equal` finds it. joins_stream: whether it joins its streamer's stream, if its sound
+        turns out to be a chunk. Raises QueueUnavailable or DatabaseUnavailable, and then nothing
         is left of it, the audio included.
         """
         task_id = str(uuid.uuid4())
@@ -71,6 +73,7 @@ class JobService:
                 audio_key=audio_key,
                 container=container,
                 request_hash=request_hash,
+                joins_stream=joins_stream and self._connections.settings.stream_memory,
             )
         except BaseException:
             self._connections.delete_audio(audio_key)
