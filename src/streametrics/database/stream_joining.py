@@ -86,14 +86,15 @@ class StreamJoining:
 
     def find(self, owner: str, streamer_key: str, fingerprint: str | None) -> Found | None:
         """Read the streamer's newest stream, and where in it the chunk of this fingerprint lies."""
+        same = stream_chunks.alias()
         twin = (
-            select(func.min(stream_chunks.c.task_id))
-            .where(stream_chunks.c.stream == streams.c.number, stream_chunks.c.fingerprint == fingerprint)
+            select(func.min(same.c.task_id))
+            .where(same.c.stream == streams.c.number, same.c.fingerprint == (fingerprint or ""))
             .scalar_subquery()
         )
         query = (
             select_streams(stream_chunks.c.start_s.label("twin_start_s"), stream_chunks.c.end_s.label("twin_end_s"))
-            .outerjoin(stream_chunks, stream_chunks.c.task_id == twin)
+            .select_from(streams.outerjoin(stream_chunks, stream_chunks.c.task_id == twin))
             .where(streams.c.owner == owner, streams.c.streamer_key == streamer_key)
             .order_by(streams.c.number.desc())
             .limit(1)

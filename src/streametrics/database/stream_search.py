@@ -53,8 +53,11 @@ class StreamSearch:
         place = stream_words.c.rowid
         query = (
             select_streams(*(stream_segments.c[name].label(f"segment_{name}") for name in _SEGMENT_COLUMNS))
-            .join(stream_segments, stream_segments.c.stream == streams.c.number)
-            .join(stream_words, place == stream_segments.c.id)
+            .select_from(
+                stream_words.join(stream_segments, place == stream_segments.c.id).join(
+                    streams, stream_segments.c.stream == streams.c.number
+                )
+            )
             .where(_matches(phrases, is_postgresql=is_postgresql), streams.c.erased_at.is_(None))
             .order_by(place.desc())
             .limit(limit)

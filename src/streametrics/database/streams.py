@@ -99,7 +99,9 @@ class StreamRecords:
             .group_by(streams.c.owner, streams.c.streamer_key)
             .subquery()
         )
-        query = select_streams(groups.c.stream_count).join(groups, groups.c.newest == streams.c.number)
+        query = select_streams(groups.c.stream_count).select_from(
+            streams.join(groups, groups.c.newest == streams.c.number)
+        )
         query = query.order_by(streams.c.number.desc()).limit(limit)
         if before is not None:
             query = query.where(streams.c.number < before)

@@ -7,18 +7,19 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.concurrency.ttl_cache import TtlCache
 from streametrics.database.jobs import JobRecord
-from streametrics.database.stream_joining import Found, NewStream, Overtaken, WaitingChunk
+from streametrics.database.stream_joining import Found, NewStream, Overtaken, StreamJoining, WaitingChunk
 from streametrics.domain.transcript import Transcript
 from streametrics.errors import JobCancelled, JobNotReady, StreametricsError
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.status_view import transcript_in_result
 from streametrics.observability.logging import about_job
+from streametrics.settings import Settings
 from streametrics.streams.chunks import JoiningChunk, fingerprint, heard
 from streametrics.streams.coverage import ChunkState
 from streametrics.streams.placing import Placement, SentChunk, falls_back, first_placement, place
@@ -55,7 +56,9 @@ class JoiningThread:
     """Runs a round when a chunk ends in this process, and every `maintenance_interval_s`."""
 
     def __init__(self, connections: Connections, *, in_worker: bool) -> None:
-        self._joining = Joining(connections, in_worker=in_worker)
+        # The API uses its own database.
+        foreign = TtlCache(lambda: in_worker and connections.foreign_to_api(needs_audio=False), FOREIGN_VALID_S)
+        self._joining = Joining(connections.joining, connections.settings, may_write=lambda: not foreign.get())
         self._period_s = min(connections.settings.maintenance_interval_s, MOST_PERIOD_S)
         self._thread = PeriodicThread("joining", self._round, 0.0)
 
@@ -77,20 +80,22 @@ class JoiningThread:
 
 
 class Joining:
-    """Joins chunks, in rounds. in_worker: nothing while the API uses another database."""
+    """Joins chunks, in rounds. may_write: whether this process uses the API's database."""
 
-    def __init__(self, connections: Connections, *, in_worker: bool = False) -> None:
-        self._foreign = TtlCache(lambda: in_worker and connections.foreign_to_api(needs_audio=False), FOREIGN_VALID_S)
-        self._records = connections.joining
-        self._is_on = connections.settings.stream_memory
-        self._idle_s = connections.settings.stream_idle_min * 60
-        self._keeps_words = connections.settings.stream_transcript_days > 0
+    def __init__(
+        self, records: StreamJoining, settings: Settings, *, may_write: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._records = records
+        self._may_write = may_write
+        self._is_on = settings.stream_memory
+        self._idle_s = settings.stream_idle_min * 60
+        self._keeps_words = settings.stream_transcript_days > 0
         #: Chunks that could not be joined, and when.
         self._failed: dict[str, float] = {}
 
     def round(self) -> int:
         """Join what has ended; returns how many chunks were. Raises DatabaseUnavailable."""
-        if not self._is_on or self._foreign.get():
+        if not self._is_on or not self._may_write():
             return 0
         waiting = self._records.waiting(MOST_WAITING)
         since = time.monotonic() - RETRY_AFTER_S

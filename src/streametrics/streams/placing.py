@@ -118,7 +118,8 @@ def _counting(timeline: Timeline, reading: Reading | None) -> Reading | None:
 
 def _start(timeline: Timeline, chunk: SentChunk) -> tuple[Timeline, float]:
     reading = _counting(timeline, read_time(chunk.time))
-    if reading is None or timeline.zero is None or timeline.last_reading is None:
+    zero = timeline.zero
+    if reading is None or zero is None or timeline.last_reading is None:
         return timeline, _by_arrival(timeline, chunk)
     ahead_s = reading.seconds - timeline.last_reading
     since_s = chunk.received_at - timeline.last_received_at
@@ -128,7 +129,7 @@ def _start(timeline: Timeline, chunk: SentChunk) -> tuple[Timeline, float]:
         return timeline, _by_arrival(timeline, chunk)
     if ahead_s == 0 and since_s >= (chunk.audio_s or timeline.chunk_s) / 2:
         return timeline, _by_arrival(timeline, chunk)
-    position_s = reading.seconds - timeline.zero
+    position_s = reading.seconds - zero
     if ahead_s > max(since_s, 0.0) + timeline.chunk_s + JUMP_S or position_s < -JUMP_S:
         return _set_anew(timeline, chunk, reading, since_s)
     if ahead_s > 0:
@@ -139,7 +140,9 @@ def _start(timeline: Timeline, chunk: SentChunk) -> tuple[Timeline, float]:
 def _set_anew(timeline: Timeline, chunk: SentChunk, reading: Reading, since_s: float) -> tuple[Timeline, float]:
     """Place a chunk whose clock was set by when it came; those after it count from there."""
     start_s = _by_arrival(timeline, chunk)
-    if since_s < 0:  # it was sent before the last one, so the clock may be right since
+    # One that was sent before the last one says nothing of the clock since. An offset that has fallen back is another
+    # broadcast's, or one chunk's mistake: see `falls_back`.
+    if since_s < 0 or (reading.clock is Clock.OFFSET and reading.seconds < (timeline.last_reading or 0.0)):
         return timeline, start_s
     return replace(timeline, zero=reading.seconds - start_s, last_reading=reading.seconds, has_jumped=True), start_s
 

@@ -95,6 +95,13 @@ def test_a_clock_that_is_set_makes_no_gap(jump_s: float) -> None:
     assert placed[-1].timeline.has_jumped
 
 
+def test_one_offset_from_before_the_stream_is_a_mistake() -> None:
+    placed = run([sent(offset(at), came) for at, came in ((3600, 31), (3630, 61), (0, 91), (3690, 121))])
+    assert spans(placed) == [(0, 30), (30, 60), (60, 90), (90, 120)]
+    assert placed[-1].timeline.zero == 3600
+    assert not placed[-1].timeline.has_jumped
+
+
 def test_a_client_that_slept_leaves_a_gap_and_did_not_jump() -> None:
     placed = run([sent(wall(at), at + 31) for at in (0, 30, 3000, 3030)])
     assert spans(placed)[-2:] == [(3000, 3030), (3030, 3060)]
