@@ -24,7 +24,7 @@ from streametrics.api.middleware.head_requests import HeadMiddleware
 from streametrics.api.middleware.trusted_origin import TrustedOriginMiddleware, allowed_origins
 from streametrics.api.openapi import describe
 from streametrics.api.readiness import ReadinessChecks
-from streametrics.api.routes import docs, health, jobs, metrics, openai_audio, status, summarize
+from streametrics.api.routes import docs, health, jobs, metrics, openai_audio, status, streams, summarize
 from streametrics.api.routes import problems as problem_pages
 from streametrics.auth.api_keys import ApiKeys
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
@@ -36,6 +36,7 @@ from streametrics.errors import DatabaseUnavailable, InvalidRequest, Streametric
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.service import JobService
+from streametrics.jobs.streams import StreamService
 from streametrics.observability.metrics import REFUSED
 from streametrics.redis.job_versions import JobVersionReader
 from streametrics.settings import PRIVATE_UMASK, Settings
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.streametrics = State(
             connections=connections,
             jobs=job_service,
+            streams=StreamService(connections),
             status_reader=status_reader,
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
@@ -100,6 +102,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(status.router)
     app.include_router(summarize.router)
     app.include_router(jobs.router)
+    app.include_router(streams.router)
     app.include_router(openai_audio.router)
     describe(app)
     app.add_exception_handler(StreametricsError, _render)

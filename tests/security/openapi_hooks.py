@@ -11,6 +11,8 @@ schemathesis.openapi.format("binary", st.just(RECORDING))
 schemathesis.openapi.format("language", st.sampled_from(["en", "fr", "pt-BR", "German", "日本語"]))
 schemathesis.openapi.format("speech-language", st.sampled_from(["en", "de", "French"]))
 #: As one of `/v1/jobs` is, of a place long ago.
+schemathesis.openapi.format("number-cursor", st.sampled_from(["n1", "n16777216"]))
+schemathesis.openapi.format("search", st.sampled_from(["word", "a:b", "東京", "the rook"]))
 schemathesis.openapi.format("cursor", st.just("WzEuMCwiMGIwYzdjOWUiXQ"))
 
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")

@@ -12,6 +12,7 @@ from streametrics.auth.principal import Principal
 from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.service import JobService
+from streametrics.jobs.streams import StreamService
 from streametrics.status.reader import StatusReader
 from streametrics.uploads.admission import Admission
 from streametrics.uploads.receiver import Upload, UploadReceiver
@@ -23,6 +24,7 @@ class State:
 
     connections: Connections
     jobs: JobService
+    streams: StreamService
     status_reader: StatusReader
     uploads: UploadReceiver
     admission: Admission

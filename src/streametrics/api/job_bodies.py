@@ -3,7 +3,6 @@
 import base64
 import json
 import math
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from streametrics.domain.status import JobStatus
 from streametrics.domain.transcript import Segment
 from streametrics.errors import InvalidRequest, JobCancelled
 from streametrics.jobs.service import TranscriptSoFar
+from streametrics.streams.streamer_keys import streamer_key
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 Step = Literal["transcribing", "transcribed", "summarizing"]
@@ -138,9 +138,9 @@ def job_body(record: JobRecord, status: JobStatus, *, result_ttl_s: float) -> Jo
         game=request.game,
         time=request.time,
         summary_language=request.language,
-        created_at=_instant(record.received_at),
-        ended_at=None if ended is None else _instant(ended),
-        expires_at=None if ended is None else _instant(ended + result_ttl_s),
+        created_at=instant(record.received_at),
+        ended_at=None if ended is None else instant(ended),
+        expires_at=None if ended is None else instant(ended + result_ttl_s),
         parent_job_id=request.parent_task_id,
         warnings=_warnings(status),
         error=_error(record),
@@ -212,11 +212,6 @@ def summary_body(record: JobRecord, status: JobStatus) -> SummaryBody | None:
     )
 
 
-def streamer_key(name: str) -> str:
-    """Make the form of a name that is the same however it is written, for addresses."""
-    return unicodedata.normalize("NFKC", name.strip()).casefold()
-
-
 def next_cursor(records: Sequence[JobRecord], limit: int) -> str | None:
     """Make the cursor of the page behind this one; None where it is the last."""
     if len(records) < limit:
@@ -243,5 +238,6 @@ def _is_plain(task_id: str) -> bool:
     return len(task_id) <= 36 and task_id.isascii() and task_id.isprintable()
 
 
-def _instant(seconds: float) -> str:
+def instant(seconds: float) -> str:
+    """Render seconds since 1970 as RFC 3339 asks."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

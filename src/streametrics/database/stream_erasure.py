@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from streametrics.database.engine import Database, now, statement_now
 from streametrics.database.stream_search import WORDS_ERASED
@@ -137,4 +138,7 @@ def _mark_erased(connection: Connection, number: int) -> None:
 
 def _note_erased(connection: Connection) -> None:
     """Remember that the index goes on holding words that were erased."""
-    connection.execute(update(facts).where(facts.c.name == WORDS_ERASED).values(value=secrets.token_hex(8)))
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    token = secrets.token_hex(8)
+    noted = dialect.insert(facts).values(name=WORDS_ERASED, value=token)
+    connection.execute(noted.on_conflict_do_update(index_elements=["name"], set_={"value": token}))

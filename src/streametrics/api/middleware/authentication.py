@@ -63,6 +63,8 @@ def wanted_scope(method: str, path: str) -> Scope | None:
         return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
     if path == "/v1/jobs" or path.startswith("/v1/jobs/"):
         return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
+    if path == "/v1/search" or f"{path}/".startswith(("/v1/streams/", "/v1/streamers/")):
+        return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
     if path == "/v1/audio/transcriptions":
         return Scope.SUBMIT
     if path == "/v1/models" or path.startswith("/v1/models/"):

@@ -53,7 +53,6 @@ def upgrade() -> None:
             sa.Column("words", TSVECTOR, nullable=False),
         )
         op.create_index("stream_words_by_word", "stream_words", ["words"], postgresql_using="gin")
-    op.execute("INSERT INTO facts (name, value) VALUES ('words_erased', '')")
 
 
 def _create_streams() -> None:
