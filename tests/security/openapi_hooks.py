@@ -39,8 +39,13 @@ def _is_plain(name: str, value: str) -> bool:
 
 @schemathesis.hook
 def map_query(context: schemathesis.HookContext, query: object) -> object:
-    """A long poll is right to wait; the fuzzing is not to wait with it."""
+    """A long poll is right to wait; the fuzzing is not to wait with it. A stretch begins before it ends."""
     if isinstance(query, dict):
+        try:
+            if float(query["start"]) > float(query["end"]):
+                query = query | {"start": query["end"], "end": query["start"]}
+        except (KeyError, TypeError, ValueError):
+            pass
         wait = query.get("wait")
         if isinstance(wait, int | float) and wait > 1:
             return query | {"wait": 1}

@@ -1,5 +1,7 @@
 """Streams, their chunks and segments, and the index of their words; the version before goes on without."""
 
+import logging
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import TSVECTOR
@@ -9,10 +11,18 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
+#: Words are kept for longer than before: whoever updates is told at the first start.
+_KEPT = (
+    "event=stream_memory From now on live chunks also join their streamer's stream, and their words are kept there for "
+    "STREAM_TRANSCRIPT_DAYS (7) after its end; STREAM_MEMORY=off turns it off."
+)
+logger = logging.getLogger("streametrics.database.migrate")
+
 _TABLES = ("stream_segments", "stream_chunks", "streams")
 
 
 def upgrade() -> None:
+    logger.warning(_KEPT)
     op.add_column("jobs", sa.Column("joins_stream", sa.Boolean))
     to_join = sa.column("joins_stream").is_(sa.true())
     op.create_index("jobs_to_join", "jobs", ["received_at"], sqlite_where=to_join, postgresql_where=to_join)
