@@ -34,6 +34,7 @@ from streametrics.database.timeouts import ANSWERING
 from streametrics.domain.status import error_body
 from streametrics.errors import DatabaseUnavailable, InvalidRequest, StreametricsError
 from streametrics.jobs.connections import Connections
+from streametrics.jobs.joining import JoiningThread
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.service import JobService
 from streametrics.jobs.streams import StreamService
@@ -76,9 +77,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         )
         await api_keys.has_keys()  # known from here on, also while the database is away
         _forget_changed_jobs(connections.database, app.state.streametrics.status_reader)
-        maintenance = Maintenance(connections)
+        maintenance, joining = Maintenance(connections), JoiningThread(connections)
         maintenance.start()
+        joining.start()
         yield
+        await to_thread.run_sync(joining.stop)
         await to_thread.run_sync(maintenance.stop)
         await status_reader.close()
         with suppress(DatabaseUnavailable):

@@ -53,10 +53,12 @@ def chunk_ended() -> None:
 
 
 class JoiningThread:
-    """Runs a round when a chunk ends in this process, and every `maintenance_interval_s`."""
+    """Runs a round when a chunk ends in this process, and every `maintenance_interval_s`.
 
-    def __init__(self, connections: Connections, *, in_worker: bool) -> None:
-        # The API uses its own database.
+    in_worker: nothing while the API uses another database.
+    """
+
+    def __init__(self, connections: Connections, *, in_worker: bool = False) -> None:
         foreign = TtlCache(lambda: in_worker and connections.foreign_to_api(needs_audio=False), FOREIGN_VALID_S)
         self._joining = Joining(connections.joining, connections.settings, may_write=lambda: not foreign.get())
         self._period_s = min(connections.settings.maintenance_interval_s, MOST_PERIOD_S)

@@ -9,7 +9,6 @@ import logging
 from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.concurrency.time_gaps import TimeGaps
 from streametrics.jobs.connections import Connections
-from streametrics.jobs.joining import JoiningThread
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.jobs.recovery import Recovery, least_gap_s
 from streametrics.jobs.retention import Retention
@@ -32,7 +31,6 @@ class Maintenance:
         self._gaps = gaps or TimeGaps(least_gap_s(connections.settings))
         self.recovery = Recovery(connections, lifecycle, in_worker=in_worker, gaps=self._gaps)
         self.retention = Retention(connections, lifecycle, gaps=self._gaps)
-        self._joining = JoiningThread(connections, in_worker=in_worker)
         self._in_worker = in_worker
         self._rounds = 0
         self._thread = PeriodicThread("maintenance", self._round, connections.settings.maintenance_interval_s)
@@ -41,11 +39,9 @@ class Maintenance:
         """Start the thread."""
         self._gaps.begin()
         self._thread.start()
-        self._joining.start()
 
     def stop(self) -> None:
         """Stop after the present round."""
-        self._joining.stop()
         self._thread.stop(wait_s=10)
 
     def _round(self) -> None:

@@ -22,7 +22,8 @@ _TABLES = ("stream_segments", "stream_chunks", "streams")
 
 
 def upgrade() -> None:
-    logger.warning(_KEPT)
+    if op.get_bind().execute(sa.text("SELECT 1 FROM jobs LIMIT 1")).first():
+        logger.warning(_KEPT)
     op.add_column("jobs", sa.Column("joins_stream", sa.Boolean))
     to_join = sa.column("joins_stream").is_(sa.true())
     op.create_index("jobs_to_join", "jobs", ["received_at"], sqlite_where=to_join, postgresql_where=to_join)
