@@ -18,8 +18,8 @@ from celery.worker import control
 from streametrics.domain.job import QueueName
 from streametrics.errors import StreametricsError
 from streametrics.jobs.connections import Connections
-from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.jobs.joining import JoiningThread
+from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.observability import logging as logs
 from streametrics.preflight import checks, private_files
