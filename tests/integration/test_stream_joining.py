@@ -20,6 +20,7 @@ from streametrics.domain.status import JobResult
 from streametrics.errors import JobCancelled
 from streametrics.jobs.joining import Joining
 from streametrics.streams.coverage import ChunkState
+from streametrics.streams.streamer_keys import key_in_path
 from streametrics.streams.times import Clock
 from tests.support.stack import database
 from tests.support.streams import Streams, said
@@ -73,6 +74,16 @@ def test_each_owner_and_streamer_has_streams_of_its_own(streams: Streams) -> Non
     streams.join()
     assert [(stream.owner, stream.streamer) for stream in streams.all()] == [("a", "Ada"), ("a", "Bob"), ("b", "Ada")]
     assert len(streams.all("a")) == 2
+
+
+@pytest.mark.parametrize("name", ["\ufdfa" * 200, "a/b?c#d", "..", "𝕏𐍈東京" * 50, "  ", "%2F~"])
+def test_a_name_in_any_script_has_a_stream(name: str, streams: Streams) -> None:
+    for at in (0, 30):
+        streams.chunk(f"said at {at} here", streamer=name, time=offset(at), ago_s=30 - at)
+    assert streams.join() == 2
+    (stream,) = streams.all()
+    assert stream.streamer == name
+    assert streams.records.newest("local", key_in_path(stream.streamer_key)) == stream
 
 
 def test_what_is_no_chunk_joins_nothing(streams: Streams) -> None:

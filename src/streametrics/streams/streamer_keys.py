@@ -1,16 +1,24 @@
 """Makes a streamer's key: the name in one form, however it is written, and the form of it that an address can hold."""
 
+import hashlib
 import re
 import unicodedata
 
 #: What an address takes for an end of its path, and our own sign for such.
 _RESERVED = re.compile(r"[/?#~\\%\x00-\x20\x7f]|^\.{1,2}$")
+#: A longer key ends in a hash of the name instead, in characters: one of a name's is up to 18 in NFKC, and an index of
+#: PostgreSQL takes 2,700 bytes.
+MAX_KEY, _KEPT, _HASH = 500, 480, 16
 _ESCAPED = re.compile(r"~([0-9A-Fa-f]{2})")
 
 
 def streamer_key(name: str) -> str:
     """Make the form of a name that is the same however it is written: NFKC, casefolded, with `/` as `~2F`."""
-    return _RESERVED.sub(_escape, _folded(name))
+    folded = _folded(name)
+    if len(folded) > MAX_KEY:
+        digest = hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()
+        folded = f"{folded[:_KEPT]}-{digest[:_HASH]}"
+    return _RESERVED.sub(_escape, folded)
 
 
 def key_in_path(segment: str) -> str:

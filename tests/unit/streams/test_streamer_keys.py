@@ -37,6 +37,14 @@ def test_a_key_in_an_address_is_the_names(name: str) -> None:
         assert key not in (".", "..")
 
 
+def test_a_name_that_folds_to_a_long_one_has_a_key_that_an_index_takes() -> None:
+    # Given the letter that is 18 in NFKC
+    one, other = "\ufdfa" * 200, "\ufdfa" * 199 + "x"
+    assert len(streamer_key(one).encode()) < 2_500
+    assert streamer_key(one) != streamer_key(other)
+    assert key_in_path(streamer_key(one)) == streamer_key(one)
+
+
 @given(st.text(alphabet="aB/é?#~.%2 F", min_size=1, max_size=12))
 def test_no_two_names_share_a_key_that_are_not_the_same_folded(name: str) -> None:
     assert key_in_path(streamer_key(name)) == streamer_key(name)
