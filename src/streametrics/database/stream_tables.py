@@ -88,6 +88,7 @@ stream_segments = Table(
     #: As [start, end, text].
     Column("words", StoredJson, nullable=False),
 )
+Index("stream_segments_by_place", stream_segments.c.stream, stream_segments.c.start_s)
 Index("stream_segments_by_job", stream_segments.c.task_id)
 
 #: The index of segments by their words, `streams.search_terms`: FTS5 in SQLite, lexemes with places in PostgreSQL.

@@ -11,6 +11,9 @@ from streametrics.domain.transcript import Segment, Word
 from streametrics.streams.coverage import ChunkState, Extent
 from streametrics.streams.placing import Timeline
 
+#: No segment is longer, in seconds: by it those of a stretch are found in the index of their beginnings.
+LONGEST_SEGMENT_S = 3_600.0
+
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
@@ -122,7 +125,8 @@ class StreamRecords:
         query = (
             select(table.c.id, table.c.task_id, table.c.start_s, table.c.end_s, table.c.text)
             .add_columns(table.c.language, table.c.words)
-            .where(table.c.id.between(*segment_ids(number)), table.c.end_s > start_s, table.c.start_s < end_s)
+            .where(table.c.stream == number, table.c.start_s < end_s, table.c.start_s > start_s - LONGEST_SEGMENT_S)
+            .where(table.c.end_s > start_s)
             .order_by(table.c.start_s, table.c.id)
         )
         with self._database.read() as connection:

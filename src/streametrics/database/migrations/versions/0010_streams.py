@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("language", sa.String(8)),
         sa.Column("words", sa.JSON, nullable=False),
     )
+    op.create_index("stream_segments_by_place", "stream_segments", ["stream", "start_s"])
     op.create_index("stream_segments_by_job", "stream_segments", ["task_id"])
     if op.get_bind().dialect.name == "sqlite":
         op.execute("CREATE VIRTUAL TABLE stream_words USING fts5(words, tokenize = 'unicode61 remove_diacritics 2')")
