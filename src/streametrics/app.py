@@ -33,6 +33,7 @@ from streametrics.api.routes import (
     openai_audio,
     service_status,
     status,
+    streams,
     summarize,
 )
 from streametrics.api.routes import health as health_routes
@@ -46,8 +47,10 @@ from streametrics.database.timeouts import ANSWERING
 from streametrics.domain.status import error_body
 from streametrics.errors import DatabaseUnavailable, InvalidRequest, StreametricsError, TooBusy
 from streametrics.jobs.connections import Connections
+from streametrics.jobs.joining import JoiningThread
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.service import JobService
+from streametrics.jobs.streams import StreamService
 from streametrics.observability.metrics import REFUSED
 from streametrics.redis.job_versions import JobVersionReader
 from streametrics.settings import PRIVATE_UMASK, Settings
@@ -78,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.streametrics = State(
             connections=connections,
             jobs=job_service,
+            streams=StreamService(connections),
             status_reader=status_reader,
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
@@ -90,9 +94,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         )
         await api_keys.has_keys()  # known from here on, also while the database is away
         _forget_changed_jobs(connections.database, app.state.streametrics.status_reader)
-        maintenance = Maintenance(connections)
+        maintenance, joining = Maintenance(connections), JoiningThread(connections)
         maintenance.start()
+        joining.start()
         yield
+        await to_thread.run_sync(joining.stop)
         await to_thread.run_sync(maintenance.stop)
         await status_reader.close()
         with suppress(DatabaseUnavailable):
@@ -117,6 +123,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(summarize.router)
     app.include_router(job_submission.router)
     app.include_router(jobs.router)
+    app.include_router(streams.router)
     app.include_router(openai_audio.router)
     app.include_router(keys.router)
     app.include_router(service_status.router)

@@ -11,6 +11,9 @@ StreametricsError
 ├── JobUnknown                404
 ├── JobExpired                410
 ├── JobNotReady               409
+├── StreamUnknown             404
+├── StreamErased              410
+├── StreamStartUnknown        409  the time that was asked for is none that was sent
 ├── Unauthorized              401
 ├── Forbidden                 403
 │   └── ScopeTooSmall         403  the key may not do this
@@ -109,6 +112,24 @@ class JobNotReady(StreametricsError):
     """This job has no transcript yet: wait until it is done."""
 
     code, status = "job_not_ready", 409
+
+
+class StreamUnknown(StreametricsError):
+    """No stream has this id: check it, or list the streams."""
+
+    code, status = "stream_unknown", 404
+
+
+class StreamErased(StreametricsError):
+    """This stream was erased, because it expired or was deleted."""
+
+    code, status = "stream_erased", 410
+
+
+class StreamStartUnknown(StreametricsError):
+    """When the broadcast began is not known: send 'time' as HH:MM:SS since then, or ask with 'offset=upload'."""
+
+    code, status = "stream_start_unknown", 409
 
 
 class Unauthorized(StreametricsError):

@@ -129,6 +129,14 @@ class Settings(BaseSettings):
     #: Days that an erased id goes on answering 410; then 404.
     tombstone_days: PositiveFloat = 30
 
+    #: Whether chunks join their streamer's stream.
+    stream_memory: bool = True
+    #: A stream ends after so many minutes without a chunk.
+    stream_idle_min: PositiveFloat = 60
+    #: Days from a stream's end until its words are erased, and then the stream itself; 0: no words are kept.
+    stream_transcript_days: NonNegativeFloat = 7
+    stream_recap_days: NonNegativeFloat = 30
+
     @field_validator("allowed_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

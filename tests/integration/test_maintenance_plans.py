@@ -13,6 +13,7 @@ from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
 from streametrics.database.jobs import JobRecords, Place
 from streametrics.database.leases import Leases
+from streametrics.database.stream_joining import StreamJoining
 from streametrics.domain.job import JobState, QueueName, Stage
 from tests.support.stack import database
 
@@ -73,6 +74,7 @@ QUESTIONS: dict[str, Callable[[Database], object]] = {
     "a page of all jobs": lambda made: page(made, None),
     "a page of an owner's jobs": lambda made: page(made, "somebody"),
     "an equal request": lambda made: JobRecords(made).find_equal("a" * 64, "somebody", max_age_s=3600, ttl_s=3600),
+    "chunks to join": lambda made: StreamJoining(made).waiting(500),
     "one job": lambda made: JobRecords(made).get(str(uuid.uuid4())),
 }
 

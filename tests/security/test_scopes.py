@@ -1,11 +1,17 @@
 """Every route of the description, tried with every scope, without a key, and with the id of another owner's job."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import insert, select
 
+from streametrics.database.engine import Database
+from streametrics.database.stream_tables import streams
+from streametrics.database.tables import jobs
+from streametrics.streams.placing import SentChunk, first_placement
 from tests.support.media import plain_wav, tone
 from tests.support.stack import FIELDS, Stack, stack
 
@@ -28,6 +34,15 @@ SCOPES = {
     "DELETE /v1/jobs/{job_id}": "submit",
     "POST /v1/jobs": "submit",
     "POST /v1/jobs/{job_id}/resummarize": "submit",
+    "GET /v1/streams": "read",
+    "GET /v1/streams/{stream_id}": "read",
+    "GET /v1/streams/{stream_id}/coverage": "read",
+    "GET /v1/streams/{stream_id}/transcript": "read",
+    "POST /v1/streams/{stream_id}/end": "submit",
+    "DELETE /v1/streams/{stream_id}": "submit",
+    "GET /v1/streamers": "read",
+    "GET /v1/streamers/{key}/stream": "read",
+    "GET /v1/search": "read",
     "POST /v1/audio/transcriptions": "submit",
     "GET /v1/keys": "submit",
     "POST /v1/keys": "submit",
@@ -59,6 +74,29 @@ def operations(service: Stack) -> dict[str, dict[str, Any]]:
     return {f"{method.upper()} {path}": found for path, methods in paths.items() for method, found in methods.items()}
 
 
+def begin_stream(service: Stack, task_id: str) -> tuple[str, str]:
+    """A stream of the job's owner, as a chunk begins one; returns its streamer's key and its id."""
+    streamer, stream_id = f"s{task_id}", f"strm_{task_id[:30]}"
+    with contextlib.closing(Database(service.database_url)) as database, database.write() as connection:
+        owner = connection.execute(select(jobs.c.owner).where(jobs.c.task_id == task_id)).scalar_one()
+        timeline = first_placement(SentChunk("", 0.0, 1.0)).timeline
+        texts = dict.fromkeys(("streamer", "title", "game"), "")
+        numbers = dict.fromkeys(("started_at", "last_received_at", "start_s", "end_s", "lag_s", "updated_at"), 0.0)
+        counts = dict.fromkeys(("chunk_count", "segment_count", "state_version"), 1)
+        connection.execute(
+            insert(streams).values(
+                id=stream_id,
+                owner=owner,
+                streamer_key=streamer,
+                clock=timeline.clock,
+                timeline=timeline.to_json(),
+                summary_languages=[],
+                **{**texts, **numbers, **counts},
+            )
+        )
+    return streamer, stream_id
+
+
 def test_every_route_says_what_it_needs_and_no_other_is_there(service: Stack, keys: dict[str, str]) -> None:
     described = {name: found["x-required-scope"] for name, found in operations(service).items()}
     assert described == SCOPES
@@ -72,13 +110,14 @@ def test_a_route_is_closed_to_smaller_scopes_and_to_other_owners(
     owner = {"X-API-Key": keys["owner"]}
     sent = requests.post(f"{service.url}/summarize/", headers=owner, timeout=30, **form)  # type: ignore[arg-type]
     task_id = sent.json()["task_id"]
-    method, path = (
-        operation.replace("{task_id}", task_id).replace("{job_id}", task_id).replace("{format}", "txt").split(" ")
-    )
-    if "{key_id}" in path:
+    streamer, stream_id = begin_stream(service, task_id)
+    ids = {"task_id": task_id, "job_id": task_id, "stream_id": stream_id, "key": streamer, "model_id": "{model_id}"}
+    ids |= {"format": "txt", "key_id": "none"}
+    if "{key_id}" in operation:
         wanted = {"name": "the owner's", "scope": "read"}
         made = requests.post(f"{service.url}/v1/keys", headers=owner, json=wanted, timeout=30)
-        path = path.replace("{key_id}", made.json()["id"])
+        ids["key_id"] = made.json()["id"]
+    method, path = operation.format(**ids).split(" ")
     needed = SCOPES[operation]
 
     def status(key: str | None) -> int:
@@ -90,7 +129,7 @@ def test_a_route_is_closed_to_smaller_scopes_and_to_other_owners(
     for scope in ORDER:
         if needed is not None and ORDER.index(scope) < ORDER.index(needed):
             assert status(keys[scope]) == 403
-        elif "_id}" in operation and "model" not in operation and scope != "admin":
+        elif ("_id}" in operation or "{key}" in operation) and "model" not in operation and scope != "admin":
             assert status(keys[scope]) == 404, "another owner's job is one that never was"
         else:
             assert status(keys[scope]) not in (401, 403) + (() if "model_id" in operation else (404,))

@@ -23,6 +23,7 @@ from streametrics.concurrency.background import background_parts
 from streametrics.domain.job import Claim, JobKind, JobRequest, Stage
 from streametrics.errors import DatabaseUnavailable
 from streametrics.jobs.connections import Connections
+from streametrics.jobs.joining import Joining, JoiningThread
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.recovery import Recovery
 from streametrics.jobs.retention import Retention
@@ -84,6 +85,17 @@ def maintenance(action: Action, monkeypatch: pytest.MonkeyPatch, folder: Path) -
 
 
 @contextmanager
+def joining(action: Action, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
+    monkeypatch.setattr(Joining, "round", action)
+    connections = Connections(Settings(_env_file=None, data_dir=folder, maintenance_interval_s=0.01))
+    running = JoiningThread(connections)
+    running.start()
+    yield
+    running.stop()
+    connections.close()
+
+
+@contextmanager
 def heartbeat(action: Action, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
     monkeypatch.setattr(worker_registry, "INTERVAL_S", 0.01)
     running = WorkerHeartbeat(cast(Any, SimpleNamespace(announce=action, withdraw=lambda _: None)), "transcribe")
@@ -127,6 +139,7 @@ def progress_publication(action: Action, monkeypatch: pytest.MonkeyPatch, folder
 
 PARTS: dict[str, Part] = {
     "maintenance": maintenance,
+    "joining": joining,
     "heartbeat": heartbeat,
     "metrics": metrics_of_a_process,
     "watchdog": watchdog_of_a_process,

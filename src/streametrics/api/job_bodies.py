@@ -3,8 +3,6 @@
 import base64
 import json
 import math
-import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -18,6 +16,7 @@ from streametrics.domain.status import JobStatus
 from streametrics.domain.transcript import Segment
 from streametrics.errors import InvalidRequest, JobCancelled
 from streametrics.jobs.service import TranscriptSoFar
+from streametrics.streams.streamer_keys import streamer_key
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 Step = Literal["transcribing", "transcribed", "summarizing"]
@@ -242,12 +241,6 @@ def _key_moments(stored: object) -> list[KeyMoment]:
     """Read stored key moments; results of before this was stored have none."""
     found = stored if isinstance(stored, list) else []
     return [KeyMoment(start=each["start"], text=each["text"]) for each in found]
-
-
-def streamer_key(name: str) -> str:
-    """Make the form of a name that is the same however it is written, for addresses: without `/`, `?`, `#` and `~`."""
-    folded = unicodedata.normalize("NFKC", name.strip()).casefold()
-    return re.sub("[/?#~]", lambda found: f"~{ord(found[0]):02X}", folded)
 
 
 def next_cursor(records: Sequence[JobRecord]) -> str:

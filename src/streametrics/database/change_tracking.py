@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, ColumnElement, Delete, Insert, Select, Tab
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ClauseElement
 
-from streametrics.database.tables import LEASE_COLUMNS, jobs, notes, parts
+from streametrics.database.tables import UNSEEN_COLUMNS, jobs, notes, parts
 
 #: The tables that a job's status is made of.
 _STATUS_TABLES = (jobs, parts, notes)
@@ -43,7 +43,7 @@ class Changes:
 
     def _note_where(self, statement: Update | Delete) -> None:
         table = statement.table
-        if table not in _STATUS_TABLES or (isinstance(statement, Update) and _sets_lease_only(statement)):
+        if table not in _STATUS_TABLES or (isinstance(statement, Update) and _sets_unseen_only(statement)):
             return
         found = _named_jobs(statement.whereclause, table) if isinstance(table, Table) else None
         if found is None:
@@ -52,10 +52,10 @@ class Changes:
             self.task_ids |= found
 
 
-def _sets_lease_only(statement: Update) -> bool:
-    """Tell whether only lease columns are set: clients do not see them, and they are written every few seconds."""
+def _sets_unseen_only(statement: Update) -> bool:
+    """Tell whether only columns are set that clients do not see; they are written every few seconds."""
     values = statement._values
-    return bool(values) and {getattr(column, "key", column) for column in values or ()} <= LEASE_COLUMNS
+    return bool(values) and {getattr(column, "key", column) for column in values or ()} <= UNSEEN_COLUMNS
 
 
 def _named_jobs(where: ColumnElement[Any] | None, table: Table) -> set[str] | None:

@@ -66,6 +66,7 @@ class Checkpoints:
                 audio_key=audio_key,
                 container=DECODED_CONTAINER,
                 kind=JobKind.LONG,
+                joins_stream=None,
                 audio_s=audio_s,
                 warnings=_as_json(warnings),
                 **released(),

@@ -27,6 +27,8 @@ class now(ColumnElement[float]):
     """Seconds since 1970 by the database's clock, so that hosts with different clocks agree on leases."""
 
     inherit_cache = True
+    #: It has no parts. Said expressly, as a statement with it would else be compiled at each execution.
+    _traverse_internals = []  # noqa: RUF012 - as the base class has it
     type = Float()
 
 
@@ -47,6 +49,8 @@ class statement_now(ColumnElement[float]):
     """
 
     inherit_cache = True
+    #: It has no parts. Said expressly, as a statement with it would else be compiled at each execution.
+    _traverse_internals = []  # noqa: RUF012 - as the base class has it
     type = Float()
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select, update
 from streametrics.database.engine import Database, now
 from streametrics.database.jobs import ERASED_VALUES, FINAL_STATES
 from streametrics.database.leases import released
+from streametrics.database.stream_erasure import take_out_words
 from streametrics.database.tables import jobs, notes, parts
 from streametrics.domain.job import JobState
 from streametrics.errors import JobCancelled
@@ -37,6 +38,8 @@ class Erasure:
         """
         with self._database.write() as connection:
             job = connection.execute(select(jobs).where(jobs.c.task_id == task_id).with_for_update()).one_or_none()
+            if job is not None and job.session_id is not None:
+                take_out_words(connection, task_id, job.session_id)  # which outlive the job's own result
             if job is None or job.erased_at is not None or job.error_code == JobCancelled.code:
                 return Erased()
             this = update(jobs).where(jobs.c.task_id == task_id)

@@ -47,6 +47,7 @@ ERASED_VALUES: dict[str, object] = {
     "title": "",
     "extra_instruction": "",
     "request_hash": None,
+    "joins_stream": None,
     "transcript": None,
     "result": None,
     "error": None,
@@ -167,6 +168,7 @@ class JobRecords:
         request_hash: str | None = None,
         is_kept: bool = False,
         call: IdempotentCall | None = None,
+        joins_stream: bool = False,
     ) -> None:
         """Insert the row of an accepted upload, before anybody is told of it.
 
@@ -183,6 +185,7 @@ class JobRecords:
             audio_key=audio_key,
             container=container,
             request_hash=request_hash,
+            joins_stream=joins_stream or None,
         )
 
     def insert_resummarize(
@@ -229,12 +232,10 @@ class JobRecords:
         long recording need not read the times of a hundred thousand words.
         """
         transcript = case((jobs.c.state == JobState.DONE, null()), else_=jobs.c.transcript)
-        query = _select_with(transcript=type_coerce(transcript, jobs.c.transcript.type)).where(
-            jobs.c.task_id == task_id
-        )
+        query = select_with(transcript=type_coerce(transcript, jobs.c.transcript.type)).where(jobs.c.task_id == task_id)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else _record(row)
+        return None if row is None else record_of(row)
 
     def transcript(self, task_id: str) -> Transcript | None:
         """Read a job's stored transcript, with the times of words; None for none. Raises StoredDataDamaged."""
@@ -276,7 +277,7 @@ class JobRecords:
         keep_s: for how long a job is kept after its end, by its `is_kept`.
         """
         query = (
-            _select_with(transcript=null(), result=null())
+            select_with(transcript=null(), result=null())
             .where(jobs.c.erased_at.is_(None), or_(*(_has_state(*wanted) for wanted in states.items())))
             .where(
                 or_(jobs.c.finished_at.is_(None), *(_is_within(is_kept, keep_s(is_kept)) for is_kept in (False, True)))
@@ -289,7 +290,7 @@ class JobRecords:
         if before is not None:
             query = query.where(tuple_(jobs.c.received_at, jobs.c.task_id) < tuple_(before.received_at, before.task_id))
         with self._database.read() as connection:
-            return [_record(row) for row in connection.execute(query).all()]
+            return [record_of(row) for row in connection.execute(query).all()]
 
     def finished_parts(self, task_id: str, *, from_s: float = 0.0) -> list[TranscriptPart]:
         """Read each transcribed part from `from_s` on, in the order of the recording."""
@@ -337,7 +338,7 @@ class JobRecords:
             ).rowcount
 
 
-def _record(row: Row[Any]) -> JobRecord:
+def record_of(row: Row[Any]) -> JobRecord:
     """Read a job's row; one that is damaged reads as that of a failed job, which it is when it is claimed."""
     record = JobRecord(
         task_id=row.task_id,
@@ -373,7 +374,7 @@ def _record(row: Row[Any]) -> JobRecord:
         return record
 
 
-def _select_with(**columns: ColumnElement[Any]) -> Select[Any]:
+def select_with(**columns: ColumnElement[Any]) -> Select[Any]:
     """Select jobs and their age, with these in place of the columns of the same name."""
     selected = [columns[column.key].label(column.key) if column.key in columns else column for column in jobs.c]
     return select(*selected, (now() - jobs.c.finished_at).label("age_s"))

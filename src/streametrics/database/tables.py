@@ -52,7 +52,7 @@ def _only_where(condition: ColumnElement[bool]) -> dict[str, Any]:
     return {"sqlite_where": condition, "postgresql_where": condition}
 
 
-def _lease_columns() -> list[Column[object]]:
+def lease_columns() -> list[Column[object]]:
     """Make the columns of everything that a worker can claim."""
     return [
         #: Raised by every claim and carried by every write: an old value marks a worker that lost its lease.
@@ -70,8 +70,8 @@ def _lease_columns() -> list[Column[object]]:
     ]
 
 
-#: Their names: no status shows what is in them.
-LEASE_COLUMNS = frozenset(column.key for column in _lease_columns())
+#: No status shows what is in them: the columns of a lease, and those by which a chunk joins its stream.
+UNSEEN_COLUMNS = frozenset({*(column.key for column in lease_columns()), "joins_stream", "session_id"})
 
 jobs = Table(
     "jobs",
@@ -80,6 +80,7 @@ jobs = Table(
     Column("owner", String(64), nullable=False, default="local"),
     Column("kind", String(8), nullable=False),
     Column("state", String(16), nullable=False),
+    #: The stream that it has joined.
     Column("session_id", String(36)),
     Column("seq", Integer),
     Column("streamer", Text, nullable=False),
@@ -102,8 +103,9 @@ jobs = Table(
     Column("is_kept", Boolean, nullable=False, default=False, server_default=false()),
     #: SHA-256 of the sound and of what was asked for; null where equal requests are jobs of their own.
     Column("request_hash", String(64)),
-    #: Where the sound lies in its stream, when the stream is known.
     Column("offset_s", Float),
+    #: Whether it is still to join its streamer's stream, once it has ended as a chunk; null where it is not.
+    Column("joins_stream", Boolean),
     #: Length of the sound; null until it is decoded.
     Column("audio_s", Float),
     Column("received_at", Float, nullable=False),
@@ -111,7 +113,7 @@ jobs = Table(
     Column("audio_key", String(80)),
     #: Name of FFmpeg's demuxer for it, or `s16le` once it is decoded and cut into parts.
     Column("container", String(16)),
-    *_lease_columns(),
+    *lease_columns(),
     Column("transcript", StoredJson(none_as_null=True)),
     Column("warnings", StoredJson, nullable=False, default=list),
     #: Whether the model server could not be reached when the job was last claimed.
@@ -125,6 +127,8 @@ jobs = Table(
 )
 #: The condition of the index for jobs that have not ended, to be named by whoever looks for them by their state.
 UNFINISHED: ColumnElement[bool] = jobs.c.finished_at.is_(None)
+#: The condition of the index for jobs that have not joined their stream yet.
+TO_JOIN: ColumnElement[bool] = jobs.c.joins_stream.is_(true())
 # Most rows are tombstones. What maintenance looks for every few seconds has indexes without them, so that its time does
 # not grow with them; see `engine.statement_now`.
 Index("jobs_unfinished", jobs.c.state, jobs.c.received_at, **_only_where(UNFINISHED))
@@ -134,6 +138,7 @@ Index("jobs_by_erasure", jobs.c.erased_at, **_only_where(jobs.c.erased_at.is_not
 Index("jobs_by_age", jobs.c.received_at, jobs.c.task_id, **_only_where(jobs.c.erased_at.is_(None)))
 Index("jobs_by_owner", jobs.c.owner, jobs.c.received_at, jobs.c.task_id, **_only_where(jobs.c.erased_at.is_(None)))
 Index("jobs_by_request", jobs.c.request_hash, **_only_where(jobs.c.request_hash.is_not(None)))
+Index("jobs_to_join", jobs.c.received_at, **_only_where(TO_JOIN))
 Index("jobs_by_audio", jobs.c.audio_key, **_only_where(jobs.c.audio_key.is_not(None)))
 
 parts = Table(
@@ -143,7 +148,7 @@ parts = Table(
     Column("part_index", Integer, primary_key=True),
     Column("start_s", Float, nullable=False),
     Column("end_s", Float, nullable=False),
-    *_lease_columns(),
+    *lease_columns(),
     #: Null until the part is transcribed; its times count from the part's own start.
     Column("transcript", StoredJson(none_as_null=True)),
 )

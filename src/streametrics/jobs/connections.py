@@ -11,6 +11,10 @@ from streametrics.database.idempotency import IdempotentCalls
 from streametrics.database.jobs import JobRecords
 from streametrics.database.leases import Leases
 from streametrics.database.notes import JobNotes
+from streametrics.database.stream_erasure import StreamErasure
+from streametrics.database.stream_joining import StreamJoining
+from streametrics.database.stream_search import StreamSearch
+from streametrics.database.streams import StreamRecords
 from streametrics.database.timeouts import WORKING, Timeouts
 from streametrics.jobs.broker import Queue
 from streametrics.observability.metrics import Metrics
@@ -58,6 +62,10 @@ class Connections:
         self.leases = Leases(self.database, lease_s=settings.lease_s)
         self.checkpoints = Checkpoints(self.database)
         self.erasure = Erasure(self.database)
+        self.joining = StreamJoining(self.database)
+        self.streams = StreamRecords(self.database)
+        self.stream_search = StreamSearch(self.database)
+        self.stream_erasure = StreamErasure(self.database)
         self.audio = AudioStore(settings.data_dir / "audio")
         self.queue = Queue(settings, self.redis.outage)
 

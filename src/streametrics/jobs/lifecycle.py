@@ -14,6 +14,7 @@ from streametrics.errors import (
     QueueUnavailable,
     StaleAttempt,
 )
+from streametrics.jobs import joining
 from streametrics.jobs.connections import Connections
 from streametrics.observability import metrics
 
@@ -137,6 +138,7 @@ class JobLifecycle:
         self._connections.checkpoints.finish(claim, result)
         self.metrics.count(metrics.ENDED, "done", "")
         self._connections.progress.forget(claim.task_id)
+        joining.chunk_ended()
 
     def fail(self, task_id: str, error: JobFailed, claim: Claim) -> None:
         """End the job as failed. Raises StaleAttempt when the claim no longer holds."""
@@ -162,6 +164,7 @@ class JobLifecycle:
         self.metrics.count(metrics.ENDED, "error", error.code)
         self._connections.delete_audio(ended.audio_key)
         self._connections.progress.forget(task_id)
+        joining.chunk_ended()
         return True
 
     def release(self, claim: Claim, *, after_s: float = 0.0) -> None:

@@ -3,6 +3,7 @@
 import logging
 
 from streametrics.concurrency.time_gaps import TimeGaps
+from streametrics.database.stream_erasure import Retained
 from streametrics.errors import TimedOut
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
@@ -12,6 +13,9 @@ from streametrics.observability.logging import about_job
 ORPHAN_AGE_S = 900.0
 #: For how long a call with an Idempotency-Key can be repeated, in seconds: a day, as is usual.
 IDEMPOTENCY_KEY_AGE_S = 86_400.0
+#: The most batches of erased words that one round deletes; the next one goes on.
+MOST_BATCHES = 200
+DAY_S = 86_400
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +41,7 @@ class Retention:
         self._connections.idempotent_calls.delete_older_than(IDEMPOTENCY_KEY_AGE_S)
         self._fail_unclaimed()
         self._delete_orphans()
+        self._end_and_erase_streams()
 
     def _fail_unclaimed(self) -> None:
         limit_s = self._settings.wait_limit_s
@@ -61,3 +66,22 @@ class Retention:
             if key not in needed:
                 logger.info("event=orphan_deleted")
                 self._jobs.audio.delete(key)
+
+    def _end_and_erase_streams(self) -> None:
+        idle_s = self._settings.stream_idle_min * 60
+        # No chunk could come while the machine slept.
+        streams = self._connections.stream_erasure
+        streams.end_idle(idle_s + self._gaps.slept_s(idle_s))
+        kept = Retained(
+            words_s=self._settings.stream_transcript_days * DAY_S,
+            stream_s=max(self._settings.stream_recap_days, self._settings.stream_transcript_days) * DAY_S,
+        )
+        batches = MOST_BATCHES
+        for number, is_whole in streams.due(kept):
+            if is_whole:
+                streams.erase(number)
+            while batches and streams.delete_erased(number, is_whole=is_whole):
+                batches -= 1
+        streams.delete_tombstones(self._settings.tombstone_days * DAY_S)
+        if self._connections.stream_search.compact():
+            logger.info("event=stream_index_compacted")

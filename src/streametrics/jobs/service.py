@@ -57,12 +57,14 @@ class JobService:
         owner: str = LOCAL_OWNER,
         request_hash: str | None = None,
         is_kept: bool = False,
+        joins_stream: bool = False,
         call: IdempotentCall | None = None,
     ) -> str:
         """Create a job of stored audio: the row first, then its task message; returns the task's id.
 
-        request_hash: by which `find_equal` finds it. call: to be remembered, see `once`. Raises QueueUnavailable or
-        DatabaseUnavailable, and then nothing is left of it, the audio included.
+        request_hash: by which `find_equal` finds it. joins_stream: whether it joins its streamer's stream, if its sound
+        turns out to be a chunk. call: to be remembered, see `once`. Raises QueueUnavailable or DatabaseUnavailable, and
+        then nothing is left of it, the audio included.
         """
         task_id = str(uuid.uuid4())
         try:
@@ -77,6 +79,7 @@ class JobService:
                 request_hash=request_hash,
                 is_kept=is_kept,
                 call=call,
+                joins_stream=joins_stream and self._connections.settings.stream_memory,
             )
         except BaseException:
             self._connections.delete_audio(audio_key)

@@ -18,6 +18,7 @@ from celery.worker import control
 from streametrics.domain.job import QueueName
 from streametrics.errors import StreametricsError
 from streametrics.jobs.connections import Connections
+from streametrics.jobs.joining import JoiningThread
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.observability import logging as logs
@@ -30,7 +31,7 @@ from streametrics.worker.runner import refuse_other_service
 logger = logging.getLogger(__name__)
 
 #: This worker's, once it may start; prefork's children have none, as their parent has.
-_maintenance: list[Maintenance | BackgroundReport] = []
+_maintenance: list[Maintenance | JoiningThread | BackgroundReport] = []
 #: The queues whose jobs begin with an upload.
 _TRANSCRIBES = {QueueName.LIVE, QueueName.LONG}
 _releasing = threading.Lock()
@@ -61,9 +62,9 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
     except StreametricsError as error:
         raise SystemExit(f"This worker does not start: {error}") from error
     _refuse_commands(settings)
-    maintenance = Maintenance(connections, in_worker=True)
-    maintenance.start()
-    _maintenance.append(maintenance)
+    for part in (Maintenance(connections, in_worker=True), JoiningThread(connections, in_worker=True)):
+        part.start()
+        _maintenance.append(part)
     if sender.pool_cls.__module__.endswith(".prefork"):
         # Its children have the heartbeats.
         report = BackgroundReport(connections.registry, "parent")

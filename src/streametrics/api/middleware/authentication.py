@@ -72,6 +72,8 @@ def _scope_below_v1(method: str, path: str) -> Scope | None:
     """Tell the scope of a route below `/v1`; None where there is no such route."""
     if path == "/v1/jobs" or path.startswith("/v1/jobs/"):
         return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
+    if path == "/v1/search" or f"{path}/".startswith(("/v1/streams/", "/v1/streamers/")):
+        return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
     if path == "/v1/audio/transcriptions" or path == "/v1/keys" or path.startswith("/v1/keys/"):
         return Scope.SUBMIT
     if path in ("/v1/models", "/v1/status") or path.startswith("/v1/models/"):

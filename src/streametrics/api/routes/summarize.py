@@ -77,6 +77,7 @@ async def submit(request: Request, state: StateOf, principal: PrincipalOf) -> JS
             audio_key=upload.audio_key,
             container=upload.container,
             owner=principal.owner,
+            joins_stream=True,
         )
 
     task_id = await to_thread.run_sync(accept, limiter=state.admission.writers)

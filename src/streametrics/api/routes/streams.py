@@ -1,0 +1,236 @@
+"""Routes of `/v1/streams`, `/v1/streamers` and `/v1/search`: streams with their words and coverage."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+
+from streametrics.api.dependencies import PrincipalOf, StateOf
+from streametrics.api.openapi import problems
+from streametrics.api.stream_bodies import (
+    CoverageBody,
+    SearchHits,
+    Status,
+    Stream,
+    StreamerList,
+    StreamList,
+    StreamTranscriptBody,
+    StreamWithCoverage,
+    coverage_body,
+    next_number,
+    read_number,
+    search_hit,
+    stream_body,
+    stream_text,
+    stream_transcript_body,
+    stream_with_coverage,
+    streamer_body,
+    subtitled,
+)
+from streametrics.jobs.streams import TimesFrom
+from streametrics.streams.streamer_keys import key_in_path
+from streametrics.text import subtitles
+
+MAX_PAGE, PAGE = 100, 20
+#: The longest query, in characters.
+MAX_QUERY = 200
+_MEDIA_TYPES = {"txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
+_REASONS = {
+    404: "The caller has no such stream.",
+    409: "The times that are asked for are not known: `detail` says what to send.",
+    410: "The stream, or its words, were erased.",
+}
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    found = problems(*statuses)
+    for status in _REASONS.keys() & set(statuses):
+        found[status]["description"] = _REASONS[status]
+    return found
+
+
+router = APIRouter(prefix="/v1", tags=["streams"])
+
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most on one page.")]
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=200, description="`next_cursor` of the page before.", json_schema_extra={"format": "number-cursor"}
+    ),
+]
+StreamerName = Annotated[
+    str | None, Query(max_length=1000, description="Only this streamer's: a name or a key.", examples=["Zoé_TV"])
+]
+Seconds = Annotated[
+    float | None, Query(ge=0, le=1e9, allow_inf_nan=False, description="In seconds, as `offset` counts.")
+]
+
+
+@router.get(
+    "/streams",
+    summary="List streams, the newest first",
+    operation_id="listStreams",
+    response_model=StreamList,
+    responses=_problems(401, 403, 422, 503),
+)
+def list_streams(
+    state: StateOf,
+    principal: PrincipalOf,
+    streamer: StreamerName = None,
+    status: Annotated[Status | None, Query(description="Only those.")] = None,
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
+) -> StreamList:
+    found = state.streams.page(
+        principal,
+        streamer=streamer,
+        is_live=None if status is None else status == "live",
+        before=read_number(cursor),
+        limit=limit,
+    )
+    return StreamList(
+        data=[stream_body(stream) for stream in found],
+        next_cursor=next_number([stream.number for stream in found], limit),
+    )
+
+
+@router.get(
+    "/streams/{stream_id}",
+    summary="Where a stream stands",
+    operation_id="getStream",
+    response_model=StreamWithCoverage,
+    responses=_problems(401, 403, 404, 410, 422, 503),
+)
+def get_stream(stream_id: str, state: StateOf, principal: PrincipalOf) -> StreamWithCoverage:
+    stream = state.streams.get(stream_id, principal)
+    return stream_with_coverage(stream, state.streams.coverage(stream))
+
+
+@router.delete(
+    "/streams/{stream_id}",
+    status_code=204,
+    response_class=Response,
+    summary="Erase a stream with its words",
+    operation_id="deleteStream",
+    responses=_problems(401, 403, 404, 422, 503),
+)
+def delete_stream(stream_id: str, state: StateOf, principal: PrincipalOf) -> None:
+    state.streams.erase(stream_id, principal)
+
+
+@router.post(
+    "/streams/{stream_id}/end",
+    summary="End a stream: the next chunk begins another one",
+    operation_id="endStream",
+    response_model=Stream,
+    responses=_problems(401, 403, 404, 410, 422, 503),
+)
+def end_stream(stream_id: str, state: StateOf, principal: PrincipalOf) -> Stream:
+    return stream_body(state.streams.end(stream_id, principal))
+
+
+@router.get(
+    "/streams/{stream_id}/coverage",
+    summary="How much of a stream was heard, and why the rest was not",
+    operation_id="getStreamCoverage",
+    response_model=CoverageBody,
+    responses=_problems(401, 403, 404, 410, 422, 503),
+)
+def get_coverage(stream_id: str, state: StateOf, principal: PrincipalOf) -> CoverageBody:
+    stream = state.streams.get(stream_id, principal)
+    return coverage_body(stream, state.streams.coverage(stream))
+
+
+@router.get(
+    "/streams/{stream_id}/transcript",
+    summary="A stream's words, as data, text or subtitles",
+    operation_id="getStreamTranscript",
+    response_model=StreamTranscriptBody,
+    responses={
+        200: {
+            "description": "The words that were heard so far.",
+            "content": {media_type: {"schema": {"type": "string"}} for media_type in _MEDIA_TYPES.values()},
+        },
+        **_problems(401, 403, 404, 409, 410, 422, 503),
+    },
+)
+def get_stream_transcript(
+    stream_id: str,
+    state: StateOf,
+    principal: PrincipalOf,
+    format: Annotated[
+        Literal["json", "txt", "srt", "vtt"], Query(description="`srt` and `vtt` are subtitles.")
+    ] = "json",
+    offset: Annotated[
+        Literal["upload", "stream", "clock"],
+        Query(description="Times count from the first chunk, from the broadcast's beginning, or from midnight (UTC)."),
+    ] = "upload",
+    start: Seconds = None,
+    end: Seconds = None,
+) -> StreamTranscriptBody | Response:
+    found = state.streams.transcript(stream_id, principal, times=TimesFrom(offset), start_s=start, end_s=end)
+    if format == "json":
+        return stream_transcript_body(found, offset)
+    text = f"{stream_text(found, chr(10))}\n" if format == "txt" else subtitles.render(subtitled(found), format)
+    return Response(text, media_type=f"{_MEDIA_TYPES[format]}; charset=utf-8")
+
+
+@router.get(
+    "/streamers",
+    summary="List the streamers of whom there are streams",
+    operation_id="listStreamers",
+    response_model=StreamerList,
+    responses=_problems(401, 403, 422, 503),
+)
+def list_streamers(state: StateOf, principal: PrincipalOf, limit: Limit = PAGE, cursor: Cursor = None) -> StreamerList:
+    found = state.streams.streamers(principal, before=read_number(cursor), limit=limit)
+    return StreamerList(
+        data=[streamer_body(each) for each in found],
+        next_cursor=next_number([each.newest.number for each in found], limit),
+    )
+
+
+@router.get(
+    "/streamers/{key}/stream",
+    summary="A streamer's newest stream",
+    operation_id="getStreamersStream",
+    response_model=StreamWithCoverage,
+    responses=_problems(401, 403, 404, 422, 503),
+)
+def get_streamers_stream(
+    key: Annotated[str, Path(description="The streamer's `key`, or the plain name.", examples=["zoé_tv"])],
+    state: StateOf,
+    principal: PrincipalOf,
+) -> StreamWithCoverage:
+    stream = state.streams.newest(key_in_path(key), principal)
+    return stream_with_coverage(stream, state.streams.coverage(stream))
+
+
+@router.get(
+    "/search",
+    summary="Find where something is said",
+    operation_id="searchStreams",
+    response_model=SearchHits,
+    responses=_problems(401, 403, 422, 503),
+)
+def search(
+    state: StateOf,
+    principal: PrincipalOf,
+    q: Annotated[
+        str,
+        Query(
+            min_length=1,
+            max_length=MAX_QUERY,
+            description="Words that are all said in one segment, without regard to case and accents; those that are "
+            "joined by a sign, and Chinese, Japanese or Thai characters, in this order.",
+            json_schema_extra={"format": "search"},
+            examples=["rook"],
+        ),
+    ],
+    streamer: StreamerName = None,
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
+) -> SearchHits:
+    hits = state.streams.search(q, principal, streamer=streamer, before=read_number(cursor), limit=limit)
+    return SearchHits(
+        data=[search_hit(hit) for hit in hits], next_cursor=next_number([hit.place for hit in hits], limit)
+    )

@@ -1,0 +1,144 @@
+"""Erases streams and their words: at once from every view, and from the tables in small transactions."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from streametrics.database.engine import Database, now, statement_now
+from streametrics.database.stream_search import WORDS_ERASED
+from streametrics.database.stream_tables import stream_chunks, stream_segments, stream_words, streams
+from streametrics.database.streams import segment_ids
+from streametrics.database.tables import TO_JOIN, facts, jobs
+from streametrics.streams.coverage import ChunkState
+
+#: Segments, or chunks, that one transaction deletes at most: SQLite's other writers wait meanwhile.
+BATCH = 500
+#: The most streams that one round of retention looks at.
+MOST_STREAMS = 100
+#: The values of an erased stream: nothing in it tells who streamed what.
+_ERASED_VALUES: dict[str, object] = {
+    "streamer": "",
+    "streamer_key": "",
+    "title": "",
+    "game": "",
+    "speech_language": None,
+    "summary_languages": [],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """How long streams are kept from their end on, in seconds: their words, and they themselves."""
+
+    words_s: float
+    stream_s: float
+
+
+def take_out_words(connection: Connection, task_id: str, stream_id: str) -> None:
+    """Take a chunk's words out of its stream and the index, within the transaction that erases its job."""
+    forgotten = {
+        "state": ChunkState.FORGOTTEN,
+        "fingerprint": None,
+        "speech_s": 0.0,
+        "transcribed_s": 0.0,
+    }
+    still_there = [stream_chunks.c.task_id == task_id, stream_chunks.c.state != ChunkState.FORGOTTEN]
+    if connection.execute(update(stream_chunks).where(*still_there).values(forgotten)).rowcount != 1:
+        return
+    own = select(stream_segments.c.id).where(stream_segments.c.task_id == task_id)
+    ids = list(connection.execute(own).scalars())
+    if ids:
+        connection.execute(delete(stream_words).where(stream_words.c.rowid.in_(ids)))
+        connection.execute(delete(stream_segments).where(stream_segments.c.id.in_(ids)))
+        _note_erased(connection)
+    version = streams.c.state_version + 1
+    connection.execute(update(streams).where(streams.c.id == stream_id).values(state_version=version, updated_at=now()))
+
+
+class StreamErasure:
+    """Ends and erases streams. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def erase(self, number: int, *, waiting: Sequence[str] = ()) -> None:
+        """Erase a stream from every view, for good; `delete_erased` deletes what it was made of.
+
+        waiting: jobs of its streamer that have not joined yet; they were sent before, and join nothing.
+        """
+        with self._database.write() as connection:
+            if waiting:
+                connection.execute(update(jobs).where(jobs.c.task_id.in_(waiting), TO_JOIN).values(joins_stream=None))
+            _mark_erased(connection, number)
+
+    def delete_erased(self, number: int, *, is_whole: bool) -> int:
+        """Delete a batch of a stream's words, and with `is_whole` of its chunks; returns how many rows there were."""
+        ids = select(stream_segments.c.id).where(stream_segments.c.id.between(*segment_ids(number))).limit(BATCH)
+        with self._database.write() as connection:
+            found = list(connection.execute(ids).scalars())
+            if found:
+                connection.execute(delete(stream_words).where(stream_words.c.rowid.in_(found)))
+                connection.execute(delete(stream_segments).where(stream_segments.c.id.in_(found)))
+                _note_erased(connection)
+                return len(found)
+            chunks = select(stream_chunks.c.task_id).where(stream_chunks.c.stream == number).limit(BATCH)
+            if is_whole and (names := list(connection.execute(chunks).scalars())):
+                connection.execute(delete(stream_chunks).where(stream_chunks.c.task_id.in_(names)))
+                return len(names)
+            version = streams.c.state_version + 1
+            connection.execute(
+                update(streams).where(streams.c.number == number).values(has_words=False, state_version=version)
+            )
+        return 0
+
+    def end_idle(self, idle_s: float) -> int:
+        """End the streams to which no chunk came for so long; their end is the last one's coming."""
+        idle = [streams.c.ended_at.is_(None), streams.c.last_received_at < statement_now() - idle_s]
+        with self._database.write() as connection:
+            return connection.execute(
+                update(streams)
+                .where(*idle)
+                .values(
+                    ended_at=streams.c.last_received_at, state_version=streams.c.state_version + 1, updated_at=now()
+                )
+            ).rowcount
+
+    def due(self, kept: Retained) -> list[tuple[int, bool]]:
+        """Read the streams of which words have to go, and whether all of it has to."""
+        old = streams.c.ended_at < statement_now() - kept.stream_s
+        words_old = streams.c.ended_at < statement_now() - kept.words_s
+        is_erased = streams.c.erased_at.is_not(None)
+        due = or_(old & ~is_erased, streams.c.has_words.is_(True) & (words_old | is_erased))
+        query = select(streams.c.number, (old | is_erased).label("whole")).where(streams.c.ended_at.is_not(None), due)
+        with self._database.read() as connection:
+            return [(row.number, bool(row.whole)) for row in connection.execute(query.limit(MOST_STREAMS)).all()]
+
+    def delete_tombstones(self, age_s: float) -> int:
+        """Delete the rows of streams that were erased more than `age_s` ago; their ids are unknown from then on."""
+        old = [streams.c.erased_at < statement_now() - age_s, streams.c.has_words.is_(False)]
+        with self._database.write() as connection:
+            return connection.execute(delete(streams).where(*old)).rowcount
+
+
+def _mark_erased(connection: Connection, number: int) -> None:
+    values = {
+        **_ERASED_VALUES,
+        "erased_at": now(),
+        "ended_at": now(),
+        # Whatever it held: what was kept of its chunks has to go too.
+        "has_words": True,
+        "state_version": streams.c.state_version + 1,
+        "updated_at": now(),
+    }
+    connection.execute(update(streams).where(streams.c.number == number, streams.c.erased_at.is_(None)).values(values))
+
+
+def _note_erased(connection: Connection) -> None:
+    """Remember that the index goes on holding words that were erased."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    token = secrets.token_hex(8)
+    noted = dialect.insert(facts).values(name=WORDS_ERASED, value=token)
+    connection.execute(noted.on_conflict_do_update(index_elements=["name"], set_={"value": token}))

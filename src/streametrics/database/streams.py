@@ -1,0 +1,199 @@
+"""Reads streams for clients: one, lists of them and of their streamers, their chunks and words."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select, update
+
+from streametrics.database.engine import Database, now
+from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, stream_segments, streams
+from streametrics.domain.transcript import Segment, Word
+from streametrics.streams.coverage import ChunkState, Extent
+from streametrics.streams.placing import Timeline
+
+#: No segment is longer, in seconds: by it those of a stretch are found in the index of their beginnings.
+LONGEST_SEGMENT_S = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """A stream's row. Instants are seconds since 1970, positions seconds from the beginning of its first chunk.
+
+    ended_for_s: since its end; None while it is live.
+    """
+
+    number: int
+    id: str
+    owner: str
+    streamer_key: str
+    streamer: str
+    title: str
+    game: str
+    timeline: Timeline
+    speech_language: str | None
+    summary_languages: tuple[str, ...]
+    started_at: float
+    ended_at: float | None
+    ended_for_s: float | None
+    is_erased: bool
+    start_s: float
+    end_s: float
+    lag_s: float
+    has_words: bool
+    state_version: int
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamerRecord:
+    """A streamer of whom there are streams: how many, and the newest one."""
+
+    newest: StreamRecord
+    stream_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSegment:
+    """A stored segment: its number in its stream, the job of its chunk, and its words on the stream's timeline."""
+
+    number: int
+    task_id: str
+    segment: Segment
+
+
+class StreamRecords:
+    """Reads streams; owner: None for everybody's. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, stream_id: str) -> StreamRecord | None:
+        """Read a stream's row; None for an id that was never given out."""
+        with self._database.read() as connection:
+            row = connection.execute(select_streams().where(streams.c.id == stream_id)).one_or_none()
+        return None if row is None else stream_of(row)
+
+    def newest(self, owner: str | None, streamer_key: str) -> StreamRecord | None:
+        """Read the streamer's newest stream that is not erased."""
+        query = _visible(owner).where(streams.c.streamer_key == streamer_key).order_by(streams.c.number.desc()).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else stream_of(row)
+
+    def page(
+        self, owner: str | None, *, streamer_key: str | None, is_live: bool | None, before: int | None, limit: int
+    ) -> list[StreamRecord]:
+        """Read streams, the newest first, behind the number `before`. is_live: None for all."""
+        query = _visible(owner).order_by(streams.c.number.desc()).limit(limit)
+        if streamer_key is not None:
+            query = query.where(streams.c.streamer_key == streamer_key)
+        if is_live is not None:
+            query = query.where(streams.c.ended_at.is_(None) if is_live else streams.c.ended_at.is_not(None))
+        if before is not None:
+            query = query.where(streams.c.number < before)
+        with self._database.read() as connection:
+            return [stream_of(row) for row in connection.execute(query).all()]
+
+    def streamers(self, owner: str | None, *, before: int | None, limit: int) -> list[StreamerRecord]:
+        """Read the streamers, by their newest stream's number behind `before`."""
+        groups = (
+            select(func.max(streams.c.number).label("newest"), func.count().label("stream_count"))
+            .where(streams.c.erased_at.is_(None), *_owned(owner))
+            .group_by(streams.c.owner, streams.c.streamer_key)
+            .subquery()
+        )
+        query = select_streams(groups.c.stream_count).select_from(
+            streams.join(groups, groups.c.newest == streams.c.number)
+        )
+        query = query.order_by(streams.c.number.desc()).limit(limit)
+        if before is not None:
+            query = query.where(streams.c.number < before)
+        with self._database.read() as connection:
+            return [StreamerRecord(stream_of(row), row.stream_count) for row in connection.execute(query).all()]
+
+    def extents(self, number: int) -> list[Extent]:
+        """Read where a stream's chunks lie, in order."""
+        columns = [stream_chunks.c[name] for name in ("start_s", "end_s", "state", "speech_s", "transcribed_s", "seq")]
+        query = select(*columns).where(stream_chunks.c.stream == number).order_by(stream_chunks.c.start_s)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [Extent(row[0], row[1], ChunkState(row[2]), row[3], row[4], row[5]) for row in rows]
+
+    def segments(self, number: int, *, start_s: float, end_s: float) -> list[StoredSegment]:
+        """Read a stream's segments between two positions, in the order of its time."""
+        table = stream_segments
+        query = (
+            select(table.c.id, table.c.task_id, table.c.start_s, table.c.end_s, table.c.text)
+            .add_columns(table.c.language, table.c.words)
+            .where(table.c.stream == number, table.c.start_s < end_s, table.c.start_s > start_s - LONGEST_SEGMENT_S)
+            .where(table.c.end_s > start_s)
+            .order_by(table.c.start_s, table.c.id)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [segment_of(row) for row in rows]
+
+    def end(self, number: int) -> None:
+        """End a live stream; the next chunk begins another one."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(streams)
+                .where(streams.c.number == number, streams.c.ended_at.is_(None))
+                .values(ended_at=now(), state_version=streams.c.state_version + 1, updated_at=now())
+            )
+
+
+def segment_ids(number: int) -> tuple[int, int]:
+    """Give the first and last id that segments of this stream can have."""
+    first = number << SEGMENT_BITS
+    return first, first + (1 << SEGMENT_BITS) - 1
+
+
+def select_streams(*more: Any) -> Select[Any]:  # noqa: ANN401 - any column
+    """Select streams, with the time since their end."""
+    return select(streams, (now() - streams.c.ended_at).label("ended_for_s"), *more)
+
+
+def stream_of(row: Row[Any]) -> StreamRecord:
+    return StreamRecord(
+        number=row.number,
+        id=row.id,
+        owner=row.owner,
+        streamer_key=row.streamer_key,
+        streamer=row.streamer,
+        title=row.title,
+        game=row.game,
+        timeline=Timeline.from_json(row.timeline),
+        speech_language=row.speech_language,
+        summary_languages=tuple(row.summary_languages),
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        ended_for_s=row.ended_for_s,
+        is_erased=row.erased_at is not None,
+        start_s=row.start_s,
+        end_s=row.end_s,
+        lag_s=row.lag_s,
+        has_words=row.has_words,
+        state_version=row.state_version,
+        updated_at=row.updated_at,
+    )
+
+
+def _visible(owner: str | None) -> Select[Any]:
+    return select_streams().where(streams.c.erased_at.is_(None), *_owned(owner))
+
+
+def _owned(owner: str | None) -> list[Any]:
+    return [] if owner is None else [streams.c.owner == owner]
+
+
+def segment_of(row: Row[Any], *, prefix: str = "") -> StoredSegment:
+    """Read a segment from columns whose names begin with `prefix`."""
+    start, end, text, language, words = (
+        getattr(row, prefix + name) for name in ("start_s", "end_s", "text", "language", "words")
+    )
+    # Damaged words leave the text, which can be read without their times.
+    timed = tuple(Word(*word) for word in words) if isinstance(words, list) else ()
+    number = getattr(row, f"{prefix}id") & ((1 << SEGMENT_BITS) - 1)
+    segment = Segment(start, end, text, words=timed, language=language)
+    return StoredSegment(number, getattr(row, f"{prefix}task_id"), segment)
