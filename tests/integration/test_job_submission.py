@@ -199,3 +199,19 @@ def test_a_promised_job_is_kept_where_the_queue_is_away(fresh: Stack) -> None:
     assert (was_made, job_service.once(call, make)) == (False, (job_id, True))
     connections.close()
     assert fresh.finished(job_id)["status"] == "done"
+
+
+def test_a_live_job_joins_its_streamers_stream(service: Stack) -> None:
+    ended(service, post(service, kind="live", streamer="Zoé /v1").json()["id"])
+    ended(service, post(service, kind="recording", streamer="Zoé /v1").json()["id"])
+    ended(service, post(service, streamer="Zoé /v1").json()["id"])
+
+    def streams() -> list[dict[str, Any]] | None:
+        return [
+            found for found in get(service, "/v1/streams")["data"] if found["streamer"]["name"] == "Zoé /v1"
+        ] or None
+
+    (stream,) = until(streams, within_s=30, what="the chunk has joined")
+    assert (stream["streamer"]["key"], stream["summary_languages"]) == ("zoé~20~2Fv1", [])
+    transcript = get(service, f"/v1/streams/{stream['id']}/transcript?format=json")
+    assert transcript["text"] == "word0 word1 word2"

@@ -38,6 +38,7 @@ SCOPES = {
     "GET /v1/streams/{stream_id}": "read",
     "GET /v1/streams/{stream_id}/coverage": "read",
     "GET /v1/streams/{stream_id}/transcript": "read",
+    "GET /v1/streams/{stream_id}/transcript.{format}": "read",
     "POST /v1/streams/{stream_id}/end": "submit",
     "DELETE /v1/streams/{stream_id}": "submit",
     "GET /v1/streamers": "read",

@@ -253,8 +253,8 @@ def search_hit(hit: Hit) -> SearchHit:
 
 
 def next_number(numbers: Sequence[int], limit: int) -> str | None:
-    """Make the cursor of the page behind this one; None where it is the last."""
-    return f"n{numbers[-1]}" if len(numbers) >= limit else None
+    """Make the cursor of the page behind this one; None where it is the last. numbers: one more than is shown."""
+    return f"n{numbers[limit - 1]}" if len(numbers) > limit else None
 
 
 def read_number(cursor: str | None) -> int | None:

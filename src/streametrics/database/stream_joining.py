@@ -126,7 +126,7 @@ class StreamJoining:
             "chunk_count": 1,
             "segment_count": len(chunk.segments),
             "has_words": bool(chunk.segments),
-            "summary_languages": [job.request.language],
+            "summary_languages": [job.request.language] if job.request.language else [],
             "state_version": 1,
             **_common_values(job, chunk, placement),
         }
@@ -155,7 +155,8 @@ class StreamJoining:
             "state_version": stream.state_version + 1,
             **_common_values(job, chunk, placement),
         }
-        languages = dict.fromkeys([*stream.summary_languages, job.request.language])
+        # Empty where a summary is in whatever is spoken.
+        languages = dict.fromkeys(filter(None, [*stream.summary_languages, job.request.language]))
         values["summary_languages"] = list(languages)[:MAX_LANGUAGES]
         if placement.is_late:
             del values["title"], values["game"], values["lag_s"]

@@ -66,7 +66,8 @@ def test_times_count_from_the_first_chunk_that_is_there() -> None:
 
 
 def test_a_cursor_leads_behind_the_page() -> None:
-    assert next_number([9, 7], 2) == "n7"
+    assert next_number([9, 7, 5], 2) == "n7"
+    assert next_number([9, 7], 2) is None
     assert next_number([9, 7], 3) is None
     assert next_number([], 3) is None
     assert read_number("n7") == 7

@@ -18,7 +18,7 @@ from streametrics.api.openapi import problems
 from streametrics.api.rate_limit import rate_limit
 from streametrics.api.resummarize_request import read_resummarize_request, resummarize_schema
 from streametrics.auth.principal import Principal
-from streametrics.domain.job import JobRequest
+from streametrics.domain.job import JobKind, JobRequest
 from streametrics.errors import InvalidRequest, JobExpired
 from streametrics.observability.logging import about_job
 from streametrics.uploads.fields import FILE_FIELD, NO_NULL, PATTERNS
@@ -107,6 +107,8 @@ async def create_job(
             container=upload.container,
             owner=principal.owner,
             is_kept=True,
+            # A chunk is of a stream; a recording of an evening past is not.
+            joins_stream=found[0].kind is JobKind.LIVE and bool(upload.request.streamer.strip()),
             call=call,
         )
 

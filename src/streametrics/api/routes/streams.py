@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
-from streametrics.api.dependencies import PrincipalOf, StateOf
+from streametrics.api.dependencies import KnownParameters, PrincipalOf, StateOf
 from streametrics.api.openapi import problems
 from streametrics.api.stream_bodies import (
     CoverageBody,
@@ -26,14 +26,13 @@ from streametrics.api.stream_bodies import (
     streamer_body,
     subtitled,
 )
-from streametrics.jobs.streams import TimesFrom
+from streametrics.api.transcript_text import TEXT_CONTENT, TextFormat, subtitle_response, text_response
+from streametrics.jobs.streams import StreamTranscript, TimesFrom
 from streametrics.streams.streamer_keys import key_in_path
-from streametrics.text import subtitles
 
 MAX_PAGE, PAGE = 100, 20
 #: The longest query, in characters.
 MAX_QUERY = 200
-_MEDIA_TYPES = {"txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
 _REASONS = {
     404: "The caller has no such stream.",
     409: "The times that are asked for are not known: `detail` says what to send.",
@@ -48,7 +47,7 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return found
 
 
-router = APIRouter(prefix="/v1", tags=["streams"])
+router = APIRouter(prefix="/v1", tags=["streams"], dependencies=[KnownParameters])
 
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most on one page.")]
 Cursor = Annotated[
@@ -62,6 +61,12 @@ StreamerName = Annotated[
 ]
 Seconds = Annotated[
     float | None, Query(ge=0, le=1e9, allow_inf_nan=False, description="In seconds, as `offset` counts.")
+]
+
+
+Offset = Annotated[
+    Literal["upload", "stream", "clock"],
+    Query(description="Times count from the first chunk, from the broadcast's beginning, or from midnight (UTC)."),
 ]
 
 
@@ -85,10 +90,10 @@ def list_streams(
         streamer=streamer,
         is_live=None if status is None else status == "live",
         before=read_number(cursor),
-        limit=limit,
+        limit=limit + 1,
     )
     return StreamList(
-        data=[stream_body(stream) for stream in found],
+        data=[stream_body(stream) for stream in found[:limit]],
         next_cursor=next_number([stream.number for stream in found], limit),
     )
 
@@ -142,14 +147,11 @@ def get_coverage(stream_id: str, state: StateOf, principal: PrincipalOf) -> Cove
 
 @router.get(
     "/streams/{stream_id}/transcript",
-    summary="A stream's words, as data, text or subtitles",
+    summary="A stream's words",
     operation_id="getStreamTranscript",
     response_model=StreamTranscriptBody,
     responses={
-        200: {
-            "description": "The words that were heard so far.",
-            "content": {media_type: {"schema": {"type": "string"}} for media_type in _MEDIA_TYPES.values()},
-        },
+        200: {"description": "The words that were heard so far."},
         **_problems(401, 403, 404, 409, 410, 422, 503),
     },
 )
@@ -157,21 +159,41 @@ def get_stream_transcript(
     stream_id: str,
     state: StateOf,
     principal: PrincipalOf,
-    format: Annotated[
-        Literal["json", "txt", "srt", "vtt"], Query(description="`srt` and `vtt` are subtitles.")
-    ] = "json",
-    offset: Annotated[
-        Literal["upload", "stream", "clock"],
-        Query(description="Times count from the first chunk, from the broadcast's beginning, or from midnight (UTC)."),
-    ] = "upload",
+    # Described as paths of their own: one answer of several types is more than generated clients can read.
+    format: Annotated[Literal["json", "txt", "srt", "vtt"], Query(include_in_schema=False)] = "json",
+    offset: Offset = "upload",
     start: Seconds = None,
     end: Seconds = None,
 ) -> StreamTranscriptBody | Response:
     found = state.streams.transcript(stream_id, principal, times=TimesFrom(offset), start_s=start, end_s=end)
-    if format == "json":
-        return stream_transcript_body(found, offset)
-    text = f"{stream_text(found, chr(10))}\n" if format == "txt" else subtitles.render(subtitled(found), format)
-    return Response(text, media_type=f"{_MEDIA_TYPES[format]}; charset=utf-8")
+    return stream_transcript_body(found, offset) if format == "json" else _transcript_as(found, format)
+
+
+@router.get(
+    "/streams/{stream_id}/transcript.{format}",
+    summary="A stream's words as text (`txt`) or subtitles (`srt`, `vtt`)",
+    operation_id="getStreamTranscriptText",
+    response_class=Response,
+    responses={
+        200: {"description": "The words that were heard so far.", "content": TEXT_CONTENT},
+        **_problems(401, 403, 404, 409, 410, 422, 503),
+    },
+)
+def get_stream_transcript_text(
+    stream_id: str,
+    format: TextFormat,
+    state: StateOf,
+    principal: PrincipalOf,
+    offset: Offset = "upload",
+    start: Seconds = None,
+    end: Seconds = None,
+) -> Response:
+    found = state.streams.transcript(stream_id, principal, times=TimesFrom(offset), start_s=start, end_s=end)
+    return _transcript_as(found, format)
+
+
+def _transcript_as(found: StreamTranscript, format: TextFormat) -> Response:
+    return text_response(stream_text(found, "\n")) if format == "txt" else subtitle_response(subtitled(found), format)
 
 
 @router.get(
@@ -182,9 +204,9 @@ def get_stream_transcript(
     responses=_problems(401, 403, 422, 503),
 )
 def list_streamers(state: StateOf, principal: PrincipalOf, limit: Limit = PAGE, cursor: Cursor = None) -> StreamerList:
-    found = state.streams.streamers(principal, before=read_number(cursor), limit=limit)
+    found = state.streams.streamers(principal, before=read_number(cursor), limit=limit + 1)
     return StreamerList(
-        data=[streamer_body(each) for each in found],
+        data=[streamer_body(each) for each in found[:limit]],
         next_cursor=next_number([each.newest.number for each in found], limit),
     )
 
@@ -230,7 +252,7 @@ def search(
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> SearchHits:
-    hits = state.streams.search(q, principal, streamer=streamer, before=read_number(cursor), limit=limit)
+    hits = state.streams.search(q, principal, streamer=streamer, before=read_number(cursor), limit=limit + 1)
     return SearchHits(
-        data=[search_hit(hit) for hit in hits], next_cursor=next_number([hit.place for hit in hits], limit)
+        data=[search_hit(hit) for hit in hits[:limit]], next_cursor=next_number([hit.place for hit in hits], limit)
     )
