@@ -4,20 +4,23 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, select
+from sqlalchemy import Connection, event, select, update
 
 from streametrics.database import stream_joining
-from streametrics.database.engine import Database
+from streametrics.database.engine import Database, now
 from streametrics.database.erasure import Erasure
 from streametrics.database.stream_joining import StreamJoining
+from streametrics.database.stream_tables import streams as stream_table
 from streametrics.database.tables import jobs
 from streametrics.domain.job import JobKind, JobRequest, JobState
 from streametrics.domain.status import JobResult
 from streametrics.errors import JobCancelled
+from streametrics.jobs import joining
 from streametrics.jobs.joining import Joining
 from streametrics.streams.coverage import ChunkState
 from streametrics.streams.streamer_keys import key_in_path
@@ -363,8 +366,8 @@ def test_a_writer_that_was_overtaken_changes_nothing_and_tries_again(
     streams.chunk("the second words", time=offset(30), ago_s=60)
     find, overtaken = StreamJoining.find, []
 
-    def find_and_be_overtaken(self: StreamJoining, *arguments: Any) -> object:
-        found = find(self, *arguments)
+    def find_and_be_overtaken(self: StreamJoining, *arguments: Any, **how: Any) -> object:
+        found = find(self, *arguments, **how)
         if not overtaken:
             overtaken.append(True)
             with contextlib.closing(Database(url)) as other:
@@ -387,3 +390,56 @@ def _raise_version(connection: Connection) -> None:
     from streametrics.database.stream_tables import streams as table
 
     connection.execute(table.update().values(state_version=table.c.state_version + 1))
+
+
+def test_a_slow_chunk_joins_the_broadcast_that_was_live_when_it_came(streams: Streams) -> None:
+    # Given one that is still in work when the next broadcast has begun
+    streams.chunk("of the first broadcast", ago_s=200)
+    streams.join()
+    slow = streams.chunk("", ago_s=170, finished_at=None, state=JobState.TRANSCRIBING, transcript=None)
+    (first,) = streams.all()
+    with streams.database.write() as connection:
+        ended = {"ended_at": now() - 160, "state_version": stream_table.c.state_version + 1}
+        connection.execute(update(stream_table).values(ended))
+    streams.chunk("of the second one", ago_s=100)
+    streams.join()
+    # When it is done, expect its words in its own broadcast
+    streams.finish(slow, "said before the end")
+    streams.join()
+    texts = {stream.number == first.number: streams.texts(stream) for stream in streams.all()}
+    assert texts == {True: ["of the first broadcast", "said before the end"], False: ["of the second one"]}
+
+
+def test_many_chunks_in_work_hold_up_nobody_elses(streams: Streams) -> None:
+    for _ in range(510):
+        streams.chunk("", ago_s=60, finished_at=None, state=JobState.TRANSCRIBING, transcript=None, streamer="busy")
+    streams.chunk("has ended already", streamer="quick")
+    assert streams.join() == 1
+
+
+def test_a_chunk_that_cannot_be_kept_holds_up_no_other_and_shows_no_words(
+    streams: Streams, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a first chunk whose rows the database refuses
+    monkeypatch.setattr(joining, "RETRY_AFTER_S", 0.0)
+    streams.chunk("my secret number", ago_s=60)
+    streams.chunk("a good one", ago_s=30)
+    monkeypatch.setattr(joining, "heard", broken_for("my secret number", joining.heard))
+    assert streams.join() == 1
+    assert streams.texts(streams.all()[0]) == ["a good one"]
+    for _ in range(joining.MOST_FAILURES):
+        streams.join()
+    # Expect it to be given up, and its words to be in no log
+    assert streams.to_join() == 0
+    assert "event=never_joined" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def broken_for(words: str, heard: Any) -> Any:
+    """`heard`, with a place that no column takes for the chunk with these words."""
+
+    def call(task_id: str, transcript: Any, *rest: Any, **how: Any) -> Any:
+        made = heard(task_id, transcript, *rest, **how)
+        return replace(made, start_s=None) if transcript.text == words else made
+
+    return call

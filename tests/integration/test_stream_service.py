@@ -137,3 +137,32 @@ def test_kill_9_while_chunks_join_loses_none_and_joins_none_twice(streams: Strea
     assert streams.spans(stream) == [(number * 30, number * 30 + 30) for number in range(count)]
     assert stream.state_version == count
     assert streams.rows() == (count, count, count)
+
+
+@pytest.mark.parametrize("ends_first", [True, False])
+def test_what_is_in_work_brings_no_erased_stream_back(
+    ends_first: bool, streams: Streams, service: StreamService
+) -> None:
+    # Given a stream with more chunks in work than one round looks at
+    streams.chunk("there before it", ago_s=60)
+    streams.join()
+    (stream,) = streams.all()
+    slow = [
+        streams.chunk("", ago_s=30, finished_at=None, state=JobState.TRANSCRIBING, transcript=None) for _ in range(510)
+    ]
+    if ends_first:
+        service.end(stream.id, LOCAL)
+    service.erase(stream.id, LOCAL)
+    # When they end, expect them to join nothing
+    for task_id in (slow[0], slow[-1]):
+        streams.finish(task_id, "said all the same")
+    assert streams.join() == 0
+    assert streams.all() == []
+
+
+def test_a_streamer_is_found_by_key_and_by_name(streams: Streams, service: StreamService) -> None:
+    streams.chunk("said by a name with blanks", streamer="Zoé la/Belle")
+    streams.join()
+    for name in ("Zoé la/Belle", "zoé~20la~2Fbelle"):
+        assert len(service.page(LOCAL, streamer=name, is_live=None, before=None, limit=10)) == 1
+        assert len(service.search("blanks", LOCAL, streamer=name, before=None, limit=10)) == 1

@@ -31,6 +31,7 @@ def open_postgresql(url: str, timeouts: Timeouts, *, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=timeouts.pool_s,
+        hide_parameters=True,  # what was said is for no log
         connect_args={name: value for name, value in limits.items() if name not in said},
     )
     connect = _bounded_connect(timeouts.silence_s)

@@ -27,6 +27,7 @@ def open_sqlite(url: str, timeouts: Timeouts, *, pool_size: int, create: bool = 
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=timeouts.pool_s,
+        hide_parameters=True,  # what was said is for no log
     )
     file = sqlite_file(url)
     assert file is not None, "a database in memory is nobody else's"

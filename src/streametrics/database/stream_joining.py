@@ -6,7 +6,7 @@ A writer names the version of the stream that it has read. One that was overtake
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from streametrics.database.engine import Database, now
@@ -66,16 +66,24 @@ class StreamJoining:
         self._database = database
 
     def waiting(self, limit: int) -> list[WaitingChunk]:
-        """Read the live jobs that have not joined yet, the oldest first."""
+        """Read the live jobs that have not joined yet, the oldest first; of more than `limit` those that have ended."""
         query = (
             select(jobs.c.task_id, jobs.c.owner, jobs.c.streamer, jobs.c.time_raw, jobs.c.received_at)
             .add_columns(now() - jobs.c.received_at, now() - jobs.c.finished_at, jobs.c.seq)
             .where(TO_JOIN, jobs.c.kind == JobKind.LIVE)
-            .order_by(jobs.c.received_at, jobs.c.task_id)
+            # However many are in work, those that have ended do not wait for them.
+            .order_by(jobs.c.finished_at.is_(None), jobs.c.received_at, jobs.c.task_id)
             .limit(limit)
         )
         with self._database.read() as connection:
-            return [WaitingChunk(*row) for row in connection.execute(query).all()]
+            found = [WaitingChunk(*row) for row in connection.execute(query).all()]
+        return sorted(found, key=lambda chunk: (chunk.received_at, chunk.task_id))
+
+    def waiting_of(self, owner: str) -> list[tuple[str, str, float]]:
+        """Read the id, streamer and time of receipt of all of an owner's live jobs that have not joined yet."""
+        query = select(jobs.c.task_id, jobs.c.streamer, jobs.c.received_at).where(TO_JOIN, jobs.c.owner == owner)
+        with self._database.read() as connection:
+            return [(row.task_id, row.streamer, row.received_at) for row in connection.execute(query).all()]
 
     def chunk(self, task_id: str) -> JobRecord | None:
         """Read a chunk's row with its transcript; None where it has joined, or is gone."""
@@ -84,8 +92,17 @@ class StreamJoining:
             row = connection.execute(query).one_or_none()
         return None if row is None else record_of(row)
 
-    def find(self, owner: str, streamer_key: str, fingerprint: str | None) -> Found | None:
-        """Read the streamer's newest stream, and where in it the chunk of this fingerprint lies."""
+    def find(
+        self, owner: str, streamer_key: str, fingerprint: str | None, *, received_at: float | None = None
+    ) -> Found | None:
+        """Read the streamer's newest stream, and where in it the chunk of this fingerprint lies.
+
+        received_at: of the chunk; one that was slow belongs to the stream that was live when it came, if there was one.
+        """
+        was_live = and_(
+            streams.c.first_received_at <= (received_at or 0.0),
+            or_(streams.c.ended_at.is_(None), streams.c.ended_at >= (received_at or 0.0)),
+        )
         same = stream_chunks.alias()
         twin = (
             select(func.min(same.c.task_id))
@@ -96,7 +113,7 @@ class StreamJoining:
             select_streams(stream_chunks.c.start_s.label("twin_start_s"), stream_chunks.c.end_s.label("twin_end_s"))
             .select_from(streams.outerjoin(stream_chunks, stream_chunks.c.task_id == twin))
             .where(streams.c.owner == owner, streams.c.streamer_key == streamer_key)
-            .order_by(streams.c.number.desc())
+            .order_by(case((was_live, 0), else_=1), streams.c.number.desc())
             .limit(1)
         )
         with self._database.read() as connection:
@@ -121,6 +138,7 @@ class StreamJoining:
             "streamer_key": new.streamer_key,
             "streamer": job.request.streamer,
             "started_at": new.started_at,
+            "first_received_at": job.received_at,
             "start_s": chunk.start_s,
             "end_s": chunk.end_s,
             "chunk_count": 1,
@@ -141,6 +159,8 @@ class StreamJoining:
                 assert inserted is not None
                 _insert_chunk(connection, inserted[0], 0, chunk)
         except IntegrityError as error:
+            if "streams" not in str(error.orig):
+                raise  # a row of its own that cannot be
             raise Overtaken from error  # another one has begun it
         return True
 

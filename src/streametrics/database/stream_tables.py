@@ -30,6 +30,8 @@ streams = Table(
     #: Null while it is live; of one that nobody ended, when its last chunk came.
     Column("ended_at", Float),
     Column("erased_at", Float),
+    #: When its first chunk came, and its last one.
+    Column("first_received_at", Float, nullable=False),
     Column("last_received_at", Float, nullable=False),
     Column("start_s", Float, nullable=False),
     Column("end_s", Float, nullable=False),

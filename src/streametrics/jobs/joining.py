@@ -30,8 +30,8 @@ from streametrics.streams.times import Clock
 MOST_PERIOD_S = 5.0
 #: How long it counts that this process and the API use the same database, in seconds.
 FOREIGN_VALID_S = 3.0
-#: The most chunks that one round looks at.
-MOST_WAITING = 500
+#: The most chunks that one round looks at; as many as may wait (MAX_WAITING).
+MOST_WAITING = 5000
 #: For how long a chunk waits for those of its streamer that were sent before it, once it has ended, in seconds.
 ORDER_WAIT_S = 20.0
 #: For how long a chunk whose time has fallen back waits for the next one, which says whether it is another broadcast.
@@ -40,6 +40,8 @@ NEXT_CHUNK_WAIT_S = 120.0
 MOST_TRIES = 5
 #: For how long a chunk is left alone that could not be joined, in seconds.
 RETRY_AFTER_S = 60.0
+#: How often that is tried; then its stream goes on without it.
+MOST_FAILURES = 5
 
 #: Set when a chunk has ended in this process, so that it need not wait for the next round.
 _ended = threading.Event()
@@ -50,6 +52,10 @@ logger = logging.getLogger(__name__)
 def chunk_ended() -> None:
     """Let this process join what has ended, now."""
     _ended.set()
+
+
+class StreamContested(Exception):
+    """Other processes wrote to the stream each time that it was read."""
 
 
 class JoiningThread:
@@ -94,6 +100,7 @@ class Joining:
         self._keeps_words = settings.stream_transcript_days > 0
         #: Chunks that could not be joined, and when.
         self._failed: dict[str, float] = {}
+        self._tries: dict[str, int] = {}
 
     def round(self) -> int:
         """Join what has ended; returns how many chunks were. Raises DatabaseUnavailable."""
@@ -121,10 +128,21 @@ class Joining:
                 joined += 1
             except StreametricsError:
                 raise  # without a database none can be joined
-            except Exception:
-                logger.exception("this chunk could not be joined to its stream; it is tried again")
-                self._failed[chunk.task_id] = time.monotonic()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it holds up no other chunk
+                self._note_failure(chunk, error)
         return joined
+
+    def _note_failure(self, chunk: WaitingChunk, error: Exception) -> None:
+        """Leave a chunk alone for a while, so that it holds up no other; one that never joins is given up."""
+        self._failed[chunk.task_id] = time.monotonic()
+        tries = self._tries[chunk.task_id] = self._tries.get(chunk.task_id, 0) + 1
+        with about_job(chunk.task_id):
+            if tries < MOST_FAILURES:
+                logger.warning("event=not_joined tries=%d: %s; it is tried again", tries, type(error).__name__)
+                return
+            logger.error("event=never_joined: its stream goes on without this chunk", exc_info=error)
+        del self._tries[chunk.task_id]
+        self._records.dismiss(chunk.task_id)
 
     def _join(self, waiting: WaitingChunk, later: Sequence[WaitingChunk]) -> bool:
         """Join one chunk, or find that it joins nothing; False where it has to wait, and those after it."""
@@ -140,7 +158,7 @@ class Joining:
                 return self._try(waiting, job, transcript, later)
             except Overtaken:
                 continue
-        return False
+        raise StreamContested
 
     def _try(
         self,
@@ -151,7 +169,7 @@ class Joining:
     ) -> bool:
         mark = None if transcript is None else fingerprint(job.request, transcript, job.audio_s)
         key = streamer_key(job.request.streamer)
-        found = self._records.find(job.owner, key, mark)
+        found = self._records.find(job.owner, key, mark, received_at=job.received_at)
         sent = SentChunk(job.request.time, job.received_at, job.audio_s)
         is_new = found is None or self._is_over(found, sent)
         if not is_new and found is not None and found.twin is None and falls_back(found.stream.timeline, sent.time):

@@ -16,7 +16,7 @@ from streametrics.jobs.joining import MOST_WAITING
 from streametrics.streams.coverage import Coverage, coverage
 from streametrics.streams.placing import SentChunk, position_of
 from streametrics.streams.search_terms import phrases_of
-from streametrics.streams.streamer_keys import streamer_key
+from streametrics.streams.streamer_keys import key_in_path, streamer_key
 from streametrics.streams.times import Clock
 
 #: Coverages that are kept, each for one version of its stream.
@@ -94,12 +94,13 @@ class StreamService:
         except StreamErased:
             return
         waiting = [
-            chunk.task_id
-            for chunk in self._connections.joining.waiting(MOST_WAITING)
-            if (chunk.owner, streamer_key(chunk.streamer)) == (stream.owner, stream.streamer_key)
+            task_id
+            for task_id, streamer, received_at in self._connections.joining.waiting_of(stream.owner)
+            if streamer_key(streamer) == stream.streamer_key
+            and (stream.ended_at is None or received_at <= stream.ended_at)
         ]
         erasure = self._connections.stream_erasure
-        erasure.erase(stream.number, waiting=waiting if stream.ended_at is None else ())
+        erasure.erase(stream.number, waiting=waiting)
         for _ in range(BATCHES_AT_ONCE):
             if not erasure.delete_erased(stream.number, is_whole=True):
                 break
@@ -162,7 +163,7 @@ def _owner(principal: Principal) -> str | None:
 
 
 def _key(streamer: str | None) -> str | None:
-    return None if streamer is None else streamer_key(streamer)
+    return None if streamer is None else key_in_path(streamer)
 
 
 def _since_upload(stream: StreamRecord) -> tuple[float, float | None]:

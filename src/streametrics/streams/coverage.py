@@ -1,5 +1,6 @@
 """Counts how much of a stream was heard, and says why the rest was not."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -82,6 +83,7 @@ def coverage(chunks: Iterable[Extent], *, clock: Clock, in_work: Sequence[float]
     if not ordered:
         return NOTHING
     slack_s = SLACK_S[clock]
+    unheard = [chunk for chunk in ordered if chunk.state in _REASONS]
     start_s, end_s = ordered[0].start_s, max(chunk.end_s for chunk in ordered)
     gaps: list[Gap] = []
     overlap_s = 0.0
@@ -90,13 +92,13 @@ def coverage(chunks: Iterable[Extent], *, clock: Clock, in_work: Sequence[float]
         if chunk.state is not ChunkState.HEARD:
             continue
         if chunk.start_s > reached_s + slack_s:
-            gaps += _explained(reached_s, chunk.start_s, before, chunk, ordered, in_work)
+            gaps += _explained(reached_s, chunk.start_s, before, chunk, unheard, in_work)
         elif reached_s - chunk.start_s > slack_s:
             overlap_s += min(reached_s, chunk.end_s) - chunk.start_s
         if chunk.end_s >= reached_s:
             reached_s, before = chunk.end_s, chunk
     if end_s > reached_s:
-        gaps += _explained(reached_s, end_s, before, None, ordered, in_work)
+        gaps += _explained(reached_s, end_s, before, None, unheard, in_work)
     gaps = _joined(gaps)
     missing_s = sum(gap.end_s - gap.start_s for gap in gaps)
     return Coverage(
@@ -116,11 +118,15 @@ def _explained(
     end_s: float,
     before: Extent | None,
     after: Extent | None,
-    ordered: Sequence[Extent],
+    all_unheard: Sequence[Extent],
     in_work: Sequence[float],
 ) -> list[Gap]:
-    """Divide a stretch without sound by what is known of it, from one known chunk in it to the next."""
-    unheard = [each for each in ordered if each.state in _REASONS and start_s <= each.start_s < end_s]
+    """Divide a stretch without sound by what is known of it, from one known chunk in it to the next.
+
+    all_unheard: the stream's, in order.
+    """
+    first, last = (bisect_left(all_unheard, at_s, key=lambda each: each.start_s) for at_s in (start_s, end_s))
+    unheard = all_unheard[first:last]
     known = [(each.start_s, each.end_s, _REASONS[each.state]) for each in unheard]
     known += [(start, start, GapReason.LATE) for start in in_work if start_s <= start < end_s]
     rest = GapReason.NOT_SENT
@@ -129,13 +135,14 @@ def _explained(
         rest = GapReason.LOST if after.seq - before.seq - 1 > known_numbers else GapReason.NOT_SENT
     gaps: list[Gap] = []
     reached_s = start_s
-    for index, (known_start_s, known_end_s, reason) in enumerate(sorted(known)):
+    known.sort()
+    for index, (known_start_s, known_end_s, reason) in enumerate(known):
         if known_start_s > reached_s:
             gaps.append(Gap(reached_s, known_start_s, rest))
             reached_s = known_start_s
         # A chunk without a length reaches to the next thing that is known.
-        later = [each[0] for each in sorted(known)[index + 1 :]]
-        reaches_s = min(known_end_s if known_end_s > known_start_s else min([*later, end_s]), end_s)
+        next_s = known[index + 1][0] if index + 1 < len(known) else end_s
+        reaches_s = min(known_end_s if known_end_s > known_start_s else next_s, end_s)
         if reaches_s > reached_s:
             gaps.append(Gap(reached_s, reaches_s, reason))
             reached_s = reaches_s

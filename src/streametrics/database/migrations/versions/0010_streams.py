@@ -81,7 +81,10 @@ def _create_streams() -> None:
         sa.Column("started_at", sa.Float, nullable=False),
         sa.Column("ended_at", sa.Float),
         sa.Column("erased_at", sa.Float),
-        *(sa.Column(name, sa.Float, nullable=False) for name in ("last_received_at", "start_s", "end_s", "lag_s")),
+        *(
+            sa.Column(name, sa.Float, nullable=False)
+            for name in ("first_received_at", "last_received_at", "start_s", "end_s", "lag_s")
+        ),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("chunk_count", "segment_count")),
         sa.Column("has_words", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("state_version", sa.Integer, nullable=False),
