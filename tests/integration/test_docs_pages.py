@@ -71,7 +71,7 @@ def test_head_is_answered_as_get_without_the_body(service: Stack) -> None:
     ("method", "path", "allowed"),
     [
         ("PUT", "/v1/jobs/x", "DELETE, GET, HEAD"),
-        ("POST", "/v1/jobs", "GET, HEAD"),
+        ("PUT", "/v1/jobs", "GET, HEAD, POST"),
         ("GET", "/summarize/x", "DELETE"),
         ("GET", "/summarize/", "POST"),
         ("DELETE", "/health/live", "GET, HEAD"),

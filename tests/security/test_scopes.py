@@ -82,7 +82,9 @@ def begin_stream(service: Stack, task_id: str) -> tuple[str, str]:
         owner = connection.execute(select(jobs.c.owner).where(jobs.c.task_id == task_id)).scalar_one()
         timeline = first_placement(SentChunk("", 0.0, 1.0)).timeline
         texts = dict.fromkeys(("streamer", "title", "game"), "")
-        numbers = dict.fromkeys(("started_at", "last_received_at", "start_s", "end_s", "lag_s", "updated_at"), 0.0)
+        numbers = dict.fromkeys(
+            ("started_at", "first_received_at", "last_received_at", "start_s", "end_s", "lag_s", "updated_at"), 0.0
+        )
         counts = dict.fromkeys(("chunk_count", "segment_count", "state_version"), 1)
         connection.execute(
             insert(streams).values(
