@@ -3,9 +3,9 @@
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Query, Request
 
 from streametrics.api import idempotency
 from streametrics.api.readiness import ReadinessChecks
@@ -21,6 +21,17 @@ from streametrics.jobs.streams import StreamService
 from streametrics.status.reader import StatusReader
 from streametrics.uploads.admission import Admission
 from streametrics.uploads.receiver import Upload, UploadReceiver
+
+#: Of lists: the items of a page where nothing is said, and the most.
+PAGE, MAX_PAGE = 20, 100
+PageLimit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most on one page.")]
+#: Behind a place in a list by age.
+PlaceCursor = Annotated[
+    str | None,
+    Query(max_length=200, description="`next_cursor` of the page before.", json_schema_extra={"format": "cursor"}),
+]
+#: Described as paths of their own: one answer of several types is more than generated clients can read.
+HiddenFormat = Annotated[Literal["json", "txt", "srt", "vtt"], Query(include_in_schema=False)]
 
 
 @dataclass(frozen=True, slots=True)

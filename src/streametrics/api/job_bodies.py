@@ -1,20 +1,17 @@
 """Renders jobs, transcripts and summaries for `/v1`. Seconds are floats, instants are RFC 3339 in UTC."""
 
-import base64
-import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from streametrics.api.openapi import JobWarning, KeyMoment
-from streametrics.database.jobs import JobRecord, Place
+from streametrics.database.jobs import JobRecord
 from streametrics.domain.job import JobKind, JobState
 from streametrics.domain.status import JobStatus
 from streametrics.domain.transcript import Segment
-from streametrics.errors import InvalidRequest, JobCancelled
+from streametrics.errors import JobCancelled
 from streametrics.jobs.service import TranscriptSoFar
 from streametrics.streams.streamer_keys import streamer_key
 
@@ -241,34 +238,6 @@ def _key_moments(stored: object) -> list[KeyMoment]:
     """Read stored key moments; results of before this was stored have none."""
     found = stored if isinstance(stored, list) else []
     return [KeyMoment(start=each["start"], text=each["text"]) for each in found]
-
-
-def next_cursor(records: Sequence[JobRecord]) -> str:
-    """Make the cursor of the page behind this one."""
-    return cursor_at(Place(records[-1].received_at, records[-1].task_id))
-
-
-def cursor_at(place: Place) -> str:
-    """Make the cursor of what stands behind a place in a list."""
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
-
-
-def read_cursor(text: str) -> Place:
-    """Read a cursor. Raises InvalidRequest."""
-    try:
-        found = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        match found:
-            case [float() | int() as received_at, str() as task_id] if math.isfinite(received_at) and _is_plain(
-                task_id
-            ):
-                return Place(float(received_at), task_id)
-    except (ValueError, RecursionError, OverflowError):
-        pass
-    raise InvalidRequest("'cursor' is none that this service gave out: leave it away for the first page.")
-
-
-def _is_plain(task_id: str) -> bool:
-    return len(task_id) <= 36 and task_id.isascii() and task_id.isprintable()
 
 
 def instant(seconds: float) -> str:

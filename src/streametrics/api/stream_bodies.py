@@ -1,6 +1,5 @@
 """Renders streams, their coverage, words and search hits for `/v1`. Seconds are floats from the first chunk on."""
 
-from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import urlencode
 
@@ -11,7 +10,6 @@ from streametrics.api.openapi import JobWarning
 from streametrics.database.stream_search import Hit
 from streametrics.database.streams import StoredSegment, StreamerRecord, StreamRecord
 from streametrics.domain.transcript import Segment, Transcript
-from streametrics.errors import InvalidRequest
 from streametrics.jobs.streams import StreamTranscript
 from streametrics.streams.coverage import Coverage
 
@@ -250,21 +248,6 @@ def search_hit(hit: Hit) -> SearchHit:
         job_id=hit.found.task_id,
         transcript_url=f"/v1/streams/{hit.stream.id}/transcript?{around}",
     )
-
-
-def next_number(numbers: Sequence[int], limit: int) -> str | None:
-    """Make the cursor of the page behind this one; None where it is the last. numbers: one more than is shown."""
-    return f"n{numbers[limit - 1]}" if len(numbers) > limit else None
-
-
-def read_number(cursor: str | None) -> int | None:
-    """Read a cursor. Raises InvalidRequest."""
-    if cursor is None:
-        return None
-    digits = cursor.removeprefix("n")
-    if not cursor.startswith("n") or not (digits.isascii() and digits.isdigit()) or int(digits) >= 1 << 62:
-        raise InvalidRequest("'cursor' is none that this service gave out: leave it away for the first page.")
-    return int(digits)
 
 
 def _segment(stored: StoredSegment, segment: Segment) -> StreamSegment:

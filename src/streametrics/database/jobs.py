@@ -55,6 +55,13 @@ ERASED_VALUES: dict[str, object] = {
 }
 
 
+class Place(NamedTuple):
+    """Where a job stands among all, by age."""
+
+    received_at: float
+    task_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     """One row, as it was at one moment. `age_s` counts from the final state, None before it."""
@@ -82,12 +89,10 @@ class JobRecord:
     #: Whether it is kept for JOB_RETENTION_DAYS once it has ended, and not only for RESULT_TTL_S.
     is_kept: bool = False
 
-
-class Place(NamedTuple):
-    """Where a job stands among all, by age."""
-
-    received_at: float
-    task_id: str
+    @property
+    def place(self) -> Place:
+        """Where it stands in a list by age."""
+        return Place(self.received_at, self.task_id)
 
 
 def request_of(row: Row[Any]) -> JobRequest:

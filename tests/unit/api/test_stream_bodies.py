@@ -1,14 +1,12 @@
 """Streams as they are rendered: subtitles that can be shown whatever lies over what, cursors, and numbers from 0 on."""
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streametrics.api.stream_bodies import coverage_body, next_number, read_number, search_hit, stream_body, subtitled
+from streametrics.api.stream_bodies import coverage_body, search_hit, stream_body, subtitled
 from streametrics.database.stream_search import Hit
 from streametrics.database.streams import StoredSegment, StreamRecord
 from streametrics.domain.transcript import Segment, Word
-from streametrics.errors import InvalidRequest
 from streametrics.jobs.streams import StreamTranscript
 from streametrics.streams.coverage import ChunkState, Extent, coverage
 from streametrics.streams.placing import SentChunk, first_placement
@@ -63,21 +61,6 @@ def test_times_count_from_the_first_chunk_that_is_there() -> None:
     hit = search_hit(Hit(17, stream(), stored(4, 31.0, "a rook")))
     assert (hit.start, hit.segment) == (61.0, 4)
     assert hit.transcript_url == "/v1/streams/strm_1/transcript?format=json&start=31.0&end=91.8"
-
-
-def test_a_cursor_leads_behind_the_page() -> None:
-    assert next_number([9, 7, 5], 2) == "n7"
-    assert next_number([9, 7], 2) is None
-    assert next_number([9, 7], 3) is None
-    assert next_number([], 3) is None
-    assert read_number("n7") == 7
-    assert read_number(None) is None
-
-
-@pytest.mark.parametrize("cursor", ["", "n", "7", "n-1", "n1.5", "n٧", "n" + "9" * 40])
-def test_a_forged_cursor_is_refused(cursor: str) -> None:
-    with pytest.raises(InvalidRequest):
-        read_number(cursor)
 
 
 segments = st.lists(

@@ -6,7 +6,16 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 
-from streametrics.api.dependencies import KnownParameters, PrincipalOf, State, StateOf
+from streametrics.api.dependencies import (
+    PAGE,
+    HiddenFormat,
+    KnownParameters,
+    PageLimit,
+    PlaceCursor,
+    PrincipalOf,
+    State,
+    StateOf,
+)
 from streametrics.api.job_bodies import (
     ALL_STATES,
     STATES,
@@ -16,12 +25,11 @@ from streametrics.api.job_bodies import (
     SummaryBody,
     TranscriptBody,
     job_body,
-    next_cursor,
-    read_cursor,
     summary_body,
     transcript_body,
 )
 from streametrics.api.openapi import problems
+from streametrics.api.paging import one_page, place_cursor, read_place
 from streametrics.api.transcript_text import TEXT_CONTENT, TextFormat, subtitle_response, text_response
 from streametrics.auth.principal import Principal
 from streametrics.errors import JobNotReady
@@ -30,15 +38,12 @@ from streametrics.jobs.status_view import status_of
 from streametrics.observability.logging import about_job
 from streametrics.status.reader import MAX_WAIT_S
 
-MAX_PAGE, PAGE = 100, 20
 #: Of text and subtitles: whether they are whole, or of a job in work.
 COMPLETE_HEADER = "X-Transcript-Complete"
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[KnownParameters])
 
 JobId = str
-#: Described as paths of their own: one answer of several types is more than generated clients can read.
-_Format = Annotated[Literal["json", "txt", "srt", "vtt"], Query(include_in_schema=False)]
 
 
 @router.get(
@@ -52,22 +57,18 @@ async def list_jobs(
     state: StateOf,
     principal: PrincipalOf,
     status: Annotated[Status | None, Query(description="Only those.")] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most on one page.")] = PAGE,
-    cursor: Annotated[
-        str | None,
-        Query(max_length=200, description="`next_cursor` of the page before.", json_schema_extra={"format": "cursor"}),
-    ] = None,
+    limit: PageLimit = PAGE,
+    cursor: PlaceCursor = None,
 ) -> JobList:
-    before = None if cursor is None else read_cursor(cursor)
+    before = None if cursor is None else read_place(cursor)
     states = ALL_STATES if status is None else STATES[status]
 
     def read() -> JobList:
-        # One more than is shown, to know whether there is a next page.
         found = state.jobs.page(principal, states=states, before=before, limit=limit + 1)
-        records = found[:limit]
+        page, cursor_behind = one_page(found, limit, lambda record: place_cursor(record.place))
         return JobList(
-            data=[job_body(record, status_of(record, None), keep_s=state.jobs.keep_s) for record in records],
-            next_cursor=next_cursor(records) if len(found) > limit else None,
+            data=[job_body(record, status_of(record, None), keep_s=state.jobs.keep_s) for record in page],
+            next_cursor=cursor_behind,
         )
 
     return await to_thread.run_sync(read)
@@ -118,7 +119,7 @@ def delete_job(job_id: JobId, state: StateOf, principal: PrincipalOf) -> None:
     },
 )
 def get_transcript(
-    job_id: JobId, state: StateOf, principal: PrincipalOf, format: _Format = "json"
+    job_id: JobId, state: StateOf, principal: PrincipalOf, format: HiddenFormat = "json"
 ) -> TranscriptBody | Response:
     found = state.jobs.transcript(job_id, principal)
     return transcript_body(found) if format == "json" else _transcript_as(found, format)

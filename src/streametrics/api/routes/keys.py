@@ -1,24 +1,30 @@
 """Routes of `/v1/keys`: keys are listed, made and revoked, as by the command `keys`, each within its own scope."""
 
-from typing import Annotated
-
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from streametrics.api.dependencies import IdempotencyKey, KnownParameters, PrincipalOf, State, StateOf
+from streametrics.api.dependencies import (
+    MAX_PAGE,
+    IdempotencyKey,
+    KnownParameters,
+    PageLimit,
+    PlaceCursor,
+    PrincipalOf,
+    State,
+    StateOf,
+)
 from streametrics.api.idempotency import call_of, replayed
-from streametrics.api.job_bodies import cursor_at, read_cursor
 from streametrics.api.key_bodies import KeyList, KeyMade, KeyWanted, key_body, made_body
 from streametrics.api.openapi import problems
+from streametrics.api.paging import one_page, place_cursor, read_place
 from streametrics.auth.api_keys import checked_name, digest_of, new_key
 from streametrics.auth.key_rules import may_see_key, require_is_of_use, require_may_make, require_may_revoke
 from streametrics.auth.principal import KeyRecord, NewKey, Principal, Scope
 from streametrics.database.jobs import Place
 from streametrics.errors import InvalidRequest, KeyUnknown
 
-MAX_PAGE = 100
 #: Room for a name, a scope and another name, however they are escaped.
 MAX_BODY_BYTES = 4_000
 _REASONS = {
@@ -47,21 +53,15 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[KnownParamete
 def list_keys(
     state: StateOf,
     principal: PrincipalOf,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most on one page.")] = MAX_PAGE,
-    cursor: Annotated[
-        str | None,
-        Query(max_length=200, description="`next_cursor` of the page before.", json_schema_extra={"format": "cursor"}),
-    ] = None,
+    limit: PageLimit = MAX_PAGE,
+    cursor: PlaceCursor = None,
 ) -> KeyList:
-    after = None if cursor is None else read_cursor(cursor)
+    after = None if cursor is None else read_place(cursor)
     found = state.keys.all()
     seen = sorted((record for record in found if may_see_key(principal, record)), key=_place)
     rest = [record for record in seen if after is None or _place(record) > after]
-    page = rest[:limit]
-    return KeyList(
-        data=[key_body(record, _names(found)) for record in page],
-        next_cursor=cursor_at(_place(page[-1])) if len(rest) > limit else None,
-    )
+    page, cursor_behind = one_page(rest, limit, lambda record: place_cursor(_place(record)))
+    return KeyList(data=[key_body(record, _names(found)) for record in page], next_cursor=cursor_behind)
 
 
 @router.post(

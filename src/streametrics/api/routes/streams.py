@@ -1,11 +1,12 @@
 """Routes of `/v1/streams`, `/v1/streamers` and `/v1/search`: streams with their words and coverage."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
-from streametrics.api.dependencies import KnownParameters, PrincipalOf, StateOf
+from streametrics.api.dependencies import PAGE, HiddenFormat, KnownParameters, PageLimit, PrincipalOf, StateOf
 from streametrics.api.openapi import problems
+from streametrics.api.paging import number_cursor, one_page, read_number
 from streametrics.api.stream_bodies import (
     CoverageBody,
     SearchHits,
@@ -16,8 +17,6 @@ from streametrics.api.stream_bodies import (
     StreamTranscriptBody,
     StreamWithCoverage,
     coverage_body,
-    next_number,
-    read_number,
     search_hit,
     stream_body,
     stream_text,
@@ -30,7 +29,6 @@ from streametrics.api.transcript_text import TEXT_CONTENT, TextFormat, subtitle_
 from streametrics.jobs.streams import StreamTranscript, TimesFrom
 from streametrics.streams.streamer_keys import key_in_path
 
-MAX_PAGE, PAGE = 100, 20
 #: The longest query, in characters.
 MAX_QUERY = 200
 _REASONS = {
@@ -39,17 +37,8 @@ _REASONS = {
     410: "The stream, or its words, were erased.",
 }
 
-
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    found = problems(*statuses)
-    for status in _REASONS.keys() & set(statuses):
-        found[status]["description"] = _REASONS[status]
-    return found
-
-
 router = APIRouter(prefix="/v1", tags=["streams"], dependencies=[KnownParameters])
 
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most on one page.")]
 Cursor = Annotated[
     str | None,
     Query(
@@ -62,8 +51,6 @@ StreamerName = Annotated[
 Seconds = Annotated[
     float | None, Query(ge=0, le=1e9, allow_inf_nan=False, description="In seconds, as `offset` counts.")
 ]
-
-
 Offset = Annotated[
     Literal["upload", "stream", "clock"],
     Query(description="Times count from the first chunk, from the broadcast's beginning, or from midnight (UTC)."),
@@ -75,14 +62,14 @@ Offset = Annotated[
     summary="List streams, the newest first",
     operation_id="listStreams",
     response_model=StreamList,
-    responses=_problems(401, 403, 422, 503),
+    responses=problems(401, 403, 422, 503, reasons=_REASONS),
 )
 def list_streams(
     state: StateOf,
     principal: PrincipalOf,
     streamer: StreamerName = None,
     status: Annotated[Status | None, Query(description="Only those.")] = None,
-    limit: Limit = PAGE,
+    limit: PageLimit = PAGE,
     cursor: Cursor = None,
 ) -> StreamList:
     found = state.streams.page(
@@ -92,10 +79,8 @@ def list_streams(
         before=read_number(cursor),
         limit=limit + 1,
     )
-    return StreamList(
-        data=[stream_body(stream) for stream in found[:limit]],
-        next_cursor=next_number([stream.number for stream in found], limit),
-    )
+    page, cursor_behind = one_page(found, limit, lambda stream: number_cursor(stream.number))
+    return StreamList(data=[stream_body(stream) for stream in page], next_cursor=cursor_behind)
 
 
 @router.get(
@@ -103,7 +88,7 @@ def list_streams(
     summary="Where a stream stands",
     operation_id="getStream",
     response_model=StreamWithCoverage,
-    responses=_problems(401, 403, 404, 410, 422, 503),
+    responses=problems(401, 403, 404, 410, 422, 503, reasons=_REASONS),
 )
 def get_stream(stream_id: str, state: StateOf, principal: PrincipalOf) -> StreamWithCoverage:
     stream = state.streams.get(stream_id, principal)
@@ -116,7 +101,7 @@ def get_stream(stream_id: str, state: StateOf, principal: PrincipalOf) -> Stream
     response_class=Response,
     summary="Erase a stream with its words",
     operation_id="deleteStream",
-    responses=_problems(401, 403, 404, 422, 503),
+    responses=problems(401, 403, 404, 422, 503, reasons=_REASONS),
 )
 def delete_stream(stream_id: str, state: StateOf, principal: PrincipalOf) -> None:
     state.streams.erase(stream_id, principal)
@@ -127,7 +112,7 @@ def delete_stream(stream_id: str, state: StateOf, principal: PrincipalOf) -> Non
     summary="End a stream: the next chunk begins another one",
     operation_id="endStream",
     response_model=Stream,
-    responses=_problems(401, 403, 404, 410, 422, 503),
+    responses=problems(401, 403, 404, 410, 422, 503, reasons=_REASONS),
 )
 def end_stream(stream_id: str, state: StateOf, principal: PrincipalOf) -> Stream:
     return stream_body(state.streams.end(stream_id, principal))
@@ -138,7 +123,7 @@ def end_stream(stream_id: str, state: StateOf, principal: PrincipalOf) -> Stream
     summary="How much of a stream was heard, and why the rest was not",
     operation_id="getStreamCoverage",
     response_model=CoverageBody,
-    responses=_problems(401, 403, 404, 410, 422, 503),
+    responses=problems(401, 403, 404, 410, 422, 503, reasons=_REASONS),
 )
 def get_coverage(stream_id: str, state: StateOf, principal: PrincipalOf) -> CoverageBody:
     stream = state.streams.get(stream_id, principal)
@@ -152,15 +137,14 @@ def get_coverage(stream_id: str, state: StateOf, principal: PrincipalOf) -> Cove
     response_model=StreamTranscriptBody,
     responses={
         200: {"description": "The words that were heard so far."},
-        **_problems(401, 403, 404, 409, 410, 422, 503),
+        **problems(401, 403, 404, 409, 410, 422, 503, reasons=_REASONS),
     },
 )
 def get_stream_transcript(
     stream_id: str,
     state: StateOf,
     principal: PrincipalOf,
-    # Described as paths of their own: one answer of several types is more than generated clients can read.
-    format: Annotated[Literal["json", "txt", "srt", "vtt"], Query(include_in_schema=False)] = "json",
+    format: HiddenFormat = "json",
     offset: Offset = "upload",
     start: Seconds = None,
     end: Seconds = None,
@@ -176,7 +160,7 @@ def get_stream_transcript(
     response_class=Response,
     responses={
         200: {"description": "The words that were heard so far.", "content": TEXT_CONTENT},
-        **_problems(401, 403, 404, 409, 410, 422, 503),
+        **problems(401, 403, 404, 409, 410, 422, 503, reasons=_REASONS),
     },
 )
 def get_stream_transcript_text(
@@ -201,14 +185,14 @@ def _transcript_as(found: StreamTranscript, format: TextFormat) -> Response:
     summary="List the streamers of whom there are streams",
     operation_id="listStreamers",
     response_model=StreamerList,
-    responses=_problems(401, 403, 422, 503),
+    responses=problems(401, 403, 422, 503, reasons=_REASONS),
 )
-def list_streamers(state: StateOf, principal: PrincipalOf, limit: Limit = PAGE, cursor: Cursor = None) -> StreamerList:
+def list_streamers(
+    state: StateOf, principal: PrincipalOf, limit: PageLimit = PAGE, cursor: Cursor = None
+) -> StreamerList:
     found = state.streams.streamers(principal, before=read_number(cursor), limit=limit + 1)
-    return StreamerList(
-        data=[streamer_body(each) for each in found[:limit]],
-        next_cursor=next_number([each.newest.number for each in found], limit),
-    )
+    page, cursor_behind = one_page(found, limit, lambda each: number_cursor(each.newest.number))
+    return StreamerList(data=[streamer_body(each) for each in page], next_cursor=cursor_behind)
 
 
 @router.get(
@@ -216,7 +200,7 @@ def list_streamers(state: StateOf, principal: PrincipalOf, limit: Limit = PAGE, 
     summary="A streamer's newest stream",
     operation_id="getStreamersStream",
     response_model=StreamWithCoverage,
-    responses=_problems(401, 403, 404, 422, 503),
+    responses=problems(401, 403, 404, 422, 503, reasons=_REASONS),
 )
 def get_streamers_stream(
     key: Annotated[str, Path(description="The streamer's `key`, or the plain name.", examples=["zoé_tv"])],
@@ -232,7 +216,7 @@ def get_streamers_stream(
     summary="Find where something is said",
     operation_id="searchStreams",
     response_model=SearchHits,
-    responses=_problems(401, 403, 422, 503),
+    responses=problems(401, 403, 422, 503, reasons=_REASONS),
 )
 def search(
     state: StateOf,
@@ -249,10 +233,9 @@ def search(
         ),
     ],
     streamer: StreamerName = None,
-    limit: Limit = PAGE,
+    limit: PageLimit = PAGE,
     cursor: Cursor = None,
 ) -> SearchHits:
     hits = state.streams.search(q, principal, streamer=streamer, before=read_number(cursor), limit=limit + 1)
-    return SearchHits(
-        data=[search_hit(hit) for hit in hits[:limit]], next_cursor=next_number([hit.place for hit in hits], limit)
-    )
+    page, cursor_behind = one_page(hits, limit, lambda hit: number_cursor(hit.place))
+    return SearchHits(data=[search_hit(hit) for hit in page], next_cursor=cursor_behind)
