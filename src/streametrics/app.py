@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Mount
 
 from streametrics import __version__
@@ -129,6 +130,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(service_status.router)
     describe(app)
     app.add_exception_handler(StreametricsError, _render)
+    app.add_exception_handler(ClientDisconnect, _render_disconnect)
     app.add_exception_handler(HTTPException, _render_http)
     app.add_exception_handler(RequestValidationError, _render_validation)
     app.add_exception_handler(Exception, _render_unexpected)
@@ -178,6 +180,12 @@ async def _render(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, TooBusy) and problems.is_below(request.url.path):
         answer.headers.update(rate_limit.exhausted(request.app.state.streametrics))
     return answer
+
+
+async def _render_disconnect(request: Request, error: Exception) -> JSONResponse:
+    """Render that a body ended too soon, though hardly anybody is left to read it. Nothing was kept of it."""
+    sentence = "The upload ended before its form did: send it again."
+    return error_response(InvalidRequest(sentence), request.url.path)
 
 
 async def _render_validation(request: Request, error: Exception) -> JSONResponse:

@@ -108,6 +108,7 @@ def test_a_key_that_is_none_is_refused(key: str, service: Stack) -> None:
     answer = post(service, key=key)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert "Idempotency-Key" in answer.json()["detail"]
+    until(lambda: not service.audio_files or None, within_s=30, what="no sound is left")
 
 
 def test_a_summary_is_made_anew_once(service: Stack) -> None:

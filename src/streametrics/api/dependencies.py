@@ -3,7 +3,7 @@
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 from fastapi import Depends, Header, Query, Request
 
@@ -20,7 +20,8 @@ from streametrics.jobs.service import JobService
 from streametrics.jobs.streams import StreamService
 from streametrics.status.reader import StatusReader
 from streametrics.uploads.admission import Admission
-from streametrics.uploads.receiver import Upload, UploadReceiver
+from streametrics.uploads.fields import FILE_FIELD
+from streametrics.uploads.receiver import Fields, ReadFields, Upload, UploadReceiver
 
 #: Of lists: the items of a page where nothing is said, and the most.
 PAGE, MAX_PAGE = 20, 100
@@ -59,14 +60,23 @@ async def _state(request: Request) -> State:
     return cast(State, request.app.state.streametrics)
 
 
-async def receive_upload(request: Request, state: State, **how: Any) -> Upload:  # noqa: ANN401
-    """Receive a request's upload; `how` is of `UploadReceiver.receive`. Raises what that raises, ClientDisconnect."""
+async def receive_upload(
+    request: Request,
+    state: State,
+    read_fields: ReadFields[Fields],
+    *,
+    file_field: str = FILE_FIELD,
+    wants_hash: bool = False,
+) -> Upload[Fields]:
+    """Receive a request's upload; see `UploadReceiver.receive`. Raises what that raises, ClientDisconnect."""
     length = request.headers.get("content-length", "")
     return await state.uploads.receive(
         request.headers.get("content-type", ""),
         int(length) if re.fullmatch("[0-9]{1,100}", length) else None,
         request.stream(),
-        **how,
+        file_field=file_field,
+        read_fields=read_fields,
+        wants_hash=wants_hash,
     )
 
 
@@ -82,8 +92,7 @@ async def _principal(request: Request) -> Principal:
 #: The principal of the request; `AuthenticationMiddleware` has put it there.
 PrincipalOf = Annotated[Principal, Depends(_principal)]
 
-#: The header; with quotation marks, as its draft has it, or without them, as most clients send it.
-IdempotencyKey = Annotated[
+_IdempotencyHeader = Annotated[
     str | None,
     Header(
         alias=idempotency.HEADER,
@@ -95,6 +104,14 @@ IdempotencyKey = Annotated[
         json_schema_extra={"format": "idempotency-key"},
     ),
 ]
+
+
+async def _idempotency_key(given: _IdempotencyHeader = None) -> str | None:
+    return None if given is None else idempotency.bare(given)
+
+
+#: The key, read before the body is: with quotation marks, as its draft has it, or without them, as most send it.
+IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 
 
 async def _refuse_unknown_parameters(request: Request) -> None:

@@ -16,7 +16,7 @@ def call_of(route: str, key: str | None, principal: Principal, *payload: object)
     if key is None:
         return None
     sent = json.dumps(payload, ensure_ascii=True, sort_keys=True, default=str)
-    return IdempotentCall(principal.owner, route, _bare(key), hashlib.sha256(sent.encode()).hexdigest())
+    return IdempotentCall(principal.owner, route, key, hashlib.sha256(sent.encode()).hexdigest())
 
 
 def said(fields: Mapping[str, object]) -> dict[str, object]:
@@ -29,7 +29,7 @@ def replayed(was_made_before: bool) -> dict[str, str]:
     return {REPLAYED_HEADER: "true"} if was_made_before else {}
 
 
-def _bare(key: str) -> str:
+def bare(key: str) -> str:
     """Read the key out of its quotation marks. Raises InvalidRequest where there is nothing in them."""
     bare = key[1:-1] if len(key) > 1 and key[0] == key[-1] == '"' else key
     if not bare:

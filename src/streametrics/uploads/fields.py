@@ -1,8 +1,7 @@
 """Checks the text fields of an upload."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
 
 from streametrics.audio import tracks
 from streametrics.domain.job import JobRequest
@@ -13,8 +12,6 @@ FILE_FIELD = "audio"
 #: Longest value of each text field, in characters. All but `speech_language` are required.
 FIELD_LIMITS = {"streamer": 200, "language": 64, "game": 1_000, "time": 64, "title": 1_000}
 OPTIONAL_FIELDS = {"speech_language": 64, "track": 8}
-#: Checks a form's text fields, each with all its values. Arguments: the fields, and the Whisper model's name.
-ReadFields: TypeAlias = Callable[[Mapping[str, list[str]], str], JobRequest]
 #: What a field may hold where a pattern can tell.
 PATTERNS = {"track": "^(|auto|mix|[1-9][0-9]?)$"}
 #: What makes a field more than empty: one character that is neither white space nor a control character or byte order

@@ -1,7 +1,7 @@
 """Checks the text fields of `POST /v1/jobs`: only the sound is required, and an unknown field is refused by name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
 from streametrics.domain.job import JobKind, JobRequest
@@ -28,10 +28,11 @@ _KINDS = {"live": JobKind.LIVE, "recording": JobKind.LONG}
 
 @dataclass(frozen=True, slots=True)
 class JobFields:
-    """What is asked for. kind: None for what the sound's length says."""
+    """What is asked for. kind: None for what the sound's length says. sent: the fields as they came."""
 
     request: JobRequest
     kind: JobKind | None
+    sent: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 def read_job_fields(fields: Mapping[str, list[str]], whisper_model: str, installed: Sequence[str]) -> JobFields:
@@ -64,6 +65,7 @@ def read_job_fields(fields: Mapping[str, list[str]], whisper_model: str, install
             summary_length=cast(Literal["short", "long"], summary) if summary in ("short", "long") else None,
         ),
         _KINDS.get(kind),
+        values,
     )
 
 

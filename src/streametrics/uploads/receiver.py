@@ -5,21 +5,22 @@ or its first bytes could be looked at, and would then copy it.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
 
 from anyio import to_thread
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from streametrics.audio.sniffing import HEAD_BYTES, MARGIN_BYTES, MAX_ZERO_BYTES, guess_is_long, sniff
-from streametrics.domain.job import JobKind, JobRequest
+from streametrics.domain.job import JobKind
 from streametrics.errors import EmptyAudio, InvalidRequest, UnsupportedAudio, UploadTooLarge
 from streametrics.settings import Settings
 from streametrics.storage.local import AudioStore, AudioWriter
 from streametrics.uploads.admission import Admission
 from streametrics.uploads.disk_space import Reservation
-from streametrics.uploads.fields import FILE_FIELD, ReadFields, last_values
+from streametrics.uploads.fields import FILE_FIELD
 from streametrics.uploads.multipart import Form, feed
 
 #: What a form adds to its file: boundaries, headers and the text fields.
@@ -28,11 +29,16 @@ _FORM_OVERHEAD_BYTES = 200_000
 _WRITE_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A stored upload: who holds the key has to delete it."""
+Fields = TypeVar("Fields")
+#: Checks a form's text fields, each with all its values. Arguments: the fields, and the Whisper model's name.
+ReadFields: TypeAlias = Callable[[Mapping[str, list[str]], str], Fields]
 
-    request: JobRequest
+
+@dataclass(frozen=True, slots=True)
+class Upload(Generic[Fields]):
+    """A stored upload, with what its form's text fields say: who holds the key has to delete it."""
+
+    fields: Fields
     audio_key: str
     container: str
     kind: JobKind
@@ -55,9 +61,9 @@ class UploadReceiver:
         body: AsyncIterator[bytes],
         *,
         file_field: str = FILE_FIELD,
-        read_fields: ReadFields = last_values,
+        read_fields: ReadFields[Fields],
         wants_hash: bool = False,
-    ) -> Upload:
+    ) -> Upload[Fields]:
         """Store the audio of a multipart body and check its fields.
 
         read_fields: checks the form's text fields. wants_hash: compute `sha256`, which costs a large file about as much
@@ -84,9 +90,9 @@ class UploadReceiver:
         form: Form,
         body: AsyncIterator[bytes],
         space: Reservation,
-        read_fields: ReadFields,
+        read_fields: ReadFields[Fields],
         wants_hash: bool,
-    ) -> Upload:
+    ) -> Upload[Fields]:
         writer = await to_thread.run_sync(self._store.writer)
         try:
             file = _IncomingFile(writer, space, self._settings.max_upload_bytes, self._too_large, wants_hash)
@@ -115,20 +121,22 @@ class UploadReceiver:
         except FormParserError as error:
             raise InvalidRequest("The form's boundary is not valid.") from error
 
-    async def _finish(self, form: Form, file: "_IncomingFile", writer: AudioWriter, read_fields: ReadFields) -> Upload:
+    async def _finish(
+        self, form: Form, file: "_IncomingFile", writer: AudioWriter, read_fields: ReadFields[Fields]
+    ) -> Upload[Fields]:
         if not form.ended:
             raise InvalidRequest("The upload ended before its form did: send it again.")
         if not form.has_file:
             own = form.file_field
             raise InvalidRequest(f"The field '{own}' is missing: send the sound as '-F {own}=@recording.wav'.")
-        request = read_fields(form.fields, self._settings.whisper_model)
+        fields = read_fields(form.fields, self._settings.whisper_model)
         await file.flush()
         if file.size_bytes == 0:
             raise EmptyAudio
         container = file.container()
         long = guess_is_long(file.head, file.size_bytes, self._settings.live_max_s)
         key = await to_thread.run_sync(writer.commit)
-        return Upload(request, key, container, JobKind.LONG if long else JobKind.LIVE, file.sha256)
+        return Upload(fields, key, container, JobKind.LONG if long else JobKind.LIVE, file.sha256)
 
     def _too_large(self) -> UploadTooLarge:
         return UploadTooLarge(

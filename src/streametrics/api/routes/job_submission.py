@@ -8,9 +8,9 @@ from typing import Any
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from starlette.requests import ClientDisconnect
 
 from streametrics.api.dependencies import IdempotencyKey, KnownParameters, PrincipalOf, State, StateOf, receive_upload
+from streametrics.api.forms import form_body, text_field
 from streametrics.api.idempotency import call_of, replayed, said
 from streametrics.api.job_bodies import Job, job_body
 from streametrics.api.model_name import model_names
@@ -18,10 +18,9 @@ from streametrics.api.openapi import problems
 from streametrics.api.rate_limit import rate_limit
 from streametrics.api.resummarize_request import read_resummarize_request, resummarize_schema
 from streametrics.auth.principal import Principal
-from streametrics.domain.job import JobKind, JobRequest
-from streametrics.errors import InvalidRequest, JobExpired
+from streametrics.domain.job import JobKind
+from streametrics.errors import JobExpired
 from streametrics.observability.logging import about_job
-from streametrics.uploads.fields import FILE_FIELD, NO_NULL, PATTERNS
 from streametrics.uploads.job_fields import CHOICES, LIMITS, JobFields, read_job_fields
 
 logger = logging.getLogger(__name__)
@@ -36,29 +35,14 @@ _ABOUT = {
     "summary": "`none`, a `short` one, or a `long` one with key moments. Else the length decides.",
     "track": "The sound track: `auto`, `mix`, or its number from 1.",
 }
-_FORMATS = {"speech_language": "speech-language", "summary_language": "language"}
 
 
-def _form_schema() -> dict[str, Any]:
-    """Describe the form, which is read while it is received."""
-    schema = {
-        "type": "object",
-        "required": [FILE_FIELD],
-        "properties": {FILE_FIELD: {"type": "string", "format": "binary"}} | {name: _text(name) for name in LIMITS},
-        "additionalProperties": False,
-    }
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
-
-
-def _text(name: str) -> dict[str, Any]:
+def _field(name: str) -> dict[str, Any]:
+    """Describe a field of the form."""
     about = {"description": _ABOUT[name]} if name in _ABOUT else {}
     if name in CHOICES:
         return {"type": "string", "enum": ["", *CHOICES[name]], **about}
-    if name in _FORMATS:
-        return {"type": "string", "maxLength": LIMITS[name], "format": _FORMATS[name], **about}
-    if name == "model":
-        return {"type": "string", "maxLength": LIMITS[name], "format": "whisper-model", **about}
-    return {"type": "string", "maxLength": LIMITS[name], "pattern": PATTERNS.get(name, NO_NULL), **about}
+    return text_field(name, LIMITS[name]) | about
 
 
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
@@ -78,37 +62,32 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     status_code=202,
     summary="Send sound to be transcribed and summarized",
     operation_id="createJob",
-    openapi_extra=_form_schema(),
+    openapi_extra=form_body({name: _field(name) for name in LIMITS}, is_closed=True),
     responses=_ACCEPTED | problems(401, 403, 410, 413, 415, 422, 429, 503),
 )
 async def create_job(
     request: Request, state: StateOf, principal: PrincipalOf, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    found: list[JobFields] = []
-    sent: dict[str, str] = {}
+    names = model_names(state.connections.settings.whisper_model)
 
-    def read_fields(fields: Mapping[str, list[str]], whisper_model: str) -> JobRequest:
-        found.append(read_job_fields(fields, whisper_model, model_names(state.connections.settings.whisper_model)))
-        sent.update({name: values[0] for name, values in fields.items()})
-        return found[0].request
+    def read_fields(fields: Mapping[str, list[str]], whisper_model: str) -> JobFields:
+        return read_job_fields(fields, whisper_model, names)
 
-    try:
-        upload = await receive_upload(request, state, read_fields=read_fields, wants_hash=idempotency_key is not None)
-    except ClientDisconnect as error:
-        raise InvalidRequest("The upload ended before its form did: send it again.") from error
-    kind = found[0].kind or upload.kind
-    call = call_of("POST /v1/jobs", idempotency_key, principal, upload.sha256, said(sent))
+    upload = await receive_upload(request, state, read_fields, wants_hash=idempotency_key is not None)
+    asked = upload.fields
+    kind = asked.kind or upload.kind
+    call = call_of("POST /v1/jobs", idempotency_key, principal, upload.sha256, said(asked.sent))
 
     def make() -> str:
         return state.jobs.accept(
-            upload.request,
+            asked.request,
             kind=kind,
             audio_key=upload.audio_key,
             container=upload.container,
             owner=principal.owner,
             is_kept=True,
             # A chunk is of a stream; a recording of an evening past is not.
-            joins_stream=found[0].kind is JobKind.LIVE and bool(upload.request.streamer.strip()),
+            joins_stream=asked.kind is JobKind.LIVE and bool(asked.request.streamer.strip()),
             call=call,
         )
 

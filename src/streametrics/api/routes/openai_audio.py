@@ -5,17 +5,17 @@ The job goes on when its client leaves, and an equal request finds it: OpenAI's 
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.requests import ClientDisconnect
 
 from streametrics.api import openai_bodies
 from streametrics.api.dependencies import IdempotencyKey, PrincipalOf, State, StateOf, receive_upload
+from streametrics.api.forms import form_body
 from streametrics.api.idempotency import call_of, replayed
 from streametrics.api.model_name import model_names
 from streametrics.api.openapi import openai_problems
@@ -24,7 +24,7 @@ from streametrics.api.transcript_text import TEXT_CONTENT, subtitle_response, te
 from streametrics.auth.principal import Principal
 from streametrics.domain.job import JobRequest
 from streametrics.domain.transcript import Transcript
-from streametrics.errors import InvalidRequest, StreametricsError
+from streametrics.errors import StreametricsError
 from streametrics.observability.logging import about_job
 from streametrics.uploads.openai_fields import FILE_FIELD, FORMATS, TranscriptionFields, read_transcription_fields
 
@@ -59,33 +59,25 @@ class _Asked:
     headers: dict[str, str]
 
 
-def _form_schema() -> dict[str, Any]:
-    """Describe the form, which is read while it is received."""
-    schema = {
-        "type": "object",
-        "required": [FILE_FIELD],
-        "properties": {
-            FILE_FIELD: {"type": "string", "format": "binary"},
-            "model": {"type": "string", "description": "Any name; the installed Whisper model is what transcribes."},
-            "language": {
-                "type": "string",
-                "format": "speech-language",
-                "description": "Detected where it is left out.",
-            },
-            "prompt": {"type": "string", "maxLength": 1000, "description": "Names and words to be spelled right."},
-            "response_format": {"type": "string", "enum": list(FORMATS), "default": "json"},
-            "timestamp_granularities[]": {"type": "array", "items": {"type": "string", "enum": ["segment", "word"]}},
-            "stream": {"type": "string", "enum": ["true", "false"], "default": "false"},
-        },
-    }
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+_FIELDS: dict[str, dict[str, Any]] = {
+    "model": {"type": "string", "description": "Any name; the installed Whisper model is what transcribes."},
+    "language": {
+        "type": "string",
+        "format": "speech-language",
+        "description": "Detected where it is left out.",
+    },
+    "prompt": {"type": "string", "maxLength": 1000, "description": "Names and words to be spelled right."},
+    "response_format": {"type": "string", "enum": list(FORMATS), "default": "json"},
+    "timestamp_granularities[]": {"type": "array", "items": {"type": "string", "enum": ["segment", "word"]}},
+    "stream": {"type": "string", "enum": ["true", "false"], "default": "false"},
+}
 
 
 @router.post(
     "/audio/transcriptions",
     summary="Transcribe a file and wait for its words, as OpenAI's API does",
     operation_id="createTranscription",
-    openapi_extra=_form_schema(),
+    openapi_extra=form_body(_FIELDS, file_field=FILE_FIELD),
     response_class=Response,
     responses={
         200: {
@@ -115,19 +107,9 @@ async def transcribe(
 
 async def _job_of(request: Request, state: State, principal: Principal, idempotency_key: str | None) -> _Asked:
     """Find the job of an equal request of the last hour, or make one of this upload."""
-    found: list[TranscriptionFields] = []
-
-    def read_fields(fields: Mapping[str, list[str]], whisper_model: str) -> JobRequest:
-        found.append(read_transcription_fields(fields, whisper_model))
-        return found[0].request
-
-    try:
-        upload = await receive_upload(request, state, file_field=FILE_FIELD, read_fields=read_fields, wants_hash=True)
-    except ClientDisconnect as error:
-        raise InvalidRequest("The upload ended before its form did: send it again.") from error
-    request_hash = _hash_of(upload.sha256, upload.request)
-
-    asked = found[0]
+    upload = await receive_upload(request, state, read_transcription_fields, file_field=FILE_FIELD, wants_hash=True)
+    asked = upload.fields
+    request_hash = _hash_of(upload.sha256, asked.request)
     call = call_of(
         "POST /v1/audio/transcriptions",
         idempotency_key,
@@ -142,7 +124,7 @@ async def _job_of(request: Request, state: State, principal: Principal, idempote
             state.jobs.discard(upload.audio_key)
             return equal if call is None else state.jobs.remember(call, equal)
         return state.jobs.accept(
-            upload.request,
+            asked.request,
             kind=upload.kind,
             audio_key=upload.audio_key,
             container=upload.container,

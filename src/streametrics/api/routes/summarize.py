@@ -6,52 +6,29 @@ from typing import Any
 from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from starlette.requests import ClientDisconnect
 
 from streametrics.api.dependencies import PrincipalOf, StateOf, receive_upload
-from streametrics.api.error_responses import error_response
+from streametrics.api.forms import form_body, text_field
 from streametrics.api.openapi import Status, answered, linked, refusals
 from streametrics.api.resummarize_request import read_resummarize_request, resummarize_schema
 from streametrics.domain.status import error_body
-from streametrics.errors import InvalidRequest, JobExpired
+from streametrics.errors import JobExpired
 from streametrics.observability.logging import about_job
-from streametrics.uploads.fields import (
-    FIELD_LIMITS,
-    FILE_FIELD,
-    MAY_BE_EMPTY,
-    NO_NULL,
-    OPTIONAL_FIELDS,
-    PATTERNS,
-    VISIBLE,
-)
+from streametrics.uploads.fields import FIELD_LIMITS, MAY_BE_EMPTY, NO_NULL, OPTIONAL_FIELDS, VISIBLE, last_values
 
 logger = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/summarize")
 
-#: Fields that take a language's code or name, which no pattern tells.
-LANGUAGE_FIELDS = {"language": "language", "speech_language": "speech-language"}
-
 
 def _form_schema() -> dict[str, Any]:
-    """Describe the form, which is read while it is received: the framework has no signature to derive it from."""
     texts = {name: _text(name, limit) for name, limit in (FIELD_LIMITS | OPTIONAL_FIELDS).items()}
-    schema = {
-        "type": "object",
-        "required": [FILE_FIELD, *FIELD_LIMITS],
-        "properties": {FILE_FIELD: {"type": "string", "format": "binary"}, **texts},
-    }
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+    return form_body(texts, required=tuple(FIELD_LIMITS))
 
 
 def _text(name: str, limit: int) -> dict[str, Any]:
-    """Describe a text field: no null character, and not blank where it may not be empty."""
-    if name in LANGUAGE_FIELDS:
-        return {"type": "string", "maxLength": limit, "format": LANGUAGE_FIELDS[name]}
-    if name in PATTERNS:
-        return {"type": "string", "maxLength": limit, "pattern": PATTERNS[name]}
-    pattern = NO_NULL if name in MAY_BE_EMPTY else rf"^[^\x00]*{VISIBLE}[^\x00]*$"
-    return {"type": "string", "maxLength": limit, "pattern": pattern}
+    """Describe a text field: not blank where it may not be empty."""
+    return text_field(name, limit, pattern=NO_NULL if name in MAY_BE_EMPTY else rf"^[^\x00]*{VISIBLE}[^\x00]*$")
 
 
 # Both spellings are one route: a redirect would make a client send its upload twice.
@@ -64,15 +41,11 @@ def _text(name: str, limit: int) -> dict[str, Any]:
     responses=linked("status", "resummarize", "cancel") | refusals(401, 403, 413, 415, 422, 429, 503),
 )
 async def submit(request: Request, state: StateOf, principal: PrincipalOf) -> JSONResponse:
-    try:
-        upload = await receive_upload(request, state)
-    except ClientDisconnect:
-        # Nobody is left to read this; nothing was kept.
-        return error_response(InvalidRequest("The upload ended before its form did: send it again."))
+    upload = await receive_upload(request, state, last_values)
 
     def accept() -> str:
         return state.jobs.accept(
-            upload.request,
+            upload.fields,
             kind=upload.kind,
             audio_key=upload.audio_key,
             container=upload.container,
