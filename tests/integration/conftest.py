@@ -1,11 +1,14 @@
 """One running service for all tests that leave it as they found it; the others start their own."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.stack import Stack, stack
+from streametrics.database.engine import Database
+from tests.support.stack import Stack, database, stack
+from tests.support.streams import Streams
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +26,17 @@ def fresh(tmp_path: Path) -> Iterator[Stack]:
         tmp_path, LEASE_S="1.5", MAINTENANCE_INTERVAL_S="0.2", RESEND_AFTER_S="1", TASK_TIME_LIMIT_S="650"
     ) as made:
         yield made
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """A database's address; on PostgreSQL where TEST_DATABASE_URL names one."""
+    with database(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def streams(url: str) -> Iterator[Streams]:
+    """Nothing yet, in a database of its own."""
+    with contextlib.closing(Database(url)) as opened:
+        yield Streams(opened)

@@ -2,10 +2,8 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,20 +23,7 @@ from streametrics.jobs.joining import Joining
 from streametrics.streams.coverage import ChunkState
 from streametrics.streams.streamer_keys import key_in_path
 from streametrics.streams.times import Clock
-from tests.support.stack import database
 from tests.support.streams import Streams, said
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    with database(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def streams(url: str) -> Iterator[Streams]:
-    with contextlib.closing(Database(url)) as opened:
-        yield Streams(opened)
 
 
 def offset(seconds: int) -> str:

@@ -1,15 +1,9 @@
 """Streams end, lose their words and are erased in time, and nothing of an erased one is left in the tables."""
 
-import contextlib
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from streametrics.database import stream_erasure
-from streametrics.database.engine import Database
 from streametrics.database.stream_erasure import Retained
-from tests.support.stack import database
 from tests.support.streams import Streams
 
 DAY_S = 86_400.0
@@ -17,15 +11,14 @@ KEPT = Retained(words_s=7 * DAY_S, stream_s=30 * DAY_S)
 
 
 @pytest.fixture
-def streams(tmp_path: Path) -> Iterator[Streams]:
-    with database(tmp_path) as url, contextlib.closing(Database(url)) as opened:
-        made = Streams(opened)
-        for number in range(5):
-            made.chunk(f"words of number {number}", ago_s=150 - 30 * number)
-        made.join()
-        made.chunk("words of another", streamer="Ada")
-        made.join()
-        yield made
+def streams(streams: Streams) -> Streams:
+    """One of five chunks, and another streamer's of one."""
+    for number in range(5):
+        streams.chunk(f"words of number {number}", ago_s=150 - 30 * number)
+    streams.join()
+    streams.chunk("words of another", streamer="Ada")
+    streams.join()
+    return streams
 
 
 def clean(streams: Streams) -> None:

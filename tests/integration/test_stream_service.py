@@ -1,6 +1,5 @@
 """Streams as clients are served: whose they are, what is late, what is kept; and `kill -9` of who joins them."""
 
-import contextlib
 import random
 import subprocess
 import sys
@@ -11,28 +10,15 @@ from pathlib import Path
 import pytest
 
 from streametrics.auth.principal import LOCAL, Principal, Scope
-from streametrics.database.engine import Database
 from streametrics.domain.job import JobState
 from streametrics.errors import StreamErased, StreamUnknown
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.streams import StreamService, TimesFrom
 from streametrics.settings import Settings
-from tests.support.stack import ROOT, compiled_once, database
+from tests.support.stack import ROOT, compiled_once
 from tests.support.streams import Streams
 
 ADA, BOB = Principal("ada", Scope.SUBMIT), Principal("bob", Scope.READ)
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    with database(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def streams(url: str) -> Iterator[Streams]:
-    with contextlib.closing(Database(url)) as opened:
-        yield Streams(opened)
 
 
 @pytest.fixture

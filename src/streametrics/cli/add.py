@@ -7,21 +7,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from streametrics.audio.decoder import AudioDecoder
 from streametrics.audio.pcm import Pcm
 from streametrics.audio.tracks import AUTO
 from streametrics.cli import recordings
 from streametrics.cli.recordings import TextOptions
 from streametrics.cli.service_client import ServiceClient
 from streametrics.errors import AudioUnreadable, StreametricsError, UsageError
-from streametrics.pipeline.transcribe import decoding_warnings
 from streametrics.pipeline.voice_selection import VoiceSelection
 from streametrics.settings import Settings
 
 #: A larger file is sent as its sound alone, in bytes: nearly all of it is video, or sound that nobody hears.
 MAX_SENT_WHOLE_BYTES = 50_000_000
-#: A recording is decoded many times faster than it plays; this stops what hangs.
-_DECODE_TIMEOUT_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +51,8 @@ def run(
     def text_of(file: Path, warn: Callable[[str], None]) -> str:
         job_id = _sent(client, file, settings, options, warn)
         with tqdm(total=100, unit="%", desc="In work", disable=None) as bar:
-            client.wait(job_id, lambda progress: bar.update(max(0, progress - bar.n)))
-        for warning in client.warnings(job_id):
+            warnings = client.wait(job_id, lambda progress: bar.update(max(0, progress - bar.n)))
+        for warning in warnings:
             warn(warning)
         output = "txt" if options.output_format == "text" else options.output_format
         return client.text(job_id, options.what, output).rstrip("\n")
@@ -83,13 +79,13 @@ def _sent(
     client: ServiceClient, file: Path, settings: Settings, options: AddOptions, warn: Callable[[str], None]
 ) -> str:
     """Send a file, or the sound of a large one; returns the job's id. Raises StreametricsError."""
-    demuxer = recordings.demuxer(file)
+    recordings.demuxer(file)  # what is no recording is not sent
     if file.stat().st_size <= MAX_SENT_WHOLE_BYTES:
         return _upload(client, file, {**options.fields, "track": options.track})
     with tempfile.TemporaryDirectory(prefix="streametrics-") as folder:
         # Samples as they are decoded for Whisper: the service hears what it would have heard, at the same times.
         sound = Path(folder) / f"{file.stem}.flac"
-        _extract(file, demuxer, sound, settings, options.track, warn)
+        _extract(file, sound, settings, options.track, warn)
         return _upload(client, sound, options.fields)
 
 
@@ -99,20 +95,15 @@ def _upload(client: ServiceClient, file: Path, fields: Mapping[str, str]) -> str
         return client.send(file, fields, bar.update)
 
 
-def _extract(
-    file: Path, demuxer: str, target: Path, settings: Settings, track: str, warn: Callable[[str], None]
-) -> None:
+def _extract(file: Path, target: Path, settings: Settings, track: str, warn: Callable[[str], None]) -> None:
     from streametrics.audio.flac import encode_flac
 
-    with AudioDecoder() as decoder:
-        decoding = decoder.decode(
-            file, demuxer, track=track, max_audio_s=settings.max_audio_s, timeout_s=_DECODE_TIMEOUT_S
-        )
-        with decoding:
-            sound = VoiceSelection(decoding, track)
-            with tqdm(unit=" samples", unit_scale=True, desc="Extracting the sound", disable=None) as bar:
-                encode_flac(_counted(sound, bar), target)
-    for warning in decoding_warnings(decoding, sound):
+    def encode(sound: VoiceSelection) -> None:
+        with tqdm(unit=" samples", unit_scale=True, desc="Extracting the sound", disable=None) as bar:
+            encode_flac(_counted(sound, bar), target)
+
+    _, warnings = recordings.decode(file, track, settings, encode)
+    for warning in warnings:
         warn(warning.message)
 
 

@@ -4,10 +4,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from streametrics.audio import sniffing
+from streametrics.audio.decoder import AudioDecoder
+from streametrics.domain.job import Warn
 from streametrics.errors import AudioUnreadable, EmptyAudio, StreametricsError, UnsupportedAudio, UsageError
+from streametrics.pipeline.transcribe import decoding_warnings
+from streametrics.pipeline.voice_selection import VoiceSelection
+from streametrics.settings import Settings
 from streametrics.text.subtitles import FORMATS, OutputFormat
+
+#: A recording is decoded many times faster than it plays; this stops what hangs.
+DECODE_TIMEOUT_S = 3600.0
+
+Taken = TypeVar("Taken")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,3 +152,21 @@ def demuxer(file: Path) -> str:
     if found is None:
         raise UnsupportedAudio
     return found
+
+
+def decode(
+    file: Path, track: str, settings: Settings, take: Callable[[VoiceSelection], Taken]
+) -> tuple[Taken, tuple[Warn, ...]]:
+    """Decode a file as Whisper hears it; returns what `take` makes of its samples, and what a reader should know.
+
+    track: as `audio.tracks.parse_track` says. Raises StreametricsError.
+    """
+    found = demuxer(file)
+    with AudioDecoder() as decoder:
+        decoding = decoder.decode(
+            file, found, track=track, max_audio_s=settings.max_audio_s, timeout_s=DECODE_TIMEOUT_S
+        )
+        with decoding:
+            sound = VoiceSelection(decoding, track)
+            taken = take(sound)
+    return taken, decoding_warnings(decoding, sound)

@@ -58,8 +58,11 @@ class ServiceClient:
 
         return str(_json(self._repeated(post))["id"])
 
-    def wait(self, job_id: str, on_progress: Callable[[int], object]) -> None:
-        """Wait until the job has ended. on_progress: called with per cent. Raises ServiceRefused where it failed."""
+    def wait(self, job_id: str, on_progress: Callable[[int], object]) -> list[str]:
+        """Wait until the job has ended; returns what a reader should know beside its text.
+
+        on_progress: called with per cent. Raises ServiceRefused where it failed.
+        """
         path = f"/v1/jobs/{job_id}"
         while True:
             job = _json(self._get(path))
@@ -68,11 +71,7 @@ class ServiceClient:
             if job["status"] in ("failed", "cancelled"):
                 raise ServiceRefused(job["error"]["detail"])
             if job["status"] == "completed":
-                return
-
-    def warnings(self, job_id: str) -> list[str]:
-        """Fetch what a reader should know beside the text."""
-        return [str(each["message"]) for each in _json(self._get(f"/v1/jobs/{job_id}"))["warnings"]]
+                return [str(each["message"]) for each in job["warnings"]]
 
     def text(self, job_id: str, what: str, output: str) -> str:
         """Fetch a job's `transcript` or `summary` in a format of that route. Raises ServiceRefused."""

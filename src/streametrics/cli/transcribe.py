@@ -8,24 +8,19 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from streametrics.audio.decoder import AudioDecoder
 from streametrics.audio.pcm import read_pcm
 from streametrics.audio.tracks import AUTO
 from streametrics.cli import recordings
 from streametrics.cli.recordings import TextOptions
-from streametrics.domain.job import Warn
 from streametrics.domain.transcript import Segment, TimeSpan, Transcript, TranscriptPart, merge_transcripts
 from streametrics.domain.warnings import transcript_warnings
-from streametrics.pipeline.transcribe import decoding_warnings, store_and_split
+from streametrics.pipeline.transcribe import store_and_split
 from streametrics.pipeline.voice_selection import VoiceSelection
 from streametrics.settings import Settings
 from streametrics.text import languages
 from streametrics.text.subtitles import render
 from streametrics.transcription import factory as transcriber_factory
 from streametrics.transcription.base import Transcriber
-
-#: A recording is decoded many times faster than it plays; this stops what hangs.
-DECODE_TIMEOUT_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +49,11 @@ class _Transcription:
 
     def text_of(self, file: Path, warn: Callable[[str], None]) -> str:
         """Transcribe a file into the format asked for. Raises StreametricsError."""
-        demuxer = recordings.demuxer(file)
         with tempfile.TemporaryDirectory(prefix="streametrics-") as folder:
             pcm = Path(folder) / "sound.pcm"
-            parts, warnings = _decode(file, demuxer, pcm, self._settings, self._options.track)
+            parts, warnings = recordings.decode(
+                file, self._options.track, self._settings, lambda sound: self._split(sound, pcm)
+            )
             transcript = _transcribe(self._transcriber, pcm, parts, self._language)
         for warning in (*warnings, *transcript_warnings(transcript)):
             warn(warning.message)
@@ -65,23 +61,13 @@ class _Transcription:
             warn(languages.no_speech_sentence("en"))
         return render(transcript, self._options.output_format)
 
+    def _split(self, sound: VoiceSelection, pcm: Path) -> list[TimeSpan]:
+        with pcm.open("wb") as sink:
+            return store_and_split(sound, sink, self._settings.part_target_s)
+
     @cached_property
     def _transcriber(self) -> Transcriber:
         return transcriber_factory.create(self._settings, progress=True)
-
-
-def _decode(
-    file: Path, demuxer: str, pcm: Path, settings: Settings, track: str
-) -> tuple[list[TimeSpan], tuple[Warn, ...]]:
-    """Write the samples to `pcm`; returns the spans of its parts, and what a reader should know of the file."""
-    with AudioDecoder() as decoder, pcm.open("wb") as sink:
-        decoding = decoder.decode(
-            file, demuxer, track=track, max_audio_s=settings.max_audio_s, timeout_s=DECODE_TIMEOUT_S
-        )
-        with decoding:
-            sound = VoiceSelection(decoding, track)
-            parts = store_and_split(sound, sink, settings.part_target_s)
-    return parts, decoding_warnings(decoding, sound)
 
 
 def _transcribe(transcriber: Transcriber, pcm: Path, parts: list[TimeSpan], language: str | None) -> Transcript:

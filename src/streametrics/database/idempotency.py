@@ -48,14 +48,24 @@ class IdempotentCalls:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def once(self, call: IdempotentCall | None, make: Callable[[], str]) -> tuple[str, bool]:
+    def once(
+        self,
+        call: IdempotentCall | None,
+        make: Callable[[], str],
+        *,
+        counts: Callable[[str], bool] = lambda made_id: True,
+    ) -> tuple[str, bool]:
         """Carry out a call that may be a repetition; returns the id of what it makes, and whether it was made before.
 
-        make: makes it and remembers the call in one transaction. Raises IdempotencyKeyReused, and what `make` raises.
+        make: makes it and remembers the call in one transaction. counts: whether what was made still is an answer; the
+        call is a new one where it is not. Raises IdempotencyKeyReused, and what `make` raises.
         """
         if call is None:
             return make(), False
         made = self.made_by(call)
+        if made is not None and not counts(made):
+            self.forget(made)
+            made = None
         if made is None:
             try:
                 return make(), False

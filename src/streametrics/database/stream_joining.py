@@ -65,8 +65,11 @@ class StreamJoining:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def waiting(self, limit: int) -> list[WaitingChunk]:
-        """Read the live jobs that have not joined yet, the oldest first; of more than `limit` those that have ended."""
+    def waiting(self, limit: int | None = None, *, owner: str | None = None) -> list[WaitingChunk]:
+        """Read the live jobs that have not joined yet, the oldest first; of more than `limit` those that have ended.
+
+        owner: None for everybody's.
+        """
         query = (
             select(jobs.c.task_id, jobs.c.owner, jobs.c.streamer, jobs.c.time_raw, jobs.c.received_at)
             .add_columns(now() - jobs.c.received_at, now() - jobs.c.finished_at, jobs.c.seq)
@@ -75,15 +78,11 @@ class StreamJoining:
             .order_by(jobs.c.finished_at.is_(None), jobs.c.received_at, jobs.c.task_id)
             .limit(limit)
         )
+        if owner is not None:
+            query = query.where(jobs.c.owner == owner)
         with self._database.read() as connection:
             found = [WaitingChunk(*row) for row in connection.execute(query).all()]
         return sorted(found, key=lambda chunk: (chunk.received_at, chunk.task_id))
-
-    def waiting_of(self, owner: str) -> list[tuple[str, str, float]]:
-        """Read the id, streamer and time of receipt of all of an owner's live jobs that have not joined yet."""
-        query = select(jobs.c.task_id, jobs.c.streamer, jobs.c.received_at).where(TO_JOIN, jobs.c.owner == owner)
-        with self._database.read() as connection:
-            return [(row.task_id, row.streamer, row.received_at) for row in connection.execute(query).all()]
 
     def chunk(self, task_id: str) -> JobRecord | None:
         """Read a chunk's row with its transcript; None where it has joined, or is gone."""

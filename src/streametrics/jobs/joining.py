@@ -98,17 +98,17 @@ class Joining:
         self._is_on = settings.stream_memory
         self._idle_s = settings.stream_idle_min * 60
         self._keeps_words = settings.stream_transcript_days > 0
-        #: Chunks that could not be joined, and when.
-        self._failed: dict[str, float] = {}
-        self._tries: dict[str, int] = {}
+        #: Chunks that could not be joined, with how often, and when the last time.
+        self._failed: dict[str, tuple[int, float]] = {}
 
     def round(self) -> int:
         """Join what has ended; returns how many chunks were. Raises DatabaseUnavailable."""
         if not self._is_on or not self._may_write():
             return 0
         waiting = self._records.waiting(MOST_WAITING)
-        since = time.monotonic() - RETRY_AFTER_S
-        self._failed = {task_id: at for task_id, at in self._failed.items() if at > since}
+        self._failed = {
+            chunk.task_id: self._failed[chunk.task_id] for chunk in waiting if chunk.task_id in self._failed
+        }
         ordered = sorted(waiting, key=_streamer)  # which keeps each one's chunks in order
         return sum(self._join_all(list(chunks)) for _, chunks in groupby(ordered, key=_streamer))
 
@@ -119,7 +119,7 @@ class Joining:
             if chunk.ended_for_s is None:
                 waits_for_others = True
                 continue
-            if chunk.task_id in self._failed or (waits_for_others and chunk.ended_for_s < ORDER_WAIT_S):
+            if self._rests(chunk) or (waits_for_others and chunk.ended_for_s < ORDER_WAIT_S):
                 continue
             try:
                 with about_job(chunk.task_id):
@@ -132,16 +132,19 @@ class Joining:
                 self._note_failure(chunk, error)
         return joined
 
+    def _rests(self, chunk: WaitingChunk) -> bool:
+        """Tell whether a chunk could not be joined a moment ago."""
+        return chunk.task_id in self._failed and time.monotonic() - self._failed[chunk.task_id][1] < RETRY_AFTER_S
+
     def _note_failure(self, chunk: WaitingChunk, error: Exception) -> None:
         """Leave a chunk alone for a while, so that it holds up no other; one that never joins is given up."""
-        self._failed[chunk.task_id] = time.monotonic()
-        tries = self._tries[chunk.task_id] = self._tries.get(chunk.task_id, 0) + 1
+        tries = self._failed.get(chunk.task_id, (0, 0.0))[0] + 1
+        self._failed[chunk.task_id] = tries, time.monotonic()
         with about_job(chunk.task_id):
             if tries < MOST_FAILURES:
                 logger.warning("event=not_joined tries=%d: %s; it is tried again", tries, type(error).__name__)
                 return
             logger.error("event=never_joined: its stream goes on without this chunk", exc_info=error)
-        del self._tries[chunk.task_id]
         self._records.dismiss(chunk.task_id)
 
     def _join(self, waiting: WaitingChunk, later: Sequence[WaitingChunk]) -> bool:

@@ -126,12 +126,9 @@ class JobService:
             is_made = True
             return make()
 
-        calls = self._connections.idempotent_calls
         try:
-            made = calls.made_by(call) if call is not None and tries_again else None
-            if made is not None and not self._has_result(made):
-                calls.forget(made)
-            return calls.once(call, make_it)
+            counts = self._has_result if tries_again else lambda _: True
+            return self._connections.idempotent_calls.once(call, make_it, counts=counts)
         finally:
             if not is_made:
                 self._connections.delete_audio(audio_key)

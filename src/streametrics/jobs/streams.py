@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from streametrics.auth.principal import Principal, Scope, may_see
+from streametrics.database.stream_joining import WaitingChunk
 from streametrics.database.stream_search import Hit
 from streametrics.database.streams import StoredSegment, StreamerRecord, StreamRecord
 from streametrics.errors import InvalidRequest, StreamErased, StreamStartUnknown, StreamUnknown
 from streametrics.jobs.connections import Connections
-from streametrics.jobs.joining import MOST_WAITING
 from streametrics.streams.coverage import Coverage, coverage
 from streametrics.streams.placing import SentChunk, position_of
 from streametrics.streams.search_terms import phrases_of
@@ -94,10 +94,9 @@ class StreamService:
         except StreamErased:
             return
         waiting = [
-            task_id
-            for task_id, streamer, received_at in self._connections.joining.waiting_of(stream.owner)
-            if streamer_key(streamer) == stream.streamer_key
-            and (stream.ended_at is None or received_at <= stream.ended_at)
+            chunk.task_id
+            for chunk in self._waiting(stream)
+            if stream.ended_at is None or chunk.received_at <= stream.ended_at
         ]
         erasure = self._connections.stream_erasure
         erasure.erase(stream.number, waiting=waiting)
@@ -124,10 +123,14 @@ class StreamService:
         """Find where the chunks lie that are not done, while later ones are."""
         positions = (
             position_of(stream.timeline, SentChunk(chunk.time, chunk.received_at, None))
-            for chunk in self._connections.joining.waiting(MOST_WAITING)
-            if (chunk.owner, streamer_key(chunk.streamer)) == (stream.owner, stream.streamer_key)
+            for chunk in self._waiting(stream)
         )
         return tuple(position for position in positions if position < stream.end_s)
+
+    def _waiting(self, stream: StreamRecord) -> list[WaitingChunk]:
+        """Read the chunks of a stream's streamer that have not joined yet."""
+        waiting = self._connections.joining.waiting(owner=stream.owner)
+        return [chunk for chunk in waiting if streamer_key(chunk.streamer) == stream.streamer_key]
 
     def transcript(
         self, stream_id: str, principal: Principal, *, times: TimesFrom, start_s: float | None, end_s: float | None
