@@ -51,6 +51,7 @@ ROOMS: dict[str, set[str]] = {
     "redis": {"concurrency", "domain"},
     "text": {"domain"},
     "streams": {"domain"},
+    "recap": {"domain", "text"},
     "database": {"concurrency", "domain", "auth", "streams"},
     "llm": {"net"},
     "transcription": {"audio", "weights", "domain"},
@@ -88,6 +89,7 @@ WITHOUT_SETTINGS = {
     "redis",
     "text",
     "streams",
+    "recap",
     "database",
     "status",
 }
@@ -148,6 +150,7 @@ ADAPTER_MAY = WORDS | {
     "audio.pcm",
     "net.urls",
     "text.languages",
+    "text.pieces",
     "text.sentences",
     "transcription.audio_context",
     "transcription.batching.request",

@@ -8,7 +8,6 @@ summarization" (2005): what a chosen sentence has said weighs less in the next c
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,16 +16,8 @@ from streametrics.domain.job import SummaryLength
 from streametrics.llm.base import Condition, ModelHealth
 from streametrics.summarization.base import Notes, OnText, Summary, SummaryRequest, is_silent, silent_summary
 from streametrics.text import sentences
+from streametrics.text.pieces import EDGES, UNSPACED, pieces, tokens
 
-#: Scripts that put no spaces between words.
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
-_CLAUSE_END = re.compile(r"(?<=[,;:،؛])\s+|(?<=[、，；：])\s*|(?<=\s[-–—])\s+")
-_EDGES = "\"'“”‘’«»„()[]{}<>*_-–—.,;:!?…。、，！？؟،।"
-
-#: A sentence longer than this is taken apart: Whisper can write minutes without a full stop.
-_LONGEST_WORDS, _LONGEST_LETTERS = 30, 180
-#: Letters of a script without spaces that are shown as one piece.
-_PIECE_LETTERS = 60
 _REPEATED_SHARE = 0.2
 
 
@@ -90,60 +81,16 @@ def _units(transcript: str) -> list[str]:
     """Split a transcript into sentences with words; overlong ones into pieces. A repeated one counts once."""
     units: dict[str, None] = {}
     for sentence in sentences.split(" ".join(transcript.split())):
-        for piece in _pieces(sentence):
+        for piece in pieces(sentence):
             if not is_silent(piece):
                 units.setdefault(piece)
     return list(units)
 
 
-def _pieces(sentence: str) -> list[str]:
-    if _fits(sentence):
-        return [sentence]
-    pieces: list[str] = []
-    for clause in _CLAUSE_END.split(sentence):
-        if pieces and _fits(f"{pieces[-1]} {clause}"):
-            pieces[-1] = f"{pieces[-1]} {clause}"
-        else:
-            pieces.extend(_windows(clause))
-    return pieces
-
-
-def _fits(text: str) -> bool:
-    return len(text) <= _LONGEST_LETTERS and text.count(" ") < _LONGEST_WORDS
-
-
-def _windows(clause: str) -> list[str]:
-    """Cut a clause without marks between words, or between letters in a script without spaces."""
-    if _fits(clause):
-        return [clause]
-    windows = [""]
-    for word in clause.split():
-        for start in range(0, len(word), _PIECE_LETTERS):
-            part = word[start : start + _PIECE_LETTERS]
-            joined = f"{windows[-1]} {part}".strip()
-            if _fits(joined) and not (start or _UNSPACED.search(part)):
-                windows[-1] = joined
-            else:
-                windows.append(part)
-    return [window for window in windows if window]
-
-
-def _tokens(unit: str) -> list[str]:
-    found: list[str] = []
-    unspaced = _UNSPACED.search(unit) is not None
-    for word in unit.casefold().split():
-        bare = word.strip(_EDGES)
-        if unspaced and len(bare) > 2 and _UNSPACED.search(bare):
-            found.extend(bare[index : index + 2] for index in range(len(bare) - 1))
-        elif bare:
-            found.append(bare)
-    return found
-
-
 def _rank(units: Sequence[str], count: int) -> list[int]:
     """Rank the best units, best first: one from each stretch of a long text, so that all of it is covered."""
-    tokens = [set(_tokens(unit)) for unit in units]
-    held_by = Counter(token for unit in tokens for token in unit)
+    told = [set(tokens(unit)) for unit in units]
+    held_by = Counter(token for unit in told for token in unit)
     weights = {
         token: math.log1p(held) * math.log1p(len(units) / held) * min(len(token), 8) for token, held in held_by.items()
     }
@@ -154,16 +101,16 @@ def _rank(units: Sequence[str], count: int) -> list[int]:
     chosen: list[int] = []
     for stretch in stretches:
         rest = (position for position in stretch if position not in chosen)
-        best = max(rest, key=lambda position: _score(tokens[position], weights))
+        best = max(rest, key=lambda position: _score(told[position], weights))
         chosen.append(best)
-        for token in tokens[best]:
+        for token in told[best]:
             weights[token] *= _REPEATED_SHARE
-    return sorted(chosen, key=lambda position: -sum(held_by[token] for token in tokens[position]))
+    return sorted(chosen, key=lambda position: -sum(held_by[token] for token in told[position]))
 
 
-def _score(tokens: set[str], weights: dict[str, float]) -> float:
+def _score(told: set[str], weights: dict[str, float]) -> float:
     """Score a sentence by its average weight, with a handicap that keeps "Yes." and "Oh my God!" from winning."""
-    return sum(weights[token] for token in tokens) / (len(tokens) + 4)
+    return sum(weights[token] for token in told) / (len(told) + 4)
 
 
 def _fitting(units: Sequence[str], ranked: Iterable[int], size: _SummarySize) -> list[int]:
@@ -184,9 +131,9 @@ def _join(units: Sequence[str], positions: Sequence[int]) -> str:
     text = ""
     for index, position in enumerate(positions):
         unit = units[position]
-        unspaced = _UNSPACED.match(unit) is not None
+        unspaced = UNSPACED.match(unit) is not None
         text += unit if not text or (unspaced and not text.endswith(" ")) else f" {unit}"
         followed = index + 1 < len(positions) and positions[index + 1] == position + 1
         if not sentences.ends(unit) and not followed:
-            text = f"{text.rstrip(_EDGES)}…" + (" " if unspaced else "")
+            text = f"{text.rstrip(EDGES)}…" + (" " if unspaced else "")
     return text.strip()

@@ -1,0 +1,186 @@
+"""Picks the sentences that tell most of a stretch of a stream, its key words and a title. No model.
+
+A sentence tells much that has words which are rare in the stretch and were not said before it, names and numbers above
+all. After Nenkova and Vanderwende, "The impact of frequency on summarization" (2005): what a chosen sentence has said
+weighs less in the next choice. What was corrected or denied is not told.
+"""
+
+from collections.abc import Iterable, Sequence
+from heapq import heapify, heappop, heappush
+
+from streametrics.recap import naming
+from streametrics.recap.corrections import TakenBack, reports, taken_back
+from streametrics.recap.spoken import SpokenSentence
+from streametrics.recap.weighing import Unit, Weights, score
+
+_REPEATED_SHARE = 0.3
+#: What others are said to say, and questions, tell less.
+_REPORTED_SHARE, _QUESTION_SHARE = 0.6, 0.6
+#: Nothing is added that tells less than this share of the best sentence, or to a rest of fewer letters.
+_LEAST_SHARE, _LEAST_LETTERS = 0.25, 20
+_QUESTION_MARKS = ("?", "？", "؟")
+
+
+def gist(
+    sentences: Sequence[SpokenSentence], *, most_letters: int, before: Sequence[SpokenSentence] = ()
+) -> list[SpokenSentence]:
+    """Pick the sentences that tell most, in their order, of at most so many letters together (at least one).
+
+    before: what was said earlier; words that were used there tell less. What was corrected is told as corrected.
+    """
+    picking = _Picking(sentences, before)
+    return picking.sentences(picking.pick(most_letters))
+
+
+def keywords(sentences: Sequence[SpokenSentence], *, most: int = 6, before: Sequence[SpokenSentence] = ()) -> list[str]:
+    """Find the words that mark this stretch off from what was said before, as they are written, the best first."""
+    return naming.keywords(_texts(sentences), _texts(before), most)
+
+
+def title(sentences: Sequence[SpokenSentence], *, before: Sequence[SpokenSentence] = ()) -> str:
+    """Make a title of at most 49 characters; empty without words."""
+    return naming.title(_texts(sentences), _texts(before))
+
+
+def overview(gists: Sequence[Sequence[SpokenSentence]], *, most_letters: int) -> list[SpokenSentence]:
+    """Pick from the gists of chapters, in order, what tells of all of them; at most so many letters together.
+
+    All is told where it fits. Otherwise each chapter has its turn, those first that lie farthest from what is told.
+    """
+    sentences = [sentence for told in gists for sentence in told]
+    picking = _Picking(sentences, ())
+    whole = picking.all()
+    if sum(_length(sentences[index]) for index in whole) - 1 <= most_letters:
+        return picking.sentences(whole)
+    chapters, position = [], 0
+    for told in gists:
+        chapters.append(range(position, position + len(told)))
+        position += len(told)
+    return picking.sentences(picking.pick_by_turns(chapters, most_letters))
+
+
+def _texts(sentences: Iterable[SpokenSentence]) -> list[str]:
+    return [sentence.text for sentence in sentences]
+
+
+def _length(sentence: SpokenSentence) -> int:
+    return len(sentence.text) + 1
+
+
+class _Picking:
+    """One choice of sentences."""
+
+    def __init__(self, sentences: Sequence[SpokenSentence], before: Sequence[SpokenSentence]) -> None:
+        self._sentences = sentences
+        self._units = [Unit.of(sentence.text) for sentence in sentences]
+        weights = Weights(self._units, [Unit.of(sentence.text) for sentence in before])
+        self._weights = {token: weights.of(token) for token in weights.held_by}
+        self._taken_back: TakenBack = taken_back(sentences)
+        hidden = self._taken_back.denied | self._taken_back.corrected.keys() | self._repeated()
+        self._open = [index for index in range(len(sentences)) if index not in hidden] or list(range(len(sentences)))
+        corrections = {}
+        for earlier, later in self._taken_back.corrected.items():
+            corrections[later] = self._units[earlier]
+        self._corrections = corrections
+
+    def _repeated(self) -> set[int]:
+        """A sentence that is said again counts once."""
+        last = {unit.tokens: index for index, unit in reversed(list(enumerate(self._units)))}
+        return {index for index, unit in enumerate(self._units) if last[unit.tokens] != index}
+
+    def all(self) -> list[int]:
+        return self._open
+
+    def sentences(self, positions: Iterable[int]) -> list[SpokenSentence]:
+        return [self._sentences[index] for index in sorted(set(positions))]
+
+    def pick(self, most_letters: int) -> list[int]:
+        """Take the best that still fits, again and again, as long as it tells something."""
+        chosen: list[int] = []
+        left = most_letters + 1
+        ranked = [(-self._score(index), index) for index in self._open]
+        heapify(ranked)
+        best = -ranked[0][0] if ranked else 0.0
+        while ranked and (left > _LEAST_LETTERS or not chosen):
+            was, index = heappop(ranked)
+            now = -self._score(index)
+            if now > was:  # it weighs less since something was told, and has to go back in its place
+                heappush(ranked, (now, index))
+                continue
+            if chosen and -now < _LEAST_SHARE * best:
+                break
+            length = self._bundle_length(index, chosen)
+            if index in chosen or (length > left and chosen):
+                continue
+            bundle = self._bundle(index) if length <= left else [index]
+            bundle = [each for each in bundle if each not in chosen]
+            left -= length
+            chosen += bundle
+            self._tell(bundle)
+        return chosen
+
+    def pick_by_turns(self, chapters: Sequence[range], most_letters: int) -> list[int]:
+        """Take the best of each chapter in turn, and go on while anything fits."""
+        chosen: list[int] = []
+        left = most_letters + 1
+        rest = [[index for index in chapter if index in set(self._open)] for chapter in chapters]
+        while any(rest):
+            took = False
+            for chapter in _spread(len(rest)):
+                fitting = [index for index in rest[chapter] if self._bundle_length(index, chosen) <= left]
+                rest[chapter] = fitting
+                if not fitting and (chosen or not chapters[chapter]):
+                    continue
+                if fitting:
+                    index = max(fitting, key=self._score)
+                    bundle = [each for each in self._bundle(index) if each not in chosen]
+                    left -= self._bundle_length(index, chosen)
+                    chosen += bundle
+                    self._tell(bundle)
+                    rest[chapter] = [each for each in fitting if each not in bundle]
+                    took = True
+            if not took:
+                break
+        return chosen or [max(self._open, key=self._score)] if self._open else []
+
+    def _bundle(self, index: int) -> list[int]:
+        """A correction that is not understood alone comes with what it corrects."""
+        needed = self._taken_back.needs.get(index)
+        by = next((later for later, earlier in self._taken_back.needs.items() if earlier == index), None)
+        return [each for each in (needed, index, by) if each is not None]
+
+    def _bundle_length(self, index: int, chosen: Sequence[int]) -> int:
+        return sum(_length(self._sentences[each]) for each in self._bundle(index) if each not in chosen)
+
+    def _score(self, index: int) -> float:
+        found = score(self._units[index], self._weights)
+        if index in self._corrections:
+            found = max(found, score(self._corrections[index], self._weights))
+        sentence = self._sentences[index]
+        if sentence.text.endswith(_QUESTION_MARKS):
+            found *= _QUESTION_SHARE
+        if reports(sentence):
+            found *= _REPORTED_SHARE
+        return found
+
+    def _tell(self, told: Iterable[int]) -> None:
+        for index in told:
+            for token in self._units[index].tokens:
+                self._weights[token] *= _REPEATED_SHARE
+
+
+def _spread(count: int) -> list[int]:
+    """Order positions so that any first few lie far apart: the last, the first, the middle, and so on."""
+    order, waiting = [], []
+    if count:
+        order.append(count - 1)
+        waiting.append((0, count - 1))
+    if count > 1:
+        order.append(0)
+        waiting = [(1, count - 1)]
+    for first, end in waiting:
+        if first < end:
+            middle = (first + end) // 2
+            order.append(middle)
+            waiting += [(first, middle), (middle + 1, end)]
+    return order
