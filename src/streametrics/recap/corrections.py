@@ -53,7 +53,8 @@ _DENIES = re.compile(
     | \b(?:don't|do\ not|never)\ believe\b | \bignore\ that\b | \bjust\ a\ rumou?r\b | \bno\ (?:truth|idea\ where)\b
     | \b(?:it|that|this|he|she|they)\ (?:isn't|doesn't|didn't|won't|aren't|wasn't)\b | \bmisinformation\b
     | \bthat(?:'s|\ is)\ (?:just\ |simply\ |plain\ )?(?:wrong|a\ lie|rubbish|bait|a\ joke)\b
-    | \b(?:stimmt|wahr|richtig)\ (?:\w+\ )?nicht\b | \bnicht\ (?:wahr|richtig)\b | \b(?:falsch|quatsch|unsinn|erfunden)\b
+    | \b(?:stimmt|wahr|richtig)\ (?:\w+\ )?nicht\b | \bnicht\ (?:wahr|richtig)\b
+    | \b(?:falsch|quatsch|unsinn|erfunden)\b
     | \b(?:pas|pas\ du\ tout)\ (?:vrai|exact)\b | \bfaux\b | \bn'importe\ quoi\b | \binventé\b
     | \b(?:no\ es|no\ era)\ (?:verdad|cierto|así)\b | \b(?:falso|mentira|tontería|inventado)\b
     """,
