@@ -27,11 +27,13 @@ from streametrics.api.openapi import describe
 from streametrics.api.readiness import ReadinessChecks
 from streametrics.api.routes import (
     docs,
+    job_chapters,
     job_submission,
     jobs,
     keys,
     metrics,
     openai_audio,
+    recaps,
     service_status,
     status,
     streams,
@@ -50,6 +52,7 @@ from streametrics.errors import DatabaseUnavailable, InvalidRequest, Streametric
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.joining import JoiningThread
 from streametrics.jobs.maintenance import Maintenance
+from streametrics.jobs.recaps import RecapService
 from streametrics.jobs.service import JobService
 from streametrics.jobs.streams import StreamService
 from streametrics.observability.metrics import REFUSED
@@ -79,10 +82,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         status_reader = StatusReader(job_service, version_reader)
         admission = Admission(settings, connections.backlog.by_queue, connections.audio.free_bytes)
         health = ReadinessChecks(connections, summarizer_factory.create(settings))
+        stream_service = StreamService(connections)
         app.state.streametrics = State(
             connections=connections,
             jobs=job_service,
-            streams=StreamService(connections),
+            streams=stream_service,
+            recaps=RecapService(connections, stream_service),
             status_reader=status_reader,
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
@@ -124,7 +129,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(summarize.router)
     app.include_router(job_submission.router)
     app.include_router(jobs.router)
+    app.include_router(job_chapters.router)
     app.include_router(streams.router)
+    app.include_router(recaps.router)
     app.include_router(openai_audio.router)
     app.include_router(keys.router)
     app.include_router(service_status.router)

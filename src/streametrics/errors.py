@@ -132,6 +132,25 @@ class StreamStartUnknown(StreametricsError):
     code, status = "stream_start_unknown", 409
 
 
+class StreamContested(StreametricsError):
+    """This stream is written to all the time just now: send it again."""
+
+    code, status = "stream_contested", 503
+    headers = {"Retry-After": "1"}  # noqa: RUF012
+
+
+class ChapterUnknown(StreametricsError):
+    """This stream has no closed chapter of this id: list its chapters."""
+
+    code, status = "chapter_unknown", 404
+
+
+class TooFewChapters(StreametricsError):
+    """YouTube shows chapters from three on, of at least ten seconds each: this stream has not so many yet."""
+
+    code, status = "too_few_chapters", 409
+
+
 class Unauthorized(StreametricsError):
     """This service wants its key: send it as 'X-API-Key: <key>' or 'Authorization: Bearer <key>'."""
 

@@ -197,3 +197,83 @@ def test_other_jobs_join_no_stream(service: Stack) -> None:
     assert stream_of(service, "only chunks", 2)["state_version"] == 2
     body = get(service, f"/v1/streams/{stream['id']}/transcript").json()
     assert not {again, long} & {segment["job_id"] for segment in body["segments"]}
+
+
+def test_a_stream_is_told(service: Stack, joined: tuple[list[str], dict[str, Any]]) -> None:
+    _, stream = joined
+    path = f"/v1/streams/{stream['id']}"
+    told = {scope: get(service, f"{path}/recap", scope=scope).json() for scope in ("now", "recent", "stream")}
+    assert get(service, path).json()["recaps"] == told
+    assert get(service, f"{path}/recap").json() == told["stream"]
+    # Nine seconds of sound: its words, each with its place, and how much of it was not heard
+    assert told["stream"]["state"] == "words" and told["stream"]["summary_source"] == "extractive"
+    assert told["stream"]["coverage"] == {
+        "ratio": pytest.approx(0.75, abs=0.01),
+        "missing_s": pytest.approx(3, abs=0.1),
+    }
+    said = {segment["id"]: segment["text"] for segment in get(service, f"{path}/transcript").json()["segments"]}
+    for sentence in told["stream"]["sentences"]:
+        first, last = sentence["segments"]
+        assert sentence["text"] in " ".join(said[number] for number in range(first, last + 1))
+    # The newest chunk's own summary
+    assert told["now"]["summary_source"] != "extractive"
+    assert told["now"]["start"] == 9.0 and told["now"]["text"]
+    short = get(service, f"{path}/recap", max_chars=40).json()
+    assert 0 < len(short["text"]) <= 40
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status", "sentence"),
+    [
+        ({"since": "20m", "scope": "now"}, 422, "exclude each other"),
+        ({"since": "yesterday"}, 422, "no point in time"),
+        ({"since": "2099-01-01T00:00:00Z"}, 422, "in the future"),
+        ({"since": "99:00:00"}, 422, "in the future"),
+        ({"scope": "all"}, 422, "scope"),
+        ({"max_chars": "10"}, 422, "max_chars"),
+        ({"language": "fr"}, 422, "no parameter 'language'"),
+    ],
+)
+def test_what_cannot_be_told_is_said_why(
+    parameters: dict[str, str], status: int, sentence: str, service: Stack, joined: tuple[list[str], dict[str, Any]]
+) -> None:
+    found = problem(get(service, f"/v1/streams/{joined[1]['id']}/recap", **parameters))
+    assert found["status"] == status and sentence in str(found)
+
+
+def test_chapters_are_closed_edited_and_written(service: Stack) -> None:
+    told = ["opening"] * 3 + ["endgame"] * 3 + ["analysis"] * 3
+    for at, title in enumerate(told):
+        task_id = service.submit(SOUND, streamer="tells chapters", time=f"00:{at:02}:00", title=title)
+        service.finished(task_id)
+    stream = stream_of(service, "tells chapters", 9)
+    path = f"/v1/streams/{stream['id']}"
+    live = get(service, f"{path}/chapters").json()["data"]
+    assert live[-1]["status"] == "open" and live[-1] == get(service, path).json()["open_chapter"]
+    assert problem(get(service, f"{path}/chapters.youtube"))["code"] == "too_few_chapters"
+    requests.post(f"{service.url}{path}/end", timeout=10)
+    found = until(
+        lambda: (body := get(service, f"{path}/chapters").json()) and len(body["data"]) == 3 and body,
+        within_s=20,
+        what="three chapters are closed",
+    )
+    chapters = found["data"]
+    assert [(each["id"], each["status"], each["boundary"]) for each in chapters] == [
+        ("ch_1", "closed", "start"),
+        ("ch_2", "closed", "title"),
+        ("ch_3", "closed", "title"),
+    ]
+    assert [each["start"] for each in chapters] == [0, 180, 360]
+    edit = f"{service.url}{path}/chapters/ch_2"
+    edited = requests.patch(edit, json={"title": " Rook\nendgame "}, timeout=10).json()
+    assert (edited["title"], edited["edited"], edited["revision"]) == ("Rook endgame", True, 2)
+    assert edited["summary"] == chapters[1]["summary"]
+    lines = get(service, f"{path}/chapters.youtube").text.splitlines()
+    assert len(lines) == 3 and lines[0].startswith("0:00 ") and lines[1] == "3:00 Rook endgame"
+    assert get(service, f"{path}/chapters", format="vtt").text == get(service, f"{path}/chapters.vtt").text
+    assert get(service, f"{path}/chapters.vtt", offset="stream").text == get(service, f"{path}/chapters.vtt").text
+    for body in ({}, {"title": ""}, {"title": "a" * 101}, {"start": 3}, {"title": "a\x00b"}, {"title": None}, []):
+        assert problem(requests.patch(edit, json=body, timeout=10))["status"] == 422, body
+    assert problem(requests.patch(edit, data="a" * 20_001, timeout=10))["status"] == 422
+    missing = requests.patch(f"{service.url}{path}/chapters/ch_4", json={"title": "a"}, timeout=10)
+    assert problem(missing)["code"] == "chapter_unknown"

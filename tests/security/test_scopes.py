@@ -31,6 +31,8 @@ SCOPES = {
     "GET /v1/jobs/{job_id}/transcript.{format}": "read",
     "GET /v1/jobs/{job_id}/summary": "read",
     "GET /v1/jobs/{job_id}/summary.txt": "read",
+    "GET /v1/jobs/{job_id}/chapters": "read",
+    "GET /v1/jobs/{job_id}/chapters.{format}": "read",
     "DELETE /v1/jobs/{job_id}": "submit",
     "POST /v1/jobs": "submit",
     "POST /v1/jobs/{job_id}/resummarize": "submit",
@@ -39,6 +41,10 @@ SCOPES = {
     "GET /v1/streams/{stream_id}/coverage": "read",
     "GET /v1/streams/{stream_id}/transcript": "read",
     "GET /v1/streams/{stream_id}/transcript.{format}": "read",
+    "GET /v1/streams/{stream_id}/recap": "read",
+    "GET /v1/streams/{stream_id}/chapters": "read",
+    "GET /v1/streams/{stream_id}/chapters.{format}": "read",
+    "PATCH /v1/streams/{stream_id}/chapters/{chapter_id}": "submit",
     "POST /v1/streams/{stream_id}/end": "submit",
     "DELETE /v1/streams/{stream_id}": "submit",
     "GET /v1/streamers": "read",
@@ -115,7 +121,7 @@ def test_a_route_is_closed_to_smaller_scopes_and_to_other_owners(
     task_id = sent.json()["task_id"]
     streamer, stream_id = begin_stream(service, task_id)
     ids = {"task_id": task_id, "job_id": task_id, "stream_id": stream_id, "key": streamer, "model_id": "{model_id}"}
-    ids |= {"format": "txt", "key_id": "none"}
+    ids |= {"format": "vtt", "key_id": "none", "chapter_id": "ch_1"}
     if "{key_id}" in operation:
         wanted = {"name": "the owner's", "scope": "read"}
         made = requests.post(f"{service.url}/v1/keys", headers=owner, json=wanted, timeout=30)

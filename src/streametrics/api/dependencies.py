@@ -16,6 +16,7 @@ from streametrics.concurrency.ttl_cache import AsyncTtlCache
 from streametrics.database.api_keys import KeyRecords
 from streametrics.errors import InvalidRequest
 from streametrics.jobs.connections import Connections
+from streametrics.jobs.recaps import RecapService
 from streametrics.jobs.service import JobService
 from streametrics.jobs.streams import StreamService
 from streametrics.status.reader import StatusReader
@@ -33,6 +34,9 @@ PlaceCursor = Annotated[
 ]
 #: Described as paths of their own: one answer of several types is more than generated clients can read.
 HiddenFormat = Annotated[Literal["json", "txt", "srt", "vtt"], Query(include_in_schema=False)]
+HiddenChapterFormat = Annotated[
+    Literal["json", "youtube", "markdown", "vtt", "ffmetadata"], Query(include_in_schema=False)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class State:
     connections: Connections
     jobs: JobService
     streams: StreamService
+    recaps: RecapService
     status_reader: StatusReader
     uploads: UploadReceiver
     admission: Admission

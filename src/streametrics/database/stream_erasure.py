@@ -3,13 +3,14 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from streametrics.database.engine import Database, now, statement_now
 from streametrics.database.stream_search import WORDS_ERASED
-from streametrics.database.stream_tables import stream_chunks, stream_segments, stream_words, streams
+from streametrics.database.stream_tables import chapters, stream_chunks, stream_segments, stream_words, streams
 from streametrics.database.streams import segment_ids
 from streametrics.database.tables import TO_JOIN, facts, jobs
 from streametrics.streams.coverage import ChunkState
@@ -18,6 +19,14 @@ from streametrics.streams.coverage import ChunkState
 BATCH = 500
 #: The most streams that one round of retention looks at.
 MOST_STREAMS = 100
+#: The values of a chapter of which words were erased; what a person has written stays.
+EMPTIED_CHAPTER: dict[str, Any] = {
+    "title": case((chapters.c.title_edited, chapters.c.title), else_=""),
+    "summary": case((chapters.c.summary_edited, chapters.c.summary), else_=""),
+    "keywords": [],
+    "sentences": [],
+    "is_stale": True,
+}
 #: The values of an erased stream: nothing in it tells who streamed what.
 _ERASED_VALUES: dict[str, object] = {
     "streamer": "",
@@ -44,6 +53,7 @@ def take_out_words(connection: Connection, task_id: str, stream_id: str) -> None
         "fingerprint": None,
         "speech_s": 0.0,
         "transcribed_s": 0.0,
+        "summary": None,
     }
     still_there = [stream_chunks.c.task_id == task_id, stream_chunks.c.state != ChunkState.FORGOTTEN]
     if connection.execute(update(stream_chunks).where(*still_there).values(forgotten)).rowcount != 1:
@@ -54,8 +64,29 @@ def take_out_words(connection: Connection, task_id: str, stream_id: str) -> None
         connection.execute(delete(stream_words).where(stream_words.c.rowid.in_(ids)))
         connection.execute(delete(stream_segments).where(stream_segments.c.id.in_(ids)))
         _note_erased(connection)
-    version = streams.c.state_version + 1
-    connection.execute(update(streams).where(streams.c.id == stream_id).values(state_version=version, updated_at=now()))
+    _empty_chapters(connection, task_id)
+    rewritten = {
+        "state_version": streams.c.state_version + 1,
+        "updated_at": now(),
+        "chapters_due": True,
+        "chapters_seen_s": None,
+    }
+    connection.execute(update(streams).where(streams.c.id == stream_id).values(rewritten))
+
+
+def _empty_chapters(connection: Connection, task_id: str) -> None:
+    """Empty the chapters in which a chunk lies: they are written anew from what is left."""
+    chunk = (
+        select(stream_chunks.c.stream, stream_chunks.c.start_s, stream_chunks.c.end_s)
+        .where(stream_chunks.c.task_id == task_id)
+        .subquery()
+    )
+    meets = (
+        select(chapters.c.number)
+        .join(chunk, chunk.c.stream == chapters.c.stream)
+        .where(chapters.c.start_s < chunk.c.end_s, chapters.c.end_s > chunk.c.start_s)
+    )
+    connection.execute(update(chapters).where(chapters.c.number.in_(meets)).values(**EMPTIED_CHAPTER))
 
 
 class StreamErasure:
@@ -88,11 +119,26 @@ class StreamErasure:
             if is_whole and (names := list(connection.execute(chunks).scalars())):
                 connection.execute(delete(stream_chunks).where(stream_chunks.c.task_id.in_(names)))
                 return len(names)
-            version = streams.c.state_version + 1
-            connection.execute(
-                update(streams).where(streams.c.number == number).values(has_words=False, state_version=version)
-            )
+            gone = {"has_words": False, "state_version": streams.c.state_version + 1}
+            if is_whole:
+                connection.execute(delete(chapters).where(chapters.c.stream == number))
+                gone |= {"has_recaps": False, "chapters_due": None}
+            connection.execute(update(streams).where(streams.c.number == number).values(gone))
         return 0
+
+    def delete_recaps(self, kept_s: float) -> int:
+        """Delete chapters and summaries of streams that ended so long ago; returns of how many streams."""
+        old = [streams.c.ended_at < statement_now() - kept_s, streams.c.has_recaps.is_(True)]
+        query = select(streams.c.number).where(*old, streams.c.erased_at.is_(None)).limit(MOST_STREAMS)
+        with self._database.write() as connection:
+            numbers = list(connection.execute(query).scalars())
+            if numbers:
+                connection.execute(delete(chapters).where(chapters.c.stream.in_(numbers)))
+                has_summary = stream_chunks.c.stream.in_(numbers) & stream_chunks.c.summary.is_not(None)
+                connection.execute(update(stream_chunks).where(has_summary).values(summary=None))
+                gone = {"has_recaps": False, "state_version": streams.c.state_version + 1}
+                connection.execute(update(streams).where(streams.c.number.in_(numbers)).values(gone))
+        return len(numbers)
 
     def end_idle(self, idle_s: float) -> int:
         """End the streams to which no chunk came for so long; their end is the last one's coming."""
@@ -102,7 +148,10 @@ class StreamErasure:
                 update(streams)
                 .where(*idle)
                 .values(
-                    ended_at=streams.c.last_received_at, state_version=streams.c.state_version + 1, updated_at=now()
+                    ended_at=streams.c.last_received_at,
+                    state_version=streams.c.state_version + 1,
+                    updated_at=now(),
+                    chapters_due=True,
                 )
             ).rowcount
 

@@ -15,7 +15,7 @@ from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, str
 from streametrics.database.streams import StreamRecord, select_streams, stream_of
 from streametrics.database.tables import TO_JOIN, jobs
 from streametrics.domain.job import JobKind
-from streametrics.streams.chunks import JoiningChunk
+from streametrics.streams.chunks import ChunkSummary, JoiningChunk
 from streametrics.streams.placing import Placement
 
 #: The most languages of summaries that a stream keeps.
@@ -152,7 +152,11 @@ class StreamJoining:
                 if not _take(connection, job, new.id):
                     return False
                 if before is not None and before.ended_at is None:
-                    ended = {"ended_at": streams.c.last_received_at, "state_version": streams.c.state_version + 1}
+                    ended = {
+                        "ended_at": streams.c.last_received_at,
+                        "state_version": streams.c.state_version + 1,
+                        "chapters_due": True,
+                    }
                     connection.execute(update(streams).where(*_as_read(before)).values(**ended))
                 inserted = connection.execute(insert(streams).values(values)).inserted_primary_key
                 assert inserted is not None
@@ -203,7 +207,10 @@ def _common_values(job: JobRecord, chunk: JoiningChunk, placement: Placement) ->
         "last_received_at": placement.timeline.last_received_at,
         "lag_s": now() - job.received_at,
         "updated_at": now(),
+        "chapters_due": True,
     }
+    if chunk.summary is not None:
+        values["has_recaps"] = True
     return values if chunk.speech_language is None else values | {"speech_language": chunk.speech_language}
 
 
@@ -226,6 +233,9 @@ def _insert_chunk(connection: Connection, number: int, segments_before: int, chu
             transcribed_s=chunk.transcribed_s,
             seq=chunk.seq,
             fingerprint=chunk.fingerprint,
+            title=chunk.title,
+            game=chunk.game,
+            **_summary_values(chunk.summary),
         )
     )
     if not chunk.segments:
@@ -251,6 +261,17 @@ def _insert_chunk(connection: Connection, number: int, segments_before: int, chu
         words.append({"rowid": segment_id, "words": _index_text(each.words, is_postgresql=is_postgresql)})
     connection.execute(insert(stream_segments), rows)
     connection.execute(insert(stream_words), words)
+
+
+def _summary_values(summary: ChunkSummary | None) -> dict[str, str | None]:
+    if summary is None:
+        return {}
+    return {
+        "summary": summary.text,
+        "summary_source": summary.source,
+        "summary_model": summary.model,
+        "summary_language": summary.language,
+    }
 
 
 def _index_text(words: tuple[str, ...], *, is_postgresql: bool) -> str:

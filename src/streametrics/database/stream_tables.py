@@ -44,6 +44,16 @@ streams = Table(
     #: Raised by every write: an old value marks a writer that was overtaken.
     Column("state_version", Integer, nullable=False),
     Column("updated_at", Float, nullable=False),
+    #: Whether any chapter, or summary of a chunk, is kept.
+    Column("has_recaps", Boolean, nullable=False, default=False, server_default=false()),
+    #: Whether a chunk has come, or it has ended, since its chapters were looked at; null for no.
+    Column("chapters_due", Boolean),
+    #: Up to where it was heard then.
+    Column("chapters_seen_s", Float),
+    #: The closed ones; the open one begins here, for this reason. Null for the beginning.
+    Column("chapter_count", Integer, nullable=False, default=0, server_default="0"),
+    Column("chapter_start_s", Float),
+    Column("chapter_boundary", String(8)),
     *lease_columns(),
 )
 _IS_OPEN = streams.c.ended_at.is_(None)
@@ -57,6 +67,8 @@ Index(
 )
 Index("streams_by_streamer", streams.c.owner, streams.c.streamer_key, streams.c.number)
 Index("streams_by_end", streams.c.ended_at)
+CHAPTERS_DUE = streams.c.chapters_due.is_(True)
+Index("streams_chapters_due", streams.c.number, sqlite_where=CHAPTERS_DUE, postgresql_where=CHAPTERS_DUE)
 
 stream_chunks = Table(
     "stream_chunks",
@@ -73,6 +85,14 @@ stream_chunks = Table(
     Column("seq", Integer),
     #: SHA-256 of its fields and words; null where it has too few to know it again.
     Column("fingerprint", String(64)),
+    #: As they were sent; null in those that joined before they were kept.
+    Column("title", Text),
+    Column("game", Text),
+    #: Its own summary, and who wrote it in which language; null where nobody spoke.
+    Column("summary", Text),
+    Column("summary_source", String(20)),
+    Column("summary_model", Text),
+    Column("summary_language", String(8)),
 )
 Index("stream_chunks_by_place", stream_chunks.c.stream, stream_chunks.c.start_s)
 Index("stream_chunks_by_fingerprint", stream_chunks.c.stream, stream_chunks.c.fingerprint)
@@ -92,6 +112,37 @@ stream_segments = Table(
 )
 Index("stream_segments_by_place", stream_segments.c.stream, stream_segments.c.start_s)
 Index("stream_segments_by_job", stream_segments.c.task_id)
+
+#: Closed chapters: borders never change, what is said of them may.
+chapters = Table(
+    "chapters",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("stream", Integer, nullable=False),
+    #: Counted from 1.
+    Column("place", Integer, nullable=False),
+    Column("start_s", Float, nullable=False),
+    Column("end_s", Float, nullable=False),
+    #: `recap.boundaries.Boundary`: why it begins there.
+    Column("boundary", String(8), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("keywords", StoredJson, nullable=False),
+    #: What its summary was picked from: [text, start, end, first segment, last segment, language].
+    Column("sentences", StoredJson, nullable=False),
+    #: The first and last segment said in it, by their numbers.
+    Column("first_segment", Integer),
+    Column("last_segment", Integer),
+    Column("summary_source", String(20), nullable=False),
+    Column("summary_model", Text),
+    #: What a person wrote is not replaced.
+    Column("title_edited", Boolean, nullable=False, default=False, server_default=false()),
+    Column("summary_edited", Boolean, nullable=False, default=False, server_default=false()),
+    Column("revision", Integer, nullable=False, default=1, server_default="1"),
+    #: Whether words of it were erased since it was written; null for no.
+    Column("is_stale", Boolean),
+)
+Index("chapters_by_place", chapters.c.stream, chapters.c.place, unique=True)
 
 #: The index of segments by their words, `streams.search_terms`: FTS5 in SQLite, lexemes with places in PostgreSQL.
 stream_words = Table(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Row, Select, func, null, select, update
 
 from streametrics.database.engine import Database, now
 from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, stream_segments, streams
@@ -42,6 +42,10 @@ class StreamRecord:
     has_words: bool
     state_version: int
     updated_at: float
+    #: The closed ones; the open one begins at chapter_start_s (None: where the stream does) for this reason.
+    chapter_count: int = 0
+    chapter_start_s: float | None = None
+    chapter_boundary: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,12 @@ class StreamRecords:
         """Read a stream's row; None for an id that was never given out."""
         with self._database.read() as connection:
             row = connection.execute(select_streams().where(streams.c.id == stream_id)).one_or_none()
+        return None if row is None else stream_of(row)
+
+    def by_number(self, number: int) -> StreamRecord | None:
+        """Read a stream's row by its number; None where it is gone."""
+        with self._database.read() as connection:
+            row = connection.execute(select_streams().where(streams.c.number == number)).one_or_none()
         return None if row is None else stream_of(row)
 
     def newest(self, owner: str | None, streamer_key: str) -> StreamRecord | None:
@@ -119,12 +129,13 @@ class StreamRecords:
             rows = connection.execute(query).all()
         return [Extent(row[0], row[1], ChunkState(row[2]), row[3], row[4], row[5]) for row in rows]
 
-    def segments(self, number: int, *, start_s: float, end_s: float) -> list[StoredSegment]:
-        """Read a stream's segments between two positions, in the order of its time."""
+    def segments(self, number: int, *, start_s: float, end_s: float, with_words: bool = True) -> list[StoredSegment]:
+        """Read a stream's segments between two positions, in the order of its time; with the times of their words."""
         table = stream_segments
+        words = table.c.words if with_words else null().label("words")
         query = (
             select(table.c.id, table.c.task_id, table.c.start_s, table.c.end_s, table.c.text)
-            .add_columns(table.c.language, table.c.words)
+            .add_columns(table.c.language, words)
             .where(table.c.stream == number, table.c.start_s < end_s, table.c.start_s > start_s - LONGEST_SEGMENT_S)
             .where(table.c.end_s > start_s)
             .order_by(table.c.start_s, table.c.id)
@@ -139,7 +150,7 @@ class StreamRecords:
             connection.execute(
                 update(streams)
                 .where(streams.c.number == number, streams.c.ended_at.is_(None))
-                .values(ended_at=now(), state_version=streams.c.state_version + 1, updated_at=now())
+                .values(ended_at=now(), state_version=streams.c.state_version + 1, updated_at=now(), chapters_due=True)
             )
 
 
@@ -176,6 +187,9 @@ def stream_of(row: Row[Any]) -> StreamRecord:
         has_words=row.has_words,
         state_version=row.state_version,
         updated_at=row.updated_at,
+        chapter_count=row.chapter_count,
+        chapter_start_s=row.chapter_start_s,
+        chapter_boundary=row.chapter_boundary,
     )
 
 

@@ -3,6 +3,7 @@
 import logging
 
 from streametrics.database.backlog import BacklogReader
+from streametrics.database.chapters import ChapterRecords
 from streametrics.database.checkpoints import Checkpoints
 from streametrics.database.claims import Claims
 from streametrics.database.engine import Database
@@ -64,6 +65,7 @@ class Connections:
         self.erasure = Erasure(self.database)
         self.joining = StreamJoining(self.database)
         self.streams = StreamRecords(self.database)
+        self.chapters = ChapterRecords(self.database)
         self.stream_search = StreamSearch(self.database)
         self.stream_erasure = StreamErasure(self.database)
         self.audio = AudioStore(settings.data_dir / "audio")

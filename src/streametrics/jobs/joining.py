@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from streametrics.concurrency.periodic import PeriodicThread
@@ -20,7 +21,7 @@ from streametrics.jobs.connections import Connections
 from streametrics.jobs.status_view import transcript_in_result
 from streametrics.observability.logging import about_job
 from streametrics.settings import Settings
-from streametrics.streams.chunks import JoiningChunk, fingerprint, heard
+from streametrics.streams.chunks import ChunkSummary, JoiningChunk, fingerprint, heard
 from streametrics.streams.coverage import ChunkState
 from streametrics.streams.placing import Placement, SentChunk, falls_back, first_placement, place
 from streametrics.streams.streamer_keys import streamer_key
@@ -98,6 +99,7 @@ class Joining:
         self._is_on = settings.stream_memory
         self._idle_s = settings.stream_idle_min * 60
         self._keeps_words = settings.stream_transcript_days > 0
+        self._keeps_recaps = settings.stream_recap_days > 0
         #: Chunks that could not be joined, with how often, and when the last time.
         self._failed: dict[str, tuple[int, float]] = {}
 
@@ -233,7 +235,7 @@ class Joining:
             return JoiningChunk(
                 job.task_id, placement.start_s, placement.end_s, state=ChunkState.FAILED, seq=waiting.seq
             )
-        return heard(
+        entry = heard(
             job.task_id,
             transcript,
             placement.start_s,
@@ -242,6 +244,8 @@ class Joining:
             fingerprint=mark,
             keeps_words=self._keeps_words,
         )
+        summary = _summary_of(job) if self._keeps_recaps and entry.speech_s else None
+        return replace(entry, title=job.request.title, game=job.request.game, summary=summary)
 
 
 def _placement(found: Found, sent: SentChunk) -> Placement:
@@ -254,6 +258,15 @@ def _placement(found: Found, sent: SentChunk) -> Placement:
 
 def _streamer(chunk: WaitingChunk) -> tuple[str, str]:
     return chunk.owner, streamer_key(chunk.streamer)
+
+
+def _summary_of(job: JobRecord) -> ChunkSummary | None:
+    """Find a chunk's own summary; None where it has none."""
+    result = job.result
+    if result is None or not result.get("summary"):
+        return None
+    language = job.request.language or result.get("speech_language")
+    return ChunkSummary(result["summary"], result["summary_source"], result.get("model"), language)
 
 
 def _transcript_of(job: JobRecord) -> Transcript | None:

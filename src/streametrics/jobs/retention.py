@@ -82,6 +82,7 @@ class Retention:
                 streams.erase(number)
             while batches and streams.delete_erased(number, is_whole=is_whole):
                 batches -= 1
+        streams.delete_recaps(self._settings.stream_recap_days * DAY_S)
         streams.delete_tombstones(self._settings.tombstone_days * DAY_S)
         if self._connections.stream_search.compact():
             logger.info("event=stream_index_compacted")

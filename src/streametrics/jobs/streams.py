@@ -149,6 +149,10 @@ class StreamService:
         )
         return StreamTranscript(stream, segments, zero_s, zero_at)
 
+    def zero_s(self, stream: StreamRecord, times: TimesFrom) -> float:
+        """Tell which position is second 0 of these times. Raises StreamStartUnknown."""
+        return _ZEROS[times](stream)[0]
+
     def search(
         self, query: str, principal: Principal, *, streamer: str | None, before: int | None, limit: int
     ) -> list[Hit]:

@@ -23,8 +23,18 @@ class StreamSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkSummary:
+    """A chunk's own summary: who wrote it, by which model, in which language (None where that is not known)."""
+
+    text: str
+    source: str
+    model: str | None
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class JoiningChunk:
-    """A chunk as it is put into its stream: positions and lengths in seconds."""
+    """A chunk as it is put into its stream: positions and lengths in seconds. title, game: as they were sent."""
 
     task_id: str
     start_s: float
@@ -36,6 +46,9 @@ class JoiningChunk:
     fingerprint: str | None = None
     speech_language: str | None = None
     segments: tuple[StreamSegment, ...] = ()
+    title: str | None = None
+    game: str | None = None
+    summary: ChunkSummary | None = None
 
 
 def heard(

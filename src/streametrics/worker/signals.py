@@ -17,6 +17,7 @@ from celery.worker import control
 
 from streametrics.domain.job import QueueName
 from streametrics.errors import StreametricsError
+from streametrics.jobs.chapters import ChapterThread
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.joining import JoiningThread
 from streametrics.jobs.lifecycle import JobLifecycle
@@ -31,7 +32,7 @@ from streametrics.worker.runner import refuse_other_service
 logger = logging.getLogger(__name__)
 
 #: This worker's, once it may start; prefork's children have none, as their parent has.
-_maintenance: list[Maintenance | JoiningThread | BackgroundReport] = []
+_maintenance: list[Maintenance | JoiningThread | ChapterThread | BackgroundReport] = []
 #: The queues whose jobs begin with an upload.
 _TRANSCRIBES = {QueueName.LIVE, QueueName.LONG}
 _releasing = threading.Lock()
@@ -62,7 +63,14 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
     except StreametricsError as error:
         raise SystemExit(f"This worker does not start: {error}") from error
     _refuse_commands(settings)
-    for part in (Maintenance(connections, in_worker=True), JoiningThread(connections, in_worker=True)):
+    parts: list[Maintenance | JoiningThread | ChapterThread] = [
+        Maintenance(connections, in_worker=True),
+        JoiningThread(connections, in_worker=True),
+    ]
+    if QueueName.SUMMARIZE in sender.app.amqp.queues.consume_from:
+        # Beside summaries, which wait for a model most of the time, and away from the API, which answers.
+        parts.append(ChapterThread(connections))
+    for part in parts:
         part.start()
         _maintenance.append(part)
     if sender.pool_cls.__module__.endswith(".prefork"):

@@ -2,8 +2,6 @@
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from streametrics.api.dependencies import (
     MAX_PAGE,
@@ -16,6 +14,7 @@ from streametrics.api.dependencies import (
     StateOf,
 )
 from streametrics.api.idempotency import call_of, replayed
+from streametrics.api.json_body import read_json
 from streametrics.api.key_bodies import KeyList, KeyMade, KeyWanted, key_body, made_body
 from streametrics.api.openapi import problems
 from streametrics.api.paging import one_page, place_cursor, read_place
@@ -23,7 +22,7 @@ from streametrics.auth.api_keys import checked_name, digest_of, new_key
 from streametrics.auth.key_rules import may_see_key, require_is_of_use, require_may_make, require_may_revoke
 from streametrics.auth.principal import KeyRecord, NewKey, Principal, Scope
 from streametrics.database.jobs import Place
-from streametrics.errors import InvalidRequest, KeyUnknown
+from streametrics.errors import KeyUnknown
 
 #: Room for a name, a scope and another name, however they are escaped.
 MAX_BODY_BYTES = 4_000
@@ -35,6 +34,7 @@ _REASONS = {
     503: "The database is away: nothing was changed.",
 }
 
+_TOO_LONG = "The request is too long: a name has 64 characters at most."
 _SHOWN_BEFORE = (
     "The answer to the first of these calls held the key, and nothing keeps it: if it was lost, revoke this key "
     "and make another one."
@@ -85,7 +85,7 @@ async def create_key(
     principal: PrincipalOf,
     idempotency_key: IdempotencyKey = None,
 ) -> KeyMade:
-    wanted = await _wanted(request)
+    wanted = await read_json(request, KeyWanted, most_bytes=MAX_BODY_BYTES, too_long=_TOO_LONG)
     scope = Scope(wanted.scope)
     require_may_make(principal, scope)
     reads_for = None if wanted.reads_for is None else checked_name(wanted.reads_for)
@@ -132,21 +132,6 @@ def _revoke(state: State, principal: Principal, key_id: str) -> None:
         raise KeyUnknown
     require_may_revoke(principal, record)
     state.keys.remove(key_id, remover=principal)
-
-
-async def _wanted(request: Request) -> KeyWanted:
-    """Read the body within bounds, which the framework would read whole. Raises InvalidRequest."""
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_BODY_BYTES:
-            raise InvalidRequest("The request is too long: a name has 64 characters at most.")
-    try:
-        return KeyWanted.model_validate_json(bytes(data))
-    except ValidationError as error:
-        raise RequestValidationError(
-            [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_input=False, include_url=False)]
-        ) from error
 
 
 def _note(record: KeyRecord, *, is_first: bool) -> str:

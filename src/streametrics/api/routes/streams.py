@@ -4,9 +4,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
-from streametrics.api.dependencies import PAGE, HiddenFormat, KnownParameters, PageLimit, PrincipalOf, StateOf
+from streametrics.api.dependencies import PAGE, HiddenFormat, KnownParameters, PageLimit, PrincipalOf, State, StateOf
 from streametrics.api.openapi import problems
 from streametrics.api.paging import number_cursor, one_page, read_number
+from streametrics.api.recap_bodies import StreamWithRecaps, stream_with_recaps
+from streametrics.api.routes.recaps import CHARS
 from streametrics.api.stream_bodies import (
     CoverageBody,
     SearchHits,
@@ -15,17 +17,17 @@ from streametrics.api.stream_bodies import (
     StreamerList,
     StreamList,
     StreamTranscriptBody,
-    StreamWithCoverage,
     coverage_body,
     search_hit,
     stream_body,
     stream_text,
     stream_transcript_body,
-    stream_with_coverage,
     streamer_body,
     subtitled,
 )
 from streametrics.api.transcript_text import TEXT_CONTENT, TextFormat, subtitle_response, text_response
+from streametrics.database.streams import StreamRecord
+from streametrics.jobs.recaps import RecapScope
 from streametrics.jobs.streams import StreamTranscript, TimesFrom
 from streametrics.streams.streamer_keys import key_in_path
 
@@ -87,12 +89,11 @@ def list_streams(
     "/streams/{stream_id}",
     summary="Where a stream stands",
     operation_id="getStream",
-    response_model=StreamWithCoverage,
+    response_model=StreamWithRecaps,
     responses=problems(401, 403, 404, 410, 422, 503, reasons=_REASONS),
 )
-def get_stream(stream_id: str, state: StateOf, principal: PrincipalOf) -> StreamWithCoverage:
-    stream = state.streams.get(stream_id, principal)
-    return stream_with_coverage(stream, state.streams.coverage(stream))
+def get_stream(stream_id: str, state: StateOf, principal: PrincipalOf) -> StreamWithRecaps:
+    return _told(state, state.streams.get(stream_id, principal))
 
 
 @router.delete(
@@ -199,16 +200,23 @@ def list_streamers(
     "/streamers/{key}/stream",
     summary="A streamer's newest stream",
     operation_id="getStreamersStream",
-    response_model=StreamWithCoverage,
+    response_model=StreamWithRecaps,
     responses=problems(401, 403, 404, 422, 503, reasons=_REASONS),
 )
 def get_streamers_stream(
     key: Annotated[str, Path(description="The streamer's `key`, or the plain name.", examples=["zoé_tv"])],
     state: StateOf,
     principal: PrincipalOf,
-) -> StreamWithCoverage:
-    stream = state.streams.newest(key_in_path(key), principal)
-    return stream_with_coverage(stream, state.streams.coverage(stream))
+) -> StreamWithRecaps:
+    return _told(state, state.streams.newest(key_in_path(key), principal))
+
+
+def _told(state: State, stream: StreamRecord) -> StreamWithRecaps:
+    recaps = {
+        scope: state.recaps.recap(stream, scope, most_letters=CHARS)
+        for scope in (RecapScope.NOW, RecapScope.RECENT, RecapScope.STREAM)
+    }
+    return stream_with_recaps(stream, state.streams.coverage(stream), recaps, state.recaps.chapters(stream))
 
 
 @router.get(
