@@ -9,7 +9,7 @@ import requests
 from sqlalchemy import insert, select
 
 from streametrics.database.engine import Database
-from streametrics.database.stream_tables import streams
+from streametrics.database.stream_tables import chapters, streams
 from streametrics.database.tables import jobs
 from streametrics.streams.placing import SentChunk, first_placement
 from tests.support.media import plain_wav, tone
@@ -103,6 +103,10 @@ def begin_stream(service: Stack, task_id: str) -> tuple[str, str]:
                 **{**texts, **numbers, **counts},
             )
         )
+        number = connection.execute(select(streams.c.number).where(streams.c.id == stream_id)).scalar_one()
+        chapter = {"stream": number, "place": 1, "start_s": 0.0, "end_s": 1.0, "boundary": "start", "title": ""}
+        chapter |= {"summary": "", "keywords": [], "sentences": [], "summary_source": "extractive", "closed_at": 0.0}
+        connection.execute(insert(chapters).values(chapter))
     return streamer, stream_id
 
 
@@ -131,7 +135,8 @@ def test_a_route_is_closed_to_smaller_scopes_and_to_other_owners(
 
     def status(key: str | None) -> int:
         headers = {"X-API-Key": key} if key else {}
-        return requests.request(method, service.url + path, headers=headers, timeout=30).status_code
+        body = {"title": "Endgame"} if method == "PATCH" else None
+        return requests.request(method, service.url + path, headers=headers, json=body, timeout=30).status_code
 
     # Expect nobody without a key, or with a wrong one, to get in where one is needed
     assert {status(None), status("sm_wrong")} == {401} if needed else {status(None)} <= {200, 503}

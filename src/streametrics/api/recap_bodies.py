@@ -39,7 +39,7 @@ class RecapCoverage(BaseModel):
 
 
 class RecapBody(BaseModel):
-    """What is told of a stretch of a stream. A sentence that nobody said is in none that is `extractive`."""
+    """What is told of a stretch of a stream; where `summary_source` is `extractive`, in sentences that were said."""
 
     stream_id: str = Field(examples=["strm_5f0c1d2e3a4b5c6d"])
     scope: Literal["now", "recent", "stream", "since"]
@@ -51,11 +51,11 @@ class RecapBody(BaseModel):
     language: str | None = Field(description="Of the text.", examples=["en"])
     text: str = Field(examples=["Zoé lost a rook and resigned."])
     keywords: list[str] = Field(examples=[["rook", "resigned"]])
-    summary_source: str = Field(description="Who wrote it; `extractive`: its sentences were said so.")
+    summary_source: str = Field(description="Who wrote it, or any of it.", examples=["extractive"])
     model: str | None
     state_version: int = Field(examples=[146])
     generated_at: str = Field(description="When the stream last changed.", examples=["2026-11-30T19:13:02.000Z"])
-    sentences: list[RecapSentence] = Field(description="Where each was said; empty where a model wrote the text.")
+    sentences: list[RecapSentence] = Field(description="With the place of each; none of a chunk's own summary.")
     coverage: RecapCoverage
 
 

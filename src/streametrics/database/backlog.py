@@ -59,6 +59,13 @@ class BacklogReader:
                 found[QueueName(row.queue)] = Backlog(row.jobs, max(0.0, row.age))
         return found
 
+    def live_summary_is_due(self) -> bool:
+        """Tell whether any chunk's summary waits, or is being written."""
+        in_stage = jobs.c.state.in_((JobState.TRANSCRIBED, JobState.SUMMARIZING))
+        query = select(jobs.c.task_id).where(UNFINISHED, in_stage, jobs.c.kind == JobKind.LIVE).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
     def held_back(self) -> int:
         """Count the waiting recordings that nobody may claim yet, because enough of them are decoded."""
         with self._database.read() as connection:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, insert, or_, select, update
 
 from streametrics.database.engine import Database, now
 from streametrics.database.stream_joining import Overtaken
-from streametrics.database.stream_tables import CHAPTERS_DUE, chapters, stream_chunks, streams
-from streametrics.database.streams import StreamRecord
+from streametrics.database.stream_tables import CHAPTERS_DUE, WANTS_MODEL, chapters, stream_chunks, streams
+from streametrics.database.streams import StreamRecord, select_streams, stream_of
 from streametrics.recap.boundaries import Boundary
 from streametrics.recap.chapters import Chapter, ChapterText
 from streametrics.recap.marks import HeardChunk
@@ -82,7 +82,9 @@ class ChapterRecords:
             if connection.execute(update(streams).where(*as_read).values(looked)).rowcount != 1:
                 raise Overtaken
             if closed:
-                connection.execute(insert(chapters), [_values(stream.number, each) for each in closed])
+                at = connection.execute(select(now())).scalar_one()
+                rows = [_values(stream.number, each) | {"closed_at": at, "wants_model": True} for each in closed]
+                connection.execute(insert(chapters), rows)
 
     def rewrite(self, stream: StreamRecord, chapter: Chapter, text: ChapterText) -> None:
         """Write anew what is said of a chapter whose words were erased, but for what a person has written.
@@ -105,6 +107,61 @@ class ChapterRecords:
             values |= {"summary": summary, "summary_edited": True, "sentences": []}
         self._change(stream, chapter.place, values)
 
+    def claim_for_model(self, holder: str, *, within_s: float, lease_s: float) -> tuple[StreamRecord, Chapter] | None:
+        """Claim the newest chapter of which a model may write, and its stream for so long; None where there is none.
+
+        within_s: how long ago it was closed at most; what is older stays as it was picked.
+        """
+        is_free = or_(streams.c.lease_until.is_(None), streams.c.lease_until < now())
+        query = (
+            select(chapters.c.stream)
+            .join(streams, streams.c.number == chapters.c.stream)
+            .where(WANTS_MODEL, chapters.c.closed_at > now() - within_s, is_free, *_writable())
+            .order_by(chapters.c.closed_at.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            number = connection.execute(query).scalar_one_or_none()
+        if number is None:
+            return None
+        with self._database.write() as connection:
+            claim = update(streams).where(streams.c.number == number, is_free)
+            values = {"lease_until": now() + lease_s, "claimed_by": holder, "attempt": streams.c.attempt + 1}
+            if connection.execute(claim.values(values)).rowcount != 1:
+                return None
+            stream = connection.execute(select_streams().where(streams.c.number == number)).one()
+            newest = select(chapters).where(chapters.c.stream == number, WANTS_MODEL, *_writable())
+            row = connection.execute(newest.order_by(chapters.c.place.desc()).limit(1)).one_or_none()
+        return None if row is None else (stream_of(stream), _chapter(row))
+
+    def release(self, stream: StreamRecord, holder: str) -> None:
+        """Give a claimed stream back."""
+        with self._database.write() as connection:
+            mine = [streams.c.number == stream.number, streams.c.claimed_by == holder]
+            connection.execute(update(streams).where(*mine).values(lease_until=None, claimed_by=None))
+
+    def settle(self, stream: StreamRecord, chapter: Chapter, text: ChapterText | None) -> bool:
+        """Write what a model said of a chapter, once, or with None that it says nothing.
+
+        False where words of it were erased, or a person wrote of it, since it was read.
+        """
+        as_read = [
+            chapters.c.stream == stream.number,
+            chapters.c.place == chapter.place,
+            chapters.c.revision == chapter.revision,
+            *_writable(),
+        ]
+        values: dict[str, Any] = {"wants_model": None}
+        if text is not None:
+            values |= {**_text_values(text), "revision": chapter.revision + 1}
+        with self._database.write() as connection:
+            if connection.execute(update(chapters).where(*as_read).values(values)).rowcount != 1:
+                return False
+            if text is not None:
+                raised = {"state_version": streams.c.state_version + 1, "updated_at": now()}
+                connection.execute(update(streams).where(streams.c.number == stream.number).values(raised))
+        return True
+
     def of(self, number: int) -> list[Chapter]:
         """Read a stream's closed chapters, in order."""
         query = select(chapters).where(chapters.c.stream == number).order_by(chapters.c.place)
@@ -120,6 +177,15 @@ class ChapterRecords:
                 raise Overtaken
             revised = {**values, "revision": chapters.c.revision + 1}
             connection.execute(update(chapters).where(*this).values(revised))
+
+
+def _writable() -> list[ColumnElement[bool]]:
+    """Say of which chapters a model may write: no person has, and no word of them was erased since."""
+    return [
+        chapters.c.is_stale.is_(None),
+        chapters.c.title_edited.is_(False),
+        chapters.c.summary_edited.is_(False),
+    ]
 
 
 def _text_values(text: ChapterText) -> dict[str, Any]:

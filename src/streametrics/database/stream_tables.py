@@ -141,7 +141,12 @@ chapters = Table(
     Column("revision", Integer, nullable=False, default=1, server_default="1"),
     #: Whether words of it were erased since it was written; null for no.
     Column("is_stale", Boolean),
+    Column("closed_at", Float, nullable=False),
+    #: Whether a model may still write of it; null for no.
+    Column("wants_model", Boolean),
 )
+WANTS_MODEL = chapters.c.wants_model.is_(True)
+Index("chapters_for_model", chapters.c.closed_at, sqlite_where=WANTS_MODEL, postgresql_where=WANTS_MODEL)
 Index("chapters_by_place", chapters.c.stream, chapters.c.place, unique=True)
 
 #: The index of segments by their words, `streams.search_terms`: FTS5 in SQLite, lexemes with places in PostgreSQL.

@@ -224,7 +224,7 @@ class RecapService:
                 return few
         picked = stream_recap(told, inside, before, most_letters=most_letters)
         words = dict.fromkeys(word for chapter in found.all[-6:] for word in chapter.text.keywords[:2])
-        return _recap(scope, stream, start_s, picked, list(words))
+        return _by_its_writers(_recap(scope, stream, start_s, picked, list(words)), whole)
 
     def _said(
         self, stream: StreamRecord, start_s: float, end_s: float
@@ -297,6 +297,14 @@ def _recap(
         tuple(keywords),
         language=max(set(languages), key=languages.count, default=stream.speech_language),
     )
+
+
+def _by_its_writers(recap: Recap, chapters: Sequence[Chapter]) -> Recap:
+    """Name the model that wrote any of a recap's sentences."""
+    told = set(recap.sentences)
+    writers = (each.text for each in chapters if each.text.source != EXTRACTIVE and told & set(each.text.sentences))
+    found = next(writers, None)
+    return recap if found is None else replace(recap, source=found.source, model=found.model)
 
 
 def _shortened(text: str, most_letters: int) -> str:

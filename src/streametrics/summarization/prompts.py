@@ -84,6 +84,16 @@ _PLAIN = "Write the overview only: no title, no list, no introduction, no remark
 _MOMENTS_TAIL = 'write the overview and the key moments in {language}, as JSON with "overview" and "moments".'
 _PLAIN_TAIL = "write an overview in three to six sentences in {language}. Write only these sentences."
 
+_CHAPTER = """\
+You name and sum up one chapter of a live stream for people who missed it. You are given lines of what was said in it,
+each with its number.
+Write a title of three to six words, and one to three plain sentences, all in {language}, in your own words: what
+happened and what was talked about. Call whoever speaks the speaker. Say of each sentence the numbers of the lines that
+it comes from.
+Answer with JSON only: {{"title": "…", "sentences": [{{"text": "…", "lines": "1, 4"}}]}}
+"""
+_CHAPTER_TAIL = 'write the title and the sentences in {language}, as JSON with "title" and "sentences".'
+
 _REPAIR = """\
 You are given an answer that should have been JSON of this form and is not:
 {"overview": "…", "moments": [{"time": "H:MM:SS", "what": "…"}]}
@@ -134,6 +144,27 @@ OVERVIEW_SCHEMA: dict[str, Any] = {
 }
 
 
+#: Of a chapter.
+CHAPTER_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "sentences": {
+            "type": "array",
+            "maxItems": 3,
+            "items": {
+                "type": "object",
+                "properties": {"text": {"type": "string"}, "lines": {"type": "string"}},
+                "required": ["text", "lines"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["title", "sentences"],
+    "additionalProperties": False,
+}
+
+
 def summary(request: SummaryRequest, transcript: str | None = None) -> list[Message]:
     """Ask for a chunk's summary. The same request gives the same words, so a server's cache can help.
 
@@ -159,6 +190,11 @@ def overview(request: SummaryRequest, text: str, *, is_notes: bool, with_moments
     fence = "notes" if is_notes else "transcript"
     system = _OVERVIEW.replace("{material}", material) + (_MOMENTS if with_moments else _PLAIN)
     return _chat(request, system, _MOMENTS_TAIL if with_moments else _PLAIN_TAIL, text, fence=fence)
+
+
+def chapter(request: SummaryRequest, lines: str) -> list[Message]:
+    """Ask for a chapter's title and summary, with the numbers of the lines behind each sentence, as CHAPTER_SCHEMA."""
+    return _chat(request, _CHAPTER, _CHAPTER_TAIL, lines)
 
 
 def repair(answer: str) -> list[Message]:

@@ -27,12 +27,14 @@ from streametrics.preflight import checks, private_files
 from streametrics.redis.worker_registry import BackgroundReport
 from streametrics.settings import Settings
 from streametrics.worker import process
+from streametrics.worker.chapter_writing import ChapterWritingThread, asks_a_model
 from streametrics.worker.runner import refuse_other_service
 
 logger = logging.getLogger(__name__)
 
 #: This worker's, once it may start; prefork's children have none, as their parent has.
-_maintenance: list[Maintenance | JoiningThread | ChapterThread | BackgroundReport] = []
+_Part = Maintenance | JoiningThread | ChapterThread | ChapterWritingThread | BackgroundReport
+_maintenance: list[_Part] = []
 #: The queues whose jobs begin with an upload.
 _TRANSCRIBES = {QueueName.LIVE, QueueName.LONG}
 _releasing = threading.Lock()
@@ -63,13 +65,15 @@ def check(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's own work
     except StreametricsError as error:
         raise SystemExit(f"This worker does not start: {error}") from error
     _refuse_commands(settings)
-    parts: list[Maintenance | JoiningThread | ChapterThread] = [
+    parts: list[_Part] = [
         Maintenance(connections, in_worker=True),
         JoiningThread(connections, in_worker=True),
     ]
     if QueueName.SUMMARIZE in sender.app.amqp.queues.consume_from:
         # Beside summaries, which wait for a model most of the time, and away from the API, which answers.
         parts.append(ChapterThread(connections))
+        if asks_a_model(settings):
+            parts.append(ChapterWritingThread(connections, settings))
     for part in parts:
         part.start()
         _maintenance.append(part)

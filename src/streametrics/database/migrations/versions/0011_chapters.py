@@ -53,7 +53,11 @@ def upgrade() -> None:
         sa.Column("summary_edited", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
         sa.Column("is_stale", sa.Boolean),
+        sa.Column("closed_at", sa.Float, nullable=False),
+        sa.Column("wants_model", sa.Boolean),
     )
+    wants = sa.column("wants_model").is_(sa.true())
+    op.create_index("chapters_for_model", "chapters", ["closed_at"], sqlite_where=wants, postgresql_where=wants)
     op.create_index("chapters_by_place", "chapters", ["stream", "place"], unique=True)
 
 

@@ -1,0 +1,45 @@
+"""Checks what a model wrote against what was said: a name or number without evidence is one that nobody said."""
+
+import re
+from itertools import pairwise
+
+from streametrics.text.pieces import EDGES, UNSPACED
+
+_WORD = re.compile(r"\S+")
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+#: Where more of the words inside the evidence's sentences have a capital, it does not tell a name (German).
+_MANY_CAPITALS = 0.2
+_ENDS_SENTENCE = ".!?…:"
+
+
+def is_supported(text: str, evidence: str) -> bool:
+    """Tell whether each number and each name of a text is in its evidence."""
+    said = {_bare(word) for word in _WORD.findall(evidence)}
+    if not {_plain(number) for number in _NUMBER.findall(text)} <= {_plain(each) for each in _NUMBER.findall(evidence)}:
+        return False
+    if UNSPACED.search(evidence) or _capitals_tell_nothing(evidence):
+        return True
+    return all(_bare(name) in said for name in _names(text))
+
+
+def _names(text: str) -> set[str]:
+    """Find the words with a capital inside sentences."""
+    return {
+        word
+        for before, word in pairwise(_WORD.findall(text))
+        if before[-1:] not in _ENDS_SENTENCE and len(bare := word.strip(EDGES)) > 1 and bare[0].isupper()
+    }
+
+
+def _capitals_tell_nothing(evidence: str) -> bool:
+    words = _WORD.findall(evidence)
+    return len(_names(evidence)) > _MANY_CAPITALS * max(len(words), 1) and len(words) > 10
+
+
+def _bare(word: str) -> str:
+    """Reduce a word to what is compared: no marks, no capitals, no possessive."""
+    return re.sub(r"['’]s?$", "", word.strip(EDGES).casefold())
+
+
+def _plain(number: str) -> str:
+    return re.sub(r"[.,:]", "", number)
