@@ -19,7 +19,7 @@ from streametrics.jobs.streams import StreamService
 from streametrics.recap import extraction
 from streametrics.recap.boundaries import Boundary
 from streametrics.recap.chapters import EXTRACTIVE, Chapter, chapter_text
-from streametrics.recap.composing import BEFORE_S, stream_recap
+from streametrics.recap.composing import BEFORE_S
 from streametrics.recap.recordings import chapters_of
 from streametrics.recap.spoken import SpokenSentence
 from streametrics.streams.since import Since, SinceKind, read_since
@@ -216,23 +216,32 @@ class RecapService:
         if cut is not None:
             inside, before = self._said(stream, start_s, cut.end_s)
             told.insert(0, list(chapter_text(inside, before).sentences))
-        open_start_s = max(start_s, BEGINNING_S if stream.chapter_start_s is None else stream.chapter_start_s)
-        inside, before = self._said(stream, open_start_s, END_S)
         if not whole and cut is None:
-            few = _few_words(scope, stream, start_s, inside, most_letters)
-            if few is not None:
+            inside, _ = self._said(stream, start_s, END_S)
+            if (few := _few_words(scope, stream, start_s, inside, most_letters)) is not None:
                 return few
-        picked = stream_recap(told, inside, before, most_letters=most_letters)
+        if found.open is not None:
+            told.append([sentence for sentence in found.open.text.sentences if sentence.start_s >= start_s])
+        picked = extraction.overview(told, most_letters=most_letters)
         words = dict.fromkeys(word for chapter in found.all[-6:] for word in chapter.text.keywords[:2])
         return _by_its_writers(_recap(scope, stream, start_s, picked, list(words)), whole)
 
     def _said(
         self, stream: StreamRecord, start_s: float, end_s: float
     ) -> tuple[list[SpokenSentence], list[SpokenSentence]]:
-        """Read what was said in a stretch, and in the hour before it."""
-        said = sentences_between(self._segments, stream.number, start_s - BEFORE_S, end_s)
+        """Read what was said in a stretch, and in the BEFORE_S before it."""
+        from_s = start_s - BEFORE_S
+        latest_from_s = min(stream.chapter_start_s or BEGINNING_S, stream.end_s - RECENT_S) - BEFORE_S
+        if from_s >= latest_from_s:
+            # Of these each question about a live stream is answered, so they are read once for each version of it.
+            said = self._once(
+                (stream.number, stream.state_version, "said"),
+                lambda: sentences_between(self._segments, stream.number, latest_from_s, END_S),
+            )
+        else:
+            said = sentences_between(self._segments, stream.number, from_s, end_s)
         inside = [sentence for sentence in said if start_s <= sentence.start_s < end_s]
-        return inside, [sentence for sentence in said if sentence.start_s < start_s]
+        return inside, [sentence for sentence in said if from_s <= sentence.start_s < start_s]
 
     def _once(self, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
         """Make a thing once for each version of its stream."""
