@@ -24,7 +24,7 @@ from streametrics.llm.fake import FakeChatModel
 from streametrics.recap.chapters import Chapter
 from streametrics.settings import Settings
 from streametrics.summarization.chapter_writer import ChapterWriter
-from streametrics.worker.chapter_writing import REST_S, ChapterWriting
+from streametrics.worker.chapter_writing import CALL_S, REST_S, ChapterWriting
 from tests.integration.test_stream_chapters import stream
 from tests.support.streams import Streams
 
@@ -151,6 +151,17 @@ def test_a_server_that_fails_is_left_alone_for_a_while(closed: Streams, connecti
     assert work.round() and first(closed).revision == 2
 
 
+def test_a_model_that_is_too_slow_is_not_asked_again(closed: Streams, connections: Connections) -> None:
+    clock = Clock()
+
+    def take_long() -> None:
+        clock.s += CALL_S
+
+    work, model = writing(connections, meanwhile=take_long, clock=clock)
+    assert not work.round() and first(closed).revision == 1
+    assert not work.round() and len(model.calls) == 1
+
+
 def test_what_was_erased_meanwhile_does_not_come_back(closed: Streams, connections: Connections) -> None:
     with closed.database.read() as connection:
         sent = connection.execute(text("SELECT task_id FROM stream_chunks ORDER BY start_s")).scalars().all()
@@ -183,7 +194,7 @@ def test_a_process_that_dies_leaves_the_chapter_to_another(closed: Streams, conn
     work, model = writing(connections)
     assert not work.round() and model.calls == []
     with closed.database.write() as connection:
-        connection.execute(text("UPDATE streams SET lease_until = lease_until - 301"))
+        connection.execute(text("UPDATE streams SET lease_until = lease_until - 181"))
     assert work.round()
 
 

@@ -16,7 +16,7 @@ from streametrics.text import sentences as text_sentences
 #: A model may write of a chapter for so long after it was closed, in seconds; then it stays as it was picked.
 WRITABLE_S = 600.0
 #: How long one chapter may take, in seconds: its stream is leased for that.
-LEASE_S = 300.0
+LEASE_S = 180.0
 #: Of a chapter's words a model reads what tells most, so many letters: its prompt does not grow with the chapter.
 MATERIAL_LETTERS = 2400
 

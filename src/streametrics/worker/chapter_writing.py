@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from streametrics.concurrency.periodic import PeriodicThread
-from streametrics.errors import DatabaseUnavailable, Interrupted, SummarizerError, SummaryUnusable
+from streametrics.errors import DatabaseUnavailable, Interrupted, SummarizerError, SummarizerTimeout, SummaryUnusable
 from streametrics.jobs.chapter_texts import LEASE_S, ChapterTexts, ChapterToWrite
 from streametrics.jobs.connections import Connections
 from streametrics.llm import factory as chat_model_factory
@@ -86,7 +86,8 @@ class ChapterWriting:
         except Interrupted:
             logger.info("event=chapter_interrupted stream=%s chapter=%d", work.stream.id, work.chapter.place)
             return False  # it is begun anew when nobody waits
-        except SummaryUnusable as error:
+        except (SummaryUnusable, SummarizerTimeout) as error:
+            # A model that is too slow for this chapter is for the next try as well.
             logger.info("event=chapter_unusable stream=%s chapter=%d: %s", work.stream.id, work.chapter.place, error)
             self._texts.give_up(work)
             return False
@@ -109,8 +110,10 @@ class ChapterWriting:
 
         def check() -> None:
             nonlocal look_at
-            if self._is_stopping() or self._clock() >= ends_at:
+            if self._is_stopping():
                 raise Interrupted
+            if self._clock() >= ends_at:
+                raise SummarizerTimeout(f"The model server needed more than {CALL_S:.0f} s for a chapter.")
             if self._clock() >= look_at:
                 look_at = self._clock() + LOOK_EVERY_S
                 try:
