@@ -76,6 +76,21 @@ def test_a_bare_language_is_refused_with_the_names_of_both(service: Stack) -> No
     assert "'speech_language'" in answer.json()["detail"] and "'summary_language'" in answer.json()["detail"]
 
 
+def test_every_field_at_fault_is_named(service: Stack) -> None:
+    answer = post(service, kind="stream", summary="medium", title="t")
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["#/kind", "#/summary"]
+    # The sound too, where it is missing
+    form = {"summary": (None, "medium"), "a/b": (None, "x")}
+    answer = requests.post(f"{service.url}/v1/jobs", files=form, timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["#/audio", "#/a~1b", "#/summary"]
+    assert all(error["detail"] in answer.json()["detail"] for error in answer.json()["errors"])
+    # Expect the old route to tell of the first alone
+    old = requests.post(f"{service.url}/summarize/", files=form, timeout=30)
+    missing = "The field 'audio' is missing: send the sound as '-F audio=@recording.wav'."
+    assert (old.json()["error"], "errors" in old.json()) == (missing, False)
+
+
 def test_a_repeated_call_is_answered_and_not_carried_out(service: Stack) -> None:
     key = str(uuid.uuid4())
     first = post(service, key=key, title="one")

@@ -132,7 +132,7 @@ def error_object(error: StreametricsError) -> dict[str, Any]:
 
 def error_response(error: StreametricsError) -> JSONResponse:
     """Make the response to a request that failed: a problem that also carries OpenAI's `error`, in one body."""
-    body = problems.body_of(_status(error), error.code, str(error)) | {"error": error_object(error)}
+    body = problems.body_of(_status(error), error.code, str(error), error.faults) | {"error": error_object(error)}
     return JSONResponse(body, status_code=_status(error), headers=error.headers, media_type=problems.MEDIA_TYPE)
 
 

@@ -126,17 +126,28 @@ class UploadReceiver:
     ) -> Upload[Fields]:
         if not form.ended:
             raise InvalidRequest("The upload ended before its form did: send it again.")
-        if not form.has_file:
-            own = form.file_field
-            raise InvalidRequest(f"The field '{own}' is missing: send the sound as '-F {own}=@recording.wav'.")
-        fields = read_fields(form.fields, self._settings.whisper_model)
+        fields = self._read_fields(form, read_fields)
         await file.flush()
         if file.size_bytes == 0:
-            raise EmptyAudio
+            raise EmptyAudio(field=form.file_field)
         container = file.container()
         long = guess_is_long(file.head, file.size_bytes, self._settings.live_max_s)
         key = await to_thread.run_sync(writer.commit)
         return Upload(fields, key, container, JobKind.LONG if long else JobKind.LIVE, file.sha256)
+
+    def _read_fields(self, form: Form, read_fields: ReadFields[Fields]) -> Fields:
+        """Check the form's fields, the file among them. Raises InvalidRequest."""
+        if form.has_file:
+            return read_fields(form.fields, self._settings.whisper_model)
+        own = form.file_field
+        missing = InvalidRequest(
+            f"The field '{own}' is missing: send the sound as '-F {own}=@recording.wav'.", field=own
+        )
+        try:
+            read_fields(form.fields, self._settings.whisper_model)
+        except InvalidRequest as others:
+            missing.tell_of(missing.faults + others.faults)
+        raise missing
 
     def _too_large(self) -> UploadTooLarge:
         return UploadTooLarge(
