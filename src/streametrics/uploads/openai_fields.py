@@ -32,7 +32,7 @@ class UnsupportedValue(InvalidRequest):
 
 
 @dataclass(frozen=True, slots=True)
-class TranscriptionFields:
+class AudioFields:
     """What is asked for. granularities: of the times in `verbose_json`."""
 
     request: JobRequest
@@ -40,11 +40,15 @@ class TranscriptionFields:
     stream: bool = False
     granularities: frozenset[str] = frozenset({"segment"})
 
+    def as_text(self, text_format: Literal["txt", "srt", "vtt"]) -> "AudioFields":
+        """The same in one of the formats that are text."""
+        return replace(self, response_format="text" if text_format == "txt" else text_format, stream=False)
 
-def read_transcription_fields(fields: Mapping[str, list[str]], whisper_model: str) -> TranscriptionFields:
+
+def read_transcription_fields(fields: Mapping[str, list[str]], whisper_model: str) -> AudioFields:
     """Check the fields of a transcription. Raises InvalidRequest, UnsupportedValue."""
     faults = FieldFaults()
-    found = TranscriptionFields(
+    found = AudioFields(
         request=_job_request(fields, whisper_model, faults),
         response_format=faults.read("response_format", _response_format, fields, otherwise="json"),
         stream=faults.read("stream", _flag, fields, "stream", otherwise=False),
@@ -54,7 +58,7 @@ def read_transcription_fields(fields: Mapping[str, list[str]], whisper_model: st
     return found
 
 
-def read_translation_fields(fields: Mapping[str, list[str]], whisper_model: str) -> TranscriptionFields:
+def read_translation_fields(fields: Mapping[str, list[str]], whisper_model: str) -> AudioFields:
     """Check the fields of a translation, which is English. Raises InvalidRequest, UnsupportedValue.
 
     `language` is what is spoken, as of a transcription.
@@ -62,7 +66,7 @@ def read_translation_fields(fields: Mapping[str, list[str]], whisper_model: str)
     faults = FieldFaults()
     faults.read("model", languages.require_translating, whisper_model, otherwise=None)
     request = _job_request(fields, whisper_model, faults)
-    found = TranscriptionFields(
+    found = AudioFields(
         request=replace(request, language="en", speech_task="translate"),
         response_format=faults.read("response_format", _response_format, fields, otherwise="json"),
     )

@@ -18,7 +18,7 @@ from streametrics.domain.job import JobKind
 from streametrics.errors import EmptyAudio, InvalidRequest, UnsupportedAudio, UploadTooLarge
 from streametrics.settings import Settings
 from streametrics.storage.local import AudioStore, AudioWriter
-from streametrics.uploads.admission import Admission
+from streametrics.uploads.admission import Admission, IsRepetition
 from streametrics.uploads.disk_space import Reservation
 from streametrics.uploads.fields import FILE_FIELD
 from streametrics.uploads.multipart import Form, feed
@@ -63,11 +63,12 @@ class UploadReceiver:
         file_field: str = FILE_FIELD,
         read_fields: ReadFields[Fields],
         wants_hash: bool = False,
+        is_repetition: IsRepetition | None = None,
     ) -> Upload[Fields]:
         """Store the audio of a multipart body and check its fields.
 
         read_fields: checks the form's text fields. wants_hash: compute `sha256`, which costs a large file about as much
-        as all the rest.
+        as all the rest. is_repetition: see `Admission.check_waiting`.
 
         Returns, or raises, as soon as it can; what the client sends on is the server's business.
         Raises InvalidRequest, EmptyAudio, UnsupportedAudio, UploadTooLarge, TooBusy, StorageFull,
@@ -76,7 +77,7 @@ class UploadReceiver:
         parser, form = self._parser(content_type, file_field)
         if content_length is not None and content_length > self._max_body_bytes:
             raise self._too_large()
-        await self._admission.check_upload()
+        await self._admission.check_upload(is_repetition)
         with self._admission.upload(content_length) as space:
             return await self._store_upload(parser, form, body, space, read_fields, wants_hash)
 
