@@ -107,6 +107,24 @@ def test_a_repeated_call_is_answered_and_not_carried_out(service: Stack) -> None
     until(lambda: not service.audio_files or None, within_s=30, what="no sound is left")
 
 
+def test_a_busy_service_answers_a_repeated_call(fresh: Stack) -> None:
+    # Given a service with room for one job, and no worker
+    fresh.settings["MAX_WAITING"] = "1"
+    fresh.start_api()
+    first = post(fresh, key="one")
+    assert first.status_code == 202
+    until(lambda: post(fresh).status_code == 429, within_s=30, what="it is busy")
+    sounds = len(fresh.audio_files)
+    # When the call is repeated, expect its answer; with another title, that the key is taken
+    again = post(fresh, key="one")
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = post(fresh, key="one", title="another")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert post(fresh, key="two").status_code == post(fresh).status_code == 429
+    assert len(fresh.audio_files) == sounds
+
+
 def test_equal_calls_at_once_are_one_job(service: Stack) -> None:
     key = str(uuid.uuid4())
     with ThreadPoolExecutor(6) as pool:
@@ -213,8 +231,14 @@ def test_a_promised_job_is_kept_where_the_queue_is_away(fresh: Stack) -> None:
     # Expect it to be accepted, found by the repetition, and done as soon as maintenance sends its message
     job_id, was_made = job_service.once(call, make)
     assert (was_made, job_service.once(call, make)) == (False, (job_id, True))
-    connections.close()
+    # A call that is known is one, unless its answer would be a result and it has none
+    key = (call.owner, call.route, call.key)
+    assert job_service.is_made(*key) and job_service.is_made(*key, tries_again=True)
+    assert not job_service.is_made("local", call.route, "another")
     assert fresh.finished(job_id)["status"] == "done"
+    job_service.cancel(job_id)
+    assert (job_service.is_made(*key), job_service.is_made(*key, tries_again=True)) == (True, False)
+    connections.close()
 
 
 def test_a_live_job_joins_its_streamers_stream(service: Stack) -> None:
