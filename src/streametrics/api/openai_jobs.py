@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from anyio import to_thread
-from fastapi import Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from streametrics.api import openai_bodies
 from streametrics.api.dependencies import State, receive_upload, repetition_of

@@ -63,7 +63,7 @@ _AS_TEXT: dict[int | str, dict[str, Any]] = {
             "model": openai_bodies.Transcription | openai_bodies.VerboseTranscription,
             "description": "The words; `verbose_json` is the longer form.",
             # The default first: a generated client reads by the first type alone.
-            "content": {"application/json": {}} | TEXT_CONTENT | {"text/event-stream": {"schema": _EVENT}},
+            "content": {"application/json": {}, "text/event-stream": {"schema": _EVENT}},
         },
         **_REFUSALS,
     },
@@ -87,7 +87,6 @@ async def transcribe(
         200: {
             "model": openai_bodies.Translation | openai_bodies.VerboseTranslation,
             "description": "The words in English; `verbose_json` is the longer form.",
-            "content": {"application/json": {}} | TEXT_CONTENT,
         },
         **_REFUSALS,
     },
