@@ -95,3 +95,17 @@ def test_a_translation_is_refused_by_name_where_the_model_knows_none(fresh: Stac
             client.audio.translations.create(file=sound(), model="m", response_format="docx")  # type: ignore[call-overload]
         body = refused.value.response.json()
         assert [error["pointer"] for error in body["errors"]] == ["#/model", "#/response_format"]
+
+
+def test_a_recording_is_translated_in_parts(service: Stack) -> None:
+    # Given more than a chunk, which is cut into parts
+    answer = requests.post(
+        f"{service.url}/v1/audio/translations",
+        files={"file": sound(75.0)},
+        data={"response_format": "verbose_json"},
+        timeout=60,
+    )
+    body = answer.json()
+    assert (body["language"], body["task"], body["duration"]) == ("english", "translate", 75.0)
+    assert body["text"].split() == [segment["text"] for segment in body["segments"]]
+    assert len(body["segments"]) == 75 and body["text"].startswith("english0 english1")
