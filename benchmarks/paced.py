@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from streametrics.domain.transcript import Segment, Transcript
+from streametrics.domain.transcript import Segment, SpeechTask, Transcript
 from streametrics.llm.base import ChatResponse, Condition, Message, ModelHealth, OnAnswer
 from streametrics.settings import Settings
 from streametrics.summarization import factory as summarizer_factory
@@ -45,7 +45,12 @@ class PacedTranscriber:
         self._seconds_per_minute = seconds_per_minute
 
     def transcribe(
-        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+        self,
+        samples: Samples,
+        *,
+        speech_language: str | None = None,
+        on_segment: OnSegment | None = None,
+        task: SpeechTask = "transcribe",
     ) -> Transcript:
         length_s = len(samples) / SAMPLE_RATE_HZ
         segments = []

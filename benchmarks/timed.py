@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from streametrics.audio.pcm import Samples
-from streametrics.domain.transcript import Segment, Transcript
+from streametrics.domain.transcript import Segment, SpeechTask, Transcript
 from streametrics.settings import Settings
 from streametrics.transcription import factory as transcriber_factory
 from streametrics.transcription.base import (
@@ -48,7 +48,12 @@ class TimedTranscriber:
         self.engine, self.model, self.precision = inner.engine, inner.model, inner.precision
 
     def transcribe(
-        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+        self,
+        samples: Samples,
+        *,
+        speech_language: str | None = None,
+        on_segment: OnSegment | None = None,
+        task: SpeechTask = "transcribe",
     ) -> Transcript:
         telling_s = 0.0
 
@@ -60,7 +65,7 @@ class TimedTranscriber:
             telling_s += time.perf_counter() - started
 
         began = time.time()
-        found = self._inner.transcribe(samples, speech_language=speech_language, on_segment=tell)
+        found = self._inner.transcribe(samples, speech_language=speech_language, on_segment=tell, task=task)
         with self._file.open("a") as opened:
             opened.write(json.dumps(asdict(Call(began, time.time(), telling_s))) + "\n")
         return found

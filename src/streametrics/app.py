@@ -18,7 +18,7 @@ from starlette.routing import Match, Mount
 from streametrics import __version__
 from streametrics.api import idempotency, problems, prometheus, rate_limit
 from streametrics.api.dependencies import State
-from streametrics.api.error_responses import OPENAI_PATHS, error_response
+from streametrics.api.error_responses import error_response
 from streametrics.api.middleware import fast_polling, request_id
 from streametrics.api.middleware.authentication import AuthenticationMiddleware
 from streametrics.api.middleware.head_requests import HeadMiddleware
@@ -48,7 +48,7 @@ from streametrics.database.api_keys import KeyRecords
 from streametrics.database.engine import Database
 from streametrics.database.timeouts import ANSWERING
 from streametrics.domain.status import error_body
-from streametrics.errors import DatabaseUnavailable, InvalidRequest, StreametricsError, TooBusy
+from streametrics.errors import DatabaseUnavailable, FieldFault, InvalidRequest, StreametricsError, TooBusy
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.joining import JoiningThread
 from streametrics.jobs.maintenance import Maintenance
@@ -198,15 +198,11 @@ async def _render_disconnect(request: Request, error: Exception) -> JSONResponse
 async def _render_validation(request: Request, error: Exception) -> JSONResponse:
     """Render what is wrong with parameters that the framework checks; only routes below `/v1` have such."""
     assert isinstance(error, RequestValidationError)
-    wrong = [
-        problems.FieldError(detail=str(each["msg"]), pointer="#/" + "/".join(map(str, each["loc"][1:])))
-        for each in error.errors()
-    ]
-    named = "; ".join(f"{each.pointer.removeprefix('#/')}: {each.detail}".removeprefix(": ") for each in wrong)
-    error = InvalidRequest(f"This cannot be read. {named}.")
-    if request.url.path.startswith(OPENAI_PATHS):
-        return error_response(error, request.url.path)
-    return problems.problem_response(error, wrong)
+    faults = [FieldFault(tuple(map(str, each["loc"][1:])), str(each["msg"])) for each in error.errors()]
+    named = "; ".join(f"{'/'.join(fault.path)}: {fault.detail}".removeprefix(": ") for fault in faults)
+    refused = InvalidRequest(f"This cannot be read. {named}.")
+    refused.faults = tuple(faults)
+    return error_response(refused, request.url.path)
 
 
 async def _render_http(request: Request, error: Exception) -> JSONResponse:

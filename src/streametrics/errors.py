@@ -40,6 +40,16 @@ StreametricsError
 └── UnsafeSettings            refuses the start
 """
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """What is wrong with one field or parameter. path: its name, after the names of what it lies in."""
+
+    path: tuple[str, ...]
+    detail: str
+
 
 class StreametricsError(Exception):
     """Something went wrong in StreaMetrics."""
@@ -49,6 +59,8 @@ class StreametricsError(Exception):
     headers: dict[str, str] = {}  # noqa: RUF012 - replaced as a whole by subclasses, never changed
     #: Its sentence says all that a log needs, without where it was raised.
     explains_itself = True
+    #: Of a request that is refused: what is wrong with each of its fields, where that can be told.
+    faults: tuple[FieldFault, ...] = ()
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
@@ -58,6 +70,16 @@ class InvalidRequest(StreametricsError):
     """A field of the request is missing or not valid."""
 
     code, status = "invalid_request", 422
+
+    def __init__(self, message: str | None = None, *, field: str | None = None) -> None:
+        super().__init__(message)
+        if field is not None:
+            self.faults = (FieldFault((field,), str(self)),)
+
+    def tell_of(self, faults: tuple[FieldFault, ...]) -> None:
+        """Make its sentence one of all these faults."""
+        self.faults = faults
+        self.args = (" ".join(fault.detail for fault in faults),)
 
 
 class EmptyAudio(InvalidRequest):

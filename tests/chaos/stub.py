@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from streametrics.audio.pcm import Samples
-from streametrics.domain.transcript import Transcript
+from streametrics.domain.transcript import SpeechTask, Transcript
 from streametrics.settings import Settings
 from streametrics.summarization import factory as summarizer_factory
 from streametrics.summarization.base import Notes, OnText, Summarizer, Summary, SummaryRequest
@@ -36,14 +36,19 @@ class StubTranscriber(FakeTranscriber):
         super().__init__(before_segment=lambda _: time.sleep(float(os.environ.get("CHAOS_ENGINE_S", "0.2"))))
 
     def transcribe(
-        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+        self,
+        samples: Samples,
+        *,
+        speech_language: str | None = None,
+        on_segment: OnSegment | None = None,
+        task: SpeechTask = "transcribe",
     ) -> Transcript:
         loudness = float(np.abs(samples).max(initial=0.0))
         for level, end in _ENDS.items():
             if abs(loudness - level) < NEAR:
                 _note(end.__name__)
                 end()
-        return super().transcribe(samples, speech_language=speech_language, on_segment=on_segment)
+        return super().transcribe(samples, speech_language=speech_language, on_segment=on_segment, task=task)
 
 
 def _die() -> None:

@@ -316,6 +316,40 @@ def test_languages_that_are_given_and_detected_share_a_pass(transcriber: Transcr
     assert second == transcriber.transcribe(fox)
 
 
+@real_engines
+@pytest.mark.parametrize(
+    ("name", "english"),
+    [
+        ("fr/bonjour_monde", r"hello,?( the)? world"),
+        ("fr/comptage", "(1|one), (2|two), (3|three)"),
+        ("es/conteo", "(1|one), (2|two), (3|three)"),
+        ("en/quick_brown_fox", "the quick brown fox"),
+    ],
+)
+def test_a_translation_is_english_without_words(transcriber: Transcriber, name: str, english: str) -> None:
+    samples = sounds.clip(name).samples()
+
+    transcript = transcriber.transcribe(samples, task="translate")
+
+    assert re.match(english, transcript.text.lower()), transcript.text
+    assert transcript.language == "en"
+    assert all(segment.words == () and segment.end > segment.start for segment in transcript.segments)
+
+
+@every_engine
+def test_translations_and_transcriptions_share_a_pass(transcriber: Transcriber) -> None:
+    french = sounds.clip("fr/bonjour_monde").samples()
+
+    first, second = together(
+        transcriber, [TranscriptionRequest(french, "fr", task="translate"), TranscriptionRequest(french, "fr")]
+    )
+
+    assert isinstance(first, Transcript) and isinstance(second, Transcript)
+    assert first == transcriber.transcribe(french, speech_language="fr", task="translate")
+    assert second == transcriber.transcribe(french, speech_language="fr")
+    assert first.text != second.text
+
+
 @every_engine
 def test_a_sound_that_goes_wrong_takes_none_of_the_others_with_it(transcriber: Transcriber) -> None:
     def stop(*_: object) -> None:

@@ -42,6 +42,9 @@ def test_a_call_finds_what_it_has_made(store: Database) -> None:
     assert calls.made_by(replace(CALL, route="POST /v1/keys")) is None
     with pytest.raises(IdempotencyKeyReused):
         calls.made_by(replace(CALL, payload_hash="b" * 64))
+    # By its key alone it is found whatever was sent
+    assert calls.made_with(CALL.owner, CALL.route, CALL.key) == "one"
+    assert calls.made_with("another", CALL.route, CALL.key) is None
 
 
 def test_of_equal_calls_at_once_one_makes_its_job(store: Database) -> None:

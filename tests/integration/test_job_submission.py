@@ -76,6 +76,21 @@ def test_a_bare_language_is_refused_with_the_names_of_both(service: Stack) -> No
     assert "'speech_language'" in answer.json()["detail"] and "'summary_language'" in answer.json()["detail"]
 
 
+def test_every_field_at_fault_is_named(service: Stack) -> None:
+    answer = post(service, kind="stream", summary="medium", title="t")
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["#/kind", "#/summary"]
+    # The sound too, where it is missing
+    form = {"summary": (None, "medium"), "a/b": (None, "x")}
+    answer = requests.post(f"{service.url}/v1/jobs", files=form, timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["#/audio", "#/a~1b", "#/summary"]
+    assert all(error["detail"] in answer.json()["detail"] for error in answer.json()["errors"])
+    # Expect the old route to tell of the first alone
+    old = requests.post(f"{service.url}/summarize/", files=form, timeout=30)
+    missing = "The field 'audio' is missing: send the sound as '-F audio=@recording.wav'."
+    assert (old.json()["error"], "errors" in old.json()) == (missing, False)
+
+
 def test_a_repeated_call_is_answered_and_not_carried_out(service: Stack) -> None:
     key = str(uuid.uuid4())
     first = post(service, key=key, title="one")
@@ -90,6 +105,24 @@ def test_a_repeated_call_is_answered_and_not_carried_out(service: Stack) -> None
     # Expect no sound to be left over
     ended(service, first.json()["id"])
     until(lambda: not service.audio_files or None, within_s=30, what="no sound is left")
+
+
+def test_a_busy_service_answers_a_repeated_call(fresh: Stack) -> None:
+    # Given a service with room for one job, and no worker
+    fresh.settings["MAX_WAITING"] = "1"
+    fresh.start_api()
+    first = post(fresh, key="one")
+    assert first.status_code == 202
+    until(lambda: post(fresh).status_code == 429, within_s=30, what="it is busy")
+    sounds = len(fresh.audio_files)
+    # When the call is repeated, expect its answer; with another title, that the key is taken
+    again = post(fresh, key="one")
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = post(fresh, key="one", title="another")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert post(fresh, key="two").status_code == post(fresh).status_code == 429
+    assert len(fresh.audio_files) == sounds
 
 
 def test_equal_calls_at_once_are_one_job(service: Stack) -> None:
@@ -198,8 +231,14 @@ def test_a_promised_job_is_kept_where_the_queue_is_away(fresh: Stack) -> None:
     # Expect it to be accepted, found by the repetition, and done as soon as maintenance sends its message
     job_id, was_made = job_service.once(call, make)
     assert (was_made, job_service.once(call, make)) == (False, (job_id, True))
-    connections.close()
+    # A call that is known is one, unless its answer would be a result and it has none
+    key = (call.owner, call.route, call.key)
+    assert job_service.is_made(*key) and job_service.is_made(*key, tries_again=True)
+    assert not job_service.is_made("local", call.route, "another")
     assert fresh.finished(job_id)["status"] == "done"
+    job_service.cancel(job_id)
+    assert (job_service.is_made(*key), job_service.is_made(*key, tries_again=True)) == (True, False)
+    connections.close()
 
 
 def test_a_live_job_joins_its_streamers_stream(service: Stack) -> None:

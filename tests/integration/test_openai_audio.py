@@ -143,7 +143,8 @@ def test_what_is_wrong_is_400_and_a_sentence(
     ("method", "path", "status"),
     [
         ("GET", "/v1/audio", 404),
-        ("POST", "/v1/audio/translations", 404),
+        ("POST", "/v1/audio/speech", 404),
+        ("GET", "/v1/audio/translations", 405),
         ("POST", "/v1/chat/completions", 404),
         ("GET", "/v1/audio/transcriptions", 405),
         ("DELETE", "/v1/models", 405),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import requests
 
 from tests.support import sounds
 from tests.support.media import KINDS, Track, encode, encode_tracks, plain_wav
@@ -49,6 +50,16 @@ def test_what_is_said_comes_back(real: Stack, kind: str) -> None:
     assert status["result"]["speech_language"] == "en"
     assert words(status["result"]["summary"])[:4] == words(SAID.text)[:4]
     assert status["result"]["summary_source"] == "extractive"
+
+
+def test_what_is_said_in_french_is_translated(real: Stack) -> None:
+    french = sounds.clip("fr/bonjour_monde").path.read_bytes()
+    said = {}
+    for task in ("transcriptions", "translations"):
+        answer = requests.post(f"{real.url}/v1/audio/{task}.txt", files={"file": ("a.wav", french)}, timeout=120)
+        said[task] = words(answer.text)
+    assert said["transcriptions"] == ["bonjour", "le", "monde"]
+    assert said["translations"] in (["hello", "world"], ["hello", "the", "world"])
 
 
 def hidden_voices() -> dict[str, bytes]:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal, cast
 
+from anyio import to_thread
 from fastapi import Depends, Header, Query, Request
 
 from streametrics.api import idempotency
@@ -20,7 +21,7 @@ from streametrics.jobs.recaps import RecapService
 from streametrics.jobs.service import JobService
 from streametrics.jobs.streams import StreamService
 from streametrics.status.reader import StatusReader
-from streametrics.uploads.admission import Admission
+from streametrics.uploads.admission import Admission, IsRepetition
 from streametrics.uploads.fields import FILE_FIELD
 from streametrics.uploads.receiver import Fields, ReadFields, Upload, UploadReceiver
 
@@ -72,6 +73,7 @@ async def receive_upload(
     *,
     file_field: str = FILE_FIELD,
     wants_hash: bool = False,
+    is_repetition: IsRepetition | None = None,
 ) -> Upload[Fields]:
     """Receive a request's upload; see `UploadReceiver.receive`. Raises what that raises, ClientDisconnect."""
     length = request.headers.get("content-length", "")
@@ -82,7 +84,23 @@ async def receive_upload(
         file_field=file_field,
         read_fields=read_fields,
         wants_hash=wants_hash,
+        is_repetition=is_repetition,
     )
+
+
+def repetition_of(
+    state: State, principal: Principal, route: str, key: str | None, *, tries_again: bool = False
+) -> IsRepetition | None:
+    """Make the question whether a call was carried out before; None where it has no key. See `JobService.is_made`."""
+    if key is None:
+        return None
+
+    async def is_repetition() -> bool:
+        return await to_thread.run_sync(
+            lambda: state.jobs.is_made(principal.owner, route, key, tries_again=tries_again)
+        )
+
+    return is_repetition
 
 
 StateOf = Annotated[State, Depends(_state)]

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from streametrics.api import problems
 from streametrics.api.described import Absent, Described
-from streametrics.domain.transcript import Transcript
+from streametrics.domain.transcript import SpeechTask, Transcript
 from streametrics.errors import IdempotencyKeyReused, JobCancelled, JobFailed, StreametricsError
 from streametrics.text import languages
 from streametrics.uploads.openai_fields import UnsupportedValue
@@ -83,6 +83,22 @@ class VerboseTranscription(Described):
     usage: Usage
 
 
+class Translation(BaseModel):
+    """The words in English, in the form of `json`."""
+
+    text: str = Field(examples=["Welcome back, everybody."])
+
+
+class VerboseTranslation(Described):
+    """The words in English with the times of what was said, in the form of `verbose_json`."""
+
+    task: Literal["translate"]
+    language: str = Field(description="Of the words: English.", examples=["english"])
+    duration: float
+    text: str
+    segments: list[TranscribedSegment]
+
+
 class Model(Described):
     """A model that transcribes here."""
 
@@ -132,7 +148,7 @@ def error_object(error: StreametricsError) -> dict[str, Any]:
 
 def error_response(error: StreametricsError) -> JSONResponse:
     """Make the response to a request that failed: a problem that also carries OpenAI's `error`, in one body."""
-    body = problems.body_of(_status(error), error.code, str(error)) | {"error": error_object(error)}
+    body = problems.body_of(_status(error), error.code, str(error), error.faults) | {"error": error_object(error)}
     return JSONResponse(body, status_code=_status(error), headers=error.headers, media_type=problems.MEDIA_TYPE)
 
 
@@ -151,10 +167,12 @@ def usage(audio_s: float) -> dict[str, Any]:
     return {"type": "duration", "seconds": math.ceil(audio_s)}
 
 
-def verbose(transcript: Transcript, audio_s: float, granularities: frozenset[str]) -> dict[str, Any]:
+def verbose(
+    transcript: Transcript, audio_s: float, granularities: frozenset[str], *, task: SpeechTask = "transcribe"
+) -> dict[str, Any]:
     """Render `verbose_json`. What an engine's statistics would be is not stored: these members are neutral."""
     body: dict[str, Any] = {
-        "task": "transcribe",
+        "task": task,
         "language": languages.english_name(transcript.language or "en").lower(),
         "duration": round(audio_s, 3),
         "text": transcript.text,
@@ -173,7 +191,6 @@ def verbose(transcript: Transcript, audio_s: float, granularities: frozenset[str
             }
             for number, segment in enumerate(transcript.segments)
         ],
-        "usage": usage(audio_s),
     }
     if "word" in granularities:
         body["words"] = [

@@ -86,7 +86,9 @@ class Result(Described):
         default=None, description="The language model, where one was asked.", examples=["mistral"]
     )
     prompt_version: str | None = Field(default=None, description="Which form of the prompt, where there was one.")
-    speech_language: str | None = Field(default=None, description="What was spoken, as a code.", examples=["en"])
+    speech_language: str | None = Field(
+        default=None, description="What was spoken, as a code; `en` of a translation.", examples=["en"]
+    )
     segments: list[TimedText] | Absent = None
     warnings: list[JobWarning] | Absent = None
     key_moments: list[KeyMoment] | Absent = Field(default=None, description="Of a long recording, in their order.")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from streametrics.api.described import Absent, Described
-from streametrics.errors import StreametricsError
+from streametrics.errors import FieldFault, StreametricsError
 
 PREFIX = "/v1/"
 MEDIA_TYPE = "application/problem+json"
@@ -42,9 +42,9 @@ class Problem(Described):
     )
 
 
-def problem_response(error: StreametricsError, errors: Sequence[FieldError] = ()) -> JSONResponse:
+def problem_response(error: StreametricsError) -> JSONResponse:
     """Make the response to a request below `/v1` that failed."""
-    body = body_of(error.status, error.code, str(error), errors)
+    body = body_of(error.status, error.code, str(error), error.faults)
     return JSONResponse(body, status_code=error.status, headers=error.headers, media_type=MEDIA_TYPE)
 
 
@@ -63,7 +63,7 @@ def is_below(path: str) -> bool:
     return path.startswith(PREFIX) or path == PREFIX.rstrip("/")
 
 
-def body_of(status: int, code: str, detail: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
+def body_of(status: int, code: str, detail: str, faults: Sequence[FieldFault] = ()) -> dict[str, Any]:
     """Render the body of a problem."""
     problem = Problem(
         type=f"{TYPE_PREFIX}{code}",
@@ -71,6 +71,12 @@ def body_of(status: int, code: str, detail: str, errors: Sequence[FieldError] = 
         status=status,
         detail=detail,
         code=code,
-        errors=list(errors) or None,
+        errors=[FieldError(detail=fault.detail, pointer=_pointer(fault.path)) for fault in faults] or None,
     )
     return problem.model_dump(exclude_none=True)
+
+
+def _pointer(path: Sequence[str]) -> str:
+    """Make a JSON pointer of a field's path. Half a character of a name that JSON can express is left out."""
+    escaped = "/".join(name.replace("~", "~0").replace("/", "~1") for name in path)
+    return "#/" + escaped.encode(errors="ignore").decode()

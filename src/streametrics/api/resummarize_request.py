@@ -2,21 +2,23 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from streametrics.domain.job import SummaryLength
 from streametrics.errors import InvalidRequest
 from streametrics.text import languages
-from streametrics.uploads.fields import NO_NULL
+from streametrics.uploads.field_faults import FieldFaults
+from streametrics.uploads.fields import NO_NULL, check_text
 
 #: Longest value of each field, in characters; all are optional.
 RESUMMARIZE_FIELDS = {"language": 64, "model": 100, "prompt": 500}
 LENGTHS: tuple[SummaryLength, ...] = get_args(SummaryLength)
 #: A model's name, in letters that mean the same in every language of patterns.
 MODEL_PATTERN = "[A-Za-z0-9_.:/@-]+"
+Value = TypeVar("Value")
 _MAX_BODY_BYTES = 16_000
 _DAMAGED = (
     "The request's body is damaged, or it is JSON without 'Content-Type: application/json': send that or a plain form, "
@@ -57,7 +59,7 @@ async def read_resummarize_request(
 ) -> ResummarizeRequest:
     """Read and check the fields, sent as JSON or as a plain form. Raises InvalidRequest.
 
-    below_v1: the summary's language has another name there, and its length can be chosen.
+    below_v1: the summary's language has another name there, its length can be chosen, and all faults are told.
     """
     language_field = _language_field(below_v1)
     limits = {language_field if name == "language" else name: limit for name, limit in RESUMMARIZE_FIELDS.items()}
@@ -68,37 +70,45 @@ async def read_resummarize_request(
         if len(data) > _MAX_BODY_BYTES:
             raise InvalidRequest("The request is too long.")
     fields = _fields(content_type.partition(";")[0].strip().lower(), bytes(data))
-    for name, value in fields.items():
-        if name not in limits:
-            raise InvalidRequest(f"There is no field {name[:40]!r}: {', '.join(limits)} can be given.")
-        if len(value) > limits[name]:
-            raise InvalidRequest(f"The field '{name}' is longer than {limits[name]} characters.")
-        _check_text(name, value)
-    model = fields.get("model", "").strip()
-    if model and not re.fullmatch(MODEL_PATTERN, model):
-        raise InvalidRequest("The field 'model' is no model's name, such as 'mistral' or 'llama3.2:3b'.")
-    language = fields.get(language_field, "").strip()
-    length = fields.get("summary", "").strip()
-    if length not in ("", *LENGTHS):
-        raise InvalidRequest(f"The field 'summary' cannot be {length!r}: {', '.join(LENGTHS)} can.")
-    return ResummarizeRequest(
-        language=languages.parse(language) if language else None,
-        model=model or None,
-        extra_instruction=fields.get("prompt", "").strip(),
-        length=cast(SummaryLength, length) if length else None,
+    faults = FieldFaults(stops_at_first=not below_v1)
+    values = {
+        name[:40]: faults.read(name[:40], _checked, name, value, limits, otherwise="").strip()
+        for name, value in fields.items()
+    }
+
+    def value(name: str, read: Callable[[str], Value]) -> Value | None:
+        return faults.read(name, read, values[name], otherwise=None) if values.get(name) else None
+
+    found = ResummarizeRequest(
+        model=value("model", _model),
+        length=value("summary", _length),
+        language=value(language_field, languages.parse),
+        extra_instruction=values.get("prompt", ""),
     )
+    faults.raise_if_any()
+    return found
 
 
 def _language_field(below_v1: bool) -> str:
     return "summary_language" if below_v1 else "language"
 
 
-def _check_text(name: str, text: str) -> None:
-    """Refuse what JSON can express and no database or answer can hold."""
-    if "\x00" in text:
-        raise InvalidRequest(f"The field '{name}' holds a null character.")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise InvalidRequest(f"The field '{name}' holds half a character, a surrogate without the other one.")
+def _checked(name: str, value: str, limits: Mapping[str, int]) -> str:
+    if name not in limits:
+        raise InvalidRequest(f"There is no field {name[:40]!r}: {', '.join(limits)} can be given.")
+    return check_text(name, value, limits[name])
+
+
+def _model(name: str) -> str:
+    if not re.fullmatch(MODEL_PATTERN, name):
+        raise InvalidRequest("The field 'model' is no model's name, such as 'mistral' or 'llama3.2:3b'.")
+    return name
+
+
+def _length(value: str) -> SummaryLength:
+    if value not in LENGTHS:
+        raise InvalidRequest(f"The field 'summary' cannot be {value!r}: {', '.join(LENGTHS)} can.")
+    return value
 
 
 def _fields(content_type: str, data: bytes) -> dict[str, str]:

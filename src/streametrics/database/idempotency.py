@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from streametrics.database.engine import Database, now, statement_now
@@ -78,18 +79,22 @@ class IdempotentCalls:
 
     def made_by(self, call: IdempotentCall) -> str | None:
         """Find the id of what this call has made; None for a new one. Raises IdempotencyKeyReused."""
+        found = self._find(call.owner, call.route, call.key)
+        if found is not None and found.payload_hash != call.payload_hash:
+            raise IdempotencyKeyReused
+        return None if found is None else str(found.made_id)
+
+    def made_with(self, owner: str, route: str, key: str) -> str | None:
+        """Find the id of what a call with this key has made, whatever was sent with it; None for a new key."""
+        found = self._find(owner, route, key)
+        return None if found is None else str(found.made_id)
+
+    def _find(self, owner: str, route: str, key: str) -> Row[Any, Any] | None:
         query = select(idempotency_keys.c.payload_hash, idempotency_keys.c.made_id).where(
-            idempotency_keys.c.owner == call.owner,
-            idempotency_keys.c.route == call.route,
-            idempotency_keys.c.key == call.key,
+            idempotency_keys.c.owner == owner, idempotency_keys.c.route == route, idempotency_keys.c.key == key
         )
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is None:
-            return None
-        if row.payload_hash != call.payload_hash:
-            raise IdempotencyKeyReused
-        return str(row.made_id)
+            return connection.execute(query).one_or_none()
 
     def remember(self, call: IdempotentCall, made_id: str) -> None:
         """Write down what a call has found that is there already. Raises CalledBefore."""

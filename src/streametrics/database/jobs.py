@@ -109,6 +109,7 @@ def request_of(row: Row[Any]) -> JobRequest:
         extra_instruction=row.extra_instruction,
         wants_summary=row.wants_summary,
         summary_length=row.summary_length,
+        speech_task="translate" if row.speech_task == "translate" else "transcribe",
     )
 
 
@@ -152,6 +153,7 @@ def _columns(request: JobRequest) -> dict[str, object]:
         "extra_instruction": request.extra_instruction,
         "wants_summary": request.wants_summary,
         "summary_length": request.summary_length,
+        "speech_task": None if request.speech_task == "transcribe" else request.speech_task,
     }
 
 

@@ -99,6 +99,8 @@ jobs = Table(
     Column("wants_summary", Boolean, nullable=False, default=True, server_default=true()),
     #: `short` or `long`; null for what suits the length of the recording.
     Column("summary_length", String(8)),
+    #: `translate` for one whose words are to be English; null for one that is transcribed.
+    Column("speech_task", String(16)),
     #: Whether a finished job is kept for JOB_RETENTION_DAYS, and not only for RESULT_TTL_S.
     Column("is_kept", Boolean, nullable=False, default=False, server_default=false()),
     #: SHA-256 of the sound and of what was asked for; null where equal requests are jobs of their own.

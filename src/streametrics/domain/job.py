@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Self, TypedDict
 
-from streametrics.domain.transcript import Transcript
+from streametrics.domain.transcript import SpeechTask, Transcript
 
 #: The bands of `progress`, per cent.
 TRANSCRIBING_END = 49
@@ -99,6 +99,7 @@ class JobRequest:
     wants_summary: bool = True
     #: None for what suits the length of the recording.
     summary_length: SummaryLength | None = None
+    speech_task: SpeechTask = "transcribe"
 
 
 @dataclass(frozen=True, slots=True)

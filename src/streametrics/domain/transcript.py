@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import NotRequired, Self, TypedDict
+from typing import Literal, NotRequired, Self, TypedDict
+
+#: What Whisper makes of speech: its words, or the same in English.
+SpeechTask = Literal["transcribe", "translate"]
 
 
 class TimedTextJson(TypedDict):

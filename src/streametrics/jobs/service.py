@@ -133,6 +133,14 @@ class JobService:
             if not is_made:
                 self._connections.delete_audio(audio_key)
 
+    def is_made(self, owner: str, route: str, key: str, *, tries_again: bool = False) -> bool:
+        """Tell whether a call with this key was carried out, and `once` would not make anything for it.
+
+        Of what was sent it knows nothing yet: another request with the key is refused once it is read.
+        """
+        made = self._connections.idempotent_calls.made_with(owner, route, key)
+        return made is not None and (not tries_again or self._has_result(made))
+
     def _has_result(self, task_id: str) -> bool:
         """Tell whether a job has a result, or will have one."""
         try:

@@ -160,7 +160,9 @@ def transcription_request(
         texts.append(segment.text)
         reporter.transcribed(min(segment.end, length_s), length_s, " ".join(text for text in texts if text))
 
-    return TranscriptionRequest(samples, request.speech_language, on_segment, background=background)
+    return TranscriptionRequest(
+        samples, request.speech_language, on_segment, background=background, task=request.speech_task
+    )
 
 
 def decoding_warnings(decoding: Decoding, sound: VoiceSelection) -> tuple[Warn, ...]:

@@ -26,6 +26,9 @@ _DETECT = frozenset(("", "auto", "detect"))
 #: Whisper learned Cantonese with its third large model.
 _WITHOUT_CANTONESE = frozenset(("tiny", "base", "small", "medium", "large-v1", "large-v2"))
 
+#: Fine-tuned on transcriptions alone: it answers in the language that is spoken.
+_WITHOUT_TRANSLATION = frozenset(("large-v3-turbo", "turbo"))
+
 _TAG = re.compile(
     r"(?P<language>[a-z]{2,3})(?:-(?P<script>[a-z]{4}))?(?:-(?P<region>[a-z]{2}|[0-9]{3}))?(?:-[a-z0-9]{1,8})*",
     re.IGNORECASE,
@@ -95,6 +98,23 @@ def require_spoken(code: str, whisper_model: str) -> None:
             f"The model '{name}' does not know Cantonese (yue): send 'zh', leave the field out to have the language "
             "detected, or set WHISPER_MODEL=large-v3."
         )
+
+
+def require_translating(whisper_model: str) -> None:
+    """Check that a model has learned to translate, as far as its name tells. Raises InvalidRequest.
+
+    whisper_model: see `require_spoken`.
+    """
+    name = whisper_model.strip().casefold()
+    if name.endswith(".en"):
+        reason = "knows English alone"
+    elif name in _WITHOUT_TRANSLATION:
+        reason = "has not learned to translate"
+    else:
+        return
+    raise InvalidRequest(
+        f"The model '{name}' {reason}: set WHISPER_MODEL to one that translates, such as 'small' or 'large-v3'."
+    )
 
 
 def english_name(tag: str) -> str:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from streametrics.domain.transcript import Segment, Transcript
+from streametrics.domain.transcript import Segment, SpeechTask, Transcript
 
 #: Called after each segment, in order of time. It may raise to stop the transcription.
 OnSegment = Callable[[Segment], None]
@@ -17,7 +17,7 @@ OnSegment = Callable[[Segment], None]
 class TranscriptionRequest:
     """Audio to transcribe, maybe in batches with that of other requests.
 
-    speech_language, on_segment: as `Transcriber.transcribe` takes them. check: called before each batch that the
+    speech_language, on_segment, task: as `Transcriber.transcribe` takes them. check: called before each batch that the
     request takes part in; it may raise to end the request. background: nobody waits for it, so others come first.
     """
 
@@ -26,6 +26,7 @@ class TranscriptionRequest:
     on_segment: OnSegment | None = None
     check: Callable[[], None] | None = None
     background: bool = False
+    task: SpeechTask = "transcribe"
 
 
 #: How one request ended: an error ends that request and no other.
@@ -48,11 +49,17 @@ class Transcriber(Protocol):
         ...
 
     def transcribe(
-        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+        self,
+        samples: Samples,
+        *,
+        speech_language: str | None = None,
+        on_segment: OnSegment | None = None,
+        task: SpeechTask = "transcribe",
     ) -> Transcript:
         """Transcribe samples of any length, empty ones included.
 
-        speech_language: a Whisper language code, or None to detect it.
+        speech_language: a Whisper language code, or None to detect it. task: a translation is in English, and its
+        segments have no words, as no sound is theirs alone.
         Raises TranscriptionFailed; whatever `on_segment` raises passes through unchanged.
         """
         ...
@@ -83,7 +90,10 @@ def _transcribe_one(transcriber: Transcriber, request: TranscriptionRequest) -> 
         if request.check is not None:
             request.check()
         return transcriber.transcribe(
-            request.samples, speech_language=request.speech_language, on_segment=request.on_segment
+            request.samples,
+            speech_language=request.speech_language,
+            on_segment=request.on_segment,
+            task=request.task,
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, it ends this request alone
         return error

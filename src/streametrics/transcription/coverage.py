@@ -45,6 +45,12 @@ def uncovered(phrases: Sequence[SampleSpan], segments: Iterable[Segment]) -> lis
     return found
 
 
+def untouched(spans: Iterable[SampleSpan], segments: Sequence[Segment]) -> list[SampleSpan]:
+    """Return the spans into which no segment reaches."""
+    times = [(segment.start * SAMPLE_RATE_HZ, segment.end * SAMPLE_RATE_HZ) for segment in segments]
+    return [span for span in spans if not any(start < span.end and end > span.start for start, end in times)]
+
+
 def _widened(gap: SampleSpan, phrase: SampleSpan) -> SampleSpan:
     """A gap from the end of the word before it to the beginning of the next: as if words covered only themselves."""
     tolerance = round(WORD_TOLERANCE_S * SAMPLE_RATE_HZ)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streametrics.audio.pcm import Samples
-from streametrics.domain.transcript import Segment
+from streametrics.domain.transcript import Segment, SpeechTask
 from streametrics.transcription.vad import SampleSpan
 
 
@@ -13,12 +13,14 @@ from streametrics.transcription.vad import SampleSpan
 class SpeechWindow:
     """Up to about 30 s of audio; the last speech in it ends after `voiced_until_s` seconds.
 
-    stretches: where in the window somebody speaks, in samples from its beginning.
+    stretches: where in the window somebody speaks, in samples from its beginning. task: what to decode it to; windows
+    of one batch may differ in it.
     """
 
     samples: Samples
     voiced_until_s: float
     stretches: tuple[SampleSpan, ...] = ()
+    task: SpeechTask = "transcribe"
 
 
 class ExecutionContext(Protocol):

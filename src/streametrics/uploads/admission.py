@@ -4,7 +4,7 @@ An old client reads the refusal as an error and goes on with its next chunk; a n
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from anyio import CapacityLimiter
@@ -20,6 +20,9 @@ from streametrics.uploads.disk_space import DiskSpace, Reservation
 VALID_S = 1.0
 #: Jobs that are written at once.
 MAX_WRITERS = 8
+
+#: Tells whether a call was carried out before, by its key; asked only where it would be refused.
+IsRepetition = Callable[[], Awaitable[bool]]
 
 
 class Admission:
@@ -40,8 +43,18 @@ class Admission:
         #: For the threads that write accepted jobs: however many uploads wait for the database, all else has threads.
         self.writers = CapacityLimiter(MAX_WRITERS)
 
-    async def check_waiting(self) -> None:
-        """Check the backlog. Raises TooBusy where live chunks wait too long or too much waits, DatabaseUnavailable."""
+    async def check_waiting(self, is_repetition: IsRepetition | None = None) -> None:
+        """Check the backlog. Raises TooBusy where live chunks wait too long or too much waits, DatabaseUnavailable.
+
+        A repetition is let pass, as it makes no work.
+        """
+        try:
+            await self._check_backlog()
+        except TooBusy:
+            if is_repetition is None or not await is_repetition():
+                raise
+
+    async def _check_backlog(self) -> None:
         waiting = await self._waiting.get()
         limit_s, limit = self._settings.max_live_wait_s, self._settings.max_waiting
         live = waiting.get(QueueName.LIVE, Backlog())
@@ -57,10 +70,13 @@ class Admission:
         """Count the pieces of work that wait, as of a moment ago. Raises DatabaseUnavailable."""
         return sum(backlog.count for backlog in (await self._waiting.get()).values())
 
-    async def check_upload(self) -> None:
-        """Check the backlog and the number of uploads that are coming in. Raises TooBusy, DatabaseUnavailable."""
+    async def check_upload(self, is_repetition: IsRepetition | None = None) -> None:
+        """Check the backlog and the number of uploads that are coming in. Raises TooBusy, DatabaseUnavailable.
+
+        is_repetition: see `check_waiting`; of uploads there are no more at once for it.
+        """
         self._check_uploads()
-        await self.check_waiting()
+        await self.check_waiting(is_repetition)
 
     @contextmanager
     def upload(self, announced_bytes: int | None) -> Iterator[Reservation]:

@@ -36,12 +36,7 @@ def job_request(fields: dict[str, str], *, whisper_model: str) -> JobRequest:
                 f"The field '{name}' is missing: {', '.join([FILE_FIELD, *FIELD_LIMITS])} are required "
                 "('game' and 'title' may be empty)."
             )
-        if len(fields[name]) > limit:
-            raise InvalidRequest(f"The field '{name}' is longer than {limit} characters.")
-        if name not in MAY_BE_EMPTY and not re.search(VISIBLE, fields[name]):
-            raise InvalidRequest(f"The field '{name}' is empty.")
-        if "\x00" in fields[name]:
-            raise InvalidRequest(f"The field '{name}' holds a null character.")
+        check_text(name, fields[name], limit, may_be_empty=name in MAY_BE_EMPTY)
     return JobRequest(
         streamer=fields["streamer"],
         language=languages.parse(fields["language"]),
@@ -51,6 +46,22 @@ def job_request(fields: dict[str, str], *, whisper_model: str) -> JobRequest:
         speech_language=languages.parse_spoken(fields.get("speech_language", ""), whisper_model),
         track=read_track(fields.get("track", "")),
     )
+
+
+def check_text(name: str, text: str, limit: int, *, may_be_empty: bool = True) -> str:
+    """Check that a field's text can be kept: it is not too long, and holds nothing that no database or answer can hold.
+
+    Returns it. Raises InvalidRequest.
+    """
+    if len(text) > limit:
+        raise InvalidRequest(f"The field '{name}' is longer than {limit} characters.")
+    if not may_be_empty and not re.search(VISIBLE, text):
+        raise InvalidRequest(f"The field '{name}' is empty.")
+    if "\x00" in text:
+        raise InvalidRequest(f"The field '{name}' holds a null character.")
+    if any("\ud800" <= character <= "\udfff" for character in text):  # JSON can express it
+        raise InvalidRequest(f"The field '{name}' holds half a character, a surrogate without the other one.")
+    return text
 
 
 def last_values(fields: Mapping[str, list[str]], whisper_model: str) -> JobRequest:

@@ -1,14 +1,15 @@
 """Checks the text fields of `POST /v1/jobs`: only the sound is required, and an unknown field is refused by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast, get_args
+from typing import Literal, TypeVar, cast, get_args
 
 from streametrics.domain.job import JobKind, JobRequest
 from streametrics.errors import InvalidRequest
 from streametrics.text import languages
 from streametrics.uploads import fields as upload_fields
-from streametrics.uploads.fields import FIELD_LIMITS, FILE_FIELD, OPTIONAL_FIELDS, shortened
+from streametrics.uploads.field_faults import FieldFaults
+from streametrics.uploads.fields import FIELD_LIMITS, FILE_FIELD, OPTIONAL_FIELDS, check_text, shortened
 
 Kind = Literal["live", "recording"]
 SummaryWanted = Literal["none", "short", "long"]
@@ -23,6 +24,8 @@ LIMITS = {
     "model": 100,
     **dict.fromkeys(CHOICES, 16),
 }
+Value = TypeVar("Value")
+
 _KINDS = {"live": JobKind.LIVE, "recording": JobKind.LONG}
 
 
@@ -36,52 +39,58 @@ class JobFields:
 
 
 def read_job_fields(fields: Mapping[str, list[str]], whisper_model: str, installed: Sequence[str]) -> JobFields:
-    """Check the fields of a job. Raises InvalidRequest with the field's name and what it may be.
+    """Check the fields of a job. Raises InvalidRequest with the names of those at fault and what they may be.
 
     installed: the names under which the model can be asked for.
     """
-    if "language" in fields:
-        raise InvalidRequest(
-            "There is no field 'language' here: 'speech_language' is what is spoken, 'summary_language' is what the "
-            "summary is written in."
-        )
-    values = {name: _checked(name, given) for name, given in fields.items()}
-    model = values.get("model", "").strip()
-    if model not in ("", *installed):
-        raise InvalidRequest(
-            f"The model {shortened(model)} is not installed: '{installed[0]}' is (WHISPER_MODEL chooses it)."
-        )
-    kind, summary = (_choice(name, values.get(name, "")) for name in CHOICES)
-    return JobFields(
+    faults = FieldFaults()
+    values = {name: faults.read(name, _checked, name, given, otherwise="") for name, given in fields.items()}
+
+    def value(name: str, read: Callable[..., Value], *more: object, otherwise: Value) -> Value:
+        return faults.read(name, read, values.get(name, ""), *more, otherwise=otherwise)
+
+    value("model", _check_model, installed, otherwise=None)
+    kind, summary = (faults.read(name, _choice, name, values.get(name, ""), otherwise="") for name in CHOICES)
+    found = JobFields(
         JobRequest(
             streamer=values.get("streamer", ""),
-            language=_summary_language(values.get("summary_language", "")),
+            language=value("summary_language", _summary_language, otherwise=""),
             game=values.get("game", ""),
             time=values.get("time", ""),
             title=values.get("title", ""),
-            speech_language=languages.parse_spoken(values.get("speech_language", ""), whisper_model),
-            track=upload_fields.read_track(values.get("track", "")),
+            speech_language=value("speech_language", languages.parse_spoken, whisper_model, otherwise=None),
+            track=value("track", upload_fields.read_track, otherwise=""),
             wants_summary=summary != "none",
             summary_length=cast(Literal["short", "long"], summary) if summary in ("short", "long") else None,
         ),
         _KINDS.get(kind),
         values,
     )
+    faults.raise_if_any()
+    return found
 
 
 def _checked(name: str, given: list[str]) -> str:
     *more, value = given
+    if name == "language":
+        raise InvalidRequest(
+            "There is no field 'language' here: 'speech_language' is what is spoken, 'summary_language' is what the "
+            "summary is written in."
+        )
     if name not in LIMITS:
         raise InvalidRequest(
             f"There is no field {shortened(name)}: '{FILE_FIELD}' is the sound, and {', '.join(LIMITS)} can be given."
         )
     if more:
         raise InvalidRequest(f"The field '{name}' was sent {len(given)} times: send it once.")
-    if len(value) > LIMITS[name]:
-        raise InvalidRequest(f"The field '{name}' is longer than {LIMITS[name]} characters.")
-    if "\x00" in value:
-        raise InvalidRequest(f"The field '{name}' holds a null character.")
-    return value
+    return check_text(name, value, LIMITS[name])
+
+
+def _check_model(name: str, installed: Sequence[str]) -> None:
+    if name.strip() not in ("", *installed):
+        raise InvalidRequest(
+            f"The model {shortened(name.strip())} is not installed: '{installed[0]}' is (WHISPER_MODEL chooses it)."
+        )
 
 
 def _choice(name: str, value: str) -> str:

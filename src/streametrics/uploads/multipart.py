@@ -66,19 +66,21 @@ class Form:
         is_file = b"filename" in options or b"filename*" in options
         own = self.file_field
         if is_file and self._name != own:
-            raise InvalidRequest(f"The file came in the field {shortened(self._name)}: send it in the field '{own}'.")
+            sentence = f"The file came in the field {shortened(self._name)}: send it in the field '{own}'."
+            raise InvalidRequest(sentence, field=self._name[:40])
         if self._name == own:
             if self.has_file:
-                raise InvalidRequest(f"The field '{own}' was sent twice: send one file a job.")
+                raise InvalidRequest(f"The field '{own}' was sent twice: send one file a job.", field=own)
             if not is_file:
-                raise InvalidRequest(f"The field '{own}' is not a file: send it as '-F {own}=@recording.wav'.")
+                sentence = f"The field '{own}' is not a file: send it as '-F {own}=@recording.wav'."
+                raise InvalidRequest(sentence, field=own)
             self.has_file = True
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._name == self.file_field:
             self.file_bytes.extend(data[start:end])
         elif len(self._value) + end - start > _MAX_FIELD_BYTES:
-            raise InvalidRequest(f"The field {shortened(self._name)} is too long.")
+            raise InvalidRequest(f"The field {shortened(self._name)} is too long.", field=self._name[:40])
         else:
             self._value.extend(data[start:end])
 
@@ -88,7 +90,8 @@ class Form:
         try:
             self.fields.setdefault(self._name, []).append(self._value.decode("utf-8"))
         except UnicodeDecodeError as error:
-            raise InvalidRequest(f"The field {shortened(self._name)} is not UTF-8 text.") from error
+            sentence = f"The field {shortened(self._name)} is not UTF-8 text."
+            raise InvalidRequest(sentence, field=self._name[:40]) from error
 
     def _end(self) -> None:
         self.ended = True

@@ -18,7 +18,7 @@ from streametrics.domain.job import JobKind
 from streametrics.errors import EmptyAudio, InvalidRequest, UnsupportedAudio, UploadTooLarge
 from streametrics.settings import Settings
 from streametrics.storage.local import AudioStore, AudioWriter
-from streametrics.uploads.admission import Admission
+from streametrics.uploads.admission import Admission, IsRepetition
 from streametrics.uploads.disk_space import Reservation
 from streametrics.uploads.fields import FILE_FIELD
 from streametrics.uploads.multipart import Form, feed
@@ -63,11 +63,12 @@ class UploadReceiver:
         file_field: str = FILE_FIELD,
         read_fields: ReadFields[Fields],
         wants_hash: bool = False,
+        is_repetition: IsRepetition | None = None,
     ) -> Upload[Fields]:
         """Store the audio of a multipart body and check its fields.
 
         read_fields: checks the form's text fields. wants_hash: compute `sha256`, which costs a large file about as much
-        as all the rest.
+        as all the rest. is_repetition: see `Admission.check_waiting`.
 
         Returns, or raises, as soon as it can; what the client sends on is the server's business.
         Raises InvalidRequest, EmptyAudio, UnsupportedAudio, UploadTooLarge, TooBusy, StorageFull,
@@ -76,7 +77,7 @@ class UploadReceiver:
         parser, form = self._parser(content_type, file_field)
         if content_length is not None and content_length > self._max_body_bytes:
             raise self._too_large()
-        await self._admission.check_upload()
+        await self._admission.check_upload(is_repetition)
         with self._admission.upload(content_length) as space:
             return await self._store_upload(parser, form, body, space, read_fields, wants_hash)
 
@@ -126,17 +127,28 @@ class UploadReceiver:
     ) -> Upload[Fields]:
         if not form.ended:
             raise InvalidRequest("The upload ended before its form did: send it again.")
-        if not form.has_file:
-            own = form.file_field
-            raise InvalidRequest(f"The field '{own}' is missing: send the sound as '-F {own}=@recording.wav'.")
-        fields = read_fields(form.fields, self._settings.whisper_model)
+        fields = self._read_fields(form, read_fields)
         await file.flush()
         if file.size_bytes == 0:
-            raise EmptyAudio
+            raise EmptyAudio(field=form.file_field)
         container = file.container()
         long = guess_is_long(file.head, file.size_bytes, self._settings.live_max_s)
         key = await to_thread.run_sync(writer.commit)
         return Upload(fields, key, container, JobKind.LONG if long else JobKind.LIVE, file.sha256)
+
+    def _read_fields(self, form: Form, read_fields: ReadFields[Fields]) -> Fields:
+        """Check the form's fields, the file among them. Raises InvalidRequest."""
+        if form.has_file:
+            return read_fields(form.fields, self._settings.whisper_model)
+        own = form.file_field
+        missing = InvalidRequest(
+            f"The field '{own}' is missing: send the sound as '-F {own}=@recording.wav'.", field=own
+        )
+        try:
+            read_fields(form.fields, self._settings.whisper_model)
+        except InvalidRequest as others:
+            missing.tell_of(missing.faults + others.faults)
+        raise missing
 
     def _too_large(self) -> UploadTooLarge:
         return UploadTooLarge(

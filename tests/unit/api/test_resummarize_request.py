@@ -14,12 +14,12 @@ from streametrics.errors import InvalidRequest
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
 
-def read(body: bytes, content_type: str = JSON) -> ResummarizeRequest:
+def read(body: bytes, content_type: str = JSON, *, below_v1: bool = False) -> ResummarizeRequest:
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, len(body), 1_000):
             yield body[start : start + 1_000]
 
-    return asyncio.run(read_resummarize_request(content_type, pieces()))
+    return asyncio.run(read_resummarize_request(content_type, pieces(), below_v1=below_v1))
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,14 @@ def test_whatever_comes_is_read_or_refused(body: bytes) -> None:
             read(body, content_type).extra_instruction.encode()
         except InvalidRequest as refused:
             str(refused).encode()
+
+
+def test_below_v1_every_field_at_fault_is_told() -> None:
+    body = json.dumps({"model": "two words", "summary": "medium", "prompt": "x" * 501, "language": "en"}).encode()
+    with pytest.raises(InvalidRequest) as refused:
+        read(body, below_v1=True)
+    assert {fault.path[0] for fault in refused.value.faults} == {"model", "summary", "prompt", "language"}
+    # An old client is told of the first
+    with pytest.raises(InvalidRequest, match="no field 'summary'") as refused:
+        read(body)
+    assert refused.value.faults == ()

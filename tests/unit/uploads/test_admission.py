@@ -125,6 +125,28 @@ def test_too_much_that_waits_closes_the_door() -> None:
     assert refused(queue.admission(max_waiting=11)) is None
 
 
+def test_a_repetition_is_let_pass_and_asked_after_only_where_it_would_be_refused() -> None:
+    queue, asked = Queue(count=10, oldest_s=1.0), list[str]()
+
+    async def check(admission: Admission, key: str) -> None:
+        async def is_repetition() -> bool:
+            asked.append(key)
+            return key == "known"
+
+        await admission.check_upload(is_repetition)
+
+    asyncio.run(check(queue.admission(), "new"))
+    assert asked == []
+    busy = queue.admission(max_waiting=10)
+    asyncio.run(check(busy, "known"))
+    with pytest.raises(TooBusy, match="MAX_WAITING"):
+        asyncio.run(check(busy, "new"))
+    # Uploads are as many at once as ever
+    full = queue.admission(max_waiting=10, max_uploads=1)
+    with full.upload(1), pytest.raises(TooBusy, match="MAX_UPLOADS"):
+        asyncio.run(check(full, "known"))
+
+
 def test_a_flood_is_one_look_a_second() -> None:
     queue = Queue()
     admission = queue.admission()

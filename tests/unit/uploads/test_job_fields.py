@@ -78,3 +78,11 @@ def test_of_weights_of_ones_own_no_path_is_told() -> None:
     with pytest.raises(InvalidRequest, match="'large' is not installed: 'my' is"):
         read_job_fields({"model": ["large"]}, "/secret/my.pt", ["my", "whisper-1"])
     assert read_job_fields({"model": ["my"]}, "/secret/my.pt", ["my", "whisper-1"]).kind is None
+
+
+def test_every_field_at_fault_is_told() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        read(language="en", kind="stream", title="x" * 1001, summary_language="Klingonish", time="0", track="first")
+    faults = {fault.path[0]: fault.detail for fault in refused.value.faults}
+    assert list(faults) == ["language", "title", "kind", "summary_language", "track"]
+    assert str(refused.value) == " ".join(faults.values())

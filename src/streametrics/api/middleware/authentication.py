@@ -13,6 +13,8 @@ from streametrics.errors import ScopeTooSmall, StreametricsError, Unauthorized
 
 #: Open without a key: nothing about any job is told there.
 OPEN_PATHS = ("/", "/health/live", "/health/ready", *DOCS_PATHS)
+#: Also with the name of a format behind them.
+_AUDIO = ("/v1/audio/transcriptions", "/v1/audio/translations")
 
 
 class AuthenticationMiddleware:
@@ -74,7 +76,7 @@ def _scope_below_v1(method: str, path: str) -> Scope | None:
         return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
     if path == "/v1/search" or f"{path}/".startswith(("/v1/streams/", "/v1/streamers/")):
         return Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
-    if path == "/v1/audio/transcriptions" or path == "/v1/keys" or path.startswith("/v1/keys/"):
+    if path.partition(".")[0] in _AUDIO or path == "/v1/keys" or path.startswith("/v1/keys/"):
         return Scope.SUBMIT
     if path in ("/v1/models", "/v1/status") or path.startswith("/v1/models/"):
         return Scope.READ

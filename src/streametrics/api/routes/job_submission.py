@@ -9,7 +9,15 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from streametrics.api.dependencies import IdempotencyKey, KnownParameters, PrincipalOf, State, StateOf, receive_upload
+from streametrics.api.dependencies import (
+    IdempotencyKey,
+    KnownParameters,
+    PrincipalOf,
+    State,
+    StateOf,
+    receive_upload,
+    repetition_of,
+)
 from streametrics.api.forms import form_body, text_field
 from streametrics.api.idempotency import call_of, replayed, said
 from streametrics.api.job_bodies import Job, job_body
@@ -24,6 +32,9 @@ from streametrics.observability.logging import about_job
 from streametrics.uploads.job_fields import CHOICES, LIMITS, JobFields, read_job_fields
 
 logger = logging.getLogger(__name__)
+
+#: The routes of calls that may be repeated.
+CREATE, RESUMMARIZE = "POST /v1/jobs", "POST /v1/jobs/{id}/resummarize"
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[KnownParameters])
 
@@ -73,10 +84,16 @@ async def create_job(
     def read_fields(fields: Mapping[str, list[str]], whisper_model: str) -> JobFields:
         return read_job_fields(fields, whisper_model, names)
 
-    upload = await receive_upload(request, state, read_fields, wants_hash=idempotency_key is not None)
+    upload = await receive_upload(
+        request,
+        state,
+        read_fields,
+        wants_hash=idempotency_key is not None,
+        is_repetition=repetition_of(state, principal, CREATE, idempotency_key),
+    )
     asked = upload.fields
     kind = asked.kind or upload.kind
-    call = call_of("POST /v1/jobs", idempotency_key, principal, upload.sha256, said(asked.sent))
+    call = call_of(CREATE, idempotency_key, principal, upload.sha256, said(asked.sent))
 
     def make() -> str:
         return state.jobs.accept(
@@ -111,9 +128,9 @@ async def resummarize_job(
     job_id: str, request: Request, state: StateOf, principal: PrincipalOf, idempotency_key: IdempotencyKey = None
 ) -> Response:
     asked = await read_resummarize_request(request.headers.get("content-type", ""), request.stream(), below_v1=True)
-    call = call_of("POST /v1/jobs/{id}/resummarize", idempotency_key, principal, job_id, said(asdict(asked)))
+    call = call_of(RESUMMARIZE, idempotency_key, principal, job_id, said(asdict(asked)))
 
-    await state.admission.check_waiting()
+    await state.admission.check_waiting(repetition_of(state, principal, RESUMMARIZE, idempotency_key))
 
     def make() -> str:
         return state.jobs.resummarize(

@@ -99,7 +99,7 @@ def _decode(context: ExecutionContext, batch: Batch) -> Iterator[BatchEvent]:
     languages = [window.language or "en" for window in windows]
     segments: list[list[Segment]] = [[] for _ in windows]
     ended: set[int] = set()
-    for number, segment in context.decode([window.speech for window in windows], languages) if windows else ():
+    for number, segment in context.decode([window.to_decode for window in windows], languages) if windows else ():
         if segment is not None:
             segments[number].append(segment)
         else:

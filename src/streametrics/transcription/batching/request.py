@@ -67,9 +67,11 @@ class RequestState:
     def _build_windows(self, engine: Engine) -> None:
         if self._language is not None and self._language not in engine.known_languages:
             raise TranscriptionFailed(f"The model '{engine.model}' does not know the language '{self._language}'")
+        if self._request.task == "translate" and list(engine.known_languages) == ["en"]:
+            raise TranscriptionFailed(f"The model '{engine.model}' knows English alone, so it cannot translate")
         samples = playable(self._request.samples)
         voice = detect_speech(samples)
-        self._audio, self._filter = RequestAudio(samples, voice), HallucinationFilter(voice)
+        self._audio, self._filter = RequestAudio(samples, voice, self._request.task), HallucinationFilter(voice)
         for window in build_windows(voice.spans, len(samples)):
             for span in split_in_half(window, voice.spans) if engine.benefits_from_half_windows else [window]:
                 self.windows.append(Window(self, self._audio, span, language=self._language))

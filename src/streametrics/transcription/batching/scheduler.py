@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from streametrics.audio.pcm import Samples
-from streametrics.domain.transcript import Transcript
+from streametrics.domain.transcript import SpeechTask, Transcript
 from streametrics.transcription.base import OnSegment, Outcome, TranscriptionRequest
 from streametrics.transcription.batching.execution import (
     Batch,
@@ -32,7 +32,12 @@ logger = logging.getLogger(__name__)
 
 
 def transcribe_speech(
-    engine: Engine, samples: Samples, *, speech_language: str | None, on_segment: OnSegment | None
+    engine: Engine,
+    samples: Samples,
+    *,
+    speech_language: str | None,
+    on_segment: OnSegment | None,
+    task: SpeechTask = "transcribe",
 ) -> Transcript:
     """Transcribe all speech in `samples` (16 kHz, mono, -1…1); times stay those of `samples`.
 
@@ -40,7 +45,7 @@ def transcribe_speech(
     language is the one that was spoken longest. Raises TranscriptionFailed where the engine does not know
     `speech_language`; whatever `on_segment` raises passes through.
     """
-    ((_, outcome),) = transcribe_batch(engine, [TranscriptionRequest(samples, speech_language, on_segment)])
+    ((_, outcome),) = transcribe_batch(engine, [TranscriptionRequest(samples, speech_language, on_segment, task=task)])
     if isinstance(outcome, Exception):
         raise outcome
     return outcome

@@ -10,8 +10,9 @@ from itertools import groupby
 from typing import Generic, TypeVar
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from streametrics.domain.transcript import Segment, TimeSpan
+from streametrics.domain.transcript import Segment, SpeechTask, TimeSpan
 from streametrics.transcription import coverage
+from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.hallucination_filter import (
     CLEAR_SPEECH_PROBABILITY,
     SUSTAINED_S,
@@ -34,10 +35,11 @@ Request = TypeVar("Request")
 
 @dataclass(frozen=True, slots=True)
 class RequestAudio:
-    """The samples of a request, and where somebody speaks in them."""
+    """The samples of a request, where somebody speaks in them, and what to decode them to."""
 
     samples: Samples
     voice: VoiceActivity
+    task: SpeechTask = "transcribe"
 
     def with_speech(self, spans: Sequence[SampleSpan], least: float) -> list[SampleSpan]:
         """Return the spans with at least such a speech probability, over half a second."""
@@ -92,6 +94,11 @@ class Window(Generic[Request]):
         return self.language is None and not self.is_split
 
     @property
+    def to_decode(self) -> SpeechWindow:
+        """The span's samples with the task; English needs no translation, and Whisper has not learned any."""
+        return self.speech if self.language == "en" else replace(self.speech, task=self._audio.task)
+
+    @property
     def length_s(self) -> float:
         """Seconds between the beginning of the first and the end of the last speech in it."""
         stretches = self.speech.stretches
@@ -125,7 +132,11 @@ class Window(Generic[Request]):
         if self.depth == PHRASE and not kept:
             return []  # it said nothing to the phrase: a song, most likely, which its pieces will not change
         phrases = self._phrases()
-        missing = self._audio.with_speech(coverage.uncovered(phrases, kept), PROBABLE_SPEECH)
+        uncovered = coverage.uncovered(phrases, kept)
+        if self._audio.task == "translate":
+            # Without words there is no telling which part of a segment would be said twice.
+            uncovered = coverage.untouched(uncovered, kept)
+        missing = self._audio.with_speech(uncovered, PROBABLE_SPEECH)
         for run in _adjacent(missing, phrases):
             if not self._audio.with_speech(run, CLEAR_SPEECH_PROBABILITY):
                 continue
@@ -162,7 +173,8 @@ class Window(Generic[Request]):
     def add(self, segment: Segment) -> None:
         """Add a decoded segment, whose times count from the window's beginning."""
         placed = place_segment(segment, self.span, self._audio.voice, after_s=self.span.start / SAMPLE_RATE_HZ)
-        self.segments.append(replace(placed, statistics=segment.statistics, language=self.language))
+        placed = replace(placed, statistics=segment.statistics, language=self.language)
+        self.segments.append(placed if self._audio.task == "transcribe" else replace(placed, language="en", words=()))
 
     def unheard(self, segments: Sequence[Segment]) -> list[TimeSpan]:
         """Return where in the window somebody speaks beyond doubt, and none of these segments has words."""

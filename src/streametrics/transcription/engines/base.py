@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 
 from streametrics.audio.pcm import Samples
-from streametrics.domain.transcript import Segment, Transcript
+from streametrics.domain.transcript import Segment, SpeechTask, Transcript
 from streametrics.transcription.base import OnSegment, Outcome, TranscriptionRequest
 from streametrics.transcription.batching.scheduler import transcribe_batch, transcribe_speech
 from streametrics.transcription.engine import Engine, ExecutionContext, SpeechWindow
@@ -18,9 +18,14 @@ class BatchingTranscriber:
     """Makes an `engine.Engine` a `Transcriber`, through the batch scheduler."""
 
     def transcribe(
-        self: Engine, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+        self: Engine,
+        samples: Samples,
+        *,
+        speech_language: str | None = None,
+        on_segment: OnSegment | None = None,
+        task: SpeechTask = "transcribe",
     ) -> Transcript:
-        return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment)
+        return transcribe_speech(self, samples, speech_language=speech_language, on_segment=on_segment, task=task)
 
     def transcribe_batch(
         self: Engine, requests: Iterable[TranscriptionRequest | None]
@@ -42,7 +47,7 @@ class SingleWindowContext(ABC):
     def decode(self, windows: Sequence[SpeechWindow], languages: Sequence[str]) -> Iterator[tuple[int, Segment]]:
         """See `engine.ExecutionContext`."""
         for number, (window, language) in enumerate(zip(windows, languages, strict=True)):
-            for segment in self._decode(window.samples, language):
+            for segment in self._decode(window.samples, language, window.task):
                 yield number, segment
 
     @abstractmethod
@@ -54,7 +59,7 @@ class SingleWindowContext(ABC):
         """Do the same for a short stretch, encoding no more than that."""
 
     @abstractmethod
-    def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:
+    def _decode(self, samples: Samples, language: str, task: SpeechTask) -> Iterator[Segment]:
         """Yield segments in order, as soon as each is known; times in seconds from the beginning of the samples."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from streametrics.domain.transcript import Segment, Transcript, Word
+from streametrics.domain.transcript import Segment, SpeechTask, Transcript, Word
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.base import OnSegment, Outcome, TranscriptionRequest, transcribe_sequentially
 
@@ -16,6 +16,8 @@ MIN_SOUND_S = 0.3
 
 class FakeTranscriber:
     """Transcribes the seconds that are not silent as `word0`, `word1`, …, in segments of one second.
+
+    A translation of them is `english0`, `english1`, ….
 
     before_segment: called with each segment's number before it is emitted: to wait for an event, or to fail.
     """
@@ -30,7 +32,12 @@ class FakeTranscriber:
         self._before_segment = before_segment
 
     def transcribe(
-        self, samples: Samples, *, speech_language: str | None = None, on_segment: OnSegment | None = None
+        self,
+        samples: Samples,
+        *,
+        speech_language: str | None = None,
+        on_segment: OnSegment | None = None,
+        task: SpeechTask = "transcribe",
     ) -> Transcript:
         if speech_language is not None and not (speech_language.isalpha() and len(speech_language) in (2, 3)):
             raise TranscriptionFailed(f"The model '{self.model}' does not know the language '{speech_language}'")
@@ -42,11 +49,15 @@ class FakeTranscriber:
             if self._before_segment is not None:
                 self._before_segment(len(segments))
             end = second + len(second_samples) / SAMPLE_RATE_HZ
-            word = Word(float(second), end, f" word{second}")
-            segments.append(Segment(word.start, word.end, word.text.strip(), words=(word,)))
+            if task == "translate":
+                segments.append(Segment(float(second), end, f"english{second}", language="en"))
+            else:
+                word = Word(float(second), end, f" word{second}")
+                segments.append(Segment(word.start, word.end, word.text.strip(), words=(word,)))
             if on_segment is not None:
                 on_segment(segments[-1])
-        return Transcript(tuple(segments), (speech_language or "en") if segments else None)
+        language = "en" if task == "translate" or speech_language is None else speech_language
+        return Transcript(tuple(segments), language if segments else None)
 
     def transcribe_batch(self, requests: Iterable[TranscriptionRequest | None]) -> Iterator[tuple[int, Outcome]]:
         return transcribe_sequentially(self, requests)

@@ -16,7 +16,7 @@ from faster_whisper.transcribe import TranscriptionOptions
 from numpy.typing import NDArray
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from streametrics.domain.transcript import DecodingStatistics, Segment
+from streametrics.domain.transcript import DecodingStatistics, Segment, SpeechTask
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.audio_context import FRAMES_PER_SECOND, frames_to_encode, needs_full_padding
 from streametrics.transcription.engines.base import MAX_EXECUTION_CONTEXTS, SingleWindowContext, SingleWindowEngine
@@ -53,7 +53,7 @@ class _FasterWhisperContext(SingleWindowContext):
 
     def warm(self) -> None:
         """Decode a second of silence: the first time makes kernels and memory."""
-        list(self._decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
+        list(self._decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en", "transcribe"))
 
     def _detect_language(self, samples: Samples) -> tuple[str, float]:
         if not self._whisper.model.is_multilingual:
@@ -80,11 +80,11 @@ class _FasterWhisperContext(SingleWindowContext):
         token, probability = self._whisper.model.detect_language(encoded)[0][0]
         return str(token).strip("<|>"), float(probability)
 
-    def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:
+    def _decode(self, samples: Samples, language: str, task: SpeechTask) -> Iterator[Segment]:
         """Decode greedily first; at the library's rising temperatures where that fails the checks."""
         try:
             found, _ = self._whisper.transcribe(
-                samples, language=language, beam_size=1, best_of=1, condition_on_previous_text=False
+                samples, language=language, task=task, beam_size=1, best_of=1, condition_on_previous_text=False
             )
             for each in found:
                 segment = Segment(each.start, each.end, each.text, self._whisper.statistics)
@@ -146,7 +146,10 @@ class _FasterWhisperModel(WhisperModel):  # type: ignore[misc]  # the library ha
             decoded = super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
         self.statistics = self._statistics(decoded, prompt)
         tokens = decoded[0].sequences_ids[0]
-        self._decoded = tokens, self._token_times(encoder_output, tokens, tokenizer), tokenizer
+        if tokenizer.task is not None and tokenizer.task == tokenizer.translate:
+            self._decoded = None  # no sound is a translated word's alone
+        else:
+            self._decoded = tokens, self._token_times(encoder_output, tokens, tokenizer), tokenizer
         return decoded
 
     def _token_times(
@@ -173,7 +176,8 @@ class _FasterWhisperModel(WhisperModel):  # type: ignore[misc]  # the library ha
 
     def with_words(self, segment: Segment, tokens: list[int], *, offset_s: float) -> Segment:
         """Return a segment of the last text with its words. offset_s: where the text's window begins."""
-        assert self._decoded is not None
+        if self._decoded is None:
+            return segment
         decoded, times, tokenizer = self._decoded
         at = next((at for at in range(len(decoded)) if decoded[at : at + len(tokens)] == tokens), None)
         if at is None:

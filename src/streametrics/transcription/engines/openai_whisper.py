@@ -20,7 +20,7 @@ from whisper.tokenizer import Tokenizer, get_tokenizer
 from whisper.utils import compression_ratio
 
 from streametrics.audio.pcm import SAMPLE_RATE_HZ, Samples
-from streametrics.domain.transcript import DecodingStatistics, Segment
+from streametrics.domain.transcript import DecodingStatistics, Segment, SpeechTask
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.engines.base import SingleWindowContext, SingleWindowEngine
 from streametrics.transcription.engines.openai_whisper_attention import CrossAttention
@@ -53,7 +53,7 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
             warnings.simplefilter("ignore", ResourceWarning)
             self.known_languages = _languages(self._whisper)
         # The first decoding prepares memory; `base.warm` does not get here, as a tone is no speech.
-        list(self._decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en"))
+        list(self._decode(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), "en", "transcribe"))
 
     def _detect_language(self, samples: Samples) -> tuple[str, float]:
         if not self._whisper.is_multilingual:
@@ -84,7 +84,7 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
         best = torch.softmax(scores.float(), dim=-1).max(dim=-1)
         return str(tokenizer.all_language_codes[int(best.indices)]), float(best.values)
 
-    def _decode(self, samples: Samples, language: str) -> Iterator[Segment]:
+    def _decode(self, samples: Samples, language: str, task: SpeechTask) -> Iterator[Segment]:
         """Decode one window, 30 s at a time, because the library returns segments when all are ready.
 
         Where nobody paused for so long, the cut goes through a word: the last segment is then dropped, and decoded
@@ -93,7 +93,7 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
         position = 0
         while position < len(samples):
             piece = samples[position : position + N_SAMPLES]
-            segments = self._decode_piece(piece, language)
+            segments = self._decode_piece(piece, language, task)
             step = len(piece)
             if position + step < len(samples) and len(segments) > 1:
                 step = int(segments.pop().start * SAMPLE_RATE_HZ)
@@ -102,7 +102,7 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
                 yield segment.moved(offset_s)
             position += max(step, SAMPLE_RATE_HZ)
 
-    def _decode_piece(self, samples: Samples, language: str) -> list[Segment]:
+    def _decode_piece(self, samples: Samples, language: str, task: SpeechTask) -> list[Segment]:
         """Decode greedily first; at the library's rising temperatures where that fails the checks.
 
         Sampling draws from torch's generator, so it is seeded: the same audio gives the same words every time.
@@ -116,22 +116,29 @@ class OpenAIWhisper(SingleWindowEngine, SingleWindowContext):
                 result: dict[str, Any] = self._whisper.transcribe(
                     samples,
                     language=language,
+                    task=task,
                     condition_on_previous_text=False,
                     fp16=self._on_gpu,
                     verbose=None,
                 )
-            return list(self._segments(result["segments"], len(samples) / SAMPLE_RATE_HZ, language))
+            return list(self._segments(result["segments"], len(samples) / SAMPLE_RATE_HZ, language, task))
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"openai-whisper could not transcribe this audio: {error}") from error
 
-    def _segments(self, found: list[dict[str, Any]], audio_s: float, language: str) -> Iterator[Segment]:
-        """Yield the library's segments with words, each window's from the last result of its decoding."""
+    def _segments(
+        self, found: list[dict[str, Any]], audio_s: float, language: str, task: SpeechTask
+    ) -> Iterator[Segment]:
+        """Yield the library's segments with words, each window's from the last result of its decoding.
+
+        Those of a translation have none, so nothing is aligned.
+        """
         tokenizer = _tokenizer(self._whisper, language)
         decoded = iter(self._decoded)
         spoken = (each for each in found if str(each["text"]).strip())
         for seek, group in groupby(spoken, key=itemgetter("seek")):
             segments = list(group)
-            result = next((each for each in decoded if _find(segments[0]["tokens"], each.tokens, 0) is not None), None)
+            of_these = (each for each in decoded if _find(segments[0]["tokens"], each.tokens, 0) is not None)
+            result = next(of_these, None) if task == "transcribe" else None
             text = "".join(str(each["text"]) for each in segments)
             times = self._token_times(result, seek / FRAMES_PER_SECOND, audio_s, tokenizer) if result else []
             at = 0

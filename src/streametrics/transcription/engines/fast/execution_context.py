@@ -10,7 +10,7 @@ from whisper.audio import N_FRAMES
 from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
 
 from streametrics.audio.pcm import Samples
-from streametrics.domain.transcript import Segment
+from streametrics.domain.transcript import Segment, SpeechTask
 from streametrics.errors import TranscriptionFailed
 from streametrics.transcription.engine import SpeechWindow
 from streametrics.transcription.engines.fast import seek_loop
@@ -30,8 +30,8 @@ class Tokenizers:
     def __init__(self, *, multilingual: bool, languages: int) -> None:
         self.is_multilingual, self._count = multilingual, languages
 
-    def of(self, language: str) -> Tokenizer:
-        return _tokenizer(self.is_multilingual, self._count, language if self.is_multilingual else "en")
+    def of(self, language: str, task: SpeechTask = "transcribe") -> Tokenizer:
+        return _tokenizer(self.is_multilingual, self._count, language if self.is_multilingual else "en", task)
 
 
 class FastExecutionContext:
@@ -108,7 +108,7 @@ class FastExecutionContext:
                 mel=seek_loop.spectrogram_of(window.samples, self._mels),
                 frames=seek_loop.audio_frames(window.samples),
                 voiced_frames=int(window.voiced_until_s * whisper.audio.FRAMES_PER_SECOND),
-                tokenizer=self._tokenizers.of(language),
+                tokenizer=self._tokenizers.of(language, window.task),
             )
             for window, language in zip(windows, languages, strict=True)
         ]
@@ -133,6 +133,6 @@ class FastExecutionContext:
 
 
 @cache
-def _tokenizer(multilingual: bool, languages: int, language: str) -> Tokenizer:
+def _tokenizer(multilingual: bool, languages: int, language: str, task: SpeechTask) -> Tokenizer:
     assert language in LANGUAGES
-    return get_tokenizer(multilingual, num_languages=languages, language=language, task="transcribe")
+    return get_tokenizer(multilingual, num_languages=languages, language=language, task=task)

@@ -132,7 +132,8 @@ def accept(window: WindowProgress, decoded: DecodedTokens) -> None:
     offset_s, length = window.seek / FRAMES_PER_SECOND, window.length
     begin = window.tokenizer.timestamp_begin
     pieces, decoded_steps = _split_segments(decoded.tokens, begin)
-    times = _token_times(decoded, offset_s, length)
+    # No sound is a translated word's alone.
+    times = [] if window.tokenizer.task == "translate" else _token_times(decoded, offset_s, length)
     at = 0
     statistics = _statistics(decoded, window.tokenizer)
     silent = decoded.no_speech > NO_SPEECH_THRESHOLD and decoded.average_logprob <= LOGPROB_THRESHOLD
