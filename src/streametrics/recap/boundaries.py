@@ -21,6 +21,8 @@ from streametrics.text.pieces import UNSPACED, tokens
 
 #: No border of a topic comes sooner, and none later.
 SHORTEST_S, LONGEST_S = 120.0, 1500.0
+#: When nothing was heard for so long, a chapter begins behind it (`Boundary.GAP`).
+LONG_GAP_S = 180.0
 #: Of most chapters.
 USUAL_S = 480.0
 #: What is compared: so much before a place, and so much behind it.
