@@ -88,6 +88,17 @@ class Memory:
     def borders(self) -> list[float]:
         return [chapter.end_s for chapter in self.chapters]
 
+    def borders_anew(self) -> list[float]:
+        """Find the borders from the beginning, with all that is known now."""
+        found = [0.0]
+        while True:
+            said = spoken_sentences(each for each in self.segments if each.segment.start >= found[-1])
+            marks = [mark for mark in self._known if mark.at_s > found[-1]]
+            border = next_chapter(said, start_s=found[-1], reached_s=self._extents[-1].end_s, marks=marks)
+            if border is None:
+                return found[1:]
+            found.append(border.at_s)
+
     def recap(self, most_letters: int) -> Block:
         told = [chapter.text.summary for chapter in self.chapters]
         return Block.of(stream_recap(told, spoken_sentences(self._open), self._before(), most_letters))
