@@ -1,4 +1,4 @@
-"""Glues pieces of real meetings (QMSum) to streams, and counts which of their borders are found, their number unknown."""
+"""Glues pieces of real meetings (QMSum) to streams, and counts how many of their borders are found."""
 
 import random
 from collections.abc import Callable, Sequence

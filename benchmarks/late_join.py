@@ -174,9 +174,7 @@ def glued_rows() -> list[tuple[str, str, str]]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument(
-        "--quick", action="store_true", help="two of them, in under a minute; kept nowhere"
-    )
+    options.add_argument("--quick", action="store_true", help="two of them, in under a minute; kept nowhere")
     options.add_argument("--development", action="store_true", help="the seeds for development alone; kept nowhere")
     chosen = options.parse_args()
     if chosen.quick or chosen.development:

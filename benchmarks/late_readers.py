@@ -104,8 +104,12 @@ class Memory:
         return Block.of(stream_recap(told, spoken_sentences(self._open), self._before(), most_letters))
 
     def page(self) -> list[Block]:
-        chapters = [Block.of(each.text.summary, (each.text.title, *each.text.keywords)) for each in self.chapters]
-        return [self.recap(PAGE_LETTERS), *chapters]
+        chapters = [_chapter(each.text) for each in self.chapters]
+        return [
+            self.recap(PAGE_LETTERS),
+            *chapters,
+            _chapter(close_chapter(spoken_sentences(self._open), self._before())),
+        ]
 
     def chat(self) -> list[Block]:
         return [self.recap(CHAT_LETTERS)]
@@ -118,6 +122,10 @@ class Memory:
         """Search for words as the service does."""
         wanted = phrases_of(query)
         return [each for each in self.segments if _holds(words_of(each.segment.text), wanted)]
+
+
+def _chapter(text: ChapterText) -> Block:
+    return Block.of(text.summary, (text.title, *text.keywords))
 
 
 def _holds(words: Sequence[str], phrases: Sequence[Sequence[str]]) -> bool:

@@ -17,6 +17,8 @@ from streametrics.recap.weighing import Unit, Weights
 _REPORTED_SHARE, _QUESTION_SHARE = 0.6, 0.6
 #: Nothing is added that tells less than this share of the best sentence, or to a rest of fewer letters.
 _LEAST_SHARE, _LEAST_LETTERS = 0.25, 20
+#: A correction tells more: who reads has heard the wrong thing, or will.
+_CORRECTION = 1.5
 _QUESTION_MARKS = ("?", "？", "؟")
 
 
@@ -76,6 +78,8 @@ class _Picking:
         self._taken_back: TakenBack = taken_back(sentences)
         hidden = self._taken_back.denied | self._taken_back.corrected.keys() | self._repeated()
         self._open = [index for index in range(len(sentences)) if index not in hidden] or list(range(len(sentences)))
+        self._needs = self._taken_back.needs
+        self._needed_by = {earlier: later for later, earlier in self._needs.items()}
         self._corrects = {later: earlier for earlier, later in self._taken_back.corrected.items()}
 
     def _repeated(self) -> set[int]:
@@ -140,9 +144,7 @@ class _Picking:
 
     def _bundle(self, index: int) -> list[int]:
         """A correction that is not understood alone comes with what it corrects."""
-        needed = self._taken_back.needs.get(index)
-        by = next((later for later, earlier in self._taken_back.needs.items() if earlier == index), None)
-        return [each for each in (needed, index, by) if each is not None]
+        return [each for each in (self._needs.get(index), index, self._needed_by.get(index)) if each is not None]
 
     def _bundle_length(self, index: int, chosen: Sequence[int]) -> int:
         return sum(_length(self._sentences[each]) for each in self._bundle(index) if each not in chosen)
@@ -150,7 +152,9 @@ class _Picking:
     def _score(self, index: int) -> float:
         found = self._scores.of(index)
         if index in self._corrects:
-            found = max(found, self._scores.of(self._corrects[index]))
+            found = _CORRECTION * max(found, self._scores.of(self._corrects[index]))
+        if index in self._needs:
+            found = _CORRECTION * max(found, self._scores.of(self._needs[index]))
         sentence = self._sentences[index]
         if sentence.text.endswith(_QUESTION_MARKS):
             found *= _QUESTION_SHARE
