@@ -75,6 +75,16 @@ def recordings(count: int) -> list[tuple[Passage, tuple[Segment, ...]]]:
     return found[:count]
 
 
+def names() -> list[str]:
+    """List the meetings. Raises MeetingsMissing."""
+    return sorted(_meetings())
+
+
+def turns(name: str) -> list[str]:
+    """What was said in a meeting, turn by turn."""
+    return [turn for turn in _turns(_meetings()[name]) if turn]
+
+
 def _timed(turns: list[str]) -> tuple[Segment, ...]:
     segments, at_s = [], 0.0
     for turn in turns:

@@ -16,19 +16,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
 
-from streametrics.recap.spoken import LONGEST_PAUSE_S, SpokenSentence
+from streametrics.recap.spoken import LONGEST_JOINED_S, SpokenSentence
 from streametrics.text.pieces import UNSPACED, tokens
 
 #: No border of a topic comes sooner, and none later.
 SHORTEST_S, LONGEST_S = 120.0, 1500.0
+#: When nothing was heard for so long, a chapter begins behind it (`Boundary.GAP`).
+LONG_GAP_S = 180.0
 #: Of most chapters.
 USUAL_S = 480.0
 #: What is compared: so much before a place, and so much behind it.
 BEFORE_S, BEHIND_S = 180.0, 120.0
 #: A border has less in common than any place so near.
-NEAR_S = 60.0
+NEAR_S = 45.0
 #: A border is certain when so much was heard behind it, and what is said last may not be a whole sentence yet.
-CONFIRMED_S = BEHIND_S + NEAR_S + LONGEST_PAUSE_S
+CONFIRMED_S = BEHIND_S + NEAR_S + LONGEST_JOINED_S
 #: Places are compared no closer to each other than this.
 _STEP_S = 12.0
 #: TF-IDF counts in how many stretches of this length a word is said.
@@ -76,17 +78,17 @@ def next_chapter(
     first = min((mark for mark in marks if mark.at_s > start_s), key=_precedence, default=None)
     if first is not None and first.at_s > reached_s:
         first = None
-    until_s = (reached_s if first is None else first.at_s) - LONGEST_PAUSE_S
+    until_s = (reached_s if first is None else first.at_s) - LONGEST_JOINED_S
     places = [place for place in _places(sentences, start_s, until_s) if place.at_s - start_s <= LONGEST_S + NEAR_S]
     for place in places:
         length_s = place.at_s - start_s
-        if length_s > LONGEST_S or place.at_s + CONFIRMED_S - LONGEST_PAUSE_S > until_s:
+        if length_s > LONGEST_S or place.at_s + CONFIRMED_S - LONGEST_JOINED_S > until_s:
             break
         if length_s >= SHORTEST_S and place.common <= _threshold(length_s) and _is_valley(place, places):
             return Mark(place.at_s, Boundary.TOPIC)
     if (
         sentences
-        and until_s + LONGEST_PAUSE_S - start_s > LONGEST_S
+        and until_s + LONGEST_JOINED_S - start_s > LONGEST_S
         and (first is not None or until_s - start_s >= LONGEST_S + CONFIRMED_S)
     ):
         return Mark(_best_place(places, start_s), Boundary.LIMIT)

@@ -68,6 +68,8 @@ _NEAR = 3
 _LEAST_SHARED = 0.3
 #: Words of a correction that say what it is about; with fewer it is not understood alone.
 _UNDERSTOOD_FROM = 3
+#: What is corrected has so many words of its own.
+_LEAST_WORDS = 2
 #: A word that more sentences have says nothing of which one is meant.
 _MOST_HOLDERS = 12
 _LEAST_LETTERS, _STEM_LETTERS = 4, 6
@@ -96,8 +98,8 @@ def taken_back(sentences: Sequence[SpokenSentence]) -> TakenBack:
     for position, sentence in enumerate(sentences):
         if _DENIES.search(sentence.text):
             reported = [at for at in range(max(0, position - _DENIED_WITHIN), position + 1) if reports(sentences[at])]
-            denied.update(range(reported[0], position + 1) if reported else ())
-        if corrects(sentence) and position not in denied:
+            denied.update((*reported, position) if reported else ())
+        if position not in denied and corrects(sentence):
             earlier = _corrected(position, words, holders, sentences, corrected.keys() | denied)
             if earlier is not None and len(words[position] & words[earlier]) < _UNDERSTOOD_FROM - 1:
                 needs[position] = earlier
@@ -148,13 +150,14 @@ def _corrected(
     best = max(allowed, key=lambda each: (len(words[each] & words[position]) >= 2, shared[each], each), default=None)
     if best is not None and len(words[best] & words[position]) >= _UNDERSTOOD_FROM - 1:
         return best
-    near = range(position - 1, max(-1, position - 1 - _NEAR), -1)
-    return next((each for each in near if each not in never and has_fact(sentences[each].text)), best)
+    has_number = _has_number(sentences[position].text)
+    for earlier in range(position - 1, max(-1, position - 1 - _NEAR), -1):
+        if earlier in never or len(words[earlier]) < _LEAST_WORDS:
+            continue
+        if not has_number or _has_number(sentences[earlier].text):
+            return earlier
+    return None
 
 
-def has_fact(text: str) -> bool:
-    """Tell whether a sentence has a number, or a capital letter behind its first word."""
-    rest = text.partition(" ")[2]
-    return any(map(str.isdigit, text)) or any(
-        word[:1].isupper() and word not in ("I", "I'm", "I'll") for word in rest.split()
-    )
+def _has_number(text: str) -> bool:
+    return any(map(str.isdigit, text))

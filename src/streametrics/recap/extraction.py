@@ -11,13 +11,14 @@ from heapq import heapify, heappop, heappush
 from streametrics.recap import naming
 from streametrics.recap.corrections import TakenBack, reports, taken_back
 from streametrics.recap.spoken import SpokenSentence
-from streametrics.recap.weighing import Unit, Weights, score
+from streametrics.recap.weighing import Unit, Weights
 
-_REPEATED_SHARE = 0.3
 #: What others are said to say, and questions, tell less.
 _REPORTED_SHARE, _QUESTION_SHARE = 0.6, 0.6
 #: Nothing is added that tells less than this share of the best sentence, or to a rest of fewer letters.
 _LEAST_SHARE, _LEAST_LETTERS = 0.25, 20
+#: A correction tells more: who reads has heard the wrong thing, or will.
+_CORRECTION = 1.5
 _QUESTION_MARKS = ("?", "？", "؟")
 
 
@@ -73,15 +74,13 @@ class _Picking:
     def __init__(self, sentences: Sequence[SpokenSentence], before: Sequence[SpokenSentence]) -> None:
         self._sentences = sentences
         self._units = [Unit.of(sentence.text) for sentence in sentences]
-        weights = Weights(self._units, [Unit.of(sentence.text) for sentence in before])
-        self._weights = {token: weights.of(token) for token in weights.held_by}
+        self._scores = Weights(self._units, _texts(before)).scores()
         self._taken_back: TakenBack = taken_back(sentences)
         hidden = self._taken_back.denied | self._taken_back.corrected.keys() | self._repeated()
         self._open = [index for index in range(len(sentences)) if index not in hidden] or list(range(len(sentences)))
-        corrections = {}
-        for earlier, later in self._taken_back.corrected.items():
-            corrections[later] = self._units[earlier]
-        self._corrections = corrections
+        self._needs = self._taken_back.needs
+        self._needed_by = {earlier: later for later, earlier in self._needs.items()}
+        self._corrects = {later: earlier for earlier, later in self._taken_back.corrected.items()}
 
     def _repeated(self) -> set[int]:
         """A sentence that is said again counts once."""
@@ -127,7 +126,7 @@ class _Picking:
         while any(rest):
             took = False
             for chapter in _spread(len(rest)):
-                fitting = [index for index in rest[chapter] if self._bundle_length(index, chosen) <= left]
+                fitting = [index for index in rest[chapter] if 0 < self._bundle_length(index, chosen) <= left]
                 rest[chapter] = fitting
                 if not fitting and (chosen or not chapters[chapter]):
                     continue
@@ -145,17 +144,17 @@ class _Picking:
 
     def _bundle(self, index: int) -> list[int]:
         """A correction that is not understood alone comes with what it corrects."""
-        needed = self._taken_back.needs.get(index)
-        by = next((later for later, earlier in self._taken_back.needs.items() if earlier == index), None)
-        return [each for each in (needed, index, by) if each is not None]
+        return [each for each in (self._needs.get(index), index, self._needed_by.get(index)) if each is not None]
 
     def _bundle_length(self, index: int, chosen: Sequence[int]) -> int:
         return sum(_length(self._sentences[each]) for each in self._bundle(index) if each not in chosen)
 
     def _score(self, index: int) -> float:
-        found = score(self._units[index], self._weights)
-        if index in self._corrections:
-            found = max(found, score(self._corrections[index], self._weights))
+        found = self._scores.of(index)
+        if index in self._corrects:
+            found = _CORRECTION * max(found, self._scores.of(self._corrects[index]))
+        if index in self._needs:
+            found = _CORRECTION * max(found, self._scores.of(self._needs[index]))
         sentence = self._sentences[index]
         if sentence.text.endswith(_QUESTION_MARKS):
             found *= _QUESTION_SHARE
@@ -165,8 +164,7 @@ class _Picking:
 
     def _tell(self, told: Iterable[int]) -> None:
         for index in told:
-            for token in self._units[index].tokens:
-                self._weights[token] *= _REPEATED_SHARE
+            self._scores.tell(index)
 
 
 def _spread(count: int) -> list[int]:

@@ -1,17 +1,18 @@
 """Finds the key words of a stretch, and makes a title of them or of the shortest phrase that tells."""
 
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 
-from streametrics.recap.weighing import Unit, Weights, score
+from streametrics.recap.weighing import Unit, Weights
 from streametrics.text.letters import letters
-from streametrics.text.pieces import EDGES, UNSPACED, clauses
+from streametrics.text.pieces import EDGES, UNSPACED, clauses, tokens
 
 MOST_TITLE_LETTERS = 49
 #: A word of fewer letters is no key word, but where a script has no spaces, or where it has a digit.
 _LEAST_LETTERS = 4
+#: What a name weighs more.
+_NAME = 1.5
 #: Letters of a key word in a script without spaces.
 _LONGEST_UNSPACED = 12
 #: Key words that begin with the same so many letters are one.
@@ -25,7 +26,7 @@ _PHRASE_WORDS = range(2, 9)
 
 def keywords(texts: Sequence[str], before: Sequence[str], most: int) -> list[str]:
     """Find the words that mark texts off from what was said before, as they are written, the best first."""
-    weights = Weights([Unit.of(text) for text in texts], [Unit.of(text) for text in before])
+    weights = Weights([Unit.of(text) for text in texts], before)
     written = _written(texts)
     ranked = sorted(filter(_can_be_key, weights.held_by), key=lambda token: (-_key_weight(weights, token), token))
     found: list[str] = []
@@ -55,9 +56,9 @@ def title(texts: Sequence[str], before: Sequence[str]) -> str:
 
 
 def _key_weight(weights: Weights, token: str) -> float:
-    """Weigh a key word: what comes back here counts more than what was said once, but a name."""
-    held = weights.held_by[token]
-    return weights.of(token) * math.sqrt(held) * (1.0 if held > 1 or weights.is_name(token) else 0.6)
+    """Weigh a key word: it is of the topic, or else news, and a name at best."""
+    name = _NAME if weights.is_name(token) else 1.0
+    return name * (1 + weights.topic(token)) * (1 + weights.news(token))
 
 
 def _can_be_key(token: str) -> bool:
@@ -110,8 +111,7 @@ def _are_one(word: str, other: str) -> bool:
 def _phrase(texts: Sequence[str], before: Sequence[str], keys: Sequence[str]) -> str:
     """Find the best phrase between marks that has key words and can be a title."""
     wanted = [key.casefold() for key in keys]
-    weights = Weights([Unit.of(text) for text in texts], [Unit.of(text) for text in before])
-    weighed = {token: weights.of(token) for token in weights.held_by}
+    weights = Weights([Unit.of(text) for text in texts], before)
     best, best_score = "", 0.0
     for text in texts:
         folded = text.casefold()
@@ -121,8 +121,8 @@ def _phrase(texts: Sequence[str], before: Sequence[str], keys: Sequence[str]) ->
             phrase = clause.strip(EDGES + " ")
             if not _can_be_title(phrase) or sum(key in phrase.casefold() for key in wanted) < _LEAST_KEYWORDS:
                 continue
-            unit = Unit.of(phrase)
-            found = score(unit, {token: weighed.get(token, 0.0) for token in unit.tokens})
+            told = tokens(phrase)
+            found = sum(weights.topic(token) for token in told) / (len(told) + 2)
             if found > best_score:
                 best, best_score = phrase, found
     return best

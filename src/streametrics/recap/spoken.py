@@ -1,17 +1,18 @@
 """Divides what was said in a stream into sentences, each with its place: what chapters and recaps are made of."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import accumulate
 from typing import NamedTuple
 
 from streametrics.domain.transcript import Segment
 from streametrics.text import sentences
-from streametrics.text.pieces import UNSPACED, fits, pieces
+from streametrics.text.pieces import UNSPACED, clauses, fits, pieces
 
-#: A sentence goes on in the next segment after no longer a pause than this.
-LONGEST_PAUSE_S = 2.0
+#: A sentence goes on in the next segment after no longer a pause than this, and lasts no longer than that.
+LONGEST_PAUSE_S, LONGEST_JOINED_S = 2.0, 15.0
 
 
 class NumberedSegment(NamedTuple):
@@ -32,41 +33,96 @@ class SpokenSentence:
     last_segment: int
     language: str | None = None
 
-    def goes_on_in(self, later: "SpokenSentence") -> bool:
-        """Tell whether the later one may be this one's end: no mark, no pause, no other language between."""
-        return (
-            not sentences.ends(self.text)
-            and later.start_s - self.end_s <= LONGEST_PAUSE_S
-            and self.language == later.language
-            and fits(_joined(self.text, later.text))
-        )
-
-    def joined_with(self, later: "SpokenSentence") -> "SpokenSentence":
-        return SpokenSentence(
-            _joined(self.text, later.text),
-            min(self.start_s, later.start_s),
-            max(self.end_s, later.end_s),
-            min(self.first_segment, later.first_segment),
-            max(self.last_segment, later.last_segment),
-            self.language,
-        )
-
 
 def spoken_sentences(segments: Iterable[NumberedSegment]) -> list[SpokenSentence]:
     """Divide segments, in the order of their time, into sentences; one that goes on in the next segment is one.
 
-    One that would be too long is divided, between segments where that is possible. What has no letter and no digit is
-    left out. All but the last sentence, and what was said in the last LONGEST_PAUSE_S, stay as they are when more is
-    said.
+    One that would be too long is divided between clauses, or else between segments. What has no letter and no digit is
+    left out. What begins LONGEST_JOINED_S before the end stays as it is when more is said.
     """
     found: list[SpokenSentence] = []
+    unfinished: list[_Part] = []
     for numbered in sorted(segments, key=lambda each: (each.segment.start, each.number)):
-        for position, sentence in enumerate(_divided(numbered)):
-            if position == 0 and found and found[-1].goes_on_in(sentence):
-                found[-1] = found[-1].joined_with(sentence)
+        for position, part in enumerate(_divided(numbered)):
+            if unfinished and position == 0 and _goes_on(unfinished, part):
+                unfinished.append(part)
+                found += map(_whole, _cut_off(unfinished))
             else:
-                found.append(sentence)
+                found += [_whole(unfinished)] if unfinished else []
+                unfinished = [part]
+    found += [_whole(unfinished)] if unfinished else []
     return [sentence for sentence in found if any(map(str.isalnum, sentence.text))]
+
+
+class _Part(NamedTuple):
+    """A part of a sentence that lies in one segment, with the letters of the segment before and in it."""
+
+    text: str
+    clock: "_Clock"
+    first: int
+    end: int
+    number: int
+    language: str | None
+
+    def divided(self, letters: int) -> tuple["_Part", "_Part"]:
+        """Divide it behind so many letters."""
+        place, left = 0, letters
+        while left:
+            left -= not self.text[place].isspace()
+            place += 1
+        middle = self.first + letters
+        return (
+            self._replace(text=self.text[:place].strip(), end=middle),
+            self._replace(text=self.text[place:].strip(), first=middle),
+        )
+
+
+def _goes_on(unfinished: Sequence[_Part], part: _Part) -> bool:
+    """Tell whether a part may be the end of what was said: no mark, no pause, no other language between."""
+    first, last = unfinished[0], unfinished[-1]
+    start_s, end_s = first.clock.start_s(first.first), part.clock.end_s(part.end)
+    return (
+        not sentences.ends(last.text)
+        and part.clock.start_s(part.first) - last.clock.end_s(last.end) <= LONGEST_PAUSE_S
+        and end_s - start_s <= LONGEST_JOINED_S
+        and first.language == part.language
+    )
+
+
+def _cut_off(unfinished: list[_Part]) -> Iterator[list[_Part]]:
+    """Cut off what makes a sentence too long: up to a clause's end, or else up to the last segment's beginning."""
+    text = _text(unfinished)
+    if fits(text):
+        return
+    begin = next(iter(pieces(text)))
+    at_clause = begin in accumulate(clauses(text), _joined)
+    letters = _letters(begin if at_clause else _text(unfinished[:-1]))
+    cut: list[_Part] = []
+    while letters:
+        part = unfinished.pop(0)
+        if part.end - part.first > letters:
+            part, rest = part.divided(letters)
+            unfinished.insert(0, rest)
+        letters -= part.end - part.first
+        cut.append(part)
+    yield cut
+    yield from _cut_off(unfinished)
+
+
+def _text(parts: Iterable[_Part]) -> str:
+    return reduce(_joined, (part.text for part in parts))
+
+
+def _whole(parts: Sequence[_Part]) -> SpokenSentence:
+    first = parts[0]
+    return SpokenSentence(
+        _text(parts),
+        first.clock.start_s(first.first),
+        max(part.clock.end_s(part.end) for part in parts),
+        min(part.number for part in parts),
+        max(part.number for part in parts),
+        first.language,
+    )
 
 
 def _joined(text: str, later: str) -> str:
@@ -74,14 +130,14 @@ def _joined(text: str, later: str) -> str:
     return f"{text}{later}" if unspaced else f"{text} {later}"
 
 
-def _divided(numbered: NumberedSegment) -> Iterator[SpokenSentence]:
+def _divided(numbered: NumberedSegment) -> Iterator[_Part]:
     number, segment = numbered
     clock = _Clock(segment)
     place = 0
     for sentence in sentences.split(" ".join(segment.text.split())):
         for piece in pieces(sentence):
             first, place = place, place + _letters(piece)
-            yield SpokenSentence(piece, clock.start_s(first), clock.end_s(place), number, number, segment.language)
+            yield _Part(piece, clock, first, place, number, segment.language)
 
 
 class _Clock:
