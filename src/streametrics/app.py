@@ -34,6 +34,7 @@ from streametrics.api.routes import (
     openai_audio,
     service_status,
     status,
+    stream_control,
     streams,
     summarize,
 )
@@ -51,6 +52,7 @@ from streametrics.jobs.connections import Connections
 from streametrics.jobs.joining import JoiningThread
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.service import JobService
+from streametrics.jobs.stream_control import StreamControl
 from streametrics.jobs.streams import StreamService
 from streametrics.observability.metrics import REFUSED
 from streametrics.redis.job_versions import JobVersionReader
@@ -74,7 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         os.umask(PRIVATE_UMASK)  # also where a server of one's own runs this application
         connections = Connections(settings, timeouts=ANSWERING)
         await to_thread.run_sync(connections.announce_service)
-        job_service = JobService(connections)
+        job_service, streams_served = JobService(connections), StreamService(connections)
         version_reader = JobVersionReader(settings.effective_redis_url)
         status_reader = StatusReader(job_service, version_reader)
         admission = Admission(settings, connections.backlog.by_queue, connections.audio.free_bytes)
@@ -82,7 +84,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.streametrics = State(
             connections=connections,
             jobs=job_service,
-            streams=StreamService(connections),
+            streams=streams_served,
+            stream_control=StreamControl(connections, streams_served),
             status_reader=status_reader,
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
@@ -125,6 +128,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(job_submission.router)
     app.include_router(jobs.router)
     app.include_router(streams.router)
+    app.include_router(stream_control.router)
     app.include_router(openai_audio.router)
     app.include_router(keys.router)
     app.include_router(service_status.router)

@@ -40,6 +40,7 @@ SCOPES = {
     "GET /v1/streams/{stream_id}/transcript": "read",
     "GET /v1/streams/{stream_id}/transcript.{format}": "read",
     "POST /v1/streams/{stream_id}/end": "submit",
+    "POST /v1/streams/{stream_id}/forget": "submit",
     "DELETE /v1/streams/{stream_id}": "submit",
     "GET /v1/streamers": "read",
     "GET /v1/streamers/{key}/stream": "read",

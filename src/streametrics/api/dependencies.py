@@ -17,6 +17,7 @@ from streametrics.database.api_keys import KeyRecords
 from streametrics.errors import InvalidRequest
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.service import JobService
+from streametrics.jobs.stream_control import StreamControl
 from streametrics.jobs.streams import StreamService
 from streametrics.status.reader import StatusReader
 from streametrics.uploads.admission import Admission
@@ -42,6 +43,7 @@ class State:
     connections: Connections
     jobs: JobService
     streams: StreamService
+    stream_control: StreamControl
     status_reader: StatusReader
     uploads: UploadReceiver
     admission: Admission

@@ -25,7 +25,7 @@ class StreamGap(BaseModel):
 
     start: float = Field(examples=[1200.0])
     end: float = Field(examples=[1380.0])
-    reason: Literal["not_sent", "lost", "failed", "late", "forgotten"]
+    reason: Literal["not_sent", "lost", "failed", "late", "forgotten", "paused"]
 
 
 class CoverageBody(BaseModel):

@@ -26,6 +26,9 @@ _ERASED_VALUES: dict[str, object] = {
     "game": "",
     "speech_language": None,
     "summary_languages": [],
+    "forgotten": None,
+    "forgetting": None,
+    "pauses": None,
 }
 
 
@@ -53,7 +56,7 @@ def take_out_words(connection: Connection, task_id: str, stream_id: str) -> None
     if ids:
         connection.execute(delete(stream_words).where(stream_words.c.rowid.in_(ids)))
         connection.execute(delete(stream_segments).where(stream_segments.c.id.in_(ids)))
-        _note_erased(connection)
+        note_erased(connection)
     version = streams.c.state_version + 1
     connection.execute(update(streams).where(streams.c.id == stream_id).values(state_version=version, updated_at=now()))
 
@@ -82,7 +85,7 @@ class StreamErasure:
             if found:
                 connection.execute(delete(stream_words).where(stream_words.c.rowid.in_(found)))
                 connection.execute(delete(stream_segments).where(stream_segments.c.id.in_(found)))
-                _note_erased(connection)
+                note_erased(connection)
                 return len(found)
             chunks = select(stream_chunks.c.task_id).where(stream_chunks.c.stream == number).limit(BATCH)
             if is_whole and (names := list(connection.execute(chunks).scalars())):
@@ -136,9 +139,9 @@ def _mark_erased(connection: Connection, number: int) -> None:
     connection.execute(update(streams).where(streams.c.number == number, streams.c.erased_at.is_(None)).values(values))
 
 
-def _note_erased(connection: Connection) -> None:
-    """Remember that the index goes on holding words that were erased."""
+def note_erased(connection: Connection, fact: str = WORDS_ERASED) -> None:
+    """Remember that the index and the files go on holding words that were erased."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     token = secrets.token_hex(8)
-    noted = dialect.insert(facts).values(name=WORDS_ERASED, value=token)
+    noted = dialect.insert(facts).values(name=fact, value=token)
     connection.execute(noted.on_conflict_do_update(index_elements=["name"], set_={"value": token}))

@@ -3,6 +3,7 @@
 A writer names the version of the stream that it has read. One that was overtaken changes nothing and reads again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,16 @@ from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from streametrics.database.engine import Database, now
+from streametrics.database.erasure import empty
 from streametrics.database.jobs import JobRecord, record_of, select_with
+from streametrics.database.stream_erasure import note_erased
+from streametrics.database.stream_search import WORDS_FORGOTTEN
 from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, stream_segments, stream_words, streams
 from streametrics.database.streams import StreamRecord, select_streams, stream_of
 from streametrics.database.tables import TO_JOIN, jobs
 from streametrics.domain.job import JobKind
-from streametrics.streams.chunks import JoiningChunk
+from streametrics.domain.transcript import Segment
+from streametrics.streams.chunks import JoiningChunk, StreamSegment
 from streametrics.streams.placing import Placement
 
 #: The most languages of summaries that a stream keeps.
@@ -228,32 +233,43 @@ def _insert_chunk(connection: Connection, number: int, segments_before: int, chu
             fingerprint=chunk.fingerprint,
         )
     )
-    if not chunk.segments:
+    if chunk.erases_job:
+        job = connection.execute(select(jobs).where(jobs.c.task_id == chunk.task_id)).one()
+        empty(connection, job)
+        note_erased(connection, WORDS_FORGOTTEN)
+    first_id = (number << SEGMENT_BITS) + segments_before
+    insert_segments(connection, number, first_id, chunk.task_id, chunk.segments)
+
+
+def insert_segments(
+    connection: Connection, number: int, first_id: int, task_id: str, segments: Sequence[StreamSegment]
+) -> None:
+    """Insert a chunk's words and what they are found by; their ids follow `first_id`."""
+    if not segments:
         return
     is_postgresql = connection.dialect.name == "postgresql"
-    first_id = (number << SEGMENT_BITS) + segments_before
     rows: list[dict[str, Any]] = []
     words: list[dict[str, Any]] = []
-    for segment_id, each in enumerate(chunk.segments, start=first_id):
-        stored = each.segment.to_stored_json()
-        rows.append(
-            {
-                "id": segment_id,
-                "stream": number,
-                "task_id": chunk.task_id,
-                "start_s": stored["start"],
-                "end_s": stored["end"],
-                "text": stored["text"],
-                "language": stored.get("language"),
-                "words": stored.get("words", []),
-            }
-        )
-        words.append({"rowid": segment_id, "words": _index_text(each.words, is_postgresql=is_postgresql)})
+    for segment_id, each in enumerate(segments, start=first_id):
+        rows.append({"id": segment_id, "stream": number, "task_id": task_id, **segment_values(each.segment)})
+        words.append({"rowid": segment_id, "words": index_text(each.words, is_postgresql=is_postgresql)})
     connection.execute(insert(stream_segments), rows)
     connection.execute(insert(stream_words), words)
 
 
-def _index_text(words: tuple[str, ...], *, is_postgresql: bool) -> str:
+def segment_values(segment: Segment) -> dict[str, Any]:
+    """Write a segment as it is stored."""
+    stored = segment.to_stored_json()
+    return {
+        "start_s": stored["start"],
+        "end_s": stored["end"],
+        "text": stored["text"],
+        "language": stored.get("language"),
+        "words": stored.get("words", []),
+    }
+
+
+def index_text(words: tuple[str, ...], *, is_postgresql: bool) -> str:
     """Write words as the index takes them: FTS5 divides them by itself, PostgreSQL is given their places."""
     if not is_postgresql:
         return " ".join(words)

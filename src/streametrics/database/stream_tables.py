@@ -44,6 +44,12 @@ streams = Table(
     #: Raised by every write: an old value marks a writer that was overtaken.
     Column("state_version", Integer, nullable=False),
     Column("updated_at", Float, nullable=False),
+    #: What was said to be forgotten, as [start, end] in order; null for nothing.
+    Column("forgotten", StoredJson(none_as_null=True)),
+    #: [start, end] of all that is still to be taken out of the rows; null for nothing.
+    Column("forgetting", StoredJson(none_as_null=True)),
+    #: When its streamer had paused, as [start, end]; the last end is null until it goes on.
+    Column("pauses", StoredJson(none_as_null=True)),
     *lease_columns(),
 )
 _IS_OPEN = streams.c.ended_at.is_(None)
@@ -100,4 +106,22 @@ stream_words = Table(
     #: A segment's id.
     Column("rowid", _segment_id, primary_key=True, autoincrement=False),
     Column("words", Text().with_variant(TSVECTOR(), "postgresql"), nullable=False),
+)
+
+#: What the owner of a streamer's streams has said about them; no row where that is nothing.
+streamers = Table(
+    "streamers",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("streamer_key", Text, primary_key=True),
+    #: Null while its chunks are heard.
+    Column("paused_at", Float),
+    Column("hidden_words", StoredJson, nullable=False),
+    Column("summary_languages", StoredJson, nullable=False),
+    #: Null for the service's own.
+    Column("transcript_days", Float),
+    Column("recap_days", Float),
+    #: Whether words that were stored before are still to be hidden.
+    Column("hides", Boolean, nullable=False, default=False, server_default=false()),
+    Column("updated_at", Float, nullable=False),
 )

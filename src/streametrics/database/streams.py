@@ -1,13 +1,15 @@
 """Reads streams for clients: one, lists of them and of their streamers, their chunks and words."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select, update
 
 from streametrics.database.engine import Database, now
 from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, stream_segments, streams
-from streametrics.domain.transcript import Segment, Word
+from streametrics.domain.transcript import Segment, TimeSpan, Word
 from streametrics.streams.coverage import ChunkState, Extent
 from streametrics.streams.placing import Timeline
 
@@ -42,6 +44,12 @@ class StreamRecord:
     has_words: bool
     state_version: int
     updated_at: float
+    #: What was said to be forgotten, in order.
+    forgotten: tuple[TimeSpan, ...] = ()
+    #: When its streamer had paused, in order; the last one reaches on for ever while that is so.
+    pauses: tuple[TimeSpan, ...] = ()
+    #: Since its last chunk came, in seconds.
+    quiet_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +158,9 @@ def segment_ids(number: int) -> tuple[int, int]:
 
 
 def select_streams(*more: Any) -> Select[Any]:  # noqa: ANN401 - any column
-    """Select streams, with the time since their end."""
-    return select(streams, (now() - streams.c.ended_at).label("ended_for_s"), *more)
+    """Select streams, with the time since their end and since their last chunk."""
+    ended_for_s = (now() - streams.c.ended_at).label("ended_for_s")
+    return select(streams, ended_for_s, (now() - streams.c.last_received_at).label("quiet_s"), *more)
 
 
 def stream_of(row: Row[Any]) -> StreamRecord:
@@ -176,7 +185,21 @@ def stream_of(row: Row[Any]) -> StreamRecord:
         has_words=row.has_words,
         state_version=row.state_version,
         updated_at=row.updated_at,
+        forgotten=spans_of(row.forgotten),
+        pauses=spans_of(row.pauses),
+        quiet_s=row.quiet_s,
     )
+
+
+def spans_of(stored: object) -> tuple[TimeSpan, ...]:
+    """Read stored spans; one without an end reaches on for ever."""
+    pairs = stored if isinstance(stored, list) else []
+    return tuple(TimeSpan(start, math.inf if end is None else end) for start, end in pairs)
+
+
+def spans_json(spans: Iterable[TimeSpan]) -> list[list[float | None]] | None:
+    """Write spans as they are stored; None for none."""
+    return [[span.start_s, None if span.end_s == math.inf else span.end_s] for span in spans] or None
 
 
 def _visible(owner: str | None) -> Select[Any]:

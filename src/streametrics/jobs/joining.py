@@ -23,6 +23,7 @@ from streametrics.settings import Settings
 from streametrics.streams.chunks import JoiningChunk, fingerprint, heard
 from streametrics.streams.coverage import ChunkState
 from streametrics.streams.placing import Placement, SentChunk, falls_back, first_placement, place
+from streametrics.streams.redaction import without_forgotten
 from streametrics.streams.streamer_keys import streamer_key
 from streametrics.streams.times import Clock
 
@@ -189,7 +190,7 @@ class Joining:
             entry = self._entry(waiting, job, None if found.twin else transcript, mark, placement)
             if found.twin and transcript is not None:
                 entry = JoiningChunk(job.task_id, *found.twin, state=ChunkState.HEARD, seq=waiting.seq)
-            self._records.join(found.stream, job, entry, placement)
+            self._records.join(found.stream, job, without_forgotten(entry, found.stream.forgotten), placement)
         return True
 
     def _is_over(self, found: Found, sent: SentChunk) -> bool:

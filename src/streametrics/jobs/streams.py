@@ -95,7 +95,7 @@ class StreamService:
             return
         waiting = [
             chunk.task_id
-            for chunk in self._waiting(stream)
+            for chunk in self.waiting(stream)
             if stream.ended_at is None or chunk.received_at <= stream.ended_at
         ]
         erasure = self._connections.stream_erasure
@@ -112,7 +112,13 @@ class StreamService:
             kept = self._coverages.get(kept_as)
         if kept is None:
             extents = self._records.extents(stream.number)
-            kept = coverage(extents, clock=stream.timeline.clock, in_work=in_work)
+            kept = coverage(
+                extents,
+                clock=stream.timeline.clock,
+                in_work=in_work,
+                forgotten=stream.forgotten,
+                pauses=stream.pauses,
+            )
             with self._lock:
                 self._coverages[kept_as] = kept
                 while len(self._coverages) > KEPT_COVERAGES:
@@ -123,11 +129,11 @@ class StreamService:
         """Find where the chunks lie that are not done, while later ones are."""
         positions = (
             position_of(stream.timeline, SentChunk(chunk.time, chunk.received_at, None))
-            for chunk in self._waiting(stream)
+            for chunk in self.waiting(stream)
         )
         return tuple(position for position in positions if position < stream.end_s)
 
-    def _waiting(self, stream: StreamRecord) -> list[WaitingChunk]:
+    def waiting(self, stream: StreamRecord) -> list[WaitingChunk]:
         """Read the chunks of a stream's streamer that have not joined yet."""
         waiting = self._connections.joining.waiting(owner=stream.owner)
         return [chunk for chunk in waiting if streamer_key(chunk.streamer) == stream.streamer_key]

@@ -1,0 +1,65 @@
+"""What the owner of a stream says about it, at a real service with workers."""
+
+import time
+
+import pytest
+import requests
+
+from tests.integration.test_jobs_api import get, problem
+from tests.integration.test_streams_api import send, stream_of
+from tests.support.stack import Stack
+
+
+def post(service: Stack, path: str, body: object = None) -> requests.Response:
+    return requests.post(service.url + path, json=body, timeout=10)
+
+
+def test_a_stretch_is_forgotten_everywhere(service: Stack) -> None:
+    sent = send(service, "forgets", "00:00:00", "00:00:03", "00:00:06")
+    path = f"/v1/streams/{stream_of(service, 'forgets', 3)['id']}"
+    service.finished(sent[1])
+    began = time.monotonic()
+    done = post(service, f"{path}/forget", {"start": 3.05, "end": 5.9})
+    assert time.monotonic() - began < 1
+    assert done.json() == {
+        "stream_id": path.rsplit("/", 1)[-1],
+        "start": 3.05,
+        "end": 5.9,
+        "segments": done.json()["segments"],
+        "jobs": 1,
+        "state_version": get(service, path).json()["state_version"],
+    }
+    assert done.json()["segments"] >= 1
+    # Expect every view to be without it at once, the client's own included
+    words = get(service, f"{path}/transcript").json()
+    assert all(each["end"] <= 3.05 or each["start"] >= 5.9 for each in words["segments"])
+    assert [gap["reason"] for gap in get(service, path).json()["coverage"]["gaps"]] == ["forgotten"]
+    assert requests.get(f"{service.url}/summarize/status/{sent[1]}", timeout=10).status_code == 410
+    assert problem(get(service, f"/v1/jobs/{sent[1]}/transcript"))["status"] == 410
+    assert service.status(sent[0])["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"last_s": 5, "start": 1}, "either 'start' and 'end', or 'last_s'"),
+        ({"start": 1}, "end: Field required"),
+        ({"start": 2, "end": 1}, "exchange them"),
+        ({"start": 1e8, "end": 2e8}, "long so far"),
+        ({"last_s": 0}, "greater than 0"),
+        ({"last_s": "x"}, "valid number"),
+        ({"seconds": 5}, "Extra inputs are not permitted"),
+        ([], "no JSON object"),
+        ({"last_s": 5, "why": "x" * 2000}, "too long"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_a_sentence(service: Stack, body: object, told: str) -> None:
+    send(service, "says no", "now")
+    path = f"/v1/streams/{stream_of(service, 'says no', 1)['id']}/forget"
+    found = problem(post(service, path, body))
+    assert (found["status"], found["code"]) == (422, "invalid_request")
+    assert told in found["detail"]
+
+
+def test_of_an_unknown_stream_nothing_is_forgotten(service: Stack) -> None:
+    assert problem(post(service, "/v1/streams/strm_none/forget", {"last_s": 5}))["code"] == "stream_unknown"
