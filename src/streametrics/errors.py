@@ -13,6 +13,7 @@ StreametricsError
 ├── JobNotReady               409
 ├── StreamUnknown             404
 ├── StreamErased              410
+├── StreamEnded               409
 ├── StreamStartUnknown        409  the time that was asked for is none that was sent
 ├── Unauthorized              401
 ├── Forbidden                 403
@@ -124,6 +125,12 @@ class StreamErased(StreametricsError):
     """This stream was erased, because it expired or was deleted."""
 
     code, status = "stream_erased", 410
+
+
+class StreamEnded(StreametricsError):
+    """This stream has ended: only one that is live can be paused."""
+
+    code, status = "stream_ended", 409
 
 
 class StreamStartUnknown(StreametricsError):

@@ -6,8 +6,9 @@ import pytest
 import requests
 
 from tests.integration.test_jobs_api import get, problem
-from tests.integration.test_streams_api import send, stream_of
-from tests.support.stack import Stack
+from tests.integration.test_streams_api import SOUND, send, stream_of
+from tests.support.media import plain_wav, tone
+from tests.support.stack import Stack, until
 
 
 def post(service: Stack, path: str, body: object = None) -> requests.Response:
@@ -63,3 +64,40 @@ def test_what_cannot_be_read_is_said_in_a_sentence(service: Stack, body: object,
 
 def test_of_an_unknown_stream_nothing_is_forgotten(service: Stack) -> None:
     assert problem(post(service, "/v1/streams/strm_none/forget", {"last_s": 5}))["code"] == "stream_unknown"
+
+
+def test_while_it_is_paused_nobody_listens(service: Stack) -> None:
+    send(service, "Pauses", "00:00:00")
+    path = f"/v1/streams/{stream_of(service, 'pauses', 1)['id']}"
+    for _ in range(2):
+        paused = post(service, f"{path}/pause")
+        assert (paused.status_code, paused.json()["status"]) == (200, "paused")
+    assert get(service, path).json()["status"] == "paused"
+    assert [each["id"] for each in get(service, "/v1/streams", status="paused").json()["data"]] == [path[12:]]
+    # Expect a chunk to be taken as ever, to be done when it is asked for first, and its sound to be gone
+    task_id = service.submit(SOUND, streamer="PAUSES", time="00:00:03")
+    body = service.status(task_id)
+    assert (body["status"], body["result"]["text"], body["result"]["summary"]) == ("done", "", "")
+    assert [warning["code"] for warning in body["warnings"]] == ["paused"]
+    assert service.audio_files == []
+    below = requests.post(
+        f"{service.url}/v1/jobs", files={"audio": SOUND}, data={"kind": "live", "streamer": "pauses"}, timeout=10
+    )
+    assert (below.status_code, below.json()["status"], below.json()["duration_s"]) == (202, "completed", None)
+    # And others to be heard, and a recording of the same streamer too
+    (other,) = send(service, "does not pause", "now")
+    assert service.status(other)["result"]["text"]
+    long = service.submit(plain_wav(tone(70.0, 16_000), 16_000), streamer="pauses")
+    assert service.finished(long)["result"]["text"]
+    until(
+        lambda: [gap["reason"] for gap in get(service, path).json()["coverage"]["gaps"]] == ["paused"],
+        within_s=20,
+        what="the pause is told",
+    )
+    # When it goes on, expect what is said to be heard again
+    assert post(service, f"{path}/resume").json()["status"] == "live"
+    (last,) = send(service, "pauses", "00:00:30")
+    assert service.status(last)["result"]["text"]
+    assert post(service, f"{path}/end").json()["status"] == "ended"
+    refused = problem(post(service, f"{path}/pause"))
+    assert (refused["status"], refused["code"]) == (409, "stream_ended")

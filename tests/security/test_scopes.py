@@ -41,6 +41,8 @@ SCOPES = {
     "GET /v1/streams/{stream_id}/transcript.{format}": "read",
     "POST /v1/streams/{stream_id}/end": "submit",
     "POST /v1/streams/{stream_id}/forget": "submit",
+    "POST /v1/streams/{stream_id}/pause": "submit",
+    "POST /v1/streams/{stream_id}/resume": "submit",
     "DELETE /v1/streams/{stream_id}": "submit",
     "GET /v1/streamers": "read",
     "GET /v1/streamers/{key}/stream": "read",

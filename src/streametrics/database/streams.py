@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, select, update
 
 from streametrics.database.engine import Database, now
-from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, stream_segments, streams
+from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, stream_segments, streamers, streams
 from streametrics.domain.transcript import Segment, TimeSpan, Word
 from streametrics.streams.coverage import ChunkState, Extent
 from streametrics.streams.placing import Timeline
@@ -48,6 +48,8 @@ class StreamRecord:
     forgotten: tuple[TimeSpan, ...] = ()
     #: When its streamer had paused, in order; the last one reaches on for ever while that is so.
     pauses: tuple[TimeSpan, ...] = ()
+    #: Whether its streamer has paused now.
+    is_paused: bool = False
     #: Since its last chunk came, in seconds.
     quiet_s: float = field(default=0.0, compare=False)
 
@@ -89,14 +91,24 @@ class StreamRecords:
         return None if row is None else stream_of(row)
 
     def page(
-        self, owner: str | None, *, streamer_key: str | None, is_live: bool | None, before: int | None, limit: int
+        self,
+        owner: str | None,
+        *,
+        streamer_key: str | None,
+        is_live: bool | None,
+        is_paused: bool | None = None,
+        before: int | None,
+        limit: int,
     ) -> list[StreamRecord]:
-        """Read streams, the newest first, behind the number `before`. is_live: None for all."""
+        """Read streams, the newest first, behind the number `before`. is_live, is_paused: None for all."""
         query = _visible(owner).order_by(streams.c.number.desc()).limit(limit)
         if streamer_key is not None:
             query = query.where(streams.c.streamer_key == streamer_key)
         if is_live is not None:
             query = query.where(streams.c.ended_at.is_(None) if is_live else streams.c.ended_at.is_not(None))
+        if is_paused is not None:
+            paused_at = _said_of_streamer("paused_at").element
+            query = query.where(paused_at.is_not(None) if is_paused else paused_at.is_(None))
         if before is not None:
             query = query.where(streams.c.number < before)
         with self._database.read() as connection:
@@ -160,7 +172,14 @@ def segment_ids(number: int) -> tuple[int, int]:
 def select_streams(*more: Any) -> Select[Any]:  # noqa: ANN401 - any column
     """Select streams, with the time since their end and since their last chunk."""
     ended_for_s = (now() - streams.c.ended_at).label("ended_for_s")
-    return select(streams, ended_for_s, (now() - streams.c.last_received_at).label("quiet_s"), *more)
+    quiet_s = (now() - streams.c.last_received_at).label("quiet_s")
+    return select(streams, ended_for_s, quiet_s, _said_of_streamer("paused_at"), *more)
+
+
+def _said_of_streamer(name: str) -> ColumnElement[Any]:
+    """Select what is said about a stream's streamer."""
+    own = [streamers.c.owner == streams.c.owner, streamers.c.streamer_key == streams.c.streamer_key]
+    return select(streamers.c[name]).where(*own).correlate(streams).scalar_subquery().label(name)
 
 
 def stream_of(row: Row[Any]) -> StreamRecord:
@@ -187,6 +206,7 @@ def stream_of(row: Row[Any]) -> StreamRecord:
         updated_at=row.updated_at,
         forgotten=spans_of(row.forgotten),
         pauses=spans_of(row.pauses),
+        is_paused=row.paused_at is not None,
         quiet_s=row.quiet_s,
     )
 

@@ -15,6 +15,7 @@ from streametrics.database.redaction import Redaction
 from streametrics.database.stream_erasure import StreamErasure
 from streametrics.database.stream_joining import StreamJoining
 from streametrics.database.stream_search import StreamSearch
+from streametrics.database.streamers import Streamers
 from streametrics.database.streams import StreamRecords
 from streametrics.database.timeouts import WORKING, Timeouts
 from streametrics.jobs.broker import Queue
@@ -68,6 +69,7 @@ class Connections:
         self.stream_search = StreamSearch(self.database)
         self.stream_erasure = StreamErasure(self.database)
         self.redaction = Redaction(self.database)
+        self.streamers = Streamers(self.database)
         self.audio = AudioStore(settings.data_dir / "audio")
         self.queue = Queue(settings, self.redis.outage)
 

@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from streametrics.concurrency.periodic import PeriodicThread
@@ -15,6 +16,7 @@ from streametrics.concurrency.ttl_cache import TtlCache
 from streametrics.database.jobs import JobRecord
 from streametrics.database.stream_joining import Found, NewStream, Overtaken, StreamJoining, WaitingChunk
 from streametrics.domain.transcript import Transcript
+from streametrics.domain.warnings import PAUSED
 from streametrics.errors import JobCancelled, JobNotReady, StreametricsError
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.status_view import transcript_in_result
@@ -174,21 +176,26 @@ class Joining:
         mark = None if transcript is None else fingerprint(job.request, transcript, job.audio_s)
         key = streamer_key(job.request.streamer)
         found = self._records.find(job.owner, key, mark, received_at=job.received_at)
-        sent = SentChunk(job.request.time, job.received_at, job.audio_s)
+        is_paused = PAUSED.code in {warning.code for warning in job.warnings}
+        # Nobody knows its length: it is taken for that of the others.
+        audio_s = found.stream.timeline.chunk_s if is_paused and found is not None else job.audio_s
+        sent = SentChunk(job.request.time, job.received_at, audio_s)
         is_new = found is None or self._is_over(found, sent)
         if not is_new and found is not None and found.twin is None and falls_back(found.stream.timeline, sent.time):
             is_new = any(falls_back(found.stream.timeline, each.time) for each in later[:1])
             if not later and waiting.received_for_s < NEXT_CHUNK_WAIT_S:
                 return False
         if is_new:
-            if transcript is None:
-                self._records.dismiss(job.task_id)  # nothing begins with a file that could not be read
+            if transcript is None or is_paused:
+                self._records.dismiss(job.task_id)  # nothing begins with a file that nobody has heard
                 return True
             self._begin(key, waiting, job, transcript, mark, found)
         elif found is not None:
             placement = _placement(found, sent)
             entry = self._entry(waiting, job, None if found.twin else transcript, mark, placement)
-            if found.twin and transcript is not None:
+            if is_paused:
+                entry = replace(entry, state=ChunkState.PAUSED)
+            elif found.twin and transcript is not None:
                 entry = JoiningChunk(job.task_id, *found.twin, state=ChunkState.HEARD, seq=waiting.seq)
             self._records.join(found.stream, job, without_forgotten(entry, found.stream.forgotten), placement)
         return True

@@ -1,6 +1,7 @@
 """Serves what the owner of a stream says about it: to forget a stretch of it."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from streametrics.auth.principal import Principal
@@ -8,7 +9,7 @@ from streametrics.database.redaction import Redacted, UnjoinedChunk
 from streametrics.database.stream_joining import Overtaken
 from streametrics.database.streams import StreamRecord
 from streametrics.domain.transcript import TimeSpan
-from streametrics.errors import DatabaseUnavailable, InvalidRequest
+from streametrics.errors import DatabaseUnavailable, InvalidRequest, StreamEnded
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.streams import StreamService
 from streametrics.streams.placing import SentChunk, position_of
@@ -75,6 +76,38 @@ class StreamControl:
             jobs=len(done.erased) + len(done.stopped),
         )
 
+    def pause(self, stream_id: str, principal: Principal) -> StreamRecord:
+        """Pause a live stream's streamer: no chunk is heard until it goes on, in whichever stream.
+
+        Raises StreamUnknown, StreamErased, StreamEnded.
+        """
+        return self._change(stream_id, principal, self._connections.streamers.pause, needs_live=True)
+
+    def resume(self, stream_id: str, principal: Principal) -> StreamRecord:
+        """Let a stream's streamer go on. Raises StreamUnknown, StreamErased."""
+        return self._change(stream_id, principal, self._connections.streamers.resume)
+
+    def _change(
+        self,
+        stream_id: str,
+        principal: Principal,
+        change: Callable[[StreamRecord, float], None],
+        *,
+        needs_live: bool = False,
+    ) -> StreamRecord:
+        for _ in range(MOST_TRIES):
+            stream = self._streams.get(stream_id, principal)
+            if needs_live and stream.ended_at is not None:
+                raise StreamEnded
+            # It may have another stream by now, which is what goes on.
+            newest = self._connections.streams.newest(stream.owner, stream.streamer_key) or stream
+            try:
+                change(newest, _spoken_s(newest))
+                return self._streams.get(stream_id, principal)
+            except Overtaken:
+                continue
+        raise DatabaseUnavailable
+
     def compact(self) -> None:
         """Overwrite what was erased; retention does it where this process dies."""
         try:
@@ -98,11 +131,16 @@ class StreamControl:
             self._connections.delete_audio(audio_key)
 
 
-def _now_s(stream: StreamRecord) -> float:
-    """Tell up to where a stream's words may have been said: what was said is sent a moment later."""
+def _spoken_s(stream: StreamRecord) -> float:
+    """Tell where a stream stands: at its end, or so far behind its last chunk as the clock has gone on since."""
     if stream.ended_at is not None:
         return stream.end_s
-    return max(stream.timeline.reached_s, stream.end_s) + max(stream.quiet_s, 0.0) + SENDING_S
+    return max(stream.timeline.reached_s, stream.end_s) + max(stream.quiet_s, 0.0)
+
+
+def _now_s(stream: StreamRecord) -> float:
+    """Tell up to where a stream's words may have been said: what was said is sent a moment later."""
+    return _spoken_s(stream) + (SENDING_S if stream.ended_at is None else 0.0)
 
 
 def _span(stream: StreamRecord, start_s: float | None, end_s: float | None) -> TimeSpan:

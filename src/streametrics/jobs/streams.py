@@ -71,11 +71,23 @@ class StreamService:
         return stream
 
     def page(
-        self, principal: Principal, *, streamer: str | None, is_live: bool | None, before: int | None, limit: int
+        self,
+        principal: Principal,
+        *,
+        streamer: str | None,
+        is_live: bool | None,
+        is_paused: bool | None = None,
+        before: int | None,
+        limit: int,
     ) -> list[StreamRecord]:
         """Read the principal's streams, the newest first; streamer: a key or a name."""
         return self._records.page(
-            _owner(principal), streamer_key=_key(streamer), is_live=is_live, before=before, limit=limit
+            _owner(principal),
+            streamer_key=_key(streamer),
+            is_live=is_live,
+            is_paused=is_paused,
+            before=before,
+            limit=limit,
         )
 
     def streamers(self, principal: Principal, *, before: int | None, limit: int) -> list[StreamerRecord]:

@@ -1,4 +1,4 @@
-"""Routes by which the owner of streams has a say in them: a stretch is forgotten."""
+"""Routes by which the owner of streams has a say in them: pause, resume, and a stretch is forgotten."""
 
 from anyio import to_thread
 from fastapi import APIRouter, BackgroundTasks, Request
@@ -6,6 +6,7 @@ from fastapi import APIRouter, BackgroundTasks, Request
 from streametrics.api.dependencies import KnownParameters, PrincipalOf, StateOf
 from streametrics.api.json_body import body_of, checked, read_object
 from streametrics.api.openapi import problems
+from streametrics.api.stream_bodies import Stream, stream_body
 from streametrics.api.stream_control_bodies import ForgetLast, ForgetSpan, ForgottenBody, forgotten_body
 from streametrics.errors import InvalidRequest
 
@@ -44,3 +45,25 @@ async def forget(
     )
     background.add_task(state.stream_control.compact)  # when the answer is sent
     return forgotten_body(done)
+
+
+@router.post(
+    "/streams/{stream_id}/pause",
+    summary="Pause a stream: no chunk of its streamer is heard until it goes on",
+    operation_id="pauseStream",
+    response_model=Stream,
+    responses=problems(401, 403, 404, 409, 410, 422, 503, reasons=_REASONS),
+)
+def pause(stream_id: str, state: StateOf, principal: PrincipalOf) -> Stream:
+    return stream_body(state.stream_control.pause(stream_id, principal))
+
+
+@router.post(
+    "/streams/{stream_id}/resume",
+    summary="Let a streamer that has paused go on, also where the stream has ended meanwhile",
+    operation_id="resumeStream",
+    response_model=Stream,
+    responses=problems(401, 403, 404, 410, 422, 503, reasons=_REASONS),
+)
+def resume(stream_id: str, state: StateOf, principal: PrincipalOf) -> Stream:
+    return stream_body(state.stream_control.resume(stream_id, principal))
