@@ -4,6 +4,7 @@ Numbers are told by how they are written. What can be a quantity (viewers, score
 unless words before it say that it is a number to be called.
 """
 
+import itertools
 import re
 import unicodedata
 
@@ -110,5 +111,5 @@ def _is_in_thousands(groups: list[str]) -> bool:
 def _said(found: re.Match[str], values: dict[str, int]) -> str:
     """Mask digits that were said one by one, but for those of somebody who counts."""
     digits = [values[word] for word in re.findall(r"\w+", found[0].casefold())]
-    steps = {after - before for before, after in zip(digits, digits[1:], strict=False)}
+    steps = {after - before for before, after in itertools.pairwise(digits)}
     return found[0] if steps <= {1} or steps <= {-1} or steps <= {0} else MASK
