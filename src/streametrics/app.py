@@ -35,6 +35,7 @@ from streametrics.api.routes import (
     service_status,
     status,
     stream_control,
+    streamers,
     streams,
     summarize,
 )
@@ -53,6 +54,7 @@ from streametrics.jobs.joining import JoiningThread
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.service import JobService
 from streametrics.jobs.stream_control import StreamControl
+from streametrics.jobs.streamers import StreamerService
 from streametrics.jobs.streams import StreamService
 from streametrics.observability.metrics import REFUSED
 from streametrics.redis.job_versions import JobVersionReader
@@ -77,6 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         connections = Connections(settings, timeouts=ANSWERING)
         await to_thread.run_sync(connections.announce_service)
         job_service, streams_served = JobService(connections), StreamService(connections)
+        control = StreamControl(connections, streams_served)
         version_reader = JobVersionReader(settings.effective_redis_url)
         status_reader = StatusReader(job_service, version_reader)
         admission = Admission(settings, connections.backlog.by_queue, connections.audio.free_bytes)
@@ -85,7 +88,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             connections=connections,
             jobs=job_service,
             streams=streams_served,
-            stream_control=StreamControl(connections, streams_served),
+            stream_control=control,
+            streamers=StreamerService(connections, control),
             status_reader=status_reader,
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
@@ -129,6 +133,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(jobs.router)
     app.include_router(streams.router)
     app.include_router(stream_control.router)
+    app.include_router(streamers.router)
     app.include_router(openai_audio.router)
     app.include_router(keys.router)
     app.include_router(service_status.router)
@@ -161,7 +166,7 @@ def _add_middleware(app: FastAPI, settings: Settings, api_keys: ApiKeys) -> None
     app.add_middleware(
         CORSMiddleware,
         allow_origins=allowed_origins(settings),
-        allow_methods=["GET", "POST", "DELETE"],
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["X-API-Key", "Authorization", "Content-Type", idempotency.HEADER],
         expose_headers=[
             "Retry-After",

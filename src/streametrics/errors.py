@@ -14,6 +14,7 @@ StreametricsError
 ├── StreamUnknown             404
 ├── StreamErased              410
 ├── StreamEnded               409
+├── StreamTooShort            409
 ├── StreamStartUnknown        409  the time that was asked for is none that was sent
 ├── Unauthorized              401
 ├── Forbidden                 403
@@ -131,6 +132,12 @@ class StreamEnded(StreametricsError):
     """This stream has ended: only one that is live can be paused."""
 
     code, status = "stream_ended", 409
+
+
+class StreamTooShort(StreametricsError):
+    """This stream is not that long yet: what is still to be said is not forgotten, but it can be paused."""
+
+    code, status = "stream_too_short", 409
 
 
 class StreamStartUnknown(StreametricsError):

@@ -46,7 +46,6 @@ def test_a_stretch_is_forgotten_everywhere(service: Stack) -> None:
         ({"last_s": 5, "start": 1}, "either 'start' and 'end', or 'last_s'"),
         ({"start": 1}, "end: Field required"),
         ({"start": 2, "end": 1}, "exchange them"),
-        ({"start": 1e8, "end": 2e8}, "long so far"),
         ({"last_s": 0}, "greater than 0"),
         ({"last_s": "x"}, "valid number"),
         ({"seconds": 5}, "Extra inputs are not permitted"),
@@ -60,6 +59,14 @@ def test_what_cannot_be_read_is_said_in_a_sentence(service: Stack, body: object,
     found = problem(post(service, path, body))
     assert (found["status"], found["code"]) == (422, "invalid_request")
     assert told in found["detail"]
+
+
+def test_what_is_still_to_be_said_is_not_forgotten(service: Stack) -> None:
+    send(service, "says no", "now")
+    path = f"/v1/streams/{stream_of(service, 'says no', 1)['id']}/forget"
+    found = problem(post(service, path, {"start": 1e8, "end": 2e8}))
+    assert (found["status"], found["code"]) == (409, "stream_too_short")
+    assert "long so far" in found["detail"]
 
 
 def test_of_an_unknown_stream_nothing_is_forgotten(service: Stack) -> None:
@@ -101,3 +108,60 @@ def test_while_it_is_paused_nobody_listens(service: Stack) -> None:
     assert post(service, f"{path}/end").json()["status"] == "ended"
     refused = problem(post(service, f"{path}/pause"))
     assert (refused["status"], refused["code"]) == (409, "stream_ended")
+
+
+def patch(service: Stack, path: str, body: object) -> requests.Response:
+    return requests.patch(service.url + path, json=body, timeout=10)
+
+
+def test_a_streamers_words_are_hidden(service: Stack) -> None:
+    send(service, "Hides words", "00:00:00")
+    stream = stream_of(service, "hides words", 1)
+    path = f"/v1/streamers/{stream['streamer']['key']}"
+    assert get(service, path).json() == {
+        "streamer": {"key": "hides~20words", "name": "Hides words"},
+        "paused": False,
+        "paused_at": None,
+        "hidden_words": [],
+        "summary_languages": [],
+        "retention": {"transcript_days": None, "recap_days": None},
+    }
+    word = get(service, f"/v1/streams/{stream['id']}/transcript").json()["segments"][0]["text"].split()[0]
+    changed = patch(service, path, {"hidden_words": [word], "summary_languages": ["French"]})
+    assert (changed.status_code, changed.json()["hidden_words"]) == (200, [word])
+    assert changed.json() == get(service, "/v1/streamers/Hides%20words").json()
+    assert changed.json()["summary_languages"] == ["fr"]
+    for kind in ("txt", "srt", "vtt", "json"):
+        text = get(service, f"/v1/streams/{stream['id']}/transcript", format=kind).text
+        assert "***" in text and word not in text.replace(":", " ").split()
+    assert get(service, "/v1/search", q=word, streamer="hides words").json()["data"] == []
+    # What is left out stays as it is
+    kept = patch(service, path, {"retention": {"transcript_days": 1}, "paused": True}).json()
+    assert kept["retention"] == {"transcript_days": 1.0, "recap_days": None}
+    assert (kept["hidden_words"], kept["paused"]) == ([word], True)
+    assert get(service, f"/v1/streams/{stream['id']}").json()["status"] == "paused"
+    assert patch(service, path, {"paused": False}).json()["paused_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"hidden_words": ["!?"]}, "a letter or a digit"),
+        ({"hidden_words": ["x" * 61]}, "at most 60 characters"),
+        ({"hidden_words": ["word"] * 201}, "at most 200 items"),
+        ({"hidden_words": "word"}, "valid list"),
+        ({"hidden_words": ["a\ud800"]}, "valid string"),
+        ({"summary_languages": ["Klingonish"]}, "Unknown language"),
+        ({"retention": {"transcript_days": -1}}, "greater than or equal to 0"),
+        ({"retention": {"days": 1}}, "Extra inputs"),
+        ({"paused": "yes"}, "valid boolean"),
+        ({"glossary": []}, "Extra inputs"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_told(service: Stack, body: object, told: str) -> None:
+    send(service, "says no", "now")
+    stream_of(service, "says no", 1)
+    found = problem(patch(service, "/v1/streamers/says%20no", body))
+    assert (found["status"], found["code"]) == (422, "invalid_request")
+    assert told in found["detail"]
+    assert problem(patch(service, "/v1/streamers/nobody", {}))["code"] == "stream_unknown"

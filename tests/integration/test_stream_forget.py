@@ -17,7 +17,7 @@ from streametrics.database.stream_tables import stream_segments
 from streametrics.database.tables import jobs
 from streametrics.domain.job import JobKind, JobState
 from streametrics.domain.transcript import TimeSpan
-from streametrics.errors import InvalidRequest, JobCancelled, StreamErased, StreamUnknown
+from streametrics.errors import InvalidRequest, JobCancelled, StreamErased, StreamTooShort, StreamUnknown
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.jobs.maintenance import TimeGaps
@@ -228,7 +228,7 @@ def test_it_is_the_owners_say(streams: Streams, control: StreamControl) -> None:
             control.forget(stream_id, foreign, last_s=10)
     with pytest.raises(InvalidRequest, match="exchange"):
         control.forget(stream_id, LOCAL, start_s=5, end_s=5)
-    with pytest.raises(InvalidRequest, match="pause the stream"):
+    with pytest.raises(StreamTooShort, match="pause the stream"):
         control.forget(stream_id, LOCAL, start_s=5_000, end_s=6_000)
     streams.erasure.erase(1)
     with pytest.raises(StreamErased):

@@ -19,6 +19,7 @@ schemathesis.openapi.format("whisper-model", st.just("base"))
 schemathesis.openapi.format("idempotency-key", st.uuids().map(str))
 #: As one of `/v1/jobs` is, of a place long ago.
 schemathesis.openapi.format("number-cursor", st.sampled_from(["n1", "n16777216"]))
+schemathesis.openapi.format("hidden-word", st.sampled_from(["rook", "Elm Street", "東京"]))
 schemathesis.openapi.format("search", st.sampled_from(["word", "a:b", "東京", "the rook"]))
 schemathesis.openapi.format("cursor", st.just("WzEuMCwiMGIwYzdjOWUiXQ"))
 #: Random, as a name is given once.

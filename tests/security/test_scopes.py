@@ -45,6 +45,8 @@ SCOPES = {
     "POST /v1/streams/{stream_id}/resume": "submit",
     "DELETE /v1/streams/{stream_id}": "submit",
     "GET /v1/streamers": "read",
+    "GET /v1/streamers/{key}": "read",
+    "PATCH /v1/streamers/{key}": "submit",
     "GET /v1/streamers/{key}/stream": "read",
     "GET /v1/search": "read",
     "POST /v1/audio/transcriptions": "submit",

@@ -18,6 +18,7 @@ from streametrics.errors import InvalidRequest
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.service import JobService
 from streametrics.jobs.stream_control import StreamControl
+from streametrics.jobs.streamers import StreamerService
 from streametrics.jobs.streams import StreamService
 from streametrics.status.reader import StatusReader
 from streametrics.uploads.admission import Admission
@@ -44,6 +45,7 @@ class State:
     jobs: JobService
     streams: StreamService
     stream_control: StreamControl
+    streamers: StreamerService
     status_reader: StatusReader
     uploads: UploadReceiver
     admission: Admission

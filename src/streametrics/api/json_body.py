@@ -41,6 +41,24 @@ def checked(model: type[Model], given: Mapping[str, Any]) -> Model:
 
 def body_of(*models: type[BaseModel]) -> dict[str, Any]:
     """Describe a body that is one of these, for a route's `openapi_extra`."""
-    schemas = [model.model_json_schema() for model in models]
+    schemas = [_whole(model.model_json_schema()) for model in models]
     schema = schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _whole(schema: dict[str, Any]) -> dict[str, Any]:
+    """Put the schemas of inner models in their places: references within a schema lead nowhere in the document."""
+    inner = schema.pop("$defs", {})
+
+    def put(value: Any) -> Any:  # noqa: ANN401 - a piece of JSON
+        if isinstance(value, dict):
+            if "$ref" in value:
+                return {
+                    **put(inner[value["$ref"].rsplit("/", 1)[-1]]),
+                    **{k: v for k, v in value.items() if k != "$ref"},
+                }
+            return {name: put(each) for name, each in value.items()}
+        return [put(each) for each in value] if isinstance(value, list) else value
+
+    found: dict[str, Any] = put(schema)
+    return found

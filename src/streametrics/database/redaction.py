@@ -21,6 +21,7 @@ from streametrics.database.tables import TO_JOIN, jobs
 from streametrics.domain.transcript import Segment, TimeSpan
 from streametrics.streams.chunks import StreamSegment, length_of_all
 from streametrics.streams.coverage import ChunkState
+from streametrics.streams.hidden_words import Phrase, hide
 from streametrics.streams.redaction import lies_in, meets, merged, remains
 from streametrics.streams.search_terms import words_of
 
@@ -183,6 +184,30 @@ class Redaction:
                 return False
             _write_stream(connection, number, forgetting=None)
         return True
+
+
+class Hiding:
+    """Hides words in what is there. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def hide(self, number: int, segment_ids: Sequence[int], phrases: Sequence[Phrase]) -> int:
+        """Hide phrases in segments of a stream; returns in how many they were."""
+        query = select(stream_segments).where(stream_segments.c.id.in_(segment_ids))
+        changed = 0
+        with self._database.write() as connection:
+            _locked_stream(connection, number)
+            for row in connection.execute(query).all():
+                segment = segment_of(row).segment
+                left = hide(segment, phrases)
+                if left is not segment:
+                    rewrite_segment(connection, row.id, left)
+                    changed += 1
+            if changed:
+                _write_stream(connection, number)
+                note_erased(connection)
+        return changed
 
 
 def _locked_jobs(connection: Connection, task_ids: Sequence[str], *conditions: Any) -> dict[str, Row[Any]]:  # noqa: ANN401

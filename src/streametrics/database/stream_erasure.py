@@ -3,13 +3,14 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from streametrics.database.engine import Database, now, statement_now
 from streametrics.database.stream_search import WORDS_ERASED
-from streametrics.database.stream_tables import stream_chunks, stream_segments, stream_words, streams
+from streametrics.database.stream_tables import stream_chunks, stream_segments, stream_words, streamers, streams
 from streametrics.database.streams import segment_ids
 from streametrics.database.tables import TO_JOIN, facts, jobs
 from streametrics.streams.coverage import ChunkState
@@ -18,6 +19,7 @@ from streametrics.streams.coverage import ChunkState
 BATCH = 500
 #: The most streams that one round of retention looks at.
 MOST_STREAMS = 100
+DAY_S = 86_400
 #: The values of an erased stream: nothing in it tells who streamed what.
 _ERASED_VALUES: dict[str, object] = {
     "streamer": "",
@@ -117,13 +119,34 @@ class StreamErasure:
         due = or_(old & ~is_erased, streams.c.has_words.is_(True) & (words_old | is_erased))
         query = select(streams.c.number, (old | is_erased).label("whole")).where(streams.c.ended_at.is_not(None), due)
         with self._database.read() as connection:
-            return [(row.number, bool(row.whole)) for row in connection.execute(query.limit(MOST_STREAMS)).all()]
+            rows = connection.execute(query.limit(MOST_STREAMS)).all()
+            sooner = connection.execute(_due_by_streamer(kept).limit(MOST_STREAMS)).all()
+        found: dict[int, bool] = {}
+        for row in [*rows, *sooner]:
+            found[row.number] = bool(row.whole) or found.get(row.number, False)
+        return list(found.items())
 
     def delete_tombstones(self, age_s: float) -> int:
         """Delete the rows of streams that were erased more than `age_s` ago; their ids are unknown from then on."""
         old = [streams.c.erased_at < statement_now() - age_s, streams.c.has_words.is_(False)]
         with self._database.write() as connection:
             return connection.execute(delete(streams).where(*old)).rowcount
+
+
+def _due_by_streamer(kept: Retained) -> Select[Any]:
+    """Select the streams whose streamers keep them for a shorter time."""
+    words_s = func.coalesce(streamers.c.transcript_days * DAY_S, kept.words_s)
+    stream_s = func.coalesce(streamers.c.recap_days * DAY_S, kept.stream_s)
+    words_old = streams.c.ended_at < statement_now() - words_s
+    old = and_(words_old, streams.c.ended_at < statement_now() - stream_s)
+    own = and_(streams.c.owner == streamers.c.owner, streams.c.streamer_key == streamers.c.streamer_key)
+    return (
+        select(streams.c.number, old.label("whole"))
+        .select_from(streamers.join(streams, own))
+        .where(or_(streamers.c.transcript_days.is_not(None), streamers.c.recap_days.is_not(None)))
+        .where(streams.c.ended_at.is_not(None), streams.c.erased_at.is_(None))
+        .where(or_(old, streams.c.has_words.is_(True) & words_old))
+    )
 
 
 def _mark_erased(connection: Connection, number: int) -> None:

@@ -15,13 +15,21 @@ from streametrics.database.erasure import empty
 from streametrics.database.jobs import JobRecord, record_of, select_with
 from streametrics.database.stream_erasure import note_erased
 from streametrics.database.stream_search import WORDS_FORGOTTEN
-from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, stream_segments, stream_words, streams
-from streametrics.database.streams import StreamRecord, select_streams, stream_of
+from streametrics.database.stream_tables import (
+    SEGMENT_BITS,
+    stream_chunks,
+    stream_segments,
+    stream_words,
+    streamers,
+    streams,
+)
+from streametrics.database.streams import StreamRecord, select_streams, settings_of, stream_of
 from streametrics.database.tables import TO_JOIN, jobs
 from streametrics.domain.job import JobKind
 from streametrics.domain.transcript import Segment
 from streametrics.streams.chunks import JoiningChunk, StreamSegment
 from streametrics.streams.placing import Placement
+from streametrics.streams.streamer_settings import NOTHING_SAID, StreamerSettings
 
 #: The most languages of summaries that a stream keeps.
 MAX_LANGUAGES = 5
@@ -62,6 +70,7 @@ class NewStream:
     owner: str
     streamer_key: str
     started_at: float
+    summary_languages: tuple[str, ...] = ()
 
 
 class StreamJoining:
@@ -127,6 +136,13 @@ class StreamJoining:
         twin_at = None if row.twin_start_s is None else (row.twin_start_s, row.twin_end_s)
         return Found(stream_of(row), twin_at, row.last_received_at)
 
+    def settings(self, owner: str, streamer_key: str) -> StreamerSettings:
+        """Read what is said about a streamer of whom there is no stream."""
+        own = [streamers.c.owner == owner, streamers.c.streamer_key == streamer_key]
+        with self._database.read() as connection:
+            row = connection.execute(select(streamers).where(*own)).one_or_none()
+        return NOTHING_SAID if row is None else settings_of(row)
+
     def dismiss(self, task_id: str) -> None:
         """Let a chunk join nothing."""
         with self._database.write() as connection:
@@ -136,6 +152,7 @@ class StreamJoining:
         self, new: NewStream, job: JobRecord, chunk: JoiningChunk, placement: Placement, before: StreamRecord | None
     ) -> bool:
         """Begin a stream with this chunk, ending the one `before`; False where it has joined. Raises Overtaken."""
+        languages = dict.fromkeys(filter(None, [*new.summary_languages, job.request.language]))
         values = {
             "id": new.id,
             "owner": new.owner,
@@ -148,7 +165,7 @@ class StreamJoining:
             "chunk_count": 1,
             "segment_count": len(chunk.segments),
             "has_words": bool(chunk.segments),
-            "summary_languages": [job.request.language] if job.request.language else [],
+            "summary_languages": list(languages)[:MAX_LANGUAGES],
             "state_version": 1,
             **_common_values(job, chunk, placement),
         }

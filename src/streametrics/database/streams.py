@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, update
+from sqlalchemy import Label, Row, Select, func, select, update
 
 from streametrics.database.engine import Database, now
 from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, stream_segments, streamers, streams
 from streametrics.domain.transcript import Segment, TimeSpan, Word
 from streametrics.streams.coverage import ChunkState, Extent
 from streametrics.streams.placing import Timeline
+from streametrics.streams.streamer_settings import NOTHING_SAID, StreamerSettings
 
 #: No segment is longer, in seconds: by it those of a stretch are found in the index of their beginnings.
 LONGEST_SEGMENT_S = 3_600.0
@@ -48,10 +49,15 @@ class StreamRecord:
     forgotten: tuple[TimeSpan, ...] = ()
     #: When its streamer had paused, in order; the last one reaches on for ever while that is so.
     pauses: tuple[TimeSpan, ...] = ()
-    #: Whether its streamer has paused now.
-    is_paused: bool = False
+    #: What is said about its streamer.
+    said: StreamerSettings = NOTHING_SAID
     #: Since its last chunk came, in seconds.
     quiet_s: float = field(default=0.0, compare=False)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether its streamer has paused now."""
+        return self.said.paused_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ class StreamRecords:
         if is_live is not None:
             query = query.where(streams.c.ended_at.is_(None) if is_live else streams.c.ended_at.is_not(None))
         if is_paused is not None:
-            paused_at = _said_of_streamer("paused_at").element
+            paused_at = _said("paused_at").element
             query = query.where(paused_at.is_not(None) if is_paused else paused_at.is_(None))
         if before is not None:
             query = query.where(streams.c.number < before)
@@ -173,13 +179,24 @@ def select_streams(*more: Any) -> Select[Any]:  # noqa: ANN401 - any column
     """Select streams, with the time since their end and since their last chunk."""
     ended_for_s = (now() - streams.c.ended_at).label("ended_for_s")
     quiet_s = (now() - streams.c.last_received_at).label("quiet_s")
-    return select(streams, ended_for_s, quiet_s, _said_of_streamer("paused_at"), *more)
+    return select(streams, ended_for_s, quiet_s, *map(_said, _SETTINGS), *more)
 
 
-def _said_of_streamer(name: str) -> ColumnElement[Any]:
-    """Select what is said about a stream's streamer."""
+def _said(name: str) -> Label[Any]:
+    """Select what is said about a stream's streamer, as `streamer_…`."""
     own = [streamers.c.owner == streams.c.owner, streamers.c.streamer_key == streams.c.streamer_key]
-    return select(streamers.c[name]).where(*own).correlate(streams).scalar_subquery().label(name)
+    return select(streamers.c[name]).where(*own).correlate(streams).scalar_subquery().label(f"streamer_{name}")
+
+
+_SETTINGS = ("paused_at", "hidden_words", "summary_languages", "transcript_days", "recap_days")
+
+
+def settings_of(row: Row[Any], *, prefix: str = "") -> StreamerSettings:
+    """Read a streamer's settings from columns whose names begin with `prefix`; null where nothing is said."""
+    found = {name: getattr(row, prefix + name) for name in _SETTINGS}
+    for name in ("hidden_words", "summary_languages"):
+        found[name] = tuple(found[name]) if isinstance(found[name], list) else ()
+    return StreamerSettings(**found)
 
 
 def stream_of(row: Row[Any]) -> StreamRecord:
@@ -206,7 +223,7 @@ def stream_of(row: Row[Any]) -> StreamRecord:
         updated_at=row.updated_at,
         forgotten=spans_of(row.forgotten),
         pauses=spans_of(row.pauses),
-        is_paused=row.paused_at is not None,
+        said=settings_of(row, prefix="streamer_"),
         quiet_s=row.quiet_s,
     )
 

@@ -11,7 +11,7 @@ from streametrics.database.idempotency import IdempotentCalls
 from streametrics.database.jobs import JobRecords
 from streametrics.database.leases import Leases
 from streametrics.database.notes import JobNotes
-from streametrics.database.redaction import Redaction
+from streametrics.database.redaction import Hiding, Redaction
 from streametrics.database.stream_erasure import StreamErasure
 from streametrics.database.stream_joining import StreamJoining
 from streametrics.database.stream_search import StreamSearch
@@ -69,6 +69,7 @@ class Connections:
         self.stream_search = StreamSearch(self.database)
         self.stream_erasure = StreamErasure(self.database)
         self.redaction = Redaction(self.database)
+        self.hiding = Hiding(self.database)
         self.streamers = Streamers(self.database)
         self.audio = AudioStore(settings.data_dir / "audio")
         self.queue = Queue(settings, self.redis.outage)

@@ -25,8 +25,9 @@ from streametrics.settings import Settings
 from streametrics.streams.chunks import JoiningChunk, fingerprint, heard
 from streametrics.streams.coverage import ChunkState
 from streametrics.streams.placing import Placement, SentChunk, falls_back, first_placement, place
-from streametrics.streams.redaction import without_forgotten
+from streametrics.streams.redaction import with_hidden, without_forgotten
 from streametrics.streams.streamer_keys import streamer_key
+from streametrics.streams.streamer_settings import StreamerSettings
 from streametrics.streams.times import Clock
 
 #: How long the pause between two rounds may be, in seconds.
@@ -189,10 +190,12 @@ class Joining:
             if transcript is None or is_paused:
                 self._records.dismiss(job.task_id)  # nothing begins with a file that nobody has heard
                 return True
-            self._begin(key, waiting, job, transcript, mark, found)
+            said = found.stream.said if found is not None else self._records.settings(job.owner, key)
+            self._begin(key, waiting, job, transcript, mark, found, said)
         elif found is not None:
             placement = _placement(found, sent)
-            entry = self._entry(waiting, job, None if found.twin else transcript, mark, placement)
+            heard_now = None if found.twin else transcript
+            entry = self._entry(waiting, job, heard_now, mark, placement, found.stream.said)
             if is_paused:
                 entry = replace(entry, state=ChunkState.PAUSED)
             elif found.twin and transcript is not None:
@@ -215,6 +218,7 @@ class Joining:
         transcript: Transcript,
         mark: str | None,
         found: Found | None,
+        said: StreamerSettings,
     ) -> None:
         placement = first_placement(SentChunk(job.request.time, job.received_at, job.audio_s))
         timeline = placement.timeline
@@ -224,8 +228,9 @@ class Joining:
             owner=job.owner,
             streamer_key=key,
             started_at=timeline.zero if is_wall and timeline.zero is not None else timeline.zero_arrival,
+            summary_languages=said.summary_languages,
         )
-        entry = self._entry(waiting, job, transcript, mark, placement)
+        entry = self._entry(waiting, job, transcript, mark, placement, said)
         if self._records.begin(new, job, entry, placement, None if found is None else found.stream):
             logger.info("event=stream_started stream=%s clock=%s", new.id, timeline.clock)
 
@@ -236,20 +241,22 @@ class Joining:
         transcript: Transcript | None,
         mark: str | None,
         placement: Placement,
+        said: StreamerSettings,
     ) -> JoiningChunk:
         if transcript is None:
             return JoiningChunk(
                 job.task_id, placement.start_s, placement.end_s, state=ChunkState.FAILED, seq=waiting.seq
             )
-        return heard(
+        entry = heard(
             job.task_id,
             transcript,
             placement.start_s,
             placement.end_s,
             seq=waiting.seq,
             fingerprint=mark,
-            keeps_words=self._keeps_words,
+            keeps_words=self._keeps_words and said.transcript_days != 0,
         )
+        return with_hidden(entry, said.phrases)
 
 
 def _placement(found: Found, sent: SentChunk) -> Placement:

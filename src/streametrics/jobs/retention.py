@@ -7,6 +7,7 @@ from streametrics.database.redaction import Redacted
 from streametrics.database.stream_erasure import Retained
 from streametrics.errors import TimedOut
 from streametrics.jobs.connections import Connections
+from streametrics.jobs.hiding import StoredWords
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.observability.logging import about_job
 
@@ -79,6 +80,7 @@ class Retention:
         )
         for number in self._connections.redaction.all_pending():
             self._stop(self._connections.redaction.carry_out(number))
+        StoredWords(self._connections).hide_all()
         batches = MOST_BATCHES
         for number, is_whole in streams.due(kept):
             if is_whole:

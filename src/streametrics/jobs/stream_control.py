@@ -1,7 +1,6 @@
 """Serves what the owner of a stream says about it: to forget a stretch of it."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from streametrics.auth.principal import Principal
@@ -9,7 +8,7 @@ from streametrics.database.redaction import Redacted, UnjoinedChunk
 from streametrics.database.stream_joining import Overtaken
 from streametrics.database.streams import StreamRecord
 from streametrics.domain.transcript import TimeSpan
-from streametrics.errors import DatabaseUnavailable, InvalidRequest, StreamEnded
+from streametrics.errors import DatabaseUnavailable, InvalidRequest, StreamEnded, StreamTooShort
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.streams import StreamService
 from streametrics.streams.placing import SentChunk, position_of
@@ -52,7 +51,7 @@ class StreamControl:
     ) -> Forgotten:
         """Forget what was said between two times, or in the last seconds, for good.
 
-        Raises InvalidRequest, StreamUnknown, StreamErased.
+        Raises InvalidRequest, StreamTooShort, StreamUnknown, StreamErased.
         """
         done = Redacted()
         for tries in range(MOST_TRIES):
@@ -81,29 +80,26 @@ class StreamControl:
 
         Raises StreamUnknown, StreamErased, StreamEnded.
         """
-        return self._change(stream_id, principal, self._connections.streamers.pause, needs_live=True)
+        stream = self._streams.get(stream_id, principal)
+        if stream.ended_at is not None:
+            raise StreamEnded
+        self.set_paused(stream.owner, stream.streamer_key, is_paused=True)
+        return self._streams.get(stream_id, principal)
 
     def resume(self, stream_id: str, principal: Principal) -> StreamRecord:
         """Let a stream's streamer go on. Raises StreamUnknown, StreamErased."""
-        return self._change(stream_id, principal, self._connections.streamers.resume)
+        stream = self._streams.get(stream_id, principal)
+        self.set_paused(stream.owner, stream.streamer_key, is_paused=False)
+        return self._streams.get(stream_id, principal)
 
-    def _change(
-        self,
-        stream_id: str,
-        principal: Principal,
-        change: Callable[[StreamRecord, float], None],
-        *,
-        needs_live: bool = False,
-    ) -> StreamRecord:
+    def set_paused(self, owner: str, streamer_key: str, *, is_paused: bool) -> None:
+        """Pause a streamer, or let it go on; its newest stream tells of it. Changes nothing where that is so."""
+        streamers = self._connections.streamers
+        change = streamers.pause if is_paused else streamers.resume
         for _ in range(MOST_TRIES):
-            stream = self._streams.get(stream_id, principal)
-            if needs_live and stream.ended_at is not None:
-                raise StreamEnded
-            # It may have another stream by now, which is what goes on.
-            newest = self._connections.streams.newest(stream.owner, stream.streamer_key) or stream
+            newest = self._connections.streams.newest(owner, streamer_key)
             try:
-                change(newest, _spoken_s(newest))
-                return self._streams.get(stream_id, principal)
+                return change(owner, streamer_key, newest, 0.0 if newest is None else _spoken_s(newest))
             except Overtaken:
                 continue
         raise DatabaseUnavailable
@@ -144,13 +140,13 @@ def _now_s(stream: StreamRecord) -> float:
 
 
 def _span(stream: StreamRecord, start_s: float | None, end_s: float | None) -> TimeSpan:
-    """Place a stretch of the transcript in the stream. Raises InvalidRequest."""
+    """Place a stretch of the transcript in the stream. Raises InvalidRequest, StreamTooShort."""
     assert start_s is not None and end_s is not None
     if start_s >= end_s:
         raise InvalidRequest("'start' is not before 'end': exchange them.")
     reached_s = _now_s(stream)
     if start_s + stream.start_s >= reached_s:
-        raise InvalidRequest(
+        raise StreamTooShort(
             f"This stream is {reached_s - stream.start_s:.0f} s long so far, and 'start' lies behind that: what is "
             "still to be said is not forgotten; pause the stream instead."
         )

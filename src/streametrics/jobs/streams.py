@@ -157,8 +157,11 @@ class StreamService:
         if start_s is not None and end_s is not None and start_s > end_s:
             raise InvalidRequest("'start' is after 'end': exchange them.")
         stream = self.get(stream_id, principal)
-        if stream.ended_for_s is not None and stream.ended_for_s >= self._words_s:
-            raise StreamErased("This stream's words were erased: they are kept for STREAM_TRANSCRIPT_DAYS.")
+        days = stream.said.transcript_days
+        kept_s = self._words_s if days is None else min(self._words_s, days * DAY_S)
+        if stream.ended_for_s is not None and stream.ended_for_s >= kept_s:
+            by = "STREAM_TRANSCRIPT_DAYS" if days is None else f"{days:g} days, as its streamer's settings say"
+            raise StreamErased(f"This stream's words were erased: they are kept for {by}.")
         zero_s, zero_at = _ZEROS[times](stream)
         segments = self._records.segments(
             stream.number,

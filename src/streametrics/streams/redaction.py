@@ -6,6 +6,7 @@ from dataclasses import replace
 from streametrics.domain.transcript import Segment, TimeSpan, Word
 from streametrics.streams.chunks import JoiningChunk, StreamSegment, length_of_all
 from streametrics.streams.coverage import ChunkState
+from streametrics.streams.hidden_words import Phrase, hide
 from streametrics.streams.search_terms import words_of
 
 
@@ -72,3 +73,11 @@ def without_forgotten(chunk: JoiningChunk, spans: Sequence[TimeSpan]) -> Joining
         fingerprint=None,
         erases_job=True,
     )
+
+
+def with_hidden(chunk: JoiningChunk, phrases: Sequence[Phrase]) -> JoiningChunk:
+    """Return a chunk that joins, with its streamer's hidden words masked."""
+    if not phrases:
+        return chunk
+    left = (hide(each.segment, phrases) for each in chunk.segments)
+    return replace(chunk, segments=tuple(StreamSegment(segment, tuple(words_of(segment.text))) for segment in left))

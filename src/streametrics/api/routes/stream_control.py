@@ -14,7 +14,7 @@ from streametrics.errors import InvalidRequest
 MAX_BODY_BYTES = 1_000
 _REASONS = {
     404: "The caller has no such stream.",
-    409: "The stream has ended.",
+    409: "The stream has ended, or is not that long yet.",
     410: "The stream was erased.",
     422: "A field is missing, too large or not valid.",
     503: "The database is away; what was carried out is not undone, and the call can be repeated.",
@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1", tags=["streams"], dependencies=[KnownParameters
     operation_id="forgetInStream",
     response_model=ForgottenBody,
     openapi_extra=body_of(ForgetSpan, ForgetLast),
-    responses=problems(401, 403, 404, 410, 422, 503, reasons=_REASONS),
+    responses=problems(401, 403, 404, 409, 410, 422, 503, reasons=_REASONS),
 )
 async def forget(
     stream_id: str, request: Request, background: BackgroundTasks, state: StateOf, principal: PrincipalOf
