@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import redis
 import requests
 
 from tests.integration.test_jobs_api import get, problem
@@ -38,6 +39,19 @@ def test_a_stretch_is_forgotten_everywhere(service: Stack) -> None:
     assert requests.get(f"{service.url}/summarize/status/{sent[1]}", timeout=10).status_code == 410
     assert problem(get(service, f"/v1/jobs/{sent[1]}/transcript"))["status"] == 410
     assert service.status(sent[0])["status"] == "done"
+    assert sent[1] not in everything_in_redis(service)
+
+
+def everything_in_redis(service: Stack) -> str:
+    """All keys with their values, but for the versions of jobs, which tell that a job has changed."""
+    found: list[object] = []
+    with redis.Redis.from_url(service.redis_url) as client:
+        for key in client.scan_iter(count=1000):
+            if not key.endswith(b":stamp"):
+                kind = client.type(key)
+                read = {b"string": client.get, b"hash": client.hgetall, b"set": client.smembers}.get(kind)
+                found += [key, read(key) if read else client.dump(key)]
+    return str(found)
 
 
 @pytest.mark.parametrize(

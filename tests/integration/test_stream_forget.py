@@ -179,6 +179,21 @@ def add_resummarized(streams: Streams, parent: str, **values: Any) -> str:
     return task_id
 
 
+def test_the_same_sound_again_does_not_bring_it_back(
+    streams: Streams, service: StreamService, control: StreamControl
+) -> None:
+    # Given chunks that are placed by when they come
+    streams.chunk("the first words", ago_s=60)
+    streams.chunk(f"mine is {SECRET} do not tell", ago_s=30)
+    streams.join()
+    (stream,) = streams.all()
+    control.forget(stream.id, LOCAL, start_s=31, end_s=31.3)
+    again = streams.chunk(f"mine is {SECRET} do not tell", ago_s=0)
+    streams.join()
+    assert words(service, stream.id) == ["the first words", "mine is", "do not tell"]
+    assert row(streams, again).erased_at is not None and row(streams, again).transcript is None
+
+
 def test_who_dies_over_it_leaves_the_rest_to_retention(
     streams: Streams, service: StreamService, connections: Connections, control: StreamControl
 ) -> None:

@@ -1,6 +1,8 @@
 """Serves what the owner of a stream says about it: to forget a stretch of it."""
 
 import logging
+import random
+import time
 from dataclasses import dataclass
 
 from streametrics.auth.principal import Principal
@@ -16,6 +18,8 @@ from streametrics.streams.redaction import meets
 
 #: How often it is tried anew at once because chunks have joined meanwhile.
 MOST_TRIES = 20
+#: For how long at most it waits before that, in seconds.
+LET_PASS_S = 0.05
 #: What a chunk takes from its last sound to its last byte here, at most, in seconds: "now" is so much further on.
 SENDING_S = 5.0
 
@@ -64,6 +68,7 @@ class StreamControl:
             except Overtaken:
                 if tries == MOST_TRIES - 1:
                     raise DatabaseUnavailable from None
+                _let_pass()
         done.add(self._connections.redaction.carry_out(stream.number))
         self._stop(done)
         logger.info("event=forgotten stream=%s segments=%d jobs=%d", stream_id, done.segments, len(done.erased))
@@ -101,7 +106,7 @@ class StreamControl:
             try:
                 return change(owner, streamer_key, newest, 0.0 if newest is None else _spoken_s(newest))
             except Overtaken:
-                continue
+                _let_pass()
         raise DatabaseUnavailable
 
     def compact(self) -> None:
@@ -125,6 +130,11 @@ class StreamControl:
         for task_id, audio_key in done.stopped.items():
             self._connections.progress.cancel(task_id)
             self._connections.delete_audio(audio_key)
+
+
+def _let_pass() -> None:
+    """Let others go first who write to the same stream: each for another time, so that they do not meet again."""
+    time.sleep(random.uniform(0.0, LET_PASS_S))  # noqa: S311 - no secret
 
 
 def _spoken_s(stream: StreamRecord) -> float:

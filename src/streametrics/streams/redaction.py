@@ -70,7 +70,6 @@ def without_forgotten(chunk: JoiningChunk, spans: Sequence[TimeSpan]) -> Joining
         segments=tuple(StreamSegment(segment, tuple(words_of(segment.text))) for segment in left),
         speech_s=spoken_s,
         transcribed_s=spoken_s,
-        fingerprint=None,
         erases_job=True,
     )
 

@@ -65,7 +65,7 @@ def test_a_chunk_joins_without_what_was_forgotten() -> None:
     found = without_forgotten(chunk, [TimeSpan(61.1, 99)])
     assert [each.segment.text for each in found.segments] == ["one two"]
     assert [each.words for each in found.segments] == [("one", "two")]
-    assert (found.state, found.fingerprint, found.erases_job) == (ChunkState.HEARD, None, True)
+    assert (found.state, found.fingerprint, found.erases_job) == (ChunkState.HEARD, "f", True)
     assert (found.speech_s, found.transcribed_s) == (1.0, 1.0)
     whole = without_forgotten(chunk, [TimeSpan(60, 63)])
     assert (whole.state, whole.segments, whole.speech_s) == (ChunkState.FORGOTTEN, (), 0.0)
