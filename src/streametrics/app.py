@@ -30,6 +30,7 @@ from streametrics.api.routes import (
     job_submission,
     jobs,
     keys,
+    markers,
     metrics,
     openai_audio,
     service_status,
@@ -134,6 +135,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(streams.router)
     app.include_router(stream_control.router)
     app.include_router(streamers.router)
+    app.include_router(markers.router)
     app.include_router(openai_audio.router)
     app.include_router(keys.router)
     app.include_router(service_status.router)

@@ -179,3 +179,50 @@ def test_settings_that_cannot_be_read_are_told(service: Stack, body: object, tol
     assert (found["status"], found["code"]) == (422, "invalid_request")
     assert told in found["detail"]
     assert problem(patch(service, "/v1/streamers/nobody", {}))["code"] == "stream_unknown"
+
+
+def test_places_are_marked(service: Stack) -> None:
+    send(service, "marks", "00:00:00", "00:00:03")
+    stream = stream_of(service, "marks", 2)
+    path = f"/v1/streams/{stream['id']}/markers"
+    assert get(service, path).json() == {"data": [], "next_cursor": None}
+    first = post(service, path, {"description": "the rook is lost", "position_s": 1.5})
+    assert (first.status_code, first.json()["position_s"], first.json()["stream_id"]) == (201, 1.5, stream["id"])
+    assert first.json()["id"].startswith("mrk_") and first.json()["description"] == "the rook is lost"
+    # Where nothing is said, expect it to lie where the stream stands
+    second = post(service, path, {})
+    assert second.json()["position_s"] >= 5.9 and second.json()["description"] == ""
+    # A call that is repeated marks once
+    again = [
+        requests.post(service.url + path, json={"position_s": 4}, headers={"Idempotency-Key": "k-marks"}, timeout=10)
+        for _ in range(2)
+    ]
+    assert again[0].json() == again[1].json() and again[1].headers["Idempotent-Replayed"] == "true"
+    page = get(service, path, limit=2).json()
+    assert [each["position_s"] for each in page["data"]] == [4.0, second.json()["position_s"]]
+    rest = get(service, path, limit=2, cursor=page["next_cursor"]).json()
+    assert rest == {"data": [first.json()], "next_cursor": None}
+    # What is forgotten takes its markers along
+    post(service, f"/v1/streams/{stream['id']}/forget", {"start": 3.5, "end": 4.5})
+    assert len(get(service, path).json()["data"]) == 2
+    repeated = requests.post(
+        service.url + path, json={"position_s": 4}, headers={"Idempotency-Key": "k-marks"}, timeout=10
+    )
+    assert problem(repeated)["code"] == "marker_erased"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "told"),
+    [
+        ({"position_s": 1e8}, 409, "not that long yet"),
+        ({"position_s": -1}, 422, "greater than or equal to 0"),
+        ({"description": "x" * 141}, 422, "at most 140 characters"),
+        ({"description": 5}, 422, "valid string"),
+        ({"at": 5}, 422, "Extra inputs"),
+    ],
+)
+def test_what_cannot_be_marked_is_told(service: Stack, body: object, status: int, told: str) -> None:
+    send(service, "says no", "now")
+    stream_id = stream_of(service, "says no", 1)["id"]
+    found = problem(post(service, f"/v1/streams/{stream_id}/markers", body))
+    assert found["status"] == status and told in found["detail"]

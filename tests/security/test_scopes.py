@@ -40,6 +40,8 @@ SCOPES = {
     "GET /v1/streams/{stream_id}/transcript": "read",
     "GET /v1/streams/{stream_id}/transcript.{format}": "read",
     "POST /v1/streams/{stream_id}/end": "submit",
+    "GET /v1/streams/{stream_id}/markers": "read",
+    "POST /v1/streams/{stream_id}/markers": "submit",
     "POST /v1/streams/{stream_id}/forget": "submit",
     "POST /v1/streams/{stream_id}/pause": "submit",
     "POST /v1/streams/{stream_id}/resume": "submit",

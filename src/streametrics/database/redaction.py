@@ -15,7 +15,14 @@ from streametrics.database.erasure import Erased, empty
 from streametrics.database.stream_erasure import note_erased
 from streametrics.database.stream_joining import Overtaken, index_text, insert_segments, segment_values
 from streametrics.database.stream_search import WORDS_FORGOTTEN
-from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, stream_segments, stream_words, streams
+from streametrics.database.stream_tables import (
+    SEGMENT_BITS,
+    markers,
+    stream_chunks,
+    stream_segments,
+    stream_words,
+    streams,
+)
 from streametrics.database.streams import LONGEST_SEGMENT_S, StreamRecord, segment_of, spans_json, spans_of
 from streametrics.database.tables import TO_JOIN, jobs
 from streametrics.domain.transcript import Segment, TimeSpan
@@ -85,6 +92,8 @@ class Redaction:
                 if (job := waiting.get(chunk.task_id)) is not None:
                     done.note(chunk.task_id, empty(connection, job))
                     _insert_forgotten(connection, stream, chunk)
+            inside = [markers.c.position_s >= span.start_s, markers.c.position_s < span.end_s]
+            connection.execute(delete(markers).where(markers.c.stream == stream.number, *inside))
             pending = [*spans_of([row.forgetting] if row.forgetting else None), span]
             whole = TimeSpan(min(each.start_s for each in pending), max(each.end_s for each in pending))
             _write_stream(

@@ -10,7 +10,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from streametrics.database.engine import Database, now, statement_now
 from streametrics.database.stream_search import WORDS_ERASED
-from streametrics.database.stream_tables import stream_chunks, stream_segments, stream_words, streamers, streams
+from streametrics.database.stream_tables import (
+    markers,
+    stream_chunks,
+    stream_segments,
+    stream_words,
+    streamers,
+    streams,
+)
 from streametrics.database.streams import segment_ids
 from streametrics.database.tables import TO_JOIN, facts, jobs
 from streametrics.streams.coverage import ChunkState
@@ -160,6 +167,7 @@ def _mark_erased(connection: Connection, number: int) -> None:
         "updated_at": now(),
     }
     connection.execute(update(streams).where(streams.c.number == number, streams.c.erased_at.is_(None)).values(values))
+    connection.execute(delete(markers).where(markers.c.stream == number))
 
 
 def note_erased(connection: Connection, fact: str = WORDS_ERASED) -> None:

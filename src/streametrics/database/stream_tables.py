@@ -125,3 +125,15 @@ streamers = Table(
     Column("hides", Boolean, nullable=False, default=False, server_default=false()),
     Column("updated_at", Float, nullable=False),
 )
+
+markers = Table(
+    "markers",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("stream", Integer, nullable=False),
+    Column("position_s", Float, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+Index("markers_by_stream", markers.c.stream, markers.c.number)

@@ -10,6 +10,7 @@ from streametrics.database.erasure import Erasure
 from streametrics.database.idempotency import IdempotentCalls
 from streametrics.database.jobs import JobRecords
 from streametrics.database.leases import Leases
+from streametrics.database.markers import Markers
 from streametrics.database.notes import JobNotes
 from streametrics.database.redaction import Hiding, Redaction
 from streametrics.database.stream_erasure import StreamErasure
@@ -70,6 +71,7 @@ class Connections:
         self.stream_erasure = StreamErasure(self.database)
         self.redaction = Redaction(self.database)
         self.hiding = Hiding(self.database)
+        self.markers = Markers(self.database)
         self.streamers = Streamers(self.database)
         self.audio = AudioStore(settings.data_dir / "audio")
         self.queue = Queue(settings, self.redis.outage)

@@ -6,11 +6,13 @@ import time
 from dataclasses import dataclass
 
 from streametrics.auth.principal import Principal
+from streametrics.database.idempotency import IdempotentCall
+from streametrics.database.markers import Marker
 from streametrics.database.redaction import Redacted, UnjoinedChunk
 from streametrics.database.stream_joining import Overtaken
 from streametrics.database.streams import StreamRecord
 from streametrics.domain.transcript import TimeSpan
-from streametrics.errors import DatabaseUnavailable, InvalidRequest, StreamEnded, StreamTooShort
+from streametrics.errors import DatabaseUnavailable, InvalidRequest, MarkerErased, StreamEnded, StreamTooShort
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.streams import StreamService
 from streametrics.streams.placing import SentChunk, position_of
@@ -108,6 +110,25 @@ class StreamControl:
             except Overtaken:
                 _let_pass()
         raise DatabaseUnavailable
+
+    def mark(
+        self, stream: StreamRecord, position_s: float | None, description: str, call: IdempotentCall | None
+    ) -> tuple[Marker, bool]:
+        """Add a marker, where the stream stands if nothing is said; returns it, and whether the call is a repetition.
+
+        Raises StreamTooShort, TooManyMarkers, MarkerErased.
+        """
+        at_s = _spoken_s(stream) if position_s is None else position_s + stream.start_s
+        if at_s > _now_s(stream):
+            raise StreamTooShort("This stream is not that long yet: leave 'position_s' away for where it stands now.")
+        markers = self._connections.markers
+        marker_id, is_replay = self._connections.idempotent_calls.once(
+            call, lambda: markers.add(stream.number, at_s, description, call=call)
+        )
+        marker = markers.get(stream.number, marker_id)
+        if marker is None:
+            raise MarkerErased
+        return marker, is_replay
 
     def compact(self) -> None:
         """Overwrite what was erased; retention does it where this process dies."""

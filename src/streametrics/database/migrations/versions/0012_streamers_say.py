@@ -1,4 +1,4 @@
-"""What a streamer says about streams: forgotten stretches, pauses, settings; the version before goes on without."""
+"""What a streamer says of streams: what to forget, pauses, settings, markers; the version before goes on without."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,9 +26,20 @@ def upgrade() -> None:
         sa.Column("hides", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("updated_at", sa.Float, nullable=False),
     )
+    op.create_table(
+        "markers",
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("id", sa.String(36), nullable=False, unique=True),
+        sa.Column("stream", sa.Integer, nullable=False),
+        sa.Column("position_s", sa.Float, nullable=False),
+        sa.Column("description", sa.Text, nullable=False),
+        sa.Column("created_at", sa.Float, nullable=False),
+    )
+    op.create_index("markers_by_stream", "markers", ["stream", "number"])
 
 
 def downgrade() -> None:
+    op.drop_table("markers")
     op.execute("DELETE FROM facts WHERE name = 'words_forgotten'")
     op.drop_table("streamers")
     for name in _COLUMNS:
