@@ -31,11 +31,14 @@ from streametrics.api.routes import (
     job_submission,
     jobs,
     keys,
+    markers,
     metrics,
     openai_audio,
     recaps,
     service_status,
     status,
+    stream_control,
+    streamers,
     streams,
     summarize,
 )
@@ -54,6 +57,8 @@ from streametrics.jobs.joining import JoiningThread
 from streametrics.jobs.maintenance import Maintenance
 from streametrics.jobs.recaps import RecapService
 from streametrics.jobs.service import JobService
+from streametrics.jobs.stream_control import StreamControl
+from streametrics.jobs.streamers import StreamerService
 from streametrics.jobs.streams import StreamService
 from streametrics.observability.metrics import REFUSED
 from streametrics.redis.job_versions import JobVersionReader
@@ -77,17 +82,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         os.umask(PRIVATE_UMASK)  # also where a server of one's own runs this application
         connections = Connections(settings, timeouts=ANSWERING)
         await to_thread.run_sync(connections.announce_service)
-        job_service = JobService(connections)
+        job_service, streams_served = JobService(connections), StreamService(connections)
+        control = StreamControl(connections, streams_served)
         version_reader = JobVersionReader(settings.effective_redis_url)
         status_reader = StatusReader(job_service, version_reader)
         admission = Admission(settings, connections.backlog.by_queue, connections.audio.free_bytes)
         health = ReadinessChecks(connections, summarizer_factory.create(settings))
-        stream_service = StreamService(connections)
         app.state.streametrics = State(
             connections=connections,
             jobs=job_service,
-            streams=stream_service,
-            recaps=RecapService(connections, stream_service),
+            streams=streams_served,
+            recaps=RecapService(connections, streams_served),
+            stream_control=control,
+            streamers=StreamerService(connections, control),
             status_reader=status_reader,
             uploads=UploadReceiver(settings, connections.audio, admission),
             admission=admission,
@@ -132,6 +139,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(job_chapters.router)
     app.include_router(streams.router)
     app.include_router(recaps.router)
+    app.include_router(stream_control.router)
+    app.include_router(streamers.router)
+    app.include_router(markers.router)
     app.include_router(openai_audio.router)
     app.include_router(keys.router)
     app.include_router(service_status.router)
@@ -164,7 +174,7 @@ def _add_middleware(app: FastAPI, settings: Settings, api_keys: ApiKeys) -> None
     app.add_middleware(
         CORSMiddleware,
         allow_origins=allowed_origins(settings),
-        allow_methods=["GET", "POST", "DELETE"],
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["X-API-Key", "Authorization", "Content-Type", idempotency.HEADER],
         expose_headers=[
             "Retry-After",

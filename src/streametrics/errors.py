@@ -13,6 +13,10 @@ StreametricsError
 ├── JobNotReady               409
 ├── StreamUnknown             404
 ├── StreamErased              410
+├── StreamEnded               409
+├── StreamTooShort            409
+├── TooManyMarkers            409
+├── MarkerErased              410
 ├── StreamStartUnknown        409  the time that was asked for is none that was sent
 ├── Unauthorized              401
 ├── Forbidden                 403
@@ -146,6 +150,30 @@ class StreamErased(StreametricsError):
     """This stream was erased, because it expired or was deleted."""
 
     code, status = "stream_erased", 410
+
+
+class StreamEnded(StreametricsError):
+    """This stream has ended: only one that is live can be paused."""
+
+    code, status = "stream_ended", 409
+
+
+class StreamTooShort(StreametricsError):
+    """This stream is not that long yet: what is still to be said is not forgotten, but it can be paused."""
+
+    code, status = "stream_too_short", 409
+
+
+class TooManyMarkers(StreametricsError):
+    """This stream has 1,000 markers, and no more can be added."""
+
+    code, status = "too_many_markers", 409
+
+
+class MarkerErased(StreametricsError):
+    """The marker that a call with this Idempotency-Key made was erased: send the request with a new key."""
+
+    code, status = "marker_erased", 410
 
 
 class StreamStartUnknown(StreametricsError):

@@ -15,7 +15,9 @@ from streametrics.database.erasure import Erasure
 from streametrics.errors import ChapterUnknown, InvalidRequest, StreamStartUnknown
 from streametrics.jobs.chapters import ChapterKeeping
 from streametrics.jobs.connections import Connections
+from streametrics.jobs.hiding import StoredWords
 from streametrics.jobs.recaps import RecapScope, RecapService, RecapState
+from streametrics.jobs.stream_control import StreamControl
 from streametrics.jobs.streams import StreamService
 from streametrics.recap.chapters import Chapter
 from streametrics.settings import Settings
@@ -314,3 +316,44 @@ def test_damaged_chapters_are_read(
     (found,) = streams.all()
     (chapter, _) = recaps.chapters(found).all
     assert chapter.text.summary and chapter.text.keywords == () and chapter.text.sentences == ()
+
+
+def test_what_is_forgotten_leaves_chapters_and_recaps(
+    streams: Streams, keeping: ChapterKeeping, connections: Connections, recaps: RecapService
+) -> None:
+    result = {"summary": "She says number 1 aloud.", "summary_source": "ollama", "model": "m", "speech_language": "en"}
+    streams.chunk(line(0, "rook"), time=offset(600), ago_s=60, title="rook")
+    streams.chunk(line(1, "rook"), time=offset(630), ago_s=30, title="rook", result=result)
+    stream(streams, *["rook"] * 2, *["king"] * 4, first=2)
+    keeping.round()
+    (found,) = streams.all()
+    assert "number 1 " in str(closed(streams)) and recaps.recap(found, RecapScope.NOW, most_letters=99).text
+    StreamControl(connections, StreamService(connections)).forget(found.id, LOCAL, start_s=30, end_s=60)
+    (found,) = streams.all()
+    told = [recaps.recap(found, scope, most_letters=2000) for scope in (RecapScope.NOW, RecapScope.STREAM)]
+    assert "number 1 " not in str([told, recaps.chapters(found), closed(streams)])
+    keeping.round()
+    (first,) = closed(streams)
+    assert "number 0 " in first.text.summary and "number 1 " not in str(first)
+
+
+def test_hidden_words_and_contacts_are_told_nowhere(
+    streams: Streams, keeping: ChapterKeeping, connections: Connections, recaps: RecapService
+) -> None:
+    mail = "Write to zoe@example.org or call +49 30 1234567 when the rook is lost in the game."
+    result = {"summary": f"The street is Elm Row. {mail}", "summary_source": "ollama", "model": "m"}
+    streams.chunk(f"She lives in Elm Row now. {mail}", time=offset(600), ago_s=90, title="rook", result=result)
+    stream(streams, *["rook"] * 2, *["king"] * 4, first=1)
+    keeping.round()
+    (found,) = streams.all()
+    connections.streamers.write(found.owner, found.streamer_key, {"hidden_words": ["elm row"]}, hides=True)
+    (found,) = streams.all()
+    told = [recaps.recap(found, scope, most_letters=2000) for scope in (RecapScope.NOW, RecapScope.STREAM)]
+    shown = str([told, recaps.chapters(found).all]).lower()
+    assert "***" in shown
+    for secret in ("elm row", "zoe@example", "1234567"):
+        assert secret not in shown
+    # What is hidden in the rows by and by leaves the chapters too
+    StoredWords(connections).hide(found.owner, found.streamer_key)
+    keeping.round()
+    assert "elm row" not in str(closed(streams)).lower()

@@ -19,6 +19,8 @@ from streametrics.errors import InvalidRequest
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.recaps import RecapService
 from streametrics.jobs.service import JobService
+from streametrics.jobs.stream_control import StreamControl
+from streametrics.jobs.streamers import StreamerService
 from streametrics.jobs.streams import StreamService
 from streametrics.status.reader import StatusReader
 from streametrics.uploads.admission import Admission, IsRepetition
@@ -48,6 +50,8 @@ class State:
     jobs: JobService
     streams: StreamService
     recaps: RecapService
+    stream_control: StreamControl
+    streamers: StreamerService
     status_reader: StatusReader
     uploads: UploadReceiver
     admission: Admission

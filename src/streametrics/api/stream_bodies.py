@@ -13,7 +13,7 @@ from streametrics.domain.transcript import Segment, Transcript
 from streametrics.jobs.streams import StreamTranscript
 from streametrics.streams.coverage import Coverage
 
-Status = Literal["live", "ended"]
+Status = Literal["live", "paused", "ended"]
 CLOCK_JUMPED = (
     "The client's clock was set while it streamed: chunks since then lie where they came, and neither the time of day "
     "nor the place in the broadcast is known."
@@ -25,7 +25,7 @@ class StreamGap(BaseModel):
 
     start: float = Field(examples=[1200.0])
     end: float = Field(examples=[1380.0])
-    reason: Literal["not_sent", "lost", "failed", "late", "forgotten"]
+    reason: Literal["not_sent", "lost", "failed", "late", "forgotten", "paused"]
 
 
 class CoverageBody(BaseModel):
@@ -267,4 +267,6 @@ def _streamer(stream: StreamRecord) -> Streamer:
 
 
 def _status(stream: StreamRecord) -> Status:
-    return "live" if stream.ended_at is None else "ended"
+    if stream.ended_at is not None:
+        return "ended"
+    return "paused" if stream.is_paused else "live"

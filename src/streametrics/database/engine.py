@@ -1,7 +1,7 @@
 """Connects to the database: SQLite on a local disk, or PostgreSQL by address."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,8 +12,8 @@ from sqlalchemy.sql.elements import ClauseElement
 from streametrics.concurrency.fail_fast import FailFast
 from streametrics.database.change_tracking import Changes
 from streametrics.database.driver_errors import translate_errors
-from streametrics.database.postgresql import open_postgresql
-from streametrics.database.sqlite import file_identity, open_sqlite, require_whole, sqlite_file
+from streametrics.database.postgresql import open_postgresql, vacuum
+from streametrics.database.sqlite import file_identity, open_sqlite, overwrite_erased, require_whole, sqlite_file
 from streametrics.database.timeouts import ANSWERING, READING, WORKING, Timeouts
 from streametrics.errors import DatabaseDamaged, DatabaseUnavailable
 
@@ -110,6 +110,17 @@ class Database:
         """Begin a transaction that never waits for a writer. Raises DatabaseUnavailable."""
         with self._watched(self._no_reads), self._reads.connect() as connection:
             yield connection.execution_options(streametrics_read=True)
+
+    def overwrite_erased(self, tables: Sequence[str], *, rewrites: bool) -> bool:
+        """Let nothing of erased rows be left in the database's own files, as far as it can be done from here.
+
+        tables: those from which they were erased. rewrites: whether more is done than may be done often. False where it
+        has to be tried again. Raises DatabaseUnavailable.
+        """
+        with self._watched(self._no_writes):
+            if self._file is None:
+                return not rewrites or vacuum(self.engine, tables)
+            return overwrite_erased(self.engine, self._file, rewrites=rewrites)
 
     def require_whole(self) -> None:
         """Look for damage that no query need meet. Raises DatabaseDamaged."""

@@ -4,8 +4,9 @@ One transaction decides which of the two it is, so that a cancel that meets the 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from streametrics.database.engine import Database, now
 from streametrics.database.jobs import ERASED_VALUES, FINAL_STATES
@@ -40,22 +41,27 @@ class Erasure:
             job = connection.execute(select(jobs).where(jobs.c.task_id == task_id).with_for_update()).one_or_none()
             if job is not None and job.session_id is not None:
                 take_out_words(connection, task_id, job.session_id)  # which outlive the job's own result
-            if job is None or job.erased_at is not None or job.error_code == JobCancelled.code:
-                return Erased()
-            this = update(jobs).where(jobs.c.task_id == task_id)
-            if job.state in FINAL_STATES:
-                connection.execute(this.values(erased_at=now(), **ERASED_VALUES))
-                return Erased(was_erased=True)
-            ending = {
-                **ERASED_VALUES,
-                **released(attempt=jobs.c.attempt + 1),
-                "state": JobState.FAILED,
-                "error": str(JobCancelled()),
-                "error_code": JobCancelled.code,
-                "audio_key": None,
-                "finished_at": now(),
-            }
-            connection.execute(this.values(ending))
-            connection.execute(delete(parts).where(parts.c.task_id == task_id))
-            connection.execute(delete(notes).where(notes.c.task_id == task_id))
-            return Erased(was_stopped=True, audio_key=job.audio_key)
+            return Erased() if job is None else empty(connection, job)
+
+
+def empty(connection: Connection, job: Row[Any]) -> Erased:
+    """Stop or empty a job whose row is locked, within the caller's transaction."""
+    if job.erased_at is not None or job.error_code == JobCancelled.code:
+        return Erased()
+    this = update(jobs).where(jobs.c.task_id == job.task_id)
+    if job.state in FINAL_STATES:
+        connection.execute(this.values(erased_at=now(), **ERASED_VALUES))
+        return Erased(was_erased=True)
+    ending = {
+        **ERASED_VALUES,
+        **released(attempt=jobs.c.attempt + 1),
+        "state": JobState.FAILED,
+        "error": str(JobCancelled()),
+        "error_code": JobCancelled.code,
+        "audio_key": None,
+        "finished_at": now(),
+    }
+    connection.execute(this.values(ending))
+    connection.execute(delete(parts).where(parts.c.task_id == job.task_id))
+    connection.execute(delete(notes).where(notes.c.task_id == job.task_id))
+    return Erased(was_stopped=True, audio_key=job.audio_key)

@@ -27,7 +27,7 @@ from streametrics.database.engine import Database, now, statement_now
 from streametrics.database.idempotency import IdempotentCall, forget, remember
 from streametrics.database.tables import facts, jobs, parts
 from streametrics.domain.job import AUTO_TRACK, JobKind, JobRequest, JobState, Stage, Warn
-from streametrics.domain.status import ResultJson, result_from_json
+from streametrics.domain.status import JobResult, ResultJson, result_from_json
 from streametrics.domain.transcript import Transcript, TranscriptPart
 from streametrics.errors import StoredDataDamaged
 
@@ -193,6 +193,34 @@ class JobRecords:
             container=container,
             request_hash=request_hash,
             joins_stream=joins_stream or None,
+        )
+
+    def insert_done(
+        self,
+        task_id: str,
+        request: JobRequest,
+        result: JobResult,
+        *,
+        owner: str,
+        kind: JobKind,
+        is_kept: bool = False,
+        call: IdempotentCall | None = None,
+        joins_stream: bool = False,
+    ) -> None:
+        """Insert the row of a job that is done with this result as it is accepted; see `insert`."""
+        self._insert(
+            request,
+            call,
+            task_id=task_id,
+            owner=owner,
+            kind=kind,
+            is_kept=is_kept,
+            state=JobState.DONE,
+            joins_stream=joins_stream or None,
+            transcript=result.transcript.to_json(),
+            result=result.to_json(request),
+            warnings=[warning.to_json() for warning in result.warnings],
+            finished_at=now(),
         )
 
     def insert_resummarize(

@@ -15,6 +15,8 @@ from streametrics.errors import DatabaseDamaged
 
 #: What a database file begins with.
 MAGIC = b"SQLite format 3\0"
+#: Up to this size a database is written anew where words were forgotten: half a second, in which others wait.
+MAX_REWRITTEN_MB = 100
 #: Where the page's size and the number of pages stand in its header, in bytes.
 _PAGE_SIZE_AT, _PAGES_AT, _HEADER_BYTES = 16, 28, 100
 
@@ -44,6 +46,8 @@ def open_sqlite(url: str, timeouts: Timeouts, *, pool_size: int, create: bool = 
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        # What is erased is overwritten in the file, and not left until its place is needed.
+        connection.execute("PRAGMA secure_delete=ON")
         record.info["file"] = file_identity(file)
 
     @event.listens_for(engine, "checkout")
@@ -77,6 +81,25 @@ def _open(file: Path, address: str, options: dict[str, Any]) -> Any:  # noqa: AN
 
 def _decoded(data: bytes) -> str:
     return data.decode("utf-8", "replace")
+
+
+def overwrite_erased(engine: Engine, file: Path, *, rewrites: bool) -> bool:
+    """Let the file and its log hold no bytes of erased rows; False where others read or write for too long.
+
+    rewrites: whether one of up to `MAX_REWRITTEN_MB` is written anew, as rows that were moved within it, or erased by a
+    version before, can have left copies.
+    """
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        if rewrites and file.stat().st_size <= MAX_REWRITTEN_MB * 1_000_000:
+            cursor.execute("VACUUM")
+        row = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return bool(row[0] == 0)
+    except sqlite3.OperationalError:
+        return False  # locked: it is tried again
+    finally:
+        connection.close()
 
 
 def sqlite_file(url: str) -> Path | None:

@@ -5,12 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from streametrics.database.engine import Database, now, statement_now
 from streametrics.database.stream_search import WORDS_ERASED
-from streametrics.database.stream_tables import chapters, stream_chunks, stream_segments, stream_words, streams
+from streametrics.database.stream_tables import (
+    chapters,
+    markers,
+    stream_chunks,
+    stream_segments,
+    stream_words,
+    streamers,
+    streams,
+)
 from streametrics.database.streams import segment_ids
 from streametrics.database.tables import TO_JOIN, facts, jobs
 from streametrics.streams.coverage import ChunkState
@@ -19,6 +27,10 @@ from streametrics.streams.coverage import ChunkState
 BATCH = 500
 #: The most streams that one round of retention looks at.
 MOST_STREAMS = 100
+#: By how much words may lie outside of their chunk, in seconds.
+SLACK_S = 10.0
+#: The values of a stream of which chapters were emptied.
+CHAPTERS_TO_REWRITE: dict[str, Any] = {"chapters_due": True, "chapters_seen_s": None}
 #: The values of a chapter of which words were erased; what a person has written stays.
 EMPTIED_CHAPTER: dict[str, Any] = {
     "title": case((chapters.c.title_edited, chapters.c.title), else_=""),
@@ -27,6 +39,7 @@ EMPTIED_CHAPTER: dict[str, Any] = {
     "sentences": [],
     "is_stale": True,
 }
+DAY_S = 86_400
 #: The values of an erased stream: nothing in it tells who streamed what.
 _ERASED_VALUES: dict[str, object] = {
     "streamer": "",
@@ -35,6 +48,9 @@ _ERASED_VALUES: dict[str, object] = {
     "game": "",
     "speech_language": None,
     "summary_languages": [],
+    "forgotten": None,
+    "forgetting": None,
+    "pauses": None,
 }
 
 
@@ -53,7 +69,6 @@ def take_out_words(connection: Connection, task_id: str, stream_id: str) -> None
         "fingerprint": None,
         "speech_s": 0.0,
         "transcribed_s": 0.0,
-        "summary": None,
     }
     still_there = [stream_chunks.c.task_id == task_id, stream_chunks.c.state != ChunkState.FORGOTTEN]
     if connection.execute(update(stream_chunks).where(*still_there).values(forgotten)).rowcount != 1:
@@ -63,30 +78,31 @@ def take_out_words(connection: Connection, task_id: str, stream_id: str) -> None
     if ids:
         connection.execute(delete(stream_words).where(stream_words.c.rowid.in_(ids)))
         connection.execute(delete(stream_segments).where(stream_segments.c.id.in_(ids)))
-        _note_erased(connection)
-    _empty_chapters(connection, task_id)
-    rewritten = {
-        "state_version": streams.c.state_version + 1,
-        "updated_at": now(),
-        "chapters_due": True,
-        "chapters_seen_s": None,
-    }
+        note_erased(connection)
+    empty_chapters(connection, [task_id])
+    rewritten = {"state_version": streams.c.state_version + 1, "updated_at": now(), **CHAPTERS_TO_REWRITE}
     connection.execute(update(streams).where(streams.c.id == stream_id).values(rewritten))
 
 
-def _empty_chapters(connection: Connection, task_id: str) -> None:
-    """Empty the chapters in which a chunk lies: they are written anew from what is left."""
+def empty_chapters(connection: Connection, task_ids: Sequence[str]) -> None:
+    """Empty the chapters in which these chunks lie; with CHAPTERS_TO_REWRITE they are written from what is left.
+
+    What was written of the chunks themselves goes too.
+    """
     chunk = (
         select(stream_chunks.c.stream, stream_chunks.c.start_s, stream_chunks.c.end_s)
-        .where(stream_chunks.c.task_id == task_id)
+        .where(stream_chunks.c.task_id.in_(task_ids))
         .subquery()
     )
     meets = (
         select(chapters.c.number)
         .join(chunk, chunk.c.stream == chapters.c.stream)
-        .where(chapters.c.start_s < chunk.c.end_s, chapters.c.end_s > chunk.c.start_s)
+        # Words may lie a little outside of their chunk.
+        .where(chapters.c.start_s < chunk.c.end_s + SLACK_S, chapters.c.end_s > chunk.c.start_s - SLACK_S)
     )
     connection.execute(update(chapters).where(chapters.c.number.in_(meets)).values(**EMPTIED_CHAPTER))
+    has_summary = stream_chunks.c.task_id.in_(task_ids) & stream_chunks.c.summary.is_not(None)
+    connection.execute(update(stream_chunks).where(has_summary).values(summary=None))
 
 
 class StreamErasure:
@@ -113,7 +129,7 @@ class StreamErasure:
             if found:
                 connection.execute(delete(stream_words).where(stream_words.c.rowid.in_(found)))
                 connection.execute(delete(stream_segments).where(stream_segments.c.id.in_(found)))
-                _note_erased(connection)
+                note_erased(connection)
                 return len(found)
             chunks = select(stream_chunks.c.task_id).where(stream_chunks.c.stream == number).limit(BATCH)
             if is_whole and (names := list(connection.execute(chunks).scalars())):
@@ -128,10 +144,17 @@ class StreamErasure:
 
     def delete_recaps(self, kept_s: float) -> int:
         """Delete chapters and summaries of streams that ended so long ago; returns of how many streams."""
-        old = [streams.c.ended_at < statement_now() - kept_s, streams.c.has_recaps.is_(True)]
-        query = select(streams.c.number).where(*old, streams.c.erased_at.is_(None)).limit(MOST_STREAMS)
+        kept = [streams.c.has_recaps.is_(True), streams.c.erased_at.is_(None)]
+        old = select(streams.c.number).where(streams.c.ended_at < statement_now() - kept_s, *kept).limit(MOST_STREAMS)
+        sooner = (
+            select(streams.c.number)
+            .select_from(streamers.join(streams, _of_streamer()))
+            .where(streamers.c.recap_days.is_not(None), *kept)
+            .where(streams.c.ended_at < statement_now() - streamers.c.recap_days * DAY_S)
+            .limit(MOST_STREAMS)
+        )
         with self._database.write() as connection:
-            numbers = list(connection.execute(query).scalars())
+            numbers = list({*connection.execute(old).scalars(), *connection.execute(sooner).scalars()})
             if numbers:
                 connection.execute(delete(chapters).where(chapters.c.stream.in_(numbers)))
                 has_summary = stream_chunks.c.stream.in_(numbers) & stream_chunks.c.summary.is_not(None)
@@ -163,13 +186,37 @@ class StreamErasure:
         due = or_(old & ~is_erased, streams.c.has_words.is_(True) & (words_old | is_erased))
         query = select(streams.c.number, (old | is_erased).label("whole")).where(streams.c.ended_at.is_not(None), due)
         with self._database.read() as connection:
-            return [(row.number, bool(row.whole)) for row in connection.execute(query.limit(MOST_STREAMS)).all()]
+            rows = connection.execute(query.limit(MOST_STREAMS)).all()
+            sooner = connection.execute(_due_by_streamer(kept).limit(MOST_STREAMS)).all()
+        found: dict[int, bool] = {}
+        for row in [*rows, *sooner]:
+            found[row.number] = bool(row.whole) or found.get(row.number, False)
+        return list(found.items())
 
     def delete_tombstones(self, age_s: float) -> int:
         """Delete the rows of streams that were erased more than `age_s` ago; their ids are unknown from then on."""
         old = [streams.c.erased_at < statement_now() - age_s, streams.c.has_words.is_(False)]
         with self._database.write() as connection:
             return connection.execute(delete(streams).where(*old)).rowcount
+
+
+def _due_by_streamer(kept: Retained) -> Select[Any]:
+    """Select the streams whose streamers keep them for a shorter time."""
+    words_s = func.coalesce(streamers.c.transcript_days * DAY_S, kept.words_s)
+    stream_s = func.coalesce(streamers.c.recap_days * DAY_S, kept.stream_s)
+    words_old = streams.c.ended_at < statement_now() - words_s
+    old = and_(words_old, streams.c.ended_at < statement_now() - stream_s)
+    return (
+        select(streams.c.number, old.label("whole"))
+        .select_from(streamers.join(streams, _of_streamer()))
+        .where(or_(streamers.c.transcript_days.is_not(None), streamers.c.recap_days.is_not(None)))
+        .where(streams.c.ended_at.is_not(None), streams.c.erased_at.is_(None))
+        .where(or_(old, streams.c.has_words.is_(True) & words_old))
+    )
+
+
+def _of_streamer() -> ColumnElement[bool]:
+    return and_(streams.c.owner == streamers.c.owner, streams.c.streamer_key == streamers.c.streamer_key)
 
 
 def _mark_erased(connection: Connection, number: int) -> None:
@@ -183,11 +230,12 @@ def _mark_erased(connection: Connection, number: int) -> None:
         "updated_at": now(),
     }
     connection.execute(update(streams).where(streams.c.number == number, streams.c.erased_at.is_(None)).values(values))
+    connection.execute(delete(markers).where(markers.c.stream == number))
 
 
-def _note_erased(connection: Connection) -> None:
-    """Remember that the index goes on holding words that were erased."""
+def note_erased(connection: Connection, fact: str = WORDS_ERASED) -> None:
+    """Remember that the index and the files go on holding words that were erased."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     token = secrets.token_hex(8)
-    noted = dialect.insert(facts).values(name=WORDS_ERASED, value=token)
+    noted = dialect.insert(facts).values(name=fact, value=token)
     connection.execute(noted.on_conflict_do_update(index_elements=["name"], set_={"value": token}))

@@ -3,6 +3,7 @@
 A writer names the version of the stream that it has read. One that was overtaken changes nothing and reads again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,25 @@ from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from streametrics.database.engine import Database, now
+from streametrics.database.erasure import empty
 from streametrics.database.jobs import JobRecord, record_of, select_with
-from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, stream_segments, stream_words, streams
-from streametrics.database.streams import StreamRecord, select_streams, stream_of
+from streametrics.database.stream_erasure import note_erased
+from streametrics.database.stream_search import WORDS_FORGOTTEN
+from streametrics.database.stream_tables import (
+    SEGMENT_BITS,
+    stream_chunks,
+    stream_segments,
+    stream_words,
+    streamers,
+    streams,
+)
+from streametrics.database.streams import StreamRecord, select_streams, settings_of, stream_of
 from streametrics.database.tables import TO_JOIN, jobs
 from streametrics.domain.job import JobKind
-from streametrics.streams.chunks import ChunkSummary, JoiningChunk
+from streametrics.domain.transcript import Segment
+from streametrics.streams.chunks import ChunkSummary, JoiningChunk, StreamSegment
 from streametrics.streams.placing import Placement
+from streametrics.streams.streamer_settings import NOTHING_SAID, StreamerSettings
 
 #: The most languages of summaries that a stream keeps.
 MAX_LANGUAGES = 5
@@ -57,6 +70,7 @@ class NewStream:
     owner: str
     streamer_key: str
     started_at: float
+    summary_languages: tuple[str, ...] = ()
 
 
 class StreamJoining:
@@ -122,6 +136,13 @@ class StreamJoining:
         twin_at = None if row.twin_start_s is None else (row.twin_start_s, row.twin_end_s)
         return Found(stream_of(row), twin_at, row.last_received_at)
 
+    def settings(self, owner: str, streamer_key: str) -> StreamerSettings:
+        """Read what is said about a streamer of whom there is no stream."""
+        own = [streamers.c.owner == owner, streamers.c.streamer_key == streamer_key]
+        with self._database.read() as connection:
+            row = connection.execute(select(streamers).where(*own)).one_or_none()
+        return NOTHING_SAID if row is None else settings_of(row)
+
     def dismiss(self, task_id: str) -> None:
         """Let a chunk join nothing."""
         with self._database.write() as connection:
@@ -131,6 +152,7 @@ class StreamJoining:
         self, new: NewStream, job: JobRecord, chunk: JoiningChunk, placement: Placement, before: StreamRecord | None
     ) -> bool:
         """Begin a stream with this chunk, ending the one `before`; False where it has joined. Raises Overtaken."""
+        languages = dict.fromkeys(filter(None, [*new.summary_languages, job.request.language]))
         values = {
             "id": new.id,
             "owner": new.owner,
@@ -143,7 +165,7 @@ class StreamJoining:
             "chunk_count": 1,
             "segment_count": len(chunk.segments),
             "has_words": bool(chunk.segments),
-            "summary_languages": [job.request.language] if job.request.language else [],
+            "summary_languages": list(languages)[:MAX_LANGUAGES],
             "state_version": 1,
             **_common_values(job, chunk, placement),
         }
@@ -238,27 +260,26 @@ def _insert_chunk(connection: Connection, number: int, segments_before: int, chu
             **_summary_values(chunk.summary),
         )
     )
-    if not chunk.segments:
+    if chunk.erases_job:
+        job = connection.execute(select(jobs).where(jobs.c.task_id == chunk.task_id)).one()
+        empty(connection, job)
+        note_erased(connection, WORDS_FORGOTTEN)
+    first_id = (number << SEGMENT_BITS) + segments_before
+    insert_segments(connection, number, first_id, chunk.task_id, chunk.segments)
+
+
+def insert_segments(
+    connection: Connection, number: int, first_id: int, task_id: str, segments: Sequence[StreamSegment]
+) -> None:
+    """Insert a chunk's words and what they are found by; their ids follow `first_id`."""
+    if not segments:
         return
     is_postgresql = connection.dialect.name == "postgresql"
-    first_id = (number << SEGMENT_BITS) + segments_before
     rows: list[dict[str, Any]] = []
     words: list[dict[str, Any]] = []
-    for segment_id, each in enumerate(chunk.segments, start=first_id):
-        stored = each.segment.to_stored_json()
-        rows.append(
-            {
-                "id": segment_id,
-                "stream": number,
-                "task_id": chunk.task_id,
-                "start_s": stored["start"],
-                "end_s": stored["end"],
-                "text": stored["text"],
-                "language": stored.get("language"),
-                "words": stored.get("words", []),
-            }
-        )
-        words.append({"rowid": segment_id, "words": _index_text(each.words, is_postgresql=is_postgresql)})
+    for segment_id, each in enumerate(segments, start=first_id):
+        rows.append({"id": segment_id, "stream": number, "task_id": task_id, **segment_values(each.segment)})
+        words.append({"rowid": segment_id, "words": index_text(each.words, is_postgresql=is_postgresql)})
     connection.execute(insert(stream_segments), rows)
     connection.execute(insert(stream_words), words)
 
@@ -274,7 +295,19 @@ def _summary_values(summary: ChunkSummary | None) -> dict[str, str | None]:
     }
 
 
-def _index_text(words: tuple[str, ...], *, is_postgresql: bool) -> str:
+def segment_values(segment: Segment) -> dict[str, Any]:
+    """Write a segment as it is stored."""
+    stored = segment.to_stored_json()
+    return {
+        "start_s": stored["start"],
+        "end_s": stored["end"],
+        "text": stored["text"],
+        "language": stored.get("language"),
+        "words": stored.get("words", []),
+    }
+
+
+def index_text(words: tuple[str, ...], *, is_postgresql: bool) -> str:
     """Write words as the index takes them: FTS5 divides them by itself, PostgreSQL is given their places."""
     if not is_postgresql:
         return " ".join(words)

@@ -17,8 +17,10 @@ from streametrics.database.tables import facts
 
 #: Pages of the index that one transaction of its compaction writes at most, and how many transactions there are.
 MERGED_PAGES, MOST_MERGES = 200, 10_000
-#: The fact that says whether words were erased since the index was compacted.
-WORDS_ERASED = "words_erased"
+#: The tables that hold what was said.
+_WITH_WORDS = ("stream_segments", "stream_words", "jobs", "notes", "parts")
+#: The facts that say whether words were erased since the index was compacted, and whether it was said to forget them.
+WORDS_ERASED, WORDS_FORGOTTEN = "words_erased", "words_forgotten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +75,27 @@ class StreamSearch:
         return [Hit(row.segment_id, stream_of(row), segment_of(row, prefix="segment_")) for row in rows]
 
     def compact(self) -> bool:
-        """Rewrite the index where words were erased, which it else goes on holding; False where none were.
+        """Rewrite what goes on holding words that were erased, the index and the file; False where nothing does.
 
-        In transactions of a few pages each. PostgreSQL does so by itself.
+        The index in transactions of a few pages each; PostgreSQL does that by itself.
         """
-        if not (token := self._erased_since()):
+        if not (tokens := self._erased_since()):
             return False
         if self._database.engine.dialect.name == "sqlite":
             self._merge()
+        if not self._database.overwrite_erased(_WITH_WORDS, rewrites=WORDS_FORGOTTEN in tokens):
+            return False
         with self._database.write() as connection:
-            done = update(facts).where(facts.c.name == WORDS_ERASED, facts.c.value == token).values(value="")
-            connection.execute(done)
+            for name, token in tokens.items():
+                done = update(facts).where(facts.c.name == name, facts.c.value == token).values(value="")
+                connection.execute(done)
         return True
 
-    def _erased_since(self) -> str:
+    def _erased_since(self) -> dict[str, str]:
+        names = facts.c.name.in_([WORDS_ERASED, WORDS_FORGOTTEN])
+        query = select(facts.c.name, facts.c.value).where(names, facts.c.value != "")
         with self._database.read() as connection:
-            query = select(facts.c.value).where(facts.c.name == WORDS_ERASED)
-            return str(connection.execute(query).scalar_one_or_none() or "")
+            return {row.name: row.value for row in connection.execute(query).all()}
 
     def _merge(self) -> None:
         """Merge all of FTS5's segments into one, as its documentation describes for doing it in steps."""

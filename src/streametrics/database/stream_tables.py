@@ -54,6 +54,12 @@ streams = Table(
     Column("chapter_count", Integer, nullable=False, default=0, server_default="0"),
     Column("chapter_start_s", Float),
     Column("chapter_boundary", String(8)),
+    #: What was said to be forgotten, as [start, end] in order; null for nothing.
+    Column("forgotten", StoredJson(none_as_null=True)),
+    #: [start, end] of all that is still to be taken out of the rows; null for nothing.
+    Column("forgetting", StoredJson(none_as_null=True)),
+    #: When its streamer had paused, as [start, end]; the last end is null until it goes on.
+    Column("pauses", StoredJson(none_as_null=True)),
     *lease_columns(),
 )
 _IS_OPEN = streams.c.ended_at.is_(None)
@@ -157,3 +163,33 @@ stream_words = Table(
     Column("rowid", _segment_id, primary_key=True, autoincrement=False),
     Column("words", Text().with_variant(TSVECTOR(), "postgresql"), nullable=False),
 )
+
+#: What the owner of a streamer's streams has said about them; no row where that is nothing.
+streamers = Table(
+    "streamers",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("streamer_key", Text, primary_key=True),
+    #: Null while its chunks are heard.
+    Column("paused_at", Float),
+    Column("hidden_words", StoredJson, nullable=False),
+    Column("summary_languages", StoredJson, nullable=False),
+    #: Null for the service's own.
+    Column("transcript_days", Float),
+    Column("recap_days", Float),
+    #: Whether words that were stored before are still to be hidden.
+    Column("hides", Boolean, nullable=False, default=False, server_default=false()),
+    Column("updated_at", Float, nullable=False),
+)
+
+markers = Table(
+    "markers",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("stream", Integer, nullable=False),
+    Column("position_s", Float, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+Index("markers_by_stream", markers.c.stream, markers.c.number)

@@ -1,15 +1,18 @@
 """Reads streams for clients: one, lists of them and of their streamers, their chunks and words."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, func, null, select, update
+from sqlalchemy import Label, Row, Select, func, null, select, update
 
 from streametrics.database.engine import Database, now
-from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, stream_segments, streams
-from streametrics.domain.transcript import Segment, Word
+from streametrics.database.stream_tables import SEGMENT_BITS, stream_chunks, stream_segments, streamers, streams
+from streametrics.domain.transcript import Segment, TimeSpan, Word
 from streametrics.streams.coverage import ChunkState, Extent
 from streametrics.streams.placing import Timeline
+from streametrics.streams.streamer_settings import NOTHING_SAID, StreamerSettings
 
 #: No segment is longer, in seconds: by it those of a stretch are found in the index of their beginnings.
 LONGEST_SEGMENT_S = 3_600.0
@@ -46,6 +49,19 @@ class StreamRecord:
     chapter_count: int = 0
     chapter_start_s: float | None = None
     chapter_boundary: str | None = None
+    #: What was said to be forgotten, in order.
+    forgotten: tuple[TimeSpan, ...] = ()
+    #: When its streamer had paused, in order; the last one reaches on for ever while that is so.
+    pauses: tuple[TimeSpan, ...] = ()
+    #: What is said about its streamer.
+    said: StreamerSettings = NOTHING_SAID
+    #: Since its last chunk came, in seconds.
+    quiet_s: float = field(default=0.0, compare=False)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether its streamer has paused now."""
+        return self.said.paused_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +107,24 @@ class StreamRecords:
         return None if row is None else stream_of(row)
 
     def page(
-        self, owner: str | None, *, streamer_key: str | None, is_live: bool | None, before: int | None, limit: int
+        self,
+        owner: str | None,
+        *,
+        streamer_key: str | None,
+        is_live: bool | None,
+        is_paused: bool | None = None,
+        before: int | None,
+        limit: int,
     ) -> list[StreamRecord]:
-        """Read streams, the newest first, behind the number `before`. is_live: None for all."""
+        """Read streams, the newest first, behind the number `before`. is_live, is_paused: None for all."""
         query = _visible(owner).order_by(streams.c.number.desc()).limit(limit)
         if streamer_key is not None:
             query = query.where(streams.c.streamer_key == streamer_key)
         if is_live is not None:
             query = query.where(streams.c.ended_at.is_(None) if is_live else streams.c.ended_at.is_not(None))
+        if is_paused is not None:
+            paused_at = _said("paused_at").element
+            query = query.where(paused_at.is_not(None) if is_paused else paused_at.is_(None))
         if before is not None:
             query = query.where(streams.c.number < before)
         with self._database.read() as connection:
@@ -161,8 +187,27 @@ def segment_ids(number: int) -> tuple[int, int]:
 
 
 def select_streams(*more: Any) -> Select[Any]:  # noqa: ANN401 - any column
-    """Select streams, with the time since their end."""
-    return select(streams, (now() - streams.c.ended_at).label("ended_for_s"), *more)
+    """Select streams, with the time since their end and since their last chunk."""
+    ended_for_s = (now() - streams.c.ended_at).label("ended_for_s")
+    quiet_s = (now() - streams.c.last_received_at).label("quiet_s")
+    return select(streams, ended_for_s, quiet_s, *map(_said, _SETTINGS), *more)
+
+
+def _said(name: str) -> Label[Any]:
+    """Select what is said about a stream's streamer, as `streamer_…`."""
+    own = [streamers.c.owner == streams.c.owner, streamers.c.streamer_key == streams.c.streamer_key]
+    return select(streamers.c[name]).where(*own).correlate(streams).scalar_subquery().label(f"streamer_{name}")
+
+
+_SETTINGS = ("paused_at", "hidden_words", "summary_languages", "transcript_days", "recap_days")
+
+
+def settings_of(row: Row[Any], *, prefix: str = "") -> StreamerSettings:
+    """Read a streamer's settings from columns whose names begin with `prefix`; null where nothing is said."""
+    found = {name: getattr(row, prefix + name) for name in _SETTINGS}
+    for name in ("hidden_words", "summary_languages"):
+        found[name] = tuple(found[name]) if isinstance(found[name], list) else ()
+    return StreamerSettings(**found)
 
 
 def stream_of(row: Row[Any]) -> StreamRecord:
@@ -190,7 +235,22 @@ def stream_of(row: Row[Any]) -> StreamRecord:
         chapter_count=row.chapter_count,
         chapter_start_s=row.chapter_start_s,
         chapter_boundary=row.chapter_boundary,
+        forgotten=spans_of(row.forgotten),
+        pauses=spans_of(row.pauses),
+        said=settings_of(row, prefix="streamer_"),
+        quiet_s=row.quiet_s,
     )
+
+
+def spans_of(stored: object) -> tuple[TimeSpan, ...]:
+    """Read stored spans; one without an end reaches on for ever."""
+    pairs = stored if isinstance(stored, list) else []
+    return tuple(TimeSpan(start, math.inf if end is None else end) for start, end in pairs)
+
+
+def spans_json(spans: Iterable[TimeSpan]) -> list[list[float | None]] | None:
+    """Write spans as they are stored; None for none."""
+    return [[span.start_s, None if span.end_s == math.inf else span.end_s] for span in spans] or None
 
 
 def _visible(owner: str | None) -> Select[Any]:

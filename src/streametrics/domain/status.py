@@ -5,6 +5,7 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from streametrics.domain.job import JobRequest, JobState, Warn, WarnJson
 from streametrics.domain.transcript import Note, TimedTextJson, Transcript
+from streametrics.domain.warnings import PAUSED
 
 MESSAGE_WAITING = "Task is waiting to be processed..."
 MESSAGE_TRANSCRIBING = "Transcribing audio..."
@@ -152,3 +153,7 @@ class JobResult:
         if self.key_moments:
             body["key_moments"] = [{"start": start, "text": text} for start, text in self.key_moments]
         return {"parent_task_id": request.parent_task_id, **body} if request.parent_task_id else body
+
+
+#: The result of a chunk that came while its streamer had paused.
+NOT_HEARD = JobResult(Transcript((), None), summary="", summary_source="none", warnings=(PAUSED,))

@@ -22,6 +22,10 @@ TWO_PROGRAMS = Warn(
     "Different people speak at the same time on the left and on the right channel: the left one was transcribed.",
 )
 
+PAUSED = Warn(
+    "paused", "This streamer's stream is paused: nobody listened to this chunk, and its sound was deleted at once."
+)
+
 #: So many positions, and sound tracks, are named in a warning, which people read.
 MAX_NAMED_SPANS, MAX_NAMED_TRACKS = 5, 10
 

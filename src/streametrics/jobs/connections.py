@@ -11,10 +11,13 @@ from streametrics.database.erasure import Erasure
 from streametrics.database.idempotency import IdempotentCalls
 from streametrics.database.jobs import JobRecords
 from streametrics.database.leases import Leases
+from streametrics.database.markers import Markers
 from streametrics.database.notes import JobNotes
+from streametrics.database.redaction import Hiding, Redaction
 from streametrics.database.stream_erasure import StreamErasure
 from streametrics.database.stream_joining import StreamJoining
 from streametrics.database.stream_search import StreamSearch
+from streametrics.database.streamers import Streamers
 from streametrics.database.streams import StreamRecords
 from streametrics.database.timeouts import WORKING, Timeouts
 from streametrics.jobs.broker import Queue
@@ -68,6 +71,10 @@ class Connections:
         self.chapters = ChapterRecords(self.database)
         self.stream_search = StreamSearch(self.database)
         self.stream_erasure = StreamErasure(self.database)
+        self.redaction = Redaction(self.database)
+        self.hiding = Hiding(self.database)
+        self.markers = Markers(self.database)
+        self.streamers = Streamers(self.database)
         self.audio = AudioStore(settings.data_dir / "audio")
         self.queue = Queue(settings, self.redis.outage)
 

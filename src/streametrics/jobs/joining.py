@@ -16,6 +16,7 @@ from streametrics.concurrency.ttl_cache import TtlCache
 from streametrics.database.jobs import JobRecord
 from streametrics.database.stream_joining import Found, NewStream, Overtaken, StreamJoining, WaitingChunk
 from streametrics.domain.transcript import Transcript
+from streametrics.domain.warnings import PAUSED
 from streametrics.errors import JobCancelled, JobNotReady, StreametricsError
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.status_view import transcript_in_result
@@ -23,8 +24,11 @@ from streametrics.observability.logging import about_job
 from streametrics.settings import Settings
 from streametrics.streams.chunks import ChunkSummary, JoiningChunk, fingerprint, heard
 from streametrics.streams.coverage import ChunkState
+from streametrics.streams.hidden_words import hide_in_text
 from streametrics.streams.placing import Placement, SentChunk, falls_back, first_placement, place
+from streametrics.streams.redaction import with_hidden, without_forgotten
 from streametrics.streams.streamer_keys import streamer_key
+from streametrics.streams.streamer_settings import StreamerSettings
 from streametrics.streams.times import Clock
 
 #: How long the pause between two rounds may be, in seconds.
@@ -175,23 +179,30 @@ class Joining:
         mark = None if transcript is None else fingerprint(job.request, transcript, job.audio_s)
         key = streamer_key(job.request.streamer)
         found = self._records.find(job.owner, key, mark, received_at=job.received_at)
-        sent = SentChunk(job.request.time, job.received_at, job.audio_s)
+        is_paused = PAUSED.code in {warning.code for warning in job.warnings}
+        # Nobody knows its length: it is taken for that of the others.
+        audio_s = found.stream.timeline.chunk_s if is_paused and found is not None else job.audio_s
+        sent = SentChunk(job.request.time, job.received_at, audio_s)
         is_new = found is None or self._is_over(found, sent)
         if not is_new and found is not None and found.twin is None and falls_back(found.stream.timeline, sent.time):
             is_new = any(falls_back(found.stream.timeline, each.time) for each in later[:1])
             if not later and waiting.received_for_s < NEXT_CHUNK_WAIT_S:
                 return False
         if is_new:
-            if transcript is None:
-                self._records.dismiss(job.task_id)  # nothing begins with a file that could not be read
+            if transcript is None or is_paused:
+                self._records.dismiss(job.task_id)  # nothing begins with a file that nobody has heard
                 return True
-            self._begin(key, waiting, job, transcript, mark, found)
+            said = found.stream.said if found is not None else self._records.settings(job.owner, key)
+            self._begin(key, waiting, job, transcript, mark, found, said)
         elif found is not None:
             placement = _placement(found, sent)
-            entry = self._entry(waiting, job, None if found.twin else transcript, mark, placement)
-            if found.twin and transcript is not None:
+            heard_now = None if found.twin else transcript
+            entry = self._entry(waiting, job, heard_now, mark, placement, found.stream.said)
+            if is_paused:
+                entry = replace(entry, state=ChunkState.PAUSED)
+            elif found.twin and transcript is not None:
                 entry = JoiningChunk(job.task_id, *found.twin, state=ChunkState.HEARD, seq=waiting.seq)
-            self._records.join(found.stream, job, entry, placement)
+            self._records.join(found.stream, job, without_forgotten(entry, found.stream.forgotten), placement)
         return True
 
     def _is_over(self, found: Found, sent: SentChunk) -> bool:
@@ -209,6 +220,7 @@ class Joining:
         transcript: Transcript,
         mark: str | None,
         found: Found | None,
+        said: StreamerSettings,
     ) -> None:
         placement = first_placement(SentChunk(job.request.time, job.received_at, job.audio_s))
         timeline = placement.timeline
@@ -218,8 +230,9 @@ class Joining:
             owner=job.owner,
             streamer_key=key,
             started_at=timeline.zero if is_wall and timeline.zero is not None else timeline.zero_arrival,
+            summary_languages=said.summary_languages,
         )
-        entry = self._entry(waiting, job, transcript, mark, placement)
+        entry = self._entry(waiting, job, transcript, mark, placement, said)
         if self._records.begin(new, job, entry, placement, None if found is None else found.stream):
             logger.info("event=stream_started stream=%s clock=%s", new.id, timeline.clock)
 
@@ -230,6 +243,7 @@ class Joining:
         transcript: Transcript | None,
         mark: str | None,
         placement: Placement,
+        said: StreamerSettings,
     ) -> JoiningChunk:
         if transcript is None:
             return JoiningChunk(
@@ -242,10 +256,12 @@ class Joining:
             placement.end_s,
             seq=waiting.seq,
             fingerprint=mark,
-            keeps_words=self._keeps_words,
+            keeps_words=self._keeps_words and said.transcript_days != 0,
         )
-        summary = _summary_of(job) if self._keeps_recaps and entry.speech_s else None
-        return replace(entry, title=job.request.title, game=job.request.game, summary=summary)
+        keeps_summary = self._keeps_recaps and said.recap_days != 0 and entry.speech_s
+        summary = _summary_of(job, said) if keeps_summary else None
+        entry = replace(entry, title=job.request.title, game=job.request.game, summary=summary)
+        return with_hidden(entry, said.phrases)
 
 
 def _placement(found: Found, sent: SentChunk) -> Placement:
@@ -260,13 +276,15 @@ def _streamer(chunk: WaitingChunk) -> tuple[str, str]:
     return chunk.owner, streamer_key(chunk.streamer)
 
 
-def _summary_of(job: JobRecord) -> ChunkSummary | None:
-    """Find a chunk's own summary; None where it has none."""
+def _summary_of(job: JobRecord, said: StreamerSettings) -> ChunkSummary | None:
+    """Find a chunk's own summary, without hidden words; None where it has none."""
     result = job.result
     if result is None or not result.get("summary"):
         return None
     language = job.request.language or result.get("speech_language")
-    return ChunkSummary(result["summary"], result["summary_source"], result.get("model"), language)
+    return ChunkSummary(
+        hide_in_text(result["summary"], said.phrases), result["summary_source"], result.get("model"), language
+    )
 
 
 def _transcript_of(job: JobRecord) -> Transcript | None:

@@ -80,8 +80,15 @@ class JobLifecycle:
         return self._connections.records.finished_parts(task_id, from_s=from_s)
 
     def reroute(self, claim: Claim, kind: JobKind) -> None:
-        """Move the job into the other queue, as its sound turned out to be of the other kind."""
+        """Move the job into the other queue, as its sound turned out to be of the other kind.
+
+        A chunk of a streamer that has paused ends there: it had been taken for a recording.
+        """
         self._connections.checkpoints.reroute(claim, kind)
+        if kind is JobKind.LIVE and self._connections.streamers.end_if_paused(claim.task_id, claim.request):
+            self._connections.delete_audio(claim.audio_key)
+            self._ended_as_done(claim.task_id)
+            return
         self.send(TaskMessage(claim.task_id, Stage.TRANSCRIBE, kind, claim.attempt))
 
     def store_parts(
@@ -136,8 +143,11 @@ class JobLifecycle:
     def finish(self, claim: Claim, result: JobResult) -> None:
         """End the job as done."""
         self._connections.checkpoints.finish(claim, result)
+        self._ended_as_done(claim.task_id)
+
+    def _ended_as_done(self, task_id: str) -> None:
         self.metrics.count(metrics.ENDED, "done", "")
-        self._connections.progress.forget(claim.task_id)
+        self._connections.progress.forget(task_id)
         joining.chunk_ended()
 
     def fail(self, task_id: str, error: JobFailed, claim: Claim) -> None:

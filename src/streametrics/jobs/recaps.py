@@ -14,6 +14,7 @@ from streametrics.database.streams import StreamRecord
 from streametrics.errors import ChapterUnknown, InvalidRequest, JobNotReady, StreamContested, StreamStartUnknown
 from streametrics.jobs.chapters import BEGINNING_S, END_S, sentences_between
 from streametrics.jobs.connections import Connections
+from streametrics.jobs.masking import masked, masked_chapter, masked_sentences
 from streametrics.jobs.service import TranscriptSoFar
 from streametrics.jobs.streams import StreamService
 from streametrics.recap import extraction
@@ -102,7 +103,7 @@ class RecapService:
 
     def chapters(self, stream: StreamRecord) -> StreamChapters:
         """Read a stream's closed chapters, and compose the open one."""
-        return self._once((stream.number, stream.state_version, "chapters"), lambda: self._chapters(stream))
+        return self._once((*_kept_as(stream), "chapters"), lambda: self._chapters(stream))
 
     def of_job(self, found: TranscriptSoFar) -> tuple[Chapter, ...]:
         """Divide a job's transcript into chapters, whole or as far as it has come. Raises JobNotReady."""
@@ -120,15 +121,15 @@ class RecapService:
         """Compose a recap of now, of the last ten minutes, or of all."""
         compose = {RecapScope.NOW: self._now, RecapScope.RECENT: self._recent, RecapScope.STREAM: self._whole}[scope]
         return self._once(
-            (stream.number, stream.state_version, scope, most_letters), lambda: compose(stream, most_letters)
+            (*_kept_as(stream), scope, most_letters), lambda: _masked(stream, compose(stream, most_letters))
         )
 
     def since(self, stream: StreamRecord, since: str, *, most_letters: int) -> Recap:
         """Compose a recap of what came after a point in time. Raises InvalidRequest, StreamStartUnknown."""
         start_s = max(_position(stream, since), stream.start_s)
         return self._once(
-            (stream.number, stream.state_version, start_s, most_letters),
-            lambda: self._since(stream, start_s, most_letters),
+            (*_kept_as(stream), start_s, most_letters),
+            lambda: _masked(stream, self._since(stream, start_s, most_letters)),
         )
 
     def edit_chapter(
@@ -153,7 +154,8 @@ class RecapService:
         return found
 
     def _chapters(self, stream: StreamRecord) -> StreamChapters:
-        closed = tuple(self._records.of(stream.number)) if stream.chapter_count else ()
+        phrases = stream.said.phrases
+        closed = tuple(masked_chapter(each, phrases) for each in self._records.of(stream.number))
         start_s = BEGINNING_S if stream.chapter_start_s is None else stream.chapter_start_s
         inside, before = self._said(stream, start_s, END_S)
         if not inside:
@@ -167,7 +169,7 @@ class RecapService:
             text=chapter_text(inside, before),
             segments=(min(numbers), max(numbers)),
         )
-        return StreamChapters(stream, closed, opened)
+        return StreamChapters(stream, closed, masked_chapter(opened, phrases))
 
     def _now(self, stream: StreamRecord, most_letters: int) -> Recap:
         found = self._records.newest_summary(stream.number)
@@ -235,7 +237,7 @@ class RecapService:
         if from_s >= latest_from_s:
             # Of these each question about a live stream is answered, so they are read once for each version of it.
             said = self._once(
-                (stream.number, stream.state_version, "said"),
+                (*_kept_as(stream), "said"),
                 lambda: sentences_between(self._segments, stream.number, latest_from_s, END_S),
             )
         else:
@@ -260,6 +262,21 @@ class RecapService:
 def chapter_name(place: int) -> str:
     """Name a chapter by its place in its stream."""
     return f"ch_{place}"
+
+
+def _kept_as(stream: StreamRecord) -> tuple[Any, ...]:
+    """Name what was composed of a stream as it is."""
+    return stream.number, stream.state_version, stream.said.phrases
+
+
+def _masked(stream: StreamRecord, recap: Recap) -> Recap:
+    phrases = stream.said.phrases
+    return replace(
+        recap,
+        text=masked(recap.text, phrases),
+        keywords=tuple(word for word in recap.keywords if masked(word, phrases) == word),
+        sentences=masked_sentences(recap.sentences, phrases),
+    )
 
 
 def _told(chapter: Chapter) -> list[SpokenSentence]:

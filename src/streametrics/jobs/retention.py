@@ -3,9 +3,11 @@
 import logging
 
 from streametrics.concurrency.time_gaps import TimeGaps
+from streametrics.database.redaction import Redacted
 from streametrics.database.stream_erasure import Retained
 from streametrics.errors import TimedOut
 from streametrics.jobs.connections import Connections
+from streametrics.jobs.hiding import StoredWords
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.observability.logging import about_job
 
@@ -76,6 +78,9 @@ class Retention:
             words_s=self._settings.stream_transcript_days * DAY_S,
             stream_s=max(self._settings.stream_recap_days, self._settings.stream_transcript_days) * DAY_S,
         )
+        for number in self._connections.redaction.all_pending():
+            self._stop(self._connections.redaction.carry_out(number))
+        StoredWords(self._connections).hide_all()
         batches = MOST_BATCHES
         for number, is_whole in streams.due(kept):
             if is_whole:
@@ -86,3 +91,8 @@ class Retention:
         streams.delete_tombstones(self._settings.tombstone_days * DAY_S)
         if self._connections.stream_search.compact():
             logger.info("event=stream_index_compacted")
+
+    def _stop(self, redacted: Redacted) -> None:
+        for task_id, audio_key in redacted.stopped.items():
+            self._connections.progress.cancel(task_id)
+            self._connections.delete_audio(audio_key)

@@ -9,7 +9,7 @@ from streametrics.auth.principal import LOCAL, LOCAL_OWNER, Principal, Scope, ma
 from streametrics.database.idempotency import IdempotentCall
 from streametrics.database.jobs import JobRecord, Place
 from streametrics.domain.job import JobKind, JobRequest, JobState, Stage, SummaryLength, TaskMessage
-from streametrics.domain.status import JobStatus
+from streametrics.domain.status import NOT_HEARD, JobStatus
 from streametrics.domain.transcript import Transcript, merge_transcripts, up_to_a_gap
 from streametrics.errors import (
     JobCancelled,
@@ -19,9 +19,11 @@ from streametrics.errors import (
     QueueUnavailable,
     StoredDataDamaged,
 )
+from streametrics.jobs import joining
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.status_view import status_of, transcript_in_result
 from streametrics.observability import metrics
+from streametrics.streams.streamer_keys import streamer_key
 
 #: For how long an equal request is the same job, in seconds: clients repeat a call that was cut off.
 EQUAL_FOR_S = 3600.0
@@ -63,12 +65,26 @@ class JobService:
         """Create a job of stored audio: the row first, then its task message; returns the task's id.
 
         request_hash: by which `find_equal` finds it. joins_stream: whether it joins its streamer's stream, if its sound
-        turns out to be a chunk. call: to be remembered, see `once`. Raises QueueUnavailable or DatabaseUnavailable, and
-        then nothing is left of it, the audio included.
+        turns out to be a chunk; while that one is paused, it is done at once and nobody listens to it. call: to be
+        remembered, see `once`. Raises QueueUnavailable or DatabaseUnavailable, and then nothing is left of it, the
+        audio included.
         """
         task_id = str(uuid.uuid4())
+        remembers = joins_stream and self._connections.settings.stream_memory
         try:
             self._connections.queue.require()
+            if joins_stream and kind is JobKind.LIVE and self._is_paused(owner, request.streamer):
+                self._connections.records.insert_done(
+                    task_id,
+                    request,
+                    NOT_HEARD,
+                    owner=owner,
+                    kind=kind,
+                    is_kept=is_kept,
+                    call=call,
+                    joins_stream=remembers,
+                )
+                return self._ended_at_once(task_id, kind, audio_key)
             self._connections.records.insert(
                 task_id,
                 request,
@@ -79,7 +95,7 @@ class JobService:
                 request_hash=request_hash,
                 is_kept=is_kept,
                 call=call,
-                joins_stream=joins_stream and self._connections.settings.stream_memory,
+                joins_stream=remembers,
             )
         except BaseException:
             self._connections.delete_audio(audio_key)
@@ -91,6 +107,17 @@ class JobService:
             self._connections.records.delete(task_id)
             raise
         self._connections.metrics.count(metrics.ACCEPTED, kind)
+        return task_id
+
+    def _is_paused(self, owner: str, streamer: str) -> bool:
+        return self._connections.streamers.is_paused(owner, streamer_key(streamer))
+
+    def _ended_at_once(self, task_id: str, kind: JobKind, audio_key: str) -> str:
+        """Deal with what is left of a job that was done as it was accepted; returns its id."""
+        self._connections.delete_audio(audio_key)
+        self._connections.metrics.count(metrics.ACCEPTED, kind)
+        self._connections.metrics.count(metrics.ENDED, "done", "")
+        joining.chunk_ended()
         return task_id
 
     def _send(self, message: TaskMessage, *, is_promised: bool) -> None:

@@ -71,11 +71,23 @@ class StreamService:
         return stream
 
     def page(
-        self, principal: Principal, *, streamer: str | None, is_live: bool | None, before: int | None, limit: int
+        self,
+        principal: Principal,
+        *,
+        streamer: str | None,
+        is_live: bool | None,
+        is_paused: bool | None = None,
+        before: int | None,
+        limit: int,
     ) -> list[StreamRecord]:
         """Read the principal's streams, the newest first; streamer: a key or a name."""
         return self._records.page(
-            _owner(principal), streamer_key=_key(streamer), is_live=is_live, before=before, limit=limit
+            _owner(principal),
+            streamer_key=_key(streamer),
+            is_live=is_live,
+            is_paused=is_paused,
+            before=before,
+            limit=limit,
         )
 
     def streamers(self, principal: Principal, *, before: int | None, limit: int) -> list[StreamerRecord]:
@@ -95,7 +107,7 @@ class StreamService:
             return
         waiting = [
             chunk.task_id
-            for chunk in self._waiting(stream)
+            for chunk in self.waiting(stream)
             if stream.ended_at is None or chunk.received_at <= stream.ended_at
         ]
         erasure = self._connections.stream_erasure
@@ -112,7 +124,13 @@ class StreamService:
             kept = self._coverages.get(kept_as)
         if kept is None:
             extents = self._records.extents(stream.number)
-            kept = coverage(extents, clock=stream.timeline.clock, in_work=in_work)
+            kept = coverage(
+                extents,
+                clock=stream.timeline.clock,
+                in_work=in_work,
+                forgotten=stream.forgotten,
+                pauses=stream.pauses,
+            )
             with self._lock:
                 self._coverages[kept_as] = kept
                 while len(self._coverages) > KEPT_COVERAGES:
@@ -123,11 +141,11 @@ class StreamService:
         """Find where the chunks lie that are not done, while later ones are."""
         positions = (
             position_of(stream.timeline, SentChunk(chunk.time, chunk.received_at, None))
-            for chunk in self._waiting(stream)
+            for chunk in self.waiting(stream)
         )
         return tuple(position for position in positions if position < stream.end_s)
 
-    def _waiting(self, stream: StreamRecord) -> list[WaitingChunk]:
+    def waiting(self, stream: StreamRecord) -> list[WaitingChunk]:
         """Read the chunks of a stream's streamer that have not joined yet."""
         waiting = self._connections.joining.waiting(owner=stream.owner)
         return [chunk for chunk in waiting if streamer_key(chunk.streamer) == stream.streamer_key]
@@ -139,8 +157,11 @@ class StreamService:
         if start_s is not None and end_s is not None and start_s > end_s:
             raise InvalidRequest("'start' is after 'end': exchange them.")
         stream = self.get(stream_id, principal)
-        if stream.ended_for_s is not None and stream.ended_for_s >= self._words_s:
-            raise StreamErased("This stream's words were erased: they are kept for STREAM_TRANSCRIPT_DAYS.")
+        days = stream.said.transcript_days
+        kept_s = self._words_s if days is None else min(self._words_s, days * DAY_S)
+        if stream.ended_for_s is not None and stream.ended_for_s >= kept_s:
+            by = "STREAM_TRANSCRIPT_DAYS" if days is None else f"{days:g} days, as its streamer's settings say"
+            raise StreamErased(f"This stream's words were erased: they are kept for {by}.")
         zero_s, zero_at = _ZEROS[times](stream)
         segments = self._records.segments(
             stream.number,

@@ -49,6 +49,8 @@ class JoiningChunk:
     title: str | None = None
     game: str | None = None
     summary: ChunkSummary | None = None
+    #: Whether its job's own result goes as well, as it holds words that its streamer has said to forget.
+    erases_job: bool = False
 
 
 def heard(
@@ -70,8 +72,8 @@ def heard(
         start_s=start_s,
         end_s=end_s,
         state=ChunkState.HEARD,
-        speech_s=_length_of_all([*spoken, *unheard]),
-        transcribed_s=_length_of_all(spoken),
+        speech_s=length_of_all([*spoken, *unheard]),
+        transcribed_s=length_of_all(spoken),
         seq=seq,
         fingerprint=fingerprint,
         speech_language=transcript.language,
@@ -93,7 +95,7 @@ def fingerprint(request: JobRequest, transcript: Transcript, audio_s: float | No
     return hashlib.sha256(told.encode("ascii")).hexdigest()
 
 
-def _length_of_all(spans: Iterable[tuple[float, float]]) -> float:
+def length_of_all(spans: Iterable[tuple[float, float]]) -> float:
     """Measure what the spans cover together."""
     length_s = reached_s = 0.0
     for start_s, end_s in sorted(spans):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from streametrics.domain.transcript import TimeSpan
 from streametrics.streams.times import Clock
 
 #: How far two chunks' borders may lie apart, or over each other, without a gap or an overlap: what their clock
@@ -18,6 +19,7 @@ class ChunkState(StrEnum):
     HEARD = "heard"  #: transcribed, whether or not somebody spoke
     FAILED = "failed"  #: no words will come of it
     FORGOTTEN = "forgotten"  #: its words were deleted by its client
+    PAUSED = "paused"  #: its streamer had paused: nobody listened to it
 
 
 class GapReason(StrEnum):
@@ -28,9 +30,14 @@ class GapReason(StrEnum):
     FAILED = "failed"  #: its chunk could not be transcribed
     LATE = "late"  #: its chunk is in work, after later ones are done
     FORGOTTEN = "forgotten"  #: it was deleted
+    PAUSED = "paused"  #: its streamer had paused
 
 
-_REASONS = {ChunkState.FAILED: GapReason.FAILED, ChunkState.FORGOTTEN: GapReason.FORGOTTEN}
+_REASONS = {
+    ChunkState.FAILED: GapReason.FAILED,
+    ChunkState.FORGOTTEN: GapReason.FORGOTTEN,
+    ChunkState.PAUSED: GapReason.PAUSED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +84,19 @@ class Coverage:
 NOTHING = Coverage(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, ())
 
 
-def coverage(chunks: Iterable[Extent], *, clock: Clock, in_work: Sequence[float] = ()) -> Coverage:
-    """Count the coverage of these chunks. in_work: where chunks begin that are not transcribed yet."""
+def coverage(
+    chunks: Iterable[Extent],
+    *,
+    clock: Clock,
+    in_work: Sequence[float] = (),
+    forgotten: Sequence[TimeSpan] = (),
+    pauses: Sequence[TimeSpan] = (),
+) -> Coverage:
+    """Count the coverage of these chunks.
+
+    in_work: where chunks begin that are not transcribed yet. forgotten: what was heard and is not kept. pauses: when
+    nothing was to be sent. Both in order, none over another.
+    """
     ordered = sorted(chunks, key=lambda chunk: (chunk.start_s, chunk.end_s))
     if not ordered:
         return NOTHING
@@ -99,7 +117,7 @@ def coverage(chunks: Iterable[Extent], *, clock: Clock, in_work: Sequence[float]
             reached_s, before = chunk.end_s, chunk
     if end_s > reached_s:
         gaps += _explained(reached_s, end_s, before, None, unheard, in_work)
-    gaps = _joined(gaps)
+    gaps = _joined(_with_forgotten(_with_pauses(gaps, pauses), _clipped(forgotten, start_s, end_s)))
     missing_s = sum(gap.end_s - gap.start_s for gap in gaps)
     return Coverage(
         start_s=start_s,
@@ -149,6 +167,39 @@ def _explained(
     if end_s > reached_s:
         gaps.append(Gap(reached_s, end_s, rest))
     return gaps
+
+
+def _clipped(spans: Iterable[TimeSpan], start_s: float, end_s: float) -> list[TimeSpan]:
+    """Keep of the spans what lies between two positions."""
+    cut = (TimeSpan(max(span.start_s, start_s), min(span.end_s, end_s)) for span in spans)
+    return [span for span in cut if span.start_s < span.end_s]
+
+
+def _with_pauses(gaps: Iterable[Gap], pauses: Sequence[TimeSpan]) -> list[Gap]:
+    """Say of what was not sent that it fell into a pause, where it did."""
+    told: list[Gap] = []
+    for gap in gaps:
+        reached_s = gap.start_s
+        for span in _clipped(pauses, gap.start_s, gap.end_s) if gap.reason is GapReason.NOT_SENT else ():
+            told += [Gap(reached_s, span.start_s, gap.reason)] if span.start_s > reached_s else []
+            told.append(Gap(span.start_s, span.end_s, GapReason.PAUSED))
+            reached_s = span.end_s
+        told += [Gap(reached_s, gap.end_s, gap.reason)] if gap.end_s > reached_s else []
+    return told
+
+
+def _with_forgotten(gaps: Sequence[Gap], forgotten: Iterable[TimeSpan]) -> list[Gap]:
+    """Add what was forgotten of that which was heard."""
+    told = list(gaps)
+    for span in forgotten:
+        reached_s = span.start_s
+        for gap in gaps:
+            if gap.end_s <= reached_s or gap.start_s >= span.end_s:
+                continue
+            told += [Gap(reached_s, gap.start_s, GapReason.FORGOTTEN)] if gap.start_s > reached_s else []
+            reached_s = gap.end_s
+        told += [Gap(reached_s, span.end_s, GapReason.FORGOTTEN)] if span.end_s > reached_s else []
+    return sorted(told, key=lambda gap: gap.start_s)
 
 
 def _joined(gaps: Iterable[Gap]) -> list[Gap]:

@@ -37,6 +37,30 @@ def phrases_of(query: str) -> list[list[str]]:
     return [words for part in query.split() if (words := words_of(part))]
 
 
+def places_of(text: str) -> list[tuple[str, int, int]]:
+    """List a text's words with the characters in which they stand, first and behind the last, in order.
+
+    They are those of `words_of`, but for texts in which characters are written in parts that NFKC joins.
+    """
+    found: list[tuple[str, int, int]] = []
+    is_open = False
+    for at, char in enumerate(text):
+        for part in _folded(char):
+            if not _WORD.fullmatch(part):
+                is_open = False
+            elif _SINGLE.fullmatch(part):
+                found.append((part, at, at + 1))
+                is_open = False
+            elif is_open:
+                found[-1] = (found[-1][0] + part, found[-1][1], at + 1)
+            else:
+                found.append((part, at, at + 1))
+                is_open = True
+        if is_open and not _folded(char):
+            found[-1] = (found[-1][0], found[-1][1], at + 1)  # an accent of its own
+    return [(word[:MAX_WORD], start, end) for word, start, end in found]
+
+
 def _folded(text: str) -> str:
     if text.isascii():
         return text.lower()

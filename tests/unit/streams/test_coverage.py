@@ -1,9 +1,12 @@
 """How much of a stream was heard: gaps and their reasons, overlaps, and numbers that belong together."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streametrics.domain.transcript import TimeSpan
 from streametrics.streams.coverage import SLACK_S, ChunkState, Coverage, Extent, Gap, GapReason, coverage
 from streametrics.streams.times import Clock
 
@@ -109,3 +112,31 @@ def test_the_order_in_which_chunks_came_changes_nothing(chunks: list[Extent], ra
     shuffled = list(chunks)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert coverage(shuffled, clock=Clock.WALL) == coverage(chunks, clock=Clock.WALL)
+
+
+def test_what_was_forgotten_is_a_gap_in_what_was_heard() -> None:
+    chunks = [heard(0, 30), heard(60, 90)]
+    found = coverage(chunks, clock=Clock.WALL, forgotten=[TimeSpan(-5, 10), TimeSpan(20, 70), TimeSpan(85, 1e9)])
+    told = [(gap.start_s, gap.end_s, gap.reason.value) for gap in found.gaps]
+    assert told == [
+        (0, 10, "forgotten"),
+        (20, 30, "forgotten"),
+        (30, 60, "not_sent"),
+        (60, 70, "forgotten"),
+        (85, 90, "forgotten"),
+    ]
+    assert (found.received_s, found.missing_s) == (25, 65)
+
+
+def test_what_was_not_sent_in_a_pause_is_told_so() -> None:
+    paused = Extent(90, 120, ChunkState.PAUSED)
+    chunks = [heard(0, 30), paused, heard(150, 180), Extent(180, 210, FAILED), heard(210, 240)]
+    found = coverage(chunks, clock=Clock.WALL, pauses=[TimeSpan(50, 140), TimeSpan(200, math.inf)])
+    told = [(gap.start_s, gap.end_s, gap.reason.value) for gap in found.gaps]
+    # Expect a pause to say nothing of what is known better
+    assert told == [
+        (30, 50, "not_sent"),
+        (50, 140, "paused"),
+        (140, 150, "not_sent"),
+        (180, 210, "failed"),
+    ]

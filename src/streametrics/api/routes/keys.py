@@ -14,7 +14,7 @@ from streametrics.api.dependencies import (
     StateOf,
 )
 from streametrics.api.idempotency import call_of, replayed
-from streametrics.api.json_body import read_json
+from streametrics.api.json_body import body_of, checked, read_object
 from streametrics.api.key_bodies import KeyList, KeyMade, KeyWanted, key_body, made_body
 from streametrics.api.openapi import problems
 from streametrics.api.paging import one_page, place_cursor, read_place
@@ -34,7 +34,6 @@ _REASONS = {
     503: "The database is away: nothing was changed.",
 }
 
-_TOO_LONG = "The request is too long: a name has 64 characters at most."
 _SHOWN_BEFORE = (
     "The answer to the first of these calls held the key, and nothing keeps it: if it was lost, revoke this key "
     "and make another one."
@@ -71,12 +70,7 @@ def list_keys(
     operation_id="createKey",
     response_model=KeyMade,
     responses=problems(401, 403, 404, 409, 422, 503, reasons=_REASONS),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": KeyWanted.model_json_schema()}},
-        }
-    },
+    openapi_extra=body_of(KeyWanted),
 )
 async def create_key(
     request: Request,
@@ -85,7 +79,7 @@ async def create_key(
     principal: PrincipalOf,
     idempotency_key: IdempotencyKey = None,
 ) -> KeyMade:
-    wanted = await read_json(request, KeyWanted, most_bytes=MAX_BODY_BYTES, too_long=_TOO_LONG)
+    wanted = checked(KeyWanted, await read_object(request, max_bytes=MAX_BODY_BYTES))
     scope = Scope(wanted.scope)
     require_may_make(principal, scope)
     reads_for = None if wanted.reads_for is None else checked_name(wanted.reads_for)

@@ -8,10 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from streametrics.api.chapter_text import CHAPTERS_CONTENT, chapters_response
 from streametrics.api.dependencies import HiddenChapterFormat, KnownParameters, PrincipalOf, State, StateOf
-from streametrics.api.json_body import read_json
+from streametrics.api.json_body import body_of, checked, read_object
 from streametrics.api.openapi import problems
 from streametrics.api.recap_bodies import (
-    MAX_SUMMARY,
     ChapterBody,
     ChapterEdit,
     ChapterList,
@@ -132,15 +131,12 @@ def _written(
     operation_id="editStreamChapter",
     response_model=ChapterBody,
     responses=problems(401, 403, 404, 410, 422, 503, reasons=_REASONS),
-    openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {"schema": ChapterEdit.model_json_schema()}}}
-    },
+    openapi_extra=body_of(ChapterEdit),
 )
 async def edit_chapter(
     stream_id: str, chapter_id: str, request: Request, state: StateOf, principal: PrincipalOf
 ) -> ChapterBody:
-    too_long = f"The request is too long: a summary has {MAX_SUMMARY} characters at most."
-    edit = await read_json(request, ChapterEdit, most_bytes=MAX_BODY_BYTES, too_long=too_long)
+    edit = checked(ChapterEdit, await read_object(request, max_bytes=MAX_BODY_BYTES))
     if edit.title is None and edit.summary is None:
         raise InvalidRequest("There is nothing to change: send 'title' or 'summary'.")
     write = partial(state.recaps.edit_chapter, stream_id, chapter_id, principal, title=edit.title, summary=edit.summary)

@@ -77,7 +77,8 @@ def list_streams(
     found = state.streams.page(
         principal,
         streamer=streamer,
-        is_live=None if status is None else status == "live",
+        is_live=None if status is None else status != "ended",
+        is_paused=None if status in (None, "ended") else status == "paused",
         before=read_number(cursor),
         limit=limit + 1,
     )
