@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 from streametrics.recap import naming
 from streametrics.recap.corrections import TakenBack, reports, taken_back
 from streametrics.recap.spoken import SpokenSentence
-from streametrics.recap.weighing import Unit, Weights
+from streametrics.recap.weighing import Weights, unit_of
 
 #: What others are said to say, and questions, tell less.
 _REPORTED_SHARE, _QUESTION_SHARE = 0.6, 0.6
@@ -73,7 +73,7 @@ class _Picking:
 
     def __init__(self, sentences: Sequence[SpokenSentence], before: Sequence[SpokenSentence]) -> None:
         self._sentences = sentences
-        self._units = [Unit.of(sentence.text) for sentence in sentences]
+        self._units = [unit_of(sentence.text) for sentence in sentences]
         self._scores = Weights(self._units, _texts(before)).scores()
         self._taken_back: TakenBack = taken_back(sentences)
         hidden = self._taken_back.denied | self._taken_back.corrected.keys() | self._repeated()

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from streametrics.recap.weighing import Unit, Weights
+from streametrics.recap.weighing import Weights, unit_of
 from streametrics.text.letters import letters
 from streametrics.text.pieces import EDGES, UNSPACED, clauses, tokens
 
@@ -26,7 +26,7 @@ _PHRASE_WORDS = range(2, 9)
 
 def keywords(texts: Sequence[str], before: Sequence[str], most: int) -> list[str]:
     """Find the words that mark texts off from what was said before, as they are written, the best first."""
-    weights = Weights([Unit.of(text) for text in texts], before)
+    weights = Weights([unit_of(text) for text in texts], before)
     written = _written(texts)
     ranked = sorted(filter(_can_be_key, weights.held_by), key=lambda token: (-_key_weight(weights, token), token))
     found: list[str] = []
@@ -111,7 +111,7 @@ def _are_one(word: str, other: str) -> bool:
 def _phrase(texts: Sequence[str], before: Sequence[str], keys: Sequence[str]) -> str:
     """Find the best phrase between marks that has key words and can be a title."""
     wanted = [key.casefold() for key in keys]
-    weights = Weights([Unit.of(text) for text in texts], before)
+    weights = Weights([unit_of(text) for text in texts], before)
     best, best_score = "", 0.0
     for text in texts:
         folded = text.casefold()

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from heapq import nlargest
 from itertools import pairwise
 
@@ -13,6 +14,8 @@ from streametrics.text.pieces import EDGES, UNSPACED, tokens
 _WORDS = re.compile(r"\S+")
 #: Letters of a word from which on it weighs no more.
 _LONG_WORD = 8
+#: Sentences whose parts are remembered: those of the last hours of some streams.
+KEPT_SENTENCES = 10_000
 #: What a number and a name weigh more than another word.
 _NUMBER, _NAME = 1.6, 1.4
 #: Where more of the words inside sentences have a capital, it does not tell a name (German).
@@ -42,7 +45,7 @@ class Unit:
 
     @classmethod
     def of(cls, text: str) -> "Unit":
-        found = tokens(text)
+        found = _tokens(text)
         numbers = {token for token in found if any(map(str.isdigit, token))}
         names = set()
         words = _WORDS.findall(text)
@@ -51,6 +54,17 @@ class Unit:
             if bare[:1].isupper() and len(bare) > 2 and before[-1:] not in ".!?…:":
                 names.add(bare.casefold())
         return cls(frozenset(found), frozenset(numbers), frozenset(names & set(found)), _phrases(found))
+
+
+@lru_cache(maxsize=KEPT_SENTENCES)
+def unit_of(text: str) -> Unit:
+    """Weigh a sentence, once for all questions about its stream."""
+    return Unit.of(text)
+
+
+@lru_cache(maxsize=KEPT_SENTENCES)
+def _tokens(text: str) -> tuple[str, ...]:
+    return tuple(tokens(text))
 
 
 def _phrases(found: Sequence[str]) -> frozenset[tuple[str, ...]]:
@@ -63,7 +77,7 @@ class Weights:
     def __init__(self, stretch: Sequence[Unit], before: Sequence[str] = ()) -> None:
         self._stretch = stretch
         self.held_by = Counter(token for unit in stretch for token in unit.tokens)
-        told_before = [tokens(text) for text in before]
+        told_before = [_tokens(text) for text in before]
         self._held_before = Counter(token for told in told_before for token in set(told))
         self._phrases = Counter(phrase for unit in stretch for phrase in unit.phrases)
         for told in told_before:
