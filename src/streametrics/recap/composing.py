@@ -7,7 +7,7 @@ from streametrics.recap.extraction import gist, keywords, overview, title
 from streametrics.recap.spoken import SpokenSentence
 
 #: Letters of a chapter's summary.
-GIST_LETTERS = 480
+GIST_LETTERS = 560
 #: Letters of a recap on a page, and in a chat.
 PAGE_LETTERS, CHAT_LETTERS = 2000, 380
 #: Words that were said so long before a chapter tell less in it.
