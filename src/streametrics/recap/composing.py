@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from streametrics.recap.extraction import gist, keywords, overview, title
 from streametrics.recap.spoken import SpokenSentence
 
-#: Letters of a chapter's summary.
+#: Letters of a chapter's summary. More tell more and make the page longer: of what `benchmarks.late_join` plants (seeds
+#: for development) a page told 87 % with 480 letters, 91 % with 560.
 GIST_LETTERS = 560
 #: Letters of a recap on a page, and in a chat.
 PAGE_LETTERS, CHAT_LETTERS = 2000, 380

@@ -3,10 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from streametrics.recap.boundaries import Boundary, Mark
-
-#: Nothing was heard for so long, in seconds: what comes afterwards is another chapter.
-LONG_GAP_S = 300.0
+from streametrics.recap.boundaries import LONG_GAP_S, Boundary, Mark
 
 
 class HeardChunk(NamedTuple):
@@ -51,6 +48,6 @@ def _changes(told: Iterable[tuple[float, str | None]], why: Boundary, *, is_over
 def _gaps(ordered: Sequence[HeardChunk]) -> Iterator[Mark]:
     reached_s = ordered[0].end_s if ordered else 0.0
     for chunk in ordered:
-        if chunk.start_s > reached_s + LONG_GAP_S:
+        if chunk.start_s >= reached_s + LONG_GAP_S:
             yield Mark(chunk.start_s, Boundary.GAP)
         reached_s = max(reached_s, chunk.end_s)

@@ -1,6 +1,6 @@
 """What is planted in streams, and what of it counts as told."""
 
-import itertools
+from itertools import pairwise
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_topics_share_most_of_their_words(stream: Planted) -> None:
             if first <= each.segment.start < end
             for token in tokens(each.segment.text)
         ]
-        for first, end in itertools.pairwise(edges)
+        for first, end in pairwise(edges)
     ]
     sets = [set(words) for words in topics]
     for position, words in enumerate(topics):

@@ -41,8 +41,8 @@ def test_a_change_that_stays_begins_a_chapter(
 
 
 def test_speech_after_a_long_gap_begins_a_chapter() -> None:
-    heard = [HeardChunk(at, at + 30, "a", "b") for at in (0.0, 30.0, 360.0, 691.0, 500.0)]
-    # Given gaps of 300 s and less, out of order; expect none of them to be long enough
+    heard = [HeardChunk(at, at + 30, "a", "b") for at in (0.0, 30.0, 239.0, 570.0, 400.0)]
+    # Given gaps of 179 s and less, out of order; expect none of them to be long enough
     assert certain_marks(heard, is_over=False) == []
-    heard.append(HeardChunk(1021.1, 1051.1, "a", "b"))
-    assert certain_marks(heard, is_over=False) == [Mark(1021.1, Boundary.GAP)]
+    heard.append(HeardChunk(780.0, 810.0, "a", "b"))
+    assert certain_marks(heard, is_over=False) == [Mark(780.0, Boundary.GAP)]
