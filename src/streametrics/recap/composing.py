@@ -16,7 +16,7 @@ BEFORE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class ChapterText:
+class PickedChapter:
     """What a chapter is called and what it says: sentences that were said in it."""
 
     title: str
@@ -24,9 +24,9 @@ class ChapterText:
     keywords: tuple[str, ...]
 
 
-def close_chapter(sentences: Sequence[SpokenSentence], before: Sequence[SpokenSentence]) -> ChapterText:
+def close_chapter(sentences: Sequence[SpokenSentence], before: Sequence[SpokenSentence]) -> PickedChapter:
     """Compose a chapter's text. before: what was said in the BEFORE_S before it."""
-    return ChapterText(
+    return PickedChapter(
         title(sentences, before=before),
         tuple(gist(sentences, most_letters=GIST_LETTERS, before=before)),
         tuple(keywords(sentences, before=before)),
