@@ -9,7 +9,7 @@ from streametrics.recap.composing import (
     BEFORE_S,
     CHAT_LETTERS,
     PAGE_LETTERS,
-    ChapterText,
+    PickedChapter,
     close_chapter,
     stream_recap,
 )
@@ -39,7 +39,7 @@ class Chapter:
     start_s: float
     why: Boundary
     end_s: float
-    text: ChapterText
+    text: PickedChapter
     sentences: tuple[SpokenSentence, ...]
 
 
@@ -74,7 +74,7 @@ class Memory:
         if border is None:
             return False
         closed = [sentence for sentence in sentences if sentence.start_s < border.at_s]
-        text = close_chapter(closed, self._before()) if self.keeps_text else ChapterText("", (), ())
+        text = close_chapter(closed, self._before()) if self.keeps_text else PickedChapter("", (), ())
         self.chapters.append(Chapter(self._start.at_s, self._start.why, border.at_s, text, tuple(closed)))
         self._said += closed
         self._open = [each for each in self._open if each.segment.start >= border.at_s]
@@ -124,7 +124,7 @@ class Memory:
         return [each for each in self.segments if _holds(words_of(each.segment.text), wanted)]
 
 
-def _chapter(text: ChapterText) -> Block:
+def _chapter(text: PickedChapter) -> Block:
     return Block.of(text.summary, (text.title, *text.keywords))
 
 
