@@ -239,6 +239,13 @@ def test_of_a_minute_it_is_told_what_was_said(streams: Streams, recaps: RecapSer
     for scope in RecapScope.NOW, RecapScope.RECENT, RecapScope.STREAM:
         told = recaps.recap(found, scope, most_letters=380)
         assert (told.state, told.text) == (RecapState.WORDS, "Hello and welcome.")
+    long = " ".join(["and so it goes on and on"] * 12)
+    streams.chunk(long, time=offset(30), ago_s=0)
+    streams.join()
+    (found,) = streams.all()
+    for scope in RecapScope.RECENT, RecapScope.STREAM:
+        told = recaps.recap(found, scope, most_letters=40)
+        assert told.state is RecapState.WORDS and 20 < len(told.text) <= 40 and told.text.endswith("…")
 
 
 def test_since_some_time(streams: Streams, keeping: ChapterKeeping, recaps: RecapService) -> None:

@@ -121,7 +121,8 @@ class RecapService:
         """Compose a recap of now, of the last ten minutes, or of all."""
         compose = {RecapScope.NOW: self._now, RecapScope.RECENT: self._recent, RecapScope.STREAM: self._whole}[scope]
         return self._once(
-            (*_kept_as(stream), scope, most_letters), lambda: _masked(stream, compose(stream, most_letters))
+            (*_kept_as(stream), scope, most_letters),
+            lambda: _shown(stream, compose(stream, most_letters), most_letters),
         )
 
     def since(self, stream: StreamRecord, since: str, *, most_letters: int) -> Recap:
@@ -129,7 +130,7 @@ class RecapService:
         start_s = max(_position(stream, since), stream.start_s)
         return self._once(
             (*_kept_as(stream), start_s, most_letters),
-            lambda: _masked(stream, self._since(stream, start_s, most_letters)),
+            lambda: _shown(stream, self._since(stream, start_s, most_letters), most_letters),
         )
 
     def edit_chapter(
@@ -155,7 +156,9 @@ class RecapService:
 
     def _chapters(self, stream: StreamRecord) -> StreamChapters:
         phrases = stream.said.phrases
-        closed = tuple(masked_chapter(each, phrases) for each in self._records.of(stream.number))
+        # One that was closed since the stream was read is open in this version of it.
+        known = [each for each in self._records.of(stream.number) if each.place <= stream.chapter_count]
+        closed = tuple(masked_chapter(each, phrases) for each in known)
         start_s = BEGINNING_S if stream.chapter_start_s is None else stream.chapter_start_s
         inside, before = self._said(stream, start_s, END_S)
         if not inside:
@@ -177,13 +180,12 @@ class RecapService:
             start_s = max(stream.end_s - LEAST_SPEECH_S, stream.start_s)
             return self._of_words(stream, RecapScope.NOW, start_s, most_letters)
         start_s, end_s, summary = found
-        text = _shortened(summary.text, most_letters)
         return Recap(
             RecapScope.NOW,
             RecapState.READY,
             start_s,
             end_s,
-            text,
+            summary.text,
             language=summary.language,
             source=summary.source,
             model=summary.model,
@@ -269,11 +271,12 @@ def _kept_as(stream: StreamRecord) -> tuple[Any, ...]:
     return stream.number, stream.state_version, stream.said.phrases
 
 
-def _masked(stream: StreamRecord, recap: Recap) -> Recap:
+def _shown(stream: StreamRecord, recap: Recap, most_letters: int) -> Recap:
+    """Mask a recap, and keep it within its length, which a single sentence may exceed."""
     phrases = stream.said.phrases
     return replace(
         recap,
-        text=masked(recap.text, phrases),
+        text=_shortened(masked(recap.text, phrases), most_letters),
         keywords=tuple(word for word in recap.keywords if masked(word, phrases) == word),
         sentences=masked_sentences(recap.sentences, phrases),
     )
@@ -298,7 +301,7 @@ def _few_words(
     letters = 0
     for sentence in reversed(said):
         letters += len(sentence.text) + 1
-        if letters > most_letters + 1:
+        if told and letters > most_letters + 1:
             break
         told.insert(0, sentence)
     found = _recap(scope, stream, start_s, told, extraction.keywords(said))
