@@ -364,3 +364,77 @@ def test_hidden_words_and_contacts_are_told_nowhere(
     StoredWords(connections).hide(found.owner, found.streamer_key)
     keeping.round()
     assert "elm row" not in str(closed(streams)).lower()
+
+
+def test_a_chunk_that_is_sent_twice_holds_up_no_chapter(streams: Streams, keeping: ChapterKeeping) -> None:
+    for _ in range(2):
+        for at, title in enumerate(["rook"] * 4 + ["king"] * 4):
+            streams.chunk(line(at, title), title=title, time=offset(600 + 30 * at), ago_s=30.0 * (8 - at))
+        streams.join()
+    end(streams)
+    assert keeping.round() == 2 and keeping.round() == 0
+    assert [(each.start_s, each.end_s) for each in closed(streams)] == [(0, 120), (120, 240)]
+
+
+def test_words_of_two_clients_at_once_are_each_in_one_chapter(streams: Streams, keeping: ChapterKeeping) -> None:
+    # Given chunks that lie over each other, and a border in the middle of one
+    for at, title in enumerate(["rook"] * 6 + ["king"] * 6):
+        words = " ".join(f"a{at} b{at} c{at} d{at}." for _ in range(6))
+        streams.chunk(words, title=title, time=offset(600 + 15 * at), ago_s=15.0 * (12 - at))
+    streams.join()
+    end(streams)
+    keeping.round()
+    chapters = closed(streams)
+    assert [each.start_s for each in chapters] == sorted({each.start_s for each in chapters})
+    told = [sentence for each in chapters for sentence in each.text.sentences]
+    assert len(chapters) == 2 and len(set(told)) == len(told)
+    for each in chapters:
+        assert each.start_s < each.end_s
+        assert all(each.start_s <= sentence.start_s < each.end_s for sentence in each.text.sentences)
+
+
+def test_a_title_that_changes_after_a_border_within_a_chunk_counts(streams: Streams) -> None:
+    for at, title in enumerate(["rook", "king"]):
+        streams.chunk(line(at, title), title=title, time=offset(600 + 300 * at), ago_s=600.0 - 300 * at, audio_s=300.0)
+    streams.join()
+    # Given a chapter that begins within the first chunk; expect its title to be known
+    heard = ChapterRecords(streams.database).heard_chunks(1, start_s=150)
+    assert [(chunk.start_s, chunk.title) for chunk in heard] == [(0, "rook"), (300, "king")]
+
+
+def test_a_silent_chunk_that_is_deleted_leaves_its_chapter(streams: Streams, keeping: ChapterKeeping) -> None:
+    silent = streams.chunk("", title="rook", time=offset(600), ago_s=300)
+    stream(streams, *["rook"] * 4, *["king"] * 4, first=1)
+    keeping.round()
+    before = closed(streams)
+    Erasure(streams.database).erase(silent)
+    assert before and closed(streams) == before
+
+
+def test_all_chapters_that_lost_words_are_written_anew_at_once(
+    streams: Streams, keeping: ChapterKeeping, recaps: RecapService
+) -> None:
+    sent = stream(streams, *["rook"] * 4, *["king"] * 4, *["pawn"] * 4)
+    end(streams)
+    keeping.round()
+    for task_id in (sent[0], sent[5], sent[9]):
+        Erasure(streams.database).erase(task_id)
+    assert [each.text.summary for each in closed(streams)] == ["", "", ""]
+    keeping.round()
+    assert all(each.text.summary for each in closed(streams))
+    # A person's summary is told as a person's
+    (found,) = streams.all()
+    recaps.edit_chapter(found.id, "ch_2", LOCAL, title=None, summary="She wins; call 030 1234567.")
+    (found,) = streams.all()
+    told = recaps.recap(found, RecapScope.STREAM, most_letters=2000)
+    assert told.source == "person" and "She wins" in told.text and "1234567" not in told.text
+
+
+def test_what_a_person_writes_is_answered_masked(
+    streams: Streams, keeping: ChapterKeeping, recaps: RecapService
+) -> None:
+    stream(streams, *["rook"] * 4, *["king"] * 4)
+    keeping.round()
+    (found,) = streams.all()
+    _, chapter = recaps.edit_chapter(found.id, "ch_1", LOCAL, title="Call 030 1234567", summary=None)
+    assert "1234567" not in chapter.text.title

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, insert, or_, select, update
 
-from streametrics.database.engine import Database, now
+from streametrics.database.engine import Database, now, statement_now
 from streametrics.database.stream_joining import Overtaken
 from streametrics.database.stream_tables import CHAPTERS_DUE, WANTS_MODEL, chapters, stream_chunks, streams
 from streametrics.database.streams import StreamRecord, select_streams, stream_of
@@ -17,6 +17,8 @@ from streametrics.recap.spoken import SpokenSentence
 from streametrics.streams.chunks import ChunkSummary
 from streametrics.streams.coverage import ChunkState
 
+#: The writer of what a person has written.
+PERSON = "person"
 #: Streams whose chapters one round looks at.
 MOST_DUE = 200
 #: A stream's chapters are looked at again when so much more of it was heard, in seconds.
@@ -38,11 +40,11 @@ class ChapterRecords:
             return list(connection.execute(query).scalars())
 
     def heard_chunks(self, number: int, *, start_s: float) -> list[HeardChunk]:
-        """Read a stream's chunks from there on whose sound was heard, in the order of its time."""
+        """Read a stream's chunks whose sound was heard from there on, in the order of its time."""
         table = stream_chunks
         query = (
             select(table.c.start_s, table.c.end_s, table.c.title, table.c.game)
-            .where(table.c.stream == number, table.c.start_s >= start_s, table.c.state == ChunkState.HEARD)
+            .where(table.c.stream == number, table.c.end_s > start_s, table.c.state == ChunkState.HEARD)
             .order_by(table.c.start_s)
         )
         with self._database.read() as connection:
@@ -105,6 +107,7 @@ class ChapterRecords:
             values |= {"title": title, "title_edited": True}
         if summary is not None:
             values |= {"summary": summary, "summary_edited": True, "sentences": []}
+            values |= {"summary_source": PERSON, "summary_model": None}
         self._change(stream, chapter.place, values)
 
     def claim_for_model(self, holder: str, *, within_s: float, lease_s: float) -> tuple[StreamRecord, Chapter] | None:
@@ -116,7 +119,8 @@ class ChapterRecords:
         query = (
             select(chapters.c.stream)
             .join(streams, streams.c.number == chapters.c.stream)
-            .where(WANTS_MODEL, chapters.c.closed_at > now() - within_s, is_free, *_writable())
+            .where(WANTS_MODEL, chapters.c.closed_at > statement_now() - within_s, is_free, *_writable())
+            .where(streams.c.erased_at.is_(None))
             .order_by(chapters.c.closed_at.desc())
             .limit(1)
         )
@@ -132,6 +136,8 @@ class ChapterRecords:
             stream = connection.execute(select_streams().where(streams.c.number == number)).one()
             newest = select(chapters).where(chapters.c.stream == number, WANTS_MODEL, *_writable())
             row = connection.execute(newest.order_by(chapters.c.place.desc()).limit(1)).one_or_none()
+            if row is None:
+                connection.execute(update(streams).where(streams.c.number == number).values(lease_until=None))
         return None if row is None else (stream_of(stream), _chapter(row))
 
     def release(self, stream: StreamRecord, holder: str) -> None:
@@ -155,6 +161,8 @@ class ChapterRecords:
         if text is not None:
             values |= {**_text_values(text), "revision": chapter.revision + 1}
         with self._database.write() as connection:
+            # The stream's row before its chapters', as everybody does: two never wait for each other.
+            connection.execute(select(streams.c.number).where(streams.c.number == stream.number).with_for_update())
             if connection.execute(update(chapters).where(*as_read).values(values)).rowcount != 1:
                 return False
             if text is not None:

@@ -21,6 +21,7 @@ from streametrics.database.stream_tables import (
 )
 from streametrics.database.streams import segment_ids
 from streametrics.database.tables import TO_JOIN, facts, jobs
+from streametrics.recap.spoken import LONGEST_JOINED_S
 from streametrics.streams.coverage import ChunkState
 
 #: Segments, or chunks, that one transaction deletes at most: SQLite's other writers wait meanwhile.
@@ -29,6 +30,8 @@ BATCH = 500
 MOST_STREAMS = 100
 #: By how much words may lie outside of their chunk, in seconds.
 SLACK_S = 10.0
+#: And by how much a sentence of theirs may have begun before.
+SENTENCE_SLACK_S = SLACK_S + LONGEST_JOINED_S
 #: The values of a stream of which chapters were emptied.
 CHAPTERS_TO_REWRITE: dict[str, Any] = {"chapters_due": True, "chapters_seen_s": None}
 #: The values of a chapter of which words were erased; what a person has written stays.
@@ -70,6 +73,9 @@ def take_out_words(connection: Connection, task_id: str, stream_id: str) -> None
         "speech_s": 0.0,
         "transcribed_s": 0.0,
     }
+    # The stream's row before its chapters', as whoever writes them does: two never wait for each other.
+    connection.execute(select(streams.c.number).where(streams.c.id == stream_id).with_for_update())
+    spoken_s = connection.execute(select(stream_chunks.c.speech_s).where(stream_chunks.c.task_id == task_id)).scalar()
     still_there = [stream_chunks.c.task_id == task_id, stream_chunks.c.state != ChunkState.FORGOTTEN]
     if connection.execute(update(stream_chunks).where(*still_there).values(forgotten)).rowcount != 1:
         return
@@ -79,7 +85,8 @@ def take_out_words(connection: Connection, task_id: str, stream_id: str) -> None
         connection.execute(delete(stream_words).where(stream_words.c.rowid.in_(ids)))
         connection.execute(delete(stream_segments).where(stream_segments.c.id.in_(ids)))
         note_erased(connection)
-    empty_chapters(connection, [task_id])
+    if spoken_s:
+        empty_chapters(connection, [task_id])
     rewritten = {"state_version": streams.c.state_version + 1, "updated_at": now(), **CHAPTERS_TO_REWRITE}
     connection.execute(update(streams).where(streams.c.id == stream_id).values(rewritten))
 
@@ -97,8 +104,8 @@ def empty_chapters(connection: Connection, task_ids: Sequence[str]) -> None:
     meets = (
         select(chapters.c.number)
         .join(chunk, chunk.c.stream == chapters.c.stream)
-        # Words may lie a little outside of their chunk.
-        .where(chapters.c.start_s < chunk.c.end_s + SLACK_S, chapters.c.end_s > chunk.c.start_s - SLACK_S)
+        .where(chapters.c.start_s < chunk.c.end_s + SENTENCE_SLACK_S)
+        .where(chapters.c.end_s > chunk.c.start_s - SENTENCE_SLACK_S)
     )
     connection.execute(update(chapters).where(chapters.c.number.in_(meets)).values(**EMPTIED_CHAPTER))
     has_summary = stream_chunks.c.task_id.in_(task_ids) & stream_chunks.c.summary.is_not(None)

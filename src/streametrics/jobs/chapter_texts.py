@@ -79,7 +79,7 @@ class ChapterTexts:
         A sentence with a name or number that its lines do not have is dropped, and so is such a title.
         """
         kept = [
-            _placed(text, [work.lines[line] for line in lines])
+            _placed(text, [work.lines[line] for line in lines], work.language)
             for text, lines in sentences
             if is_supported(text, " ".join(work.lines[line].text for line in lines))
         ]
@@ -98,7 +98,7 @@ class ChapterTexts:
         return self._records.settle(work.stream, work.chapter, text)
 
 
-def _placed(text: str, evidence: Sequence[SpokenSentence]) -> SpokenSentence:
+def _placed(text: str, evidence: Sequence[SpokenSentence], language: str) -> SpokenSentence:
     """Give a model's sentence the place of what bears it out."""
     return SpokenSentence(
         text,
@@ -106,4 +106,5 @@ def _placed(text: str, evidence: Sequence[SpokenSentence]) -> SpokenSentence:
         max(each.end_s for each in evidence),
         min(each.first_segment for each in evidence),
         max(each.last_segment for each in evidence),
+        language,
     )

@@ -87,10 +87,10 @@ class ChapterKeeping:
         Raises Overtaken.
         """
         stream = self._streams.by_number(number)
+        while stream is not None and not stream.is_erased and self._rewrite_stale(stream):
+            stream = self._streams.by_number(number)
         if stream is None or stream.is_erased:
             return 0
-        if self._rewrite_stale(stream):
-            return 0  # its version has changed: the next round goes on
         is_over = stream.ended_at is not None
         start_s = BEGINNING_S if stream.chapter_start_s is None else stream.chapter_start_s
         said = sentences_between(self._streams, number, start_s, END_S)
@@ -102,7 +102,7 @@ class ChapterKeeping:
         while said and (found := _next(said, marks, stream.end_s) or (Mark(END_S, Boundary.GAP) if is_over else None)):
             inside = [sentence for sentence in said if sentence.start_s < found.at_s]
             closed.append(self._chapter(stream, len(closed), opens, found.at_s, inside))
-            said, opens = said[len(inside) :], found
+            said, opens = [sentence for sentence in said if sentence.start_s >= found.at_s], found
         self._records.write(stream, closed, opens.why)
         if closed:
             logger.info("event=chapters_closed stream=%s chapters=%d", stream.id, len(closed))
@@ -141,7 +141,9 @@ class ChapterKeeping:
 def sentences_between(streams: StreamRecords, number: int, start_s: float, end_s: float) -> list[SpokenSentence]:
     """Read what was said between two positions, in sentences."""
     stored = streams.segments(number, start_s=start_s, end_s=end_s, with_words=False)
-    return spoken_sentences(NumberedSegment(each.number, each.segment) for each in stored)
+    said = spoken_sentences(NumberedSegment(each.number, each.segment) for each in stored)
+    # Of two clients that send one stream, what was said at one time stands in two segments.
+    return sorted(said, key=lambda sentence: sentence.start_s)
 
 
 def _next(said: Sequence[SpokenSentence], marks: Sequence[Mark], reached_s: float) -> Mark | None:

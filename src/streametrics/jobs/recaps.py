@@ -113,7 +113,7 @@ class RecapService:
         end_s = max(found.record.audio_s or 0.0, *(segment.end for segment in transcript.segments), 0.0)
 
         def divide() -> tuple[Chapter, ...]:
-            return tuple(chapters_of(transcript, end_s=end_s))
+            return tuple(masked_chapter(each, ()) for each in chapters_of(transcript, end_s=end_s))
 
         return self._once((found.record.task_id, len(transcript.segments)), divide)
 
@@ -145,7 +145,7 @@ class RecapService:
             except Overtaken:
                 continue
             stream = self._streams.get(stream_id, principal)
-            return stream, self._closed(stream, chapter_id)
+            return stream, masked_chapter(self._closed(stream, chapter_id), stream.said.phrases)
         raise StreamContested
 
     def _closed(self, stream: StreamRecord, chapter_id: str) -> Chapter:
@@ -329,9 +329,9 @@ def _recap(
 
 
 def _by_its_writers(recap: Recap, chapters: Sequence[Chapter]) -> Recap:
-    """Name the model that wrote any of a recap's sentences."""
+    """Name the model, or the person, that wrote any of a recap's sentences."""
     told = set(recap.sentences)
-    writers = (each.text for each in chapters if each.text.source != EXTRACTIVE and told & set(each.text.sentences))
+    writers = (each.text for each in chapters if each.text.source != EXTRACTIVE and told & set(_told(each)))
     found = next(writers, None)
     return recap if found is None else replace(recap, source=found.source, model=found.model)
 

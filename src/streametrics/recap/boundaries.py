@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
 from streametrics.recap.spoken import LONGEST_JOINED_S, SpokenSentence
 from streametrics.text.pieces import UNSPACED, tokens
@@ -79,7 +79,10 @@ def next_chapter(
     if first is not None and first.at_s > reached_s:
         first = None
     until_s = (reached_s if first is None else first.at_s) - LONGEST_JOINED_S
-    places = [place for place in _places(sentences, start_s, until_s) if place.at_s - start_s <= LONGEST_S + NEAR_S]
+    looked_at = takewhile(
+        lambda place: place.at_s - start_s <= LONGEST_S + NEAR_S, _places(sentences, start_s, until_s)
+    )
+    places = list(looked_at)
     for place in places:
         length_s = place.at_s - start_s
         if length_s > LONGEST_S or place.at_s + CONFIRMED_S - LONGEST_JOINED_S > until_s:

@@ -19,7 +19,7 @@ def is_supported(text: str, evidence: str) -> bool:
         return False
     if UNSPACED.search(evidence) or _capitals_tell_nothing(evidence):
         return True
-    return all(_bare(name) in said for name in _names(text))
+    return all(_bare(name) in said for name in _names(text) | _names_that_begin(text))
 
 
 def _names(text: str) -> set[str]:
@@ -28,6 +28,15 @@ def _names(text: str) -> set[str]:
         word
         for before, word in pairwise(_WORD.findall(text))
         if before[-1:] not in _ENDS_SENTENCE and len(bare := word.strip(EDGES)) > 1 and bare[0].isupper()
+    }
+
+
+def _names_that_begin(text: str) -> set[str]:
+    """Find the words that begin sentences and belong to a name: another word with a capital follows."""
+    words = _WORD.findall(text)
+    begins = [at for at in range(len(words) - 1) if at == 0 or words[at - 1][-1:] in _ENDS_SENTENCE]
+    return {
+        words[at] for at in begins if words[at][-1:] not in _ENDS_SENTENCE and words[at + 1].strip(EDGES)[:1].isupper()
     }
 
 

@@ -20,7 +20,7 @@ def certain_marks(chunks: Sequence[HeardChunk], *, is_over: bool) -> list[Mark]:
 
     Of two clients that send one stream with two titles nothing is known.
     """
-    ordered = sorted(chunks)
+    ordered = sorted(chunks, key=lambda chunk: (chunk.start_s, chunk.end_s))
     marks = [*_gaps(ordered)]
     for name, why in (("title", Boundary.TITLE), ("game", Boundary.GAME)):
         marks += _changes([(chunk.start_s, getattr(chunk, name)) for chunk in ordered], why, is_over=is_over)

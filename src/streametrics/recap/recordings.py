@@ -10,13 +10,13 @@ from streametrics.recap.spoken import NumberedSegment, SpokenSentence, spoken_se
 def chapters_of(transcript: Transcript, *, end_s: float) -> list[Chapter]:
     """Divide a transcript; the last chapter ends with the recording."""
     numbered = (NumberedSegment(at, segment) for at, segment in enumerate(transcript.segments) if segment.text)
-    said = spoken_sentences(numbered)
+    said = sorted(spoken_sentences(numbered), key=lambda sentence: sentence.start_s)
     chapters: list[Chapter] = []
     rest, begins = said, Mark(0.0, Boundary.START)
     while rest:
         found = next_chapter(rest, start_s=rest[0].start_s, reached_s=end_s) or Mark(end_s, Boundary.GAP)
         inside = [sentence for sentence in rest if sentence.start_s < found.at_s] or list(rest)
-        rest = rest[len(inside) :]
+        rest = rest[len(inside) :]  # they are in order
         chapters.append(_chapter(len(chapters) + 1, begins, found.at_s if rest else end_s, inside, said))
         begins = found
     return chapters

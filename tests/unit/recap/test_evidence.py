@@ -29,6 +29,7 @@ def test_what_was_said_is_supported(text: str) -> None:
         "Magnus had 130 left of 900.",
         "The speaker met Hikaru.",
         "They talked about Paris and London.",
+        "Hikaru Nakamura lost the rook.",
     ],
 )
 def test_another_name_or_number_is_not(text: str) -> None:

@@ -46,3 +46,10 @@ def test_speech_after_a_long_gap_begins_a_chapter() -> None:
     assert certain_marks(heard, is_over=False) == []
     heard.append(HeardChunk(780.0, 810.0, "a", "b"))
     assert certain_marks(heard, is_over=False) == [Mark(780.0, Boundary.GAP)]
+
+
+def test_the_same_sound_sent_again_has_no_title_and_changes_nothing() -> None:
+    told = chunks(A, A, B, B)
+    again = [HeardChunk(chunk.start_s, chunk.end_s, None, None) for chunk in told]
+    for ordered in ([*told, *again], [*again, *told]):
+        assert certain_marks(ordered, is_over=False) == [Mark(60, Boundary.TITLE)]
