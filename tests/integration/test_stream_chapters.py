@@ -12,6 +12,7 @@ from sqlalchemy import Connection, event, text
 from streametrics.auth.principal import LOCAL
 from streametrics.database.chapters import ChapterRecords
 from streametrics.database.erasure import Erasure
+from streametrics.domain.job import JobState
 from streametrics.errors import ChapterUnknown, InvalidRequest, StreamStartUnknown
 from streametrics.jobs.chapters import ChapterKeeping
 from streametrics.jobs.connections import Connections
@@ -438,3 +439,39 @@ def test_what_a_person_writes_is_answered_masked(
     (found,) = streams.all()
     _, chapter = recaps.edit_chapter(found.id, "ch_1", LOCAL, title="Call 030 1234567", summary=None)
     assert "1234567" not in chapter.text.title
+
+
+def test_a_persons_summary_stays_a_persons_when_the_chapter_is_written_anew(
+    streams: Streams, keeping: ChapterKeeping, recaps: RecapService
+) -> None:
+    sent = stream(streams, *["rook"] * 4, *["king"] * 4)
+    keeping.round()
+    recaps.edit_chapter(streams.all()[0].id, "ch_1", LOCAL, title=None, summary="She lost.")
+    Erasure(streams.database).erase(sent[0])
+    keeping.round()
+    (found,) = closed(streams)
+    assert (found.text.summary, found.text.source) == ("She lost.", "person")
+    assert found.text.title and not found.is_stale
+
+
+def test_a_summary_in_a_language_with_a_long_name_joins(streams: Streams, recaps: RecapService) -> None:
+    result = {"summary": "她輸了。", "summary_source": "ollama", "model": "m", "speech_language": "zh"}
+    streams.chunk(line(0, "rook"), time=offset(0), result=result, language="zh-Hant-TW")
+    assert streams.join() == 1
+    (found,) = streams.all()
+    assert recaps.recap(found, RecapScope.NOW, most_letters=99).language == "zh-Hant-TW"
+
+
+def test_forgetting_leaves_the_next_broadcast_alone(streams: Streams, connections: Connections) -> None:
+    stream(streams, *["rook"] * 40)
+    (old,) = streams.all()
+    # Given a chunk in work, of a broadcast that begins anew
+    values = {"finished_at": None, "state": JobState.TRANSCRIBING, "transcript": None}
+    task_id = streams.chunk("", time=offset(30), ago_s=0, **values)
+    control = StreamControl(connections, StreamService(connections))
+    assert control.forget(old.id, LOCAL, start_s=0, end_s=1100).segments
+    streams.finish(task_id, "the next broadcast begins here")
+    with streams.database.read() as connection:
+        found = connection.execute(text("SELECT state, joins_stream FROM jobs WHERE task_id = :id"), {"id": task_id})
+        state, joins = found.one()
+    assert (state, bool(joins)) == ("done", True)

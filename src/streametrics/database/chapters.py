@@ -97,7 +97,7 @@ class ChapterRecords:
         if chapter.title_edited:
             del values["title"]
         if chapter.summary_edited:
-            del values["summary"], values["sentences"]
+            del values["summary"], values["sentences"], values["summary_source"], values["summary_model"]
         self._change(stream, chapter.place, values)
 
     def edit(self, stream: StreamRecord, chapter: Chapter, *, title: str | None, summary: str | None) -> None:

@@ -171,7 +171,8 @@ class Redaction:
             count = _rewrite(connection, number, chunk.task_id, changed, count)
             done.segments += len(changed)
             spoken_s = length_of_all((piece.start, piece.end) for pieces in left.values() for piece in pieces)
-            is_whole = lies_in(spans, chunk.start_s, chunk.end_s)
+            # What is left may lie a little outside of it: deleting it still finds its words then.
+            is_whole = lies_in(spans, chunk.start_s, chunk.end_s) and not any(left.values())
             _write_chunk(connection, chunk.task_id, spoken_s, is_whole=is_whole)
             emptied.append(chunk.task_id)
         if not emptied:
@@ -291,7 +292,8 @@ def _empty_children(connection: Connection, task_ids: Sequence[str], done: Redac
     """Empty the jobs that resummarize these, and those that resummarize them."""
     parents = list(task_ids)
     while parents:
-        query = select(jobs.c.task_id).where(jobs.c.parent_task_id.in_(parents), jobs.c.erased_at.is_(None))
+        # Also of those that are erased already, which leave their own as they are.
+        query = select(jobs.c.task_id).where(jobs.c.parent_task_id.in_(parents))
         children = _locked_jobs(connection, list(connection.execute(query).scalars()))
         for task_id, job in children.items():
             done.note(task_id, empty(connection, job))

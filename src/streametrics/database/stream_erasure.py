@@ -87,6 +87,7 @@ def take_out_words(connection: Connection, task_id: str, stream_id: str) -> None
         note_erased(connection)
     if spoken_s:
         empty_chapters(connection, [task_id])
+        note_erased(connection)
     rewritten = {"state_version": streams.c.state_version + 1, "updated_at": now(), **CHAPTERS_TO_REWRITE}
     connection.execute(update(streams).where(streams.c.id == stream_id).values(rewritten))
 
@@ -144,6 +145,7 @@ class StreamErasure:
                 return len(names)
             gone = {"has_words": False, "state_version": streams.c.state_version + 1}
             if is_whole:
+                _lock(connection, [number])
                 connection.execute(delete(chapters).where(chapters.c.stream == number))
                 gone |= {"has_recaps": False, "chapters_due": None}
             connection.execute(update(streams).where(streams.c.number == number).values(gone))
@@ -163,6 +165,7 @@ class StreamErasure:
         with self._database.write() as connection:
             numbers = list({*connection.execute(old).scalars(), *connection.execute(sooner).scalars()})
             if numbers:
+                _lock(connection, numbers)
                 connection.execute(delete(chapters).where(chapters.c.stream.in_(numbers)))
                 has_summary = stream_chunks.c.stream.in_(numbers) & stream_chunks.c.summary.is_not(None)
                 connection.execute(update(stream_chunks).where(has_summary).values(summary=None))
@@ -220,6 +223,12 @@ def _due_by_streamer(kept: Retained) -> Select[Any]:
         .where(streams.c.ended_at.is_not(None), streams.c.erased_at.is_(None))
         .where(or_(old, streams.c.has_words.is_(True) & words_old))
     )
+
+
+def _lock(connection: Connection, numbers: Sequence[int]) -> None:
+    """Lock streams, in one order and before their chapters, so that two who write never wait for each other."""
+    rows = select(streams.c.number).where(streams.c.number.in_(numbers)).order_by(streams.c.number)
+    connection.execute(rows.with_for_update())
 
 
 def _of_streamer() -> ColumnElement[bool]:

@@ -18,7 +18,7 @@ from streametrics.database.tables import facts
 #: Pages of the index that one transaction of its compaction writes at most, and how many transactions there are.
 MERGED_PAGES, MOST_MERGES = 200, 10_000
 #: The tables that hold what was said.
-_WITH_WORDS = ("stream_segments", "stream_words", "jobs", "notes", "parts")
+_WITH_WORDS = ("stream_segments", "stream_words", "stream_chunks", "chapters", "markers", "jobs", "notes", "parts")
 #: The facts that say whether words were erased since the index was compacted, and whether it was said to forget them.
 WORDS_ERASED, WORDS_FORGOTTEN = "words_erased", "words_forgotten"
 

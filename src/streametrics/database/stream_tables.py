@@ -98,7 +98,7 @@ stream_chunks = Table(
     Column("summary", Text),
     Column("summary_source", String(20)),
     Column("summary_model", Text),
-    Column("summary_language", String(8)),
+    Column("summary_language", String(35)),
 )
 Index("stream_chunks_by_place", stream_chunks.c.stream, stream_chunks.c.start_s)
 Index("stream_chunks_by_fingerprint", stream_chunks.c.stream, stream_chunks.c.fingerprint)

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import threading
 import time
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from streametrics.domain.transcript import TimeSpan
 from streametrics.errors import DatabaseUnavailable, InvalidRequest, MarkerErased, StreamEnded, StreamTooShort
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.streams import StreamService
-from streametrics.streams.placing import SentChunk, position_of
+from streametrics.streams.placing import SentChunk, falls_back, position_of
 from streametrics.streams.redaction import meets
 
 #: How often it is tried anew at once because chunks have joined meanwhile.
@@ -45,6 +46,7 @@ class StreamControl:
     def __init__(self, connections: Connections, streams: StreamService) -> None:
         self._connections = connections
         self._streams = streams
+        self._compacting = threading.Lock()
 
     def forget(
         self,
@@ -132,15 +134,22 @@ class StreamControl:
 
     def compact(self) -> None:
         """Overwrite what was erased; retention does it where this process dies."""
+        if not self._compacting.acquire(blocking=False):
+            return  # one at a time, as other writers wait for it: retention does what comes meanwhile
         try:
             self._connections.stream_search.compact()
         except DatabaseUnavailable:
             logger.warning("event=compaction_put_off: retention tries again")
+        finally:
+            self._compacting.release()
 
     def _unjoined(self, stream: StreamRecord, span: TimeSpan) -> list[UnjoinedChunk]:
         """Find the chunks on their way into a stretch: in work, or ended and not joined yet."""
         found: list[UnjoinedChunk] = []
         for chunk in self._streams.waiting(stream):
+            is_of_a_later_one = stream.ended_at is not None and chunk.received_at > stream.ended_at
+            if is_of_a_later_one or falls_back(stream.timeline, chunk.time):
+                continue  # another broadcast's; words of one that joins this stream after all are cut then
             start_s = position_of(stream.timeline, SentChunk(chunk.time, chunk.received_at, None))
             end_s = start_s + stream.timeline.chunk_s
             if meets([span], start_s, end_s):

@@ -16,7 +16,7 @@ _OF_CHUNKS: dict[str, Any] = {
     "summary": sa.Text,
     "summary_source": sa.String(20),
     "summary_model": sa.Text,
-    "summary_language": sa.String(8),
+    "summary_language": sa.String(35),
 }
 
 
