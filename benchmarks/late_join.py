@@ -11,12 +11,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 from benchmarks import glued, report
-from benchmarks.late_readers import Block, Memory, head_and_tail, last_chunk, rolling, whole
+from benchmarks.late_readers import CHAT_LETTERS, PAGE_LETTERS, Block, Memory, head_and_tail, last_chunk, rolling, whole
 from benchmarks.late_scores import THIRDS, Scores, matched, scored, search_hits
 from benchmarks.meetings import MeetingsMissing
 from benchmarks.planted import planted
 from benchmarks.planted_plan import Chunk, Planted
-from streametrics.recap.composing import CHAT_LETTERS, GIST_LETTERS, PAGE_LETTERS
+from streametrics.recap.composing import GIST_LETTERS
 
 DEVELOPMENT, HELD_OUT = tuple(range(1, 9)), tuple(range(101, 109))
 QUICK = (1, 2)

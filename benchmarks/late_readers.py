@@ -5,20 +5,18 @@ from dataclasses import dataclass, field
 
 from benchmarks.planted_plan import Chunk
 from streametrics.recap.boundaries import LONG_GAP_S, Boundary, Mark, next_chapter
-from streametrics.recap.composing import (
-    BEFORE_S,
-    CHAT_LETTERS,
-    PAGE_LETTERS,
-    PickedChapter,
-    close_chapter,
-    stream_recap,
-)
-from streametrics.recap.extraction import gist
+from streametrics.recap.chapters import ChapterText
+from streametrics.recap.composing import BEFORE_S, EXTRACTIVE, chapter_text
+from streametrics.recap.extraction import Stretch, overview
 from streametrics.recap.spoken import NumberedSegment, SpokenSentence, spoken_sentences
 from streametrics.streams.coverage import ChunkState, Extent, coverage
 from streametrics.streams.search_terms import phrases_of, words_of
 from streametrics.streams.times import Clock
 from streametrics.summarization.extractive import central_sentences
+
+#: Letters of a recap on a page, and in a chat.
+PAGE_LETTERS, CHAT_LETTERS = 2000, 380
+_NO_TEXT = ChapterText("", "", (), (), EXTRACTIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class Chapter:
     start_s: float
     why: Boundary
     end_s: float
-    text: PickedChapter
+    text: ChapterText
     sentences: tuple[SpokenSentence, ...]
 
 
@@ -74,7 +72,7 @@ class Memory:
         if border is None:
             return False
         closed = [sentence for sentence in sentences if sentence.start_s < border.at_s]
-        text = close_chapter(closed, self._before()) if self.keeps_text else PickedChapter("", (), ())
+        text = chapter_text(closed, self._before()) if self.keeps_text else _NO_TEXT
         self.chapters.append(Chapter(self._start.at_s, self._start.why, border.at_s, text, tuple(closed)))
         self._said += closed
         self._open = [each for each in self._open if each.segment.start >= border.at_s]
@@ -100,16 +98,15 @@ class Memory:
             found.append(border.at_s)
 
     def recap(self, most_letters: int) -> Block:
-        told = [chapter.text.summary for chapter in self.chapters]
-        return Block.of(stream_recap(told, spoken_sentences(self._open), self._before(), most_letters))
+        told = [chapter.text.sentences for chapter in self.chapters]
+        return Block.of(overview([*told, self._open_text().sentences], most_letters=most_letters))
 
     def page(self) -> list[Block]:
         chapters = [_chapter(each.text) for each in self.chapters]
-        return [
-            self.recap(PAGE_LETTERS),
-            *chapters,
-            _chapter(close_chapter(spoken_sentences(self._open), self._before())),
-        ]
+        return [self.recap(PAGE_LETTERS), *chapters, _chapter(self._open_text())]
+
+    def _open_text(self) -> ChapterText:
+        return chapter_text(spoken_sentences(self._open), self._before())
 
     def chat(self) -> list[Block]:
         return [self.recap(CHAT_LETTERS)]
@@ -124,8 +121,8 @@ class Memory:
         return [each for each in self.segments if _holds(words_of(each.segment.text), wanted)]
 
 
-def _chapter(text: PickedChapter) -> Block:
-    return Block.of(text.summary, (text.title, *text.keywords))
+def _chapter(text: ChapterText) -> Block:
+    return Block.of(text.sentences, (text.title, *text.keywords))
 
 
 def _holds(words: Sequence[str], phrases: Sequence[Sequence[str]]) -> bool:
@@ -159,7 +156,7 @@ def head_and_tail(chunks: Sequence[Chunk], most_letters: int) -> list[Block]:
 def whole(chunks: Sequence[Chunk], most_letters: int) -> list[Block]:
     """The best sentences of the whole transcript, picked at the end by the same rules."""
     sentences = spoken_sentences(segment for chunk in chunks for segment in chunk.segments)
-    return [Block.of(gist(sentences, most_letters=most_letters))]
+    return [Block.of(Stretch(sentences).gist(most_letters))]
 
 
 def _text(chunks: Sequence[Chunk]) -> str:

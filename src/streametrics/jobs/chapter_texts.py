@@ -9,7 +9,7 @@ from streametrics.jobs.connections import Connections
 from streametrics.jobs.lease_holder import lease_holder_name
 from streametrics.recap.chapters import Chapter
 from streametrics.recap.evidence import is_supported
-from streametrics.recap.extraction import gist
+from streametrics.recap.extraction import Stretch
 from streametrics.recap.spoken import SpokenSentence
 from streametrics.text import sentences as text_sentences
 
@@ -52,7 +52,7 @@ class ChapterTexts:
         stream, chapter = claimed
         said = sentences_between(self._streams, stream.number, chapter.start_s, chapter.end_s)
         inside = [sentence for sentence in said if chapter.start_s <= sentence.start_s < chapter.end_s]
-        lines = tuple(gist(inside, most_letters=MATERIAL_LETTERS)) if inside else ()
+        lines = tuple(Stretch(inside).gist(MATERIAL_LETTERS)) if inside else ()
         spoken = [sentence.language for sentence in lines if sentence.language]
         language = next(iter(stream.summary_languages), None) or max(set(spoken), key=spoken.count, default="en")
         return ChapterToWrite(stream, chapter, lines, language)

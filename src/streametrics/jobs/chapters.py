@@ -4,7 +4,7 @@ What is due stands in the rows of the streams, so a process that dies leaves not
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from streametrics.concurrency.periodic import PeriodicThread
 from streametrics.concurrency.ttl_cache import TtlCache
@@ -13,9 +13,10 @@ from streametrics.database.stream_joining import Overtaken
 from streametrics.database.streams import StreamRecord, StreamRecords
 from streametrics.errors import StreametricsError
 from streametrics.jobs.connections import Connections
-from streametrics.recap.boundaries import Boundary, Mark, next_chapter
-from streametrics.recap.chapters import Chapter, chapter_text
-from streametrics.recap.composing import BEFORE_S
+from streametrics.recap.boundaries import Boundary, Mark
+from streametrics.recap.chapters import Chapter
+from streametrics.recap.composing import BEFORE_S, chapter_of, chapter_text
+from streametrics.recap.dividing import ClosedStretch, divided, in_order
 from streametrics.recap.marks import certain_marks
 from streametrics.recap.spoken import NumberedSegment, SpokenSentence, spoken_sentences
 from streametrics.settings import Settings
@@ -38,7 +39,8 @@ class ChapterThread:
             connections.chapters, connections.streams, connections.settings, may_write=lambda: not foreign.get()
         )
         period_s = min(connections.settings.maintenance_interval_s, MOST_PERIOD_S)
-        self._thread = PeriodicThread("chapters", lambda: _unread(keeping.round()), period_s)
+        self._keeping = keeping
+        self._thread = PeriodicThread("chapters", self._round, period_s)
 
     def start(self) -> None:
         """Start the thread."""
@@ -47,6 +49,9 @@ class ChapterThread:
     def stop(self) -> None:
         """Stop after the present round."""
         self._thread.stop(wait_s=10)
+
+    def _round(self) -> None:
+        self._keeping.round()
 
 
 class ChapterKeeping:
@@ -96,31 +101,18 @@ class ChapterKeeping:
         said = sentences_between(self._streams, number, start_s, END_S)
         said = [sentence for sentence in said if sentence.start_s >= start_s]
         marks = certain_marks(self._records.heard_chunks(number, start_s=start_s), is_over=is_over)
-        boundary = Boundary(stream.chapter_boundary or Boundary.START)
-        closed: list[Chapter] = []
-        opens = Mark(start_s, boundary)
-        while said and (found := _next(said, marks, stream.end_s) or (Mark(END_S, Boundary.GAP) if is_over else None)):
-            inside = [sentence for sentence in said if sentence.start_s < found.at_s]
-            closed.append(self._chapter(stream, len(closed), opens, found.at_s, inside))
-            said, opens = [sentence for sentence in said if sentence.start_s >= found.at_s], found
-        self._records.write(stream, closed, opens.why)
+        begins = Mark(start_s, Boundary(stream.chapter_boundary or Boundary.START))
+        found = list(divided(said, begins, reached_s=stream.end_s, is_over=is_over, marks=marks))
+        closed = [self._chapter(stream, place, each) for place, each in enumerate(found, stream.chapter_count + 1)]
+        self._records.write(stream, closed, found[-1].next_why if found else begins.why)
         if closed:
             logger.info("event=chapters_closed stream=%s chapters=%d", stream.id, len(closed))
         return len(closed)
 
-    def _chapter(
-        self, stream: StreamRecord, closed_before: int, begins: Mark, end_s: float, inside: Sequence[SpokenSentence]
-    ) -> Chapter:
-        start_s = max(begins.at_s, stream.start_s)
-        numbers = [number for sentence in inside for number in (sentence.first_segment, sentence.last_segment)]
-        return Chapter(
-            place=stream.chapter_count + closed_before + 1,
-            start_s=start_s,
-            end_s=min(end_s, max(stream.end_s, inside[-1].end_s)),
-            boundary=begins.why,
-            text=chapter_text(inside, self._said_before(stream.number, start_s)),
-            segments=(min(numbers), max(numbers)),
-        )
+    def _chapter(self, stream: StreamRecord, place: int, found: ClosedStretch) -> Chapter:
+        start_s = max(found.begins.at_s, stream.start_s)
+        before = self._said_before(stream.number, start_s)
+        return chapter_of(place, start_s, found.end_s, found.begins.why, found.inside, before)
 
     def _said_before(self, number: int, start_s: float) -> list[SpokenSentence]:
         said = sentences_between(self._streams, number, start_s - BEFORE_S, start_s)
@@ -141,16 +133,4 @@ class ChapterKeeping:
 def sentences_between(streams: StreamRecords, number: int, start_s: float, end_s: float) -> list[SpokenSentence]:
     """Read what was said between two positions, in sentences."""
     stored = streams.segments(number, start_s=start_s, end_s=end_s, with_words=False)
-    said = spoken_sentences(NumberedSegment(each.number, each.segment) for each in stored)
-    # Of two clients that send one stream, what was said at one time stands in two segments.
-    return sorted(said, key=lambda sentence: sentence.start_s)
-
-
-def _next(said: Sequence[SpokenSentence], marks: Sequence[Mark], reached_s: float) -> Mark | None:
-    """Find where the next chapter begins; a stretch without words is no chapter of its own."""
-    behind = [mark for mark in marks if mark.at_s > said[0].start_s]
-    return next_chapter(said, start_s=said[0].start_s, reached_s=reached_s, marks=behind)
-
-
-def _unread(_count: int) -> None:
-    """Return nothing, as rounds do."""
+    return in_order(spoken_sentences(NumberedSegment(each.number, each.segment) for each in stored))

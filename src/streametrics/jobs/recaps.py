@@ -17,11 +17,11 @@ from streametrics.jobs.connections import Connections
 from streametrics.jobs.masking import masked, masked_chapter, masked_sentences
 from streametrics.jobs.service import TranscriptSoFar
 from streametrics.jobs.streams import StreamService
-from streametrics.recap import extraction
 from streametrics.recap.boundaries import Boundary
-from streametrics.recap.chapters import EXTRACTIVE, Chapter, chapter_text
-from streametrics.recap.composing import BEFORE_S
-from streametrics.recap.recordings import chapters_of
+from streametrics.recap.chapters import Chapter
+from streametrics.recap.composing import BEFORE_S, EXTRACTIVE, chapter_of, chapter_text
+from streametrics.recap.dividing import chapters_of
+from streametrics.recap.extraction import Stretch, overview
 from streametrics.recap.spoken import SpokenSentence
 from streametrics.streams.since import Since, SinceKind, read_since
 from streametrics.streams.times import Clock
@@ -163,14 +163,13 @@ class RecapService:
         inside, before = self._said(stream, start_s, END_S)
         if not inside:
             return StreamChapters(stream, closed, None)
-        numbers = [number for sentence in inside for number in (sentence.first_segment, sentence.last_segment)]
-        opened = Chapter(
-            place=stream.chapter_count + 1,
-            start_s=max(start_s, stream.start_s),
-            end_s=max(stream.end_s, inside[-1].end_s),
-            boundary=Boundary(stream.chapter_boundary or Boundary.START),
-            text=chapter_text(inside, before),
-            segments=(min(numbers), max(numbers)),
+        opened = chapter_of(
+            stream.chapter_count + 1,
+            max(start_s, stream.start_s),
+            max(stream.end_s, inside[-1].end_s),
+            Boundary(stream.chapter_boundary or Boundary.START),
+            inside,
+            before,
         )
         return StreamChapters(stream, closed, masked_chapter(opened, phrases))
 
@@ -208,8 +207,8 @@ class RecapService:
         inside, before = self._said(stream, start_s, END_S)
         if (few := _few_words(scope, stream, start_s, inside, most_letters)) is not None:
             return few
-        picked = extraction.gist(inside, most_letters=most_letters, before=before)
-        return _recap(scope, stream, start_s, picked, extraction.keywords(inside, before=before))
+        stretch = Stretch(inside, before)
+        return _recap(scope, stream, start_s, stretch.gist(most_letters), stretch.keywords())
 
     def _of_chapters(self, stream: StreamRecord, scope: RecapScope, start_s: float, most_letters: int) -> Recap:
         """Pick a recap from the chapters from there on; one that began before counts from there."""
@@ -226,7 +225,7 @@ class RecapService:
                 return few
         if found.open is not None:
             told.append([sentence for sentence in found.open.text.sentences if sentence.start_s >= start_s])
-        picked = extraction.overview(told, most_letters=most_letters)
+        picked = overview(told, most_letters=most_letters)
         words = dict.fromkeys(word for chapter in found.all[-6:] for word in chapter.text.keywords[:2])
         return _by_its_writers(_recap(scope, stream, start_s, picked, list(words)), whole)
 
@@ -304,7 +303,7 @@ def _few_words(
         if told and letters > most_letters + 1:
             break
         told.insert(0, sentence)
-    found = _recap(scope, stream, start_s, told, extraction.keywords(said))
+    found = _recap(scope, stream, start_s, told, Stretch(said).keywords())
     return replace(found, state=RecapState.WORDS if told else RecapState.EMPTY)
 
 

@@ -1,15 +1,9 @@
 """Describes chapters: their borders, which stay once they are closed, and what is said of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streametrics.recap.boundaries import Boundary
-from streametrics.recap.composing import close_chapter
 from streametrics.recap.spoken import SpokenSentence
-from streametrics.text import sentences as text_sentences
-
-#: What code has picked, without a model.
-EXTRACTIVE = "extractive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +35,3 @@ class Chapter:
     summary_edited: bool = False
     revision: int = 1
     is_stale: bool = False
-
-
-def chapter_text(inside: Sequence[SpokenSentence], before: Sequence[SpokenSentence]) -> ChapterText:
-    """Say by extraction what a chapter is about. before: see `close_chapter`."""
-    found = close_chapter(inside, before)
-    return ChapterText(
-        title=found.title,
-        summary=text_sentences.join(sentence.text for sentence in found.summary),
-        keywords=found.keywords,
-        sentences=found.summary,
-        source=EXTRACTIVE,
-    )

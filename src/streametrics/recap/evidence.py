@@ -1,15 +1,12 @@
 """Checks what a model wrote against what was said: a name or number without evidence is one that nobody said."""
 
 import re
-from itertools import pairwise
 
+from streametrics.recap.weighing import ENDS_SENTENCE, MANY_CAPITALS, capitals_inside
 from streametrics.text.pieces import EDGES, UNSPACED
 
 _WORD = re.compile(r"\S+")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-#: Where more of the words inside the evidence's sentences have a capital, it does not tell a name (German).
-_MANY_CAPITALS = 0.2
-_ENDS_SENTENCE = ".!?…:"
 
 
 def is_supported(text: str, evidence: str) -> bool:
@@ -24,25 +21,21 @@ def is_supported(text: str, evidence: str) -> bool:
 
 def _names(text: str) -> set[str]:
     """Find the words with a capital inside sentences."""
-    return {
-        word
-        for before, word in pairwise(_WORD.findall(text))
-        if before[-1:] not in _ENDS_SENTENCE and len(bare := word.strip(EDGES)) > 1 and bare[0].isupper()
-    }
+    return {word for word in capitals_inside(text) if len(word) > 1}
 
 
 def _names_that_begin(text: str) -> set[str]:
     """Find the words that begin sentences and belong to a name: another word with a capital follows."""
     words = _WORD.findall(text)
-    begins = [at for at in range(len(words) - 1) if at == 0 or words[at - 1][-1:] in _ENDS_SENTENCE]
+    begins = [at for at in range(len(words) - 1) if at == 0 or words[at - 1][-1:] in ENDS_SENTENCE]
     return {
-        words[at] for at in begins if words[at][-1:] not in _ENDS_SENTENCE and words[at + 1].strip(EDGES)[:1].isupper()
+        words[at] for at in begins if words[at][-1:] not in ENDS_SENTENCE and words[at + 1].strip(EDGES)[:1].isupper()
     }
 
 
 def _capitals_tell_nothing(evidence: str) -> bool:
     words = _WORD.findall(evidence)
-    return len(_names(evidence)) > _MANY_CAPITALS * max(len(words), 1) and len(words) > 10
+    return len(_names(evidence)) > MANY_CAPITALS * max(len(words), 1) and len(words) > 10
 
 
 def _bare(word: str) -> str:

@@ -22,25 +22,32 @@ _CORRECTION = 1.5
 _QUESTION_MARKS = ("?", "？", "؟")
 
 
-def gist(
-    sentences: Sequence[SpokenSentence], *, most_letters: int, before: Sequence[SpokenSentence] = ()
-) -> list[SpokenSentence]:
-    """Pick the sentences that tell most, in their order, of at most so many letters together (at least one).
+class Stretch:
+    """A stretch of a stream, weighed once for all that is picked from it.
 
-    before: what was said earlier; words that were used there tell less. What was corrected is told as corrected.
+    before: what was said earlier; words that were used there tell less.
     """
-    picking = _Picking(sentences, before)
-    return picking.sentences(picking.pick(most_letters))
 
+    def __init__(self, sentences: Sequence[SpokenSentence], before: Sequence[SpokenSentence] = ()) -> None:
+        self._sentences = sentences
+        self._texts = _texts(sentences)
+        self._weights = Weights([unit_of(text) for text in self._texts], _texts(before))
 
-def keywords(sentences: Sequence[SpokenSentence], *, most: int = 6, before: Sequence[SpokenSentence] = ()) -> list[str]:
-    """Find the words that mark this stretch off from what was said before, as they are written, the best first."""
-    return naming.keywords(_texts(sentences), _texts(before), most)
+    def gist(self, most_letters: int) -> list[SpokenSentence]:
+        """Pick the sentences that tell most, in their order, of at most so many letters together (at least one).
 
+        What was corrected is told as corrected.
+        """
+        picking = _Picking(self._sentences, self._weights)
+        return picking.sentences(picking.pick(most_letters))
 
-def title(sentences: Sequence[SpokenSentence], *, before: Sequence[SpokenSentence] = ()) -> str:
-    """Make a title of at most 49 characters; empty without words."""
-    return naming.title(_texts(sentences), _texts(before))
+    def keywords(self, most: int = 6) -> list[str]:
+        """Find the words that mark it off from what was said before, as they are written, the best first."""
+        return naming.keywords(self._texts, self._weights, most)
+
+    def title(self) -> str:
+        """Make a title of at most 49 characters; empty without words."""
+        return naming.title(self._texts, self._weights)
 
 
 def overview(gists: Sequence[Sequence[SpokenSentence]], *, most_letters: int) -> list[SpokenSentence]:
@@ -49,7 +56,7 @@ def overview(gists: Sequence[Sequence[SpokenSentence]], *, most_letters: int) ->
     All is told where it fits. Otherwise each chapter has its turn, those first that lie farthest from what is told.
     """
     sentences = [sentence for told in gists for sentence in told]
-    picking = _Picking(sentences, ())
+    picking = _Picking(sentences, Weights([unit_of(text) for text in _texts(sentences)]))
     whole = picking.all()
     if sum(_length(sentences[index]) for index in whole) - 1 <= most_letters:
         return picking.sentences(whole)
@@ -69,12 +76,12 @@ def _length(sentence: SpokenSentence) -> int:
 
 
 class _Picking:
-    """One choice of sentences."""
+    """One choice of sentences. weights: of them."""
 
-    def __init__(self, sentences: Sequence[SpokenSentence], before: Sequence[SpokenSentence]) -> None:
+    def __init__(self, sentences: Sequence[SpokenSentence], weights: Weights) -> None:
         self._sentences = sentences
-        self._units = [unit_of(sentence.text) for sentence in sentences]
-        self._scores = Weights(self._units, _texts(before)).scores()
+        self._units = weights.stretch
+        self._scores = weights.scores()
         self._taken_back: TakenBack = taken_back(sentences)
         hidden = self._taken_back.denied | self._taken_back.corrected.keys() | self._repeated()
         self._open = [index for index in range(len(sentences)) if index not in hidden] or list(range(len(sentences)))

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from streametrics.recap.weighing import Weights, unit_of
+from streametrics.recap.weighing import Weights
 from streametrics.text.letters import letters
 from streametrics.text.pieces import EDGES, UNSPACED, clauses, tokens
 
@@ -24,9 +24,11 @@ _LEAST_KEYWORDS = 2
 _PHRASE_WORDS = range(2, 9)
 
 
-def keywords(texts: Sequence[str], before: Sequence[str], most: int) -> list[str]:
-    """Find the words that mark texts off from what was said before, as they are written, the best first."""
-    weights = Weights([unit_of(text) for text in texts], before)
+def keywords(texts: Sequence[str], weights: Weights, most: int) -> list[str]:
+    """Find the words that mark texts off from what was said before, as they are written, the best first.
+
+    weights: of these texts.
+    """
     written = _written(texts)
     ranked = sorted(filter(_can_be_key, weights.held_by), key=lambda token: (-_key_weight(weights, token), token))
     found: list[str] = []
@@ -39,10 +41,13 @@ def keywords(texts: Sequence[str], before: Sequence[str], most: int) -> list[str
     return found
 
 
-def title(texts: Sequence[str], before: Sequence[str]) -> str:
-    """Make a title: a short phrase that has two key words; else key words; else how the first text begins."""
-    keys = keywords(texts, before, 4)
-    phrase = _phrase(texts, before, keys)
+def title(texts: Sequence[str], weights: Weights) -> str:
+    """Make a title: a short phrase that has two key words; else key words; else how the first text begins.
+
+    weights: of these texts.
+    """
+    keys = keywords(texts, weights, 4)
+    phrase = _phrase(texts, weights, keys)
     if phrase:
         return phrase[:1].upper() + phrase[1:]
     made = ""
@@ -108,10 +113,9 @@ def _are_one(word: str, other: str) -> bool:
     return not UNSPACED.match(first) and first[:_STEM_LETTERS] == second[:_STEM_LETTERS]
 
 
-def _phrase(texts: Sequence[str], before: Sequence[str], keys: Sequence[str]) -> str:
+def _phrase(texts: Sequence[str], weights: Weights, keys: Sequence[str]) -> str:
     """Find the best phrase between marks that has key words and can be a title."""
     wanted = [key.casefold() for key in keys]
-    weights = Weights([unit_of(text) for text in texts], before)
     best, best_score = "", 0.0
     for text in texts:
         folded = text.casefold()

@@ -19,7 +19,9 @@ KEPT_SENTENCES = 10_000
 #: What a number and a name weigh more than another word.
 _NUMBER, _NAME = 1.6, 1.4
 #: Where more of the words inside sentences have a capital, it does not tell a name (German).
-_MANY_CAPITALS = 0.2
+MANY_CAPITALS = 0.2
+#: Behind a word that ends so, a sentence begins.
+ENDS_SENTENCE = ".!?…:"
 #: Of what a sentence tells, the share that counts where it has no word of the topic; how many words the topic has.
 _OFF_TOPIC, _TOPIC_WORDS = 0.5, 10
 #: Sentences from which on a stretch has a topic of its own.
@@ -32,6 +34,13 @@ _REPEATED_SHARE = 0.3
 _OFTEN, _FORMULA = 4, 0.7
 #: So many words of a sentence count, and with so many it has to tell twice as much.
 _TELLING_WORDS, _LONG_SENTENCE = 6, 60
+
+
+def capitals_inside(text: str) -> list[str]:
+    """List the words with a capital that begin no sentence, without marks around them."""
+    pairs = pairwise(_WORDS.findall(text))
+    bare = (word.strip(EDGES) for before, word in pairs if before[-1:] not in ENDS_SENTENCE)
+    return [word for word in bare if word[:1].isupper()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +56,7 @@ class Unit:
     def of(cls, text: str) -> "Unit":
         found = _tokens(text)
         numbers = {token for token in found if any(map(str.isdigit, token))}
-        names = set()
-        words = _WORDS.findall(text)
-        for before, word in pairwise(words):
-            bare = word.strip(EDGES)
-            if bare[:1].isupper() and len(bare) > 2 and before[-1:] not in ".!?…:":
-                names.add(bare.casefold())
+        names = {word.casefold() for word in capitals_inside(text) if len(word) > 2}
         return cls(frozenset(found), frozenset(numbers), frozenset(names & set(found)), _phrases(found))
 
 
@@ -75,7 +79,7 @@ class Weights:
     """The weights of a stretch's words, against what was said before it."""
 
     def __init__(self, stretch: Sequence[Unit], before: Sequence[str] = ()) -> None:
-        self._stretch = stretch
+        self.stretch = stretch
         self.held_by = Counter(token for unit in stretch for token in unit.tokens)
         told_before = [_tokens(text) for text in before]
         self._held_before = Counter(token for told in told_before for token in set(told))
@@ -86,7 +90,7 @@ class Weights:
         self.capitals = Counter(name for unit in stretch for name in unit.names)
         spoken = sum(max(0, len(unit.tokens) - 1) for unit in stretch) or 1
         share = self.capitals.total() / spoken
-        self._name_bonus = 1 + (_NAME - 1) * max(0.0, 1 - share / _MANY_CAPITALS)
+        self._name_bonus = 1 + (_NAME - 1) * max(0.0, 1 - share / MANY_CAPITALS)
 
     def is_name(self, token: str) -> bool:
         """Tell whether a word is mostly written with a capital where no sentence begins."""
@@ -116,7 +120,7 @@ class Weights:
         return sum(self._phrases[phrase] >= _OFTEN for phrase in unit.phrases) / (len(unit.phrases) + 1)
 
     def scores(self) -> "Scores":
-        return Scores(self, self._stretch)
+        return Scores(self, self.stretch)
 
 
 def _tells(token: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streametrics.recap.extraction import gist, keywords, overview, title
+from streametrics.recap.extraction import Stretch, overview
 from streametrics.recap.spoken import SpokenSentence, spoken_sentences
 from tests.unit.recap.said import spoken, talk
 
@@ -22,7 +22,7 @@ FILLER = (
 
 
 def told(*texts: str, most_letters: int = 150) -> str:
-    return " ".join(sentence.text for sentence in gist(spoken(*texts), most_letters=most_letters))
+    return " ".join(sentence.text for sentence in Stretch(spoken(*texts)).gist(most_letters))
 
 
 def test_names_and_numbers_are_told_before_banter() -> None:
@@ -32,7 +32,7 @@ def test_names_and_numbers_are_told_before_banter() -> None:
 
 def test_sentences_come_in_their_order_and_within_the_letters() -> None:
     texts = [f"The castle number {number} belongs to player{number}." for number in range(40)]
-    picked = gist(spoken(*texts), most_letters=200)
+    picked = Stretch(spoken(*texts)).gist(200)
     assert sum(len(sentence.text) + 1 for sentence in picked) - 1 <= 200
     assert len(picked) >= 3
     assert [sentence.start_s for sentence in picked] == sorted(sentence.start_s for sentence in picked)
@@ -41,7 +41,7 @@ def test_sentences_come_in_their_order_and_within_the_letters() -> None:
 def test_what_was_told_before_the_stretch_tells_less() -> None:
     before = spoken(*["The sponsor of this stream is Glowberry tea."] * 5, "So.")
     stretch = spoken("The sponsor of this stream is Glowberry tea.", "The sponsor of this race is Fernhill wax.")
-    assert [each.text for each in gist(stretch, most_letters=50, before=before)] == [stretch[1].text]
+    assert [each.text for each in Stretch(stretch, before).gist(50)] == [stretch[1].text]
 
 
 @pytest.mark.parametrize(
@@ -84,16 +84,18 @@ def test_key_words_are_those_of_the_stretch_as_they_are_written() -> None:
     stretch = spoken(
         "We talk about Malenia and the garden.", "So Malenia heals herself.", "The weather does not help with Malenia."
     )
-    assert keywords(stretch, before=before)[0] == "Malenia"
-    assert keywords(stretch, most=2, before=before)[1:] != ["weather"]
-    assert len(keywords(stretch, most=2)) == 2
+    assert Stretch(stretch, before).keywords()[0] == "Malenia"
+    assert Stretch(stretch, before).keywords(2)[1:] != ["weather"]
+    assert len(Stretch(stretch).keywords(2)) == 2
 
 
 def test_a_title_fits_and_has_what_the_stretch_is_about() -> None:
-    made = title(spoken(*FILLER, *["Now Malenia jumps over the swamp again."] * 3, "Malenia in the swamp, once more."))
+    made = Stretch(
+        spoken(*FILLER, *["Now Malenia jumps over the swamp again."] * 3, "Malenia in the swamp, once more.")
+    ).title()
     assert "Malenia" in made
     assert len(made) <= 49
-    assert title([]) == ""
+    assert Stretch([]).title() == ""
 
 
 @pytest.mark.parametrize(
@@ -103,9 +105,9 @@ def test_a_title_fits_and_has_what_the_stretch_is_about() -> None:
 )
 def test_any_script_has_a_title_key_words_and_a_gist(text: str) -> None:
     sentences = spoken(text)
-    assert 0 < len(title(sentences)) <= 49
-    assert gist(sentences, most_letters=100)
-    assert all(keywords(sentences))
+    assert 0 < len(Stretch(sentences).title()) <= 49
+    assert Stretch(sentences).gist(100)
+    assert all(Stretch(sentences).keywords())
 
 
 def test_an_overview_tells_of_every_chapter_that_fits() -> None:
@@ -134,16 +136,16 @@ def test_an_overview_tells_what_a_later_chapter_has_corrected() -> None:
 @given(st.lists(st.text(min_size=1, max_size=60), max_size=15), st.integers(1, 300))
 def test_any_text_is_told_within_its_letters(texts: list[str], most_letters: int) -> None:
     sentences = spoken(*texts)
-    picked = gist(sentences, most_letters=most_letters)
+    picked = Stretch(sentences).gist(most_letters)
     assert bool(picked) == bool(sentences)
     assert all(each in sentences for each in picked)
     assert len(picked) == 1 or sum(len(each.text) + 1 for each in picked) - 1 <= most_letters
-    assert len(title(sentences)) <= 49
-    assert "\n" not in title(sentences)
+    assert len(Stretch(sentences).title()) <= 49
+    assert "\n" not in Stretch(sentences).title()
 
 
 def test_a_gist_of_25_minutes_takes_milliseconds() -> None:
     sentences: list[SpokenSentence] = spoken_sentences(talk([0, 1], minutes=12.5))
     started = time.process_time()
-    gist(sentences, most_letters=500, before=sentences)
+    Stretch(sentences, sentences).gist(500)
     assert time.process_time() - started < 0.15
