@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, insert, or_, select, update
 
 from streametrics.database.engine import Database, now, statement_now
-from streametrics.database.stream_joining import Overtaken
+from streametrics.database.stream_joining import write_as_read
 from streametrics.database.stream_tables import CHAPTERS_DUE, WANTS_MODEL, chapters, stream_chunks, streams
-from streametrics.database.streams import StreamRecord, select_streams, stream_of
+from streametrics.database.streams import StreamRecord, select_streams, stream_of, with_new_version
 from streametrics.recap.boundaries import Boundary
 from streametrics.recap.chapters import Chapter, ChapterText
 from streametrics.recap.marks import HeardChunk
@@ -71,18 +71,14 @@ class ChapterRecords:
         """
         looked: dict[str, Any] = {"chapters_due": None, "chapters_seen_s": stream.end_s}
         if closed:
-            looked |= {
-                "chapter_count": stream.chapter_count + len(closed),
-                "chapter_start_s": closed[-1].end_s,
-                "chapter_boundary": opens,
-                "has_recaps": True,
-                "state_version": stream.state_version + 1,
-                "updated_at": now(),
-            }
-        as_read = [streams.c.number == stream.number, streams.c.state_version == stream.state_version]
+            looked |= with_new_version(
+                chapter_count=stream.chapter_count + len(closed),
+                chapter_start_s=closed[-1].end_s,
+                chapter_boundary=opens,
+                has_recaps=True,
+            )
         with self._database.write() as connection:
-            if connection.execute(update(streams).where(*as_read).values(looked)).rowcount != 1:
-                raise Overtaken
+            write_as_read(connection, stream, looked)
             if closed:
                 at = connection.execute(select(now())).scalar_one()
                 rows = [_values(stream.number, each) | {"closed_at": at, "wants_model": True} for each in closed]
@@ -166,8 +162,7 @@ class ChapterRecords:
             if connection.execute(update(chapters).where(*as_read).values(values)).rowcount != 1:
                 return False
             if text is not None:
-                raised = {"state_version": streams.c.state_version + 1, "updated_at": now()}
-                connection.execute(update(streams).where(streams.c.number == stream.number).values(raised))
+                connection.execute(update(streams).where(streams.c.number == stream.number).values(with_new_version()))
         return True
 
     def of(self, number: int) -> list[Chapter]:
@@ -177,12 +172,9 @@ class ChapterRecords:
             return [_chapter(row) for row in connection.execute(query).all()]
 
     def _change(self, stream: StreamRecord, place: int, values: dict[str, Any]) -> None:
-        as_read = [streams.c.number == stream.number, streams.c.state_version == stream.state_version]
-        raised = {"state_version": stream.state_version + 1, "updated_at": now()}
         this = [chapters.c.stream == stream.number, chapters.c.place == place]
         with self._database.write() as connection:
-            if connection.execute(update(streams).where(*as_read).values(raised)).rowcount != 1:
-                raise Overtaken
+            write_as_read(connection, stream, with_new_version())
             revised = {**values, "revision": chapters.c.revision + 1}
             connection.execute(update(chapters).where(*this).values(revised))
 

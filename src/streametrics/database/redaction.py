@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from streametrics.database.engine import Database, now
+from streametrics.database.engine import Database
 from streametrics.database.erasure import Erased, empty
 from streametrics.database.stream_erasure import CHAPTERS_TO_REWRITE, SLACK_S, empty_chapters, note_erased
 from streametrics.database.stream_joining import Overtaken, index_text, insert_segments, segment_values
@@ -23,7 +23,14 @@ from streametrics.database.stream_tables import (
     stream_words,
     streams,
 )
-from streametrics.database.streams import LONGEST_SEGMENT_S, StreamRecord, segment_of, spans_json, spans_of
+from streametrics.database.streams import (
+    LONGEST_SEGMENT_S,
+    StreamRecord,
+    segment_of,
+    spans_json,
+    spans_of,
+    with_new_version,
+)
 from streametrics.database.tables import TO_JOIN, jobs
 from streametrics.domain.transcript import Segment, TimeSpan
 from streametrics.streams.chunks import StreamSegment, length_of_all
@@ -233,8 +240,7 @@ def _locked_stream(connection: Connection, number: int) -> Row[Any] | None:
 
 
 def _write_stream(connection: Connection, number: int, **values: object) -> None:
-    values |= {"state_version": streams.c.state_version + 1, "updated_at": now()}
-    connection.execute(update(streams).where(streams.c.number == number).values(values))
+    connection.execute(update(streams).where(streams.c.number == number).values(with_new_version(**values)))
 
 
 def _insert_forgotten(connection: Connection, stream: StreamRecord, chunk: UnjoinedChunk) -> None:

@@ -19,7 +19,7 @@ from streametrics.database.stream_tables import (
     streamers,
     streams,
 )
-from streametrics.database.streams import segment_ids
+from streametrics.database.streams import segment_ids, with_new_version
 from streametrics.database.tables import TO_JOIN, facts, jobs
 from streametrics.recap.spoken import LONGEST_JOINED_S
 from streametrics.streams.coverage import ChunkState
@@ -88,8 +88,7 @@ def take_out_words(connection: Connection, task_id: str, stream_id: str) -> None
     if spoken_s:
         empty_chapters(connection, [task_id])
         note_erased(connection)
-    rewritten = {"state_version": streams.c.state_version + 1, "updated_at": now(), **CHAPTERS_TO_REWRITE}
-    connection.execute(update(streams).where(streams.c.id == stream_id).values(rewritten))
+    connection.execute(update(streams).where(streams.c.id == stream_id).values(with_new_version(**CHAPTERS_TO_REWRITE)))
 
 
 def empty_chapters(connection: Connection, task_ids: Sequence[str]) -> None:
@@ -180,12 +179,7 @@ class StreamErasure:
             return connection.execute(
                 update(streams)
                 .where(*idle)
-                .values(
-                    ended_at=streams.c.last_received_at,
-                    state_version=streams.c.state_version + 1,
-                    updated_at=now(),
-                    chapters_due=True,
-                )
+                .values(with_new_version(ended_at=streams.c.last_received_at, chapters_due=True))
             ).rowcount
 
     def due(self, kept: Retained) -> list[tuple[int, bool]]:
@@ -236,15 +230,8 @@ def _of_streamer() -> ColumnElement[bool]:
 
 
 def _mark_erased(connection: Connection, number: int) -> None:
-    values = {
-        **_ERASED_VALUES,
-        "erased_at": now(),
-        "ended_at": now(),
-        # Whatever it held: what was kept of its chunks has to go too.
-        "has_words": True,
-        "state_version": streams.c.state_version + 1,
-        "updated_at": now(),
-    }
+    # has_words: whatever it held, what was kept of its chunks has to go too.
+    values = with_new_version(**_ERASED_VALUES, erased_at=now(), ended_at=now(), has_words=True)
     connection.execute(update(streams).where(streams.c.number == number, streams.c.erased_at.is_(None)).values(values))
     connection.execute(delete(markers).where(markers.c.stream == number))
 

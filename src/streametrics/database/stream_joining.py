@@ -216,6 +216,12 @@ class StreamJoining:
         return True
 
 
+def write_as_read(connection: Connection, stream: StreamRecord, values: dict[str, Any]) -> None:
+    """Write to a stream that is as it was read. Raises Overtaken."""
+    if connection.execute(update(streams).where(*_as_read(stream)).values(values)).rowcount != 1:
+        raise Overtaken
+
+
 def _as_read(stream: StreamRecord) -> list[Any]:
     return [streams.c.number == stream.number, streams.c.state_version == stream.state_version]
 

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from streametrics.database.engine import Database, now
-from streametrics.database.stream_joining import Overtaken
+from streametrics.database.stream_joining import write_as_read
 from streametrics.database.stream_tables import streamers, streams
-from streametrics.database.streams import StreamRecord, settings_of, spans_json
+from streametrics.database.streams import StreamRecord, settings_of, spans_json, with_new_version
 from streametrics.database.tables import TO_JOIN, jobs
 from streametrics.domain.job import JobRequest, JobState
 from streametrics.domain.status import NOT_HEARD
@@ -66,11 +66,9 @@ class Streamers:
         with self._database.write() as connection:
             _ensure(connection, owner, streamer_key)
             own = update(streamers).where(*_named(owner, streamer_key))
-            changed = {**values, "updated_at": now(), **({"hides": True} if hides else {})}
-            connection.execute(own.values(changed))
+            connection.execute(own.values({**values, "updated_at": now(), **({"hides": True} if hides else {})}))
             theirs = [streams.c.owner == owner, streams.c.streamer_key == streamer_key, streams.c.erased_at.is_(None)]
-            version = {"state_version": streams.c.state_version + 1, "updated_at": now()}
-            connection.execute(update(streams).where(*theirs).values(version))
+            connection.execute(update(streams).where(*theirs).values(with_new_version()))
 
     def to_hide(self) -> list[tuple[str, str]]:
         """Read the owners and keys of streamers whose words are still to be hidden."""
@@ -125,7 +123,4 @@ def _ensure(connection: Connection, owner: str, streamer_key: str) -> None:
 
 def _write_pauses(connection: Connection, stream: StreamRecord, pauses: tuple[TimeSpan, ...]) -> None:
     """Write when a stream was paused, if it is as it was read. Raises Overtaken."""
-    as_read = [streams.c.number == stream.number, streams.c.state_version == stream.state_version]
-    values = {"pauses": spans_json(pauses), "state_version": stream.state_version + 1, "updated_at": now()}
-    if connection.execute(update(streams).where(*as_read).values(values)).rowcount != 1:
-        raise Overtaken
+    write_as_read(connection, stream, with_new_version(pauses=spans_json(pauses)))

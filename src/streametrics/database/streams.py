@@ -176,8 +176,13 @@ class StreamRecords:
             connection.execute(
                 update(streams)
                 .where(streams.c.number == number, streams.c.ended_at.is_(None))
-                .values(ended_at=now(), state_version=streams.c.state_version + 1, updated_at=now(), chapters_due=True)
+                .values(with_new_version(ended_at=now(), chapters_due=True))
             )
+
+
+def with_new_version(**values: object) -> dict[str, Any]:
+    """Add to values of a stream what every change that clients see raises."""
+    return {"state_version": streams.c.state_version + 1, "updated_at": now(), **values}
 
 
 def segment_ids(number: int) -> tuple[int, int]:
