@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable
 
 from streametrics.concurrency.periodic import PeriodicThread
-from streametrics.concurrency.ttl_cache import TtlCache
 from streametrics.database.chapters import ChapterRecords
 from streametrics.database.stream_joining import Overtaken
 from streametrics.database.streams import StreamRecord, StreamRecords
 from streametrics.errors import StreametricsError
 from streametrics.jobs.connections import Connections
+from streametrics.jobs.joining import MOST_PERIOD_S
 from streametrics.recap.boundaries import Boundary, Mark
 from streametrics.recap.chapters import Chapter
 from streametrics.recap.composing import BEFORE_S, chapter_of, chapter_text
@@ -21,10 +21,6 @@ from streametrics.recap.marks import certain_marks
 from streametrics.recap.spoken import NumberedSegment, SpokenSentence, spoken_sentences
 from streametrics.settings import Settings
 
-#: How long the pause between two rounds may be, in seconds.
-MOST_PERIOD_S = 5.0
-#: For how long it counts that this process and the API use the same database, in seconds.
-FOREIGN_VALID_S = 3.0
 BEGINNING_S, END_S = -1e12, 1e12
 
 logger = logging.getLogger(__name__)
@@ -34,7 +30,7 @@ class ChapterThread:
     """Runs a round of `ChapterKeeping` every few seconds, in a worker; none while the API uses another database."""
 
     def __init__(self, connections: Connections) -> None:
-        foreign = TtlCache(lambda: connections.foreign_to_api(needs_audio=False), FOREIGN_VALID_S)
+        foreign = connections.foreign_check(needs_audio=False)
         keeping = ChapterKeeping(
             connections.chapters, connections.streams, connections.settings, may_write=lambda: not foreign.get()
         )

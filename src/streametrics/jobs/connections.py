@@ -2,6 +2,7 @@
 
 import logging
 
+from streametrics.concurrency.ttl_cache import TtlCache
 from streametrics.database.backlog import BacklogReader
 from streametrics.database.chapters import ChapterRecords
 from streametrics.database.checkpoints import Checkpoints
@@ -38,6 +39,9 @@ WORKER_ON_OTHER_AUDIO_STORE = (
     "This worker's audio store is not the API's, so it would find no upload: give both the same DATA_DIR, on a disk "
     "that both reach. One that only summarizes ('worker summarize') needs none."
 )
+
+#: For how long it counts that this process and the API use the same database and audio store, in seconds.
+FOREIGN_VALID_S = 3.0
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +102,10 @@ class Connections:
         """Say that this API has stopped. Raises DatabaseUnavailable."""
         if (ids := self._service_ids()) is not None:
             self.registry.withdraw_service(ids)
+
+    def foreign_check(self, *, needs_audio: bool) -> TtlCache[str | None]:
+        """Make a check of `foreign_to_api` whose answer counts for a few seconds."""
+        return TtlCache(lambda: self.foreign_to_api(needs_audio=needs_audio), FOREIGN_VALID_S)
 
     def foreign_to_api(self, *, needs_audio: bool) -> str | None:
         """Say why jobs of the API on this queue are none for this process; None where they are.

@@ -12,7 +12,6 @@ from dataclasses import replace
 from itertools import groupby
 
 from streametrics.concurrency.periodic import PeriodicThread
-from streametrics.concurrency.ttl_cache import TtlCache
 from streametrics.database.jobs import JobRecord
 from streametrics.database.stream_joining import Found, NewStream, Overtaken, StreamJoining, WaitingChunk
 from streametrics.domain.transcript import Transcript
@@ -33,8 +32,6 @@ from streametrics.streams.times import Clock
 
 #: How long the pause between two rounds may be, in seconds.
 MOST_PERIOD_S = 5.0
-#: How long it counts that this process and the API use the same database, in seconds.
-FOREIGN_VALID_S = 3.0
 #: The most chunks that one round looks at; as many as may wait (MAX_WAITING).
 MOST_WAITING = 5000
 #: For how long a chunk waits for those of its streamer that were sent before it, once it has ended, in seconds.
@@ -70,8 +67,10 @@ class JoiningThread:
     """
 
     def __init__(self, connections: Connections, *, in_worker: bool = False) -> None:
-        foreign = TtlCache(lambda: in_worker and connections.foreign_to_api(needs_audio=False), FOREIGN_VALID_S)
-        self._joining = Joining(connections.joining, connections.settings, may_write=lambda: not foreign.get())
+        foreign = connections.foreign_check(needs_audio=False)
+        self._joining = Joining(
+            connections.joining, connections.settings, may_write=lambda: not (in_worker and foreign.get())
+        )
         self._period_s = min(connections.settings.maintenance_interval_s, MOST_PERIOD_S)
         self._thread = PeriodicThread("joining", self._round, 0.0)
 

@@ -2,7 +2,6 @@
 
 import logging
 
-from streametrics.concurrency.ttl_cache import TtlCache
 from streametrics.database.checkpoints import EndedJob
 from streametrics.database.leases import ExpiredLease
 from streametrics.database.notes import JobNotes
@@ -18,9 +17,6 @@ from streametrics.jobs import joining
 from streametrics.jobs.connections import Connections
 from streametrics.observability import metrics
 
-#: How long it counts that this process and the API use the same database and audio store, in seconds.
-FOREIGN_VALID_S = 3.0
-
 logger = logging.getLogger(__name__)
 
 
@@ -34,8 +30,8 @@ class JobLifecycle:
         #: A claim that is not renewed within this is taken for a dead worker's, in seconds.
         self.lease_s = connections.settings.lease_s
         self._foreign = {
-            Stage.TRANSCRIBE: TtlCache(lambda: connections.foreign_to_api(needs_audio=True), FOREIGN_VALID_S),
-            Stage.SUMMARIZE: TtlCache(lambda: connections.foreign_to_api(needs_audio=False), FOREIGN_VALID_S),
+            Stage.TRANSCRIBE: connections.foreign_check(needs_audio=True),
+            Stage.SUMMARIZE: connections.foreign_check(needs_audio=False),
         }
 
     def foreign_to_api(self, stage: Stage) -> str | None:
