@@ -35,6 +35,13 @@ PlaceCursor = Annotated[
     str | None,
     Query(max_length=200, description="`next_cursor` of the page before.", json_schema_extra={"format": "cursor"}),
 ]
+#: Behind a number in a list.
+NumberCursor = Annotated[
+    str | None,
+    Query(
+        max_length=200, description="`next_cursor` of the page before.", json_schema_extra={"format": "number-cursor"}
+    ),
+]
 #: Described as paths of their own: one answer of several types is more than generated clients can read.
 HiddenFormat = Annotated[Literal["json", "txt", "srt", "vtt"], Query(include_in_schema=False)]
 HiddenChapterFormat = Annotated[

@@ -1,7 +1,7 @@
 """Reads JSON bodies within bounds, which the framework would read whole."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -13,15 +13,22 @@ from streametrics.errors import InvalidRequest
 Model = TypeVar("Model", bound=BaseModel)
 
 
-async def read_object(request: Request, *, max_bytes: int) -> dict[str, Any]:
-    """Read a JSON object. Raises InvalidRequest."""
+async def read_bounded(body: AsyncIterator[bytes], *, max_bytes: int, refusal: str) -> bytes:
+    """Read a body. Raises InvalidRequest with this refusal where it is longer."""
     data = bytearray()
-    async for chunk in request.stream():
+    async for chunk in body:
         data += chunk
         if len(data) > max_bytes:
-            raise InvalidRequest(f"The request is too long: {max_bytes:,} bytes are read at most.")
+            raise InvalidRequest(refusal)
+    return bytes(data)
+
+
+async def read_object(request: Request, *, max_bytes: int) -> dict[str, Any]:
+    """Read a JSON object. Raises InvalidRequest."""
+    refusal = f"The request is too long: {max_bytes:,} bytes are read at most."
+    data = await read_bounded(request.stream(), max_bytes=max_bytes, refusal=refusal)
     try:
-        found = json.loads(bytes(data))
+        found = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("The body is no JSON.") from error
     if not isinstance(found, dict):

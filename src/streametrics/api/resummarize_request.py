@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 from urllib.parse import parse_qsl
 
+from streametrics.api.json_body import read_bounded
 from streametrics.domain.job import SummaryLength
 from streametrics.errors import InvalidRequest
 from streametrics.text import languages
@@ -64,12 +65,8 @@ async def read_resummarize_request(
     language_field = _language_field(below_v1)
     limits = {language_field if name == "language" else name: limit for name, limit in RESUMMARIZE_FIELDS.items()}
     limits |= {"summary": max(map(len, LENGTHS))} if below_v1 else {}
-    data = bytearray()
-    async for chunk in body:
-        data += chunk
-        if len(data) > _MAX_BODY_BYTES:
-            raise InvalidRequest("The request is too long.")
-    fields = _fields(content_type.partition(";")[0].strip().lower(), bytes(data))
+    data = await read_bounded(body, max_bytes=_MAX_BODY_BYTES, refusal="The request is too long.")
+    fields = _fields(content_type.partition(";")[0].strip().lower(), data)
     faults = FieldFaults(stops_at_first=not below_v1)
     values = {
         name[:40]: faults.read(name[:40], _checked, name, value, limits, otherwise="").strip()

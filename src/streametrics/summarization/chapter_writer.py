@@ -1,6 +1,5 @@
 """Asks a model for a chapter's title and summary. What it says counts only with lines that were in its prompt."""
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ CHAPTER_TOKENS = 260
 #: Characters of a title, and of one sentence.
 LONGEST_TITLE, LONGEST_SENTENCE = 80, 400
 
-_OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 _LINE = re.compile(r"\d{1,4}")
 
 
@@ -61,10 +59,12 @@ class ChapterWriter:
             on_answer=lambda _text, _share: check(),
         )
         instruction = prompts.instruction(messages)
-        found = _object(answer.text)
+        found = output_validation.json_object(answer.text)
+        if found is None or not isinstance(found.get("sentences"), list):
+            raise SummaryUnusable("The model wrote no JSON of a chapter.")
         sentences = [
             sentence
-            for each in found.get("sentences") or []
+            for each in found["sentences"]
             if (sentence := _sentence(each, len(lines))) is not None
             and output_validation.defect(sentence.text, instruction, None) is None
         ]
@@ -72,17 +72,6 @@ class ChapterWriter:
         if not sentences or language_check.is_other(told, language):
             raise SummaryUnusable("The model named no lines for what it wrote of a chapter.")
         return WrittenChapter(_title(found, instruction), tuple(sentences), self._model.source, self._model.model)
-
-
-def _object(text: str) -> dict[str, Any]:
-    match = _OBJECT.search(text)
-    try:
-        found = json.loads(match[0], strict=False) if match else None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not isinstance(found.get("sentences"), list):
-        raise SummaryUnusable("The model wrote no JSON of a chapter.")
-    return found
 
 
 def _sentence(found: object, line_count: int) -> WrittenSentence | None:

@@ -137,7 +137,7 @@ def parse_overview(text: str, timeline: Timeline) -> Overview | None:
 
     A moment's time is that of the segment it lies in; one that lies outside the recording is left out.
     """
-    data = _object(text)
+    data = json_object(text)
     said = data.get("overview") if data else None
     if isinstance(said, list | dict):
         said = prose(json.dumps(said, ensure_ascii=False))
@@ -173,7 +173,7 @@ def _short(line: str) -> str:
     return line if len(line) <= _LONGEST_MOMENT else line[: _LONGEST_MOMENT - 1].rstrip() + "…"
 
 
-def _object(text: str) -> dict[str, Any] | None:
+def json_object(text: str) -> dict[str, Any] | None:
     """Find the JSON object in an answer; some models write a word before it, or a fence around it."""
     match = _OBJECT.search(text)
     try:

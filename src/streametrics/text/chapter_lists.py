@@ -5,17 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from streametrics.text.subtitles import VTT_ESCAPED, clock
+
 ChapterFormat = Literal["youtube", "markdown", "vtt", "ffmetadata"]
 
 #: YouTube takes no list of fewer, and none with a shorter one (its help on video chapters).
 LEAST_CHAPTERS, LEAST_S = 3, 10
-#: A chapter that YouTube lists ends where the pointer's label does (Vevo's help): the rest is not shown.
+#: Characters of a title in a line for YouTube.
 YOUTUBE_TITLE = 100
 
 #: YouTube refuses descriptions with them; in Markdown and WebVTT they may be markup.
 _ANGLES = str.maketrans({"<": "‹", ">": "›"})
 _MARKDOWN = re.compile(r"([\\`*_\[\]#|~])")
-_VTT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _FFMETADATA = re.compile(r"([=;#\\\n])")
 
 
@@ -77,13 +78,9 @@ def _markdown(chapter: ListedChapter) -> str:
 
 
 def _cue(chapter: ListedChapter) -> str:
-    title = chapter.title.replace("-->", "→").translate(_VTT)
-    return f"{_vtt_clock(chapter.start_s)} --> {_vtt_clock(chapter.end_s)}\n{title}\n"
-
-
-def _vtt_clock(seconds: float) -> str:
-    ms = round(seconds * 1000)
-    return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}.{ms % 1000:03}"
+    start, end = (clock(round(seconds * 1000), ".") for seconds in (chapter.start_s, chapter.end_s))
+    title = chapter.title.replace("-->", "→").translate(VTT_ESCAPED)
+    return f"{start} --> {end}\n{title}\n"
 
 
 def _section(chapter: ListedChapter) -> str:

@@ -13,7 +13,7 @@ FORMATS: dict[str, OutputFormat] = {"txt": "text", "json": "json", "srt": "srt",
 
 #: What players take for markup in SRT, which has no way to say that it is none: a tag, and a style in braces.
 _TAG, _STYLE = re.compile(r"<(?=[A-Za-z/])"), re.compile(r"\{(?=\\)")
-_VTT_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+VTT_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def render(transcript: Transcript, output: OutputFormat) -> str:
@@ -27,12 +27,12 @@ def render(transcript: Transcript, output: OutputFormat) -> str:
             return json.dumps(body, ensure_ascii=False, indent=2)
         case "srt":
             return "\n".join(
-                f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n{_srt(cue.lines)}\n"
+                f"{number}\n{clock(cue.start_ms, ',')} --> {clock(cue.end_ms, ',')}\n{_srt(cue.lines)}\n"
                 for number, cue in enumerate(lay_out(transcript), start=1)
             )
         case "vtt":
             cues = (
-                f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_vtt(cue.lines)}\n"
+                f"{clock(cue.start_ms, '.')} --> {clock(cue.end_ms, '.')}\n{_vtt(cue.lines)}\n"
                 for cue in lay_out(transcript)
             )
             return "\n".join(("WEBVTT\n", *cues))
@@ -43,9 +43,9 @@ def _srt(lines: tuple[str, ...]) -> str:
 
 
 def _vtt(lines: tuple[str, ...]) -> str:
-    return "\n".join(lines).translate(_VTT_ESCAPED)
+    return "\n".join(lines).translate(VTT_ESCAPED)
 
 
-def _clock(ms: int, separator: str) -> str:
+def clock(ms: int, separator: str) -> str:
     """Format a time in milliseconds as `HH:MM:SS` and milliseconds; hours may be more than 99."""
     return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}{separator}{ms % 1000:03}"

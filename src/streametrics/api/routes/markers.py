@@ -1,12 +1,18 @@
 """Routes of a stream's markers: places that a person has named."""
 
-from typing import Annotated
-
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from streametrics.api.dependencies import PAGE, IdempotencyKey, KnownParameters, PageLimit, PrincipalOf, StateOf
+from streametrics.api.dependencies import (
+    PAGE,
+    IdempotencyKey,
+    KnownParameters,
+    NumberCursor,
+    PageLimit,
+    PrincipalOf,
+    StateOf,
+)
 from streametrics.api.idempotency import call_of, replayed
 from streametrics.api.job_bodies import instant
 from streametrics.api.json_body import body_of, checked, read_object
@@ -66,14 +72,6 @@ class MarkerList(BaseModel):
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
 
 
-Cursor = Annotated[
-    str | None,
-    Query(
-        max_length=200, description="`next_cursor` of the page before.", json_schema_extra={"format": "number-cursor"}
-    ),
-]
-
-
 @router.get(
     "",
     summary="List a stream's markers, the newest first",
@@ -82,7 +80,7 @@ Cursor = Annotated[
     responses=problems(401, 403, 404, 410, 422, 503, reasons=_REASONS),
 )
 def list_markers(
-    stream_id: str, state: StateOf, principal: PrincipalOf, limit: PageLimit = PAGE, cursor: Cursor = None
+    stream_id: str, state: StateOf, principal: PrincipalOf, limit: PageLimit = PAGE, cursor: NumberCursor = None
 ) -> MarkerList:
     stream = state.streams.get(stream_id, principal)
     found = state.connections.markers.page(stream.number, before=read_number(cursor), limit=limit + 1)

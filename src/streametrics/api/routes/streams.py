@@ -4,7 +4,16 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
-from streametrics.api.dependencies import PAGE, HiddenFormat, KnownParameters, PageLimit, PrincipalOf, State, StateOf
+from streametrics.api.dependencies import (
+    PAGE,
+    HiddenFormat,
+    KnownParameters,
+    NumberCursor,
+    PageLimit,
+    PrincipalOf,
+    State,
+    StateOf,
+)
 from streametrics.api.openapi import problems
 from streametrics.api.paging import number_cursor, one_page, read_number
 from streametrics.api.recap_bodies import StreamWithRecaps, stream_with_recaps
@@ -41,12 +50,6 @@ _REASONS = {
 
 router = APIRouter(prefix="/v1", tags=["streams"], dependencies=[KnownParameters])
 
-Cursor = Annotated[
-    str | None,
-    Query(
-        max_length=200, description="`next_cursor` of the page before.", json_schema_extra={"format": "number-cursor"}
-    ),
-]
 StreamerName = Annotated[
     str | None, Query(max_length=1000, description="Only this streamer's: a name or a key.", examples=["Zoé_TV"])
 ]
@@ -72,7 +75,7 @@ def list_streams(
     streamer: StreamerName = None,
     status: Annotated[Status | None, Query(description="Only those.")] = None,
     limit: PageLimit = PAGE,
-    cursor: Cursor = None,
+    cursor: NumberCursor = None,
 ) -> StreamList:
     found = state.streams.page(
         principal,
@@ -190,7 +193,7 @@ def _transcript_as(found: StreamTranscript, format: TextFormat) -> Response:
     responses=problems(401, 403, 422, 503, reasons=_REASONS),
 )
 def list_streamers(
-    state: StateOf, principal: PrincipalOf, limit: PageLimit = PAGE, cursor: Cursor = None
+    state: StateOf, principal: PrincipalOf, limit: PageLimit = PAGE, cursor: NumberCursor = None
 ) -> StreamerList:
     found = state.streams.streamers(principal, before=read_number(cursor), limit=limit + 1)
     page, cursor_behind = one_page(found, limit, lambda each: number_cursor(each.newest.number))
@@ -243,7 +246,7 @@ def search(
     ],
     streamer: StreamerName = None,
     limit: PageLimit = PAGE,
-    cursor: Cursor = None,
+    cursor: NumberCursor = None,
 ) -> SearchHits:
     hits = state.streams.search(q, principal, streamer=streamer, before=read_number(cursor), limit=limit + 1)
     page, cursor_behind = one_page(hits, limit, lambda hit: number_cursor(hit.place))
