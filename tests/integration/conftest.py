@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from streametrics.database.engine import Database
+from streametrics.jobs.connections import Connections
+from streametrics.jobs.stream_control import StreamControl
+from streametrics.jobs.streams import StreamService
+from streametrics.settings import Settings
 from tests.support.stack import Stack, database, stack
 from tests.support.streams import Streams
 
@@ -33,6 +37,20 @@ def url(tmp_path: Path) -> Iterator[str]:
     """A database's address; on PostgreSQL where TEST_DATABASE_URL names one."""
     with database(tmp_path) as found:
         yield found
+
+
+@pytest.fixture
+def connections(url: str, tmp_path: Path) -> Iterator[Connections]:
+    """To that database, with no queue."""
+    opened = Connections(Settings(_env_file=None, data_dir=tmp_path, database_url=url))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def control(connections: Connections) -> StreamControl:
+    """What its owner says of streams there."""
+    return StreamControl(connections, StreamService(connections))
 
 
 @pytest.fixture

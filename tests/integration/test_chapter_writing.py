@@ -1,8 +1,7 @@
 """A model writes of closed chapters, once, fenced, and behind every chunk's own summary; on both databases."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -22,20 +21,12 @@ from streametrics.jobs.streams import StreamService
 from streametrics.llm.base import Message
 from streametrics.llm.fake import FakeChatModel
 from streametrics.recap.chapters import Chapter
-from streametrics.settings import Settings
 from streametrics.summarization.chapter_writer import ChapterWriter
 from streametrics.worker.chapter_writing import CALL_S, REST_S, ChapterWriting
 from tests.integration.test_stream_chapters import stream
 from tests.support.streams import Streams
 
 ANSWER = {"title": "About the rook", "sentences": [{"text": "The speaker tells about the rook.", "lines": "1"}]}
-
-
-@pytest.fixture
-def connections(url: str, tmp_path: Path) -> Iterator[Connections]:
-    made = Connections(Settings(_env_file=None, data_dir=tmp_path, database_url=url))
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, event, text
@@ -21,19 +19,11 @@ from streametrics.jobs.recaps import RecapScope, RecapService, RecapState
 from streametrics.jobs.stream_control import StreamControl
 from streametrics.jobs.streams import StreamService
 from streametrics.recap.chapters import Chapter
-from streametrics.settings import Settings
 from tests.integration.test_stream_joining import offset
 from tests.support.streams import Streams
 
 #: Of one chunk: 30 s, nearly all of it spoken.
 LINE = "The number {0} is what was said in this chunk about the {1} and it goes on like this for long."
-
-
-@pytest.fixture
-def connections(url: str, tmp_path: Path) -> Iterator[Connections]:
-    made = Connections(Settings(_env_file=None, data_dir=tmp_path, database_url=url))
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -327,7 +317,7 @@ def test_damaged_chapters_are_read(
 
 
 def test_what_is_forgotten_leaves_chapters_and_recaps(
-    streams: Streams, keeping: ChapterKeeping, connections: Connections, recaps: RecapService
+    streams: Streams, keeping: ChapterKeeping, control: StreamControl, recaps: RecapService
 ) -> None:
     result = {"summary": "She says number 1 aloud.", "summary_source": "ollama", "model": "m", "speech_language": "en"}
     streams.chunk(line(0, "rook"), time=offset(600), ago_s=60, title="rook")
@@ -336,7 +326,7 @@ def test_what_is_forgotten_leaves_chapters_and_recaps(
     keeping.round()
     (found,) = streams.all()
     assert "number 1 " in str(closed(streams)) and recaps.recap(found, RecapScope.NOW, most_letters=99).text
-    StreamControl(connections, StreamService(connections)).forget(found.id, LOCAL, start_s=30, end_s=60)
+    control.forget(found.id, LOCAL, start_s=30, end_s=60)
     (found,) = streams.all()
     told = [recaps.recap(found, scope, most_letters=2000) for scope in (RecapScope.NOW, RecapScope.STREAM)]
     assert "number 1 " not in str([told, recaps.chapters(found), closed(streams)])
@@ -462,13 +452,12 @@ def test_a_summary_in_a_language_with_a_long_name_joins(streams: Streams, recaps
     assert recaps.recap(found, RecapScope.NOW, most_letters=99).language == "zh-Hant-TW"
 
 
-def test_forgetting_leaves_the_next_broadcast_alone(streams: Streams, connections: Connections) -> None:
+def test_forgetting_leaves_the_next_broadcast_alone(streams: Streams, control: StreamControl) -> None:
     stream(streams, *["rook"] * 40)
     (old,) = streams.all()
     # Given a chunk in work, of a broadcast that begins anew
     values = {"finished_at": None, "state": JobState.TRANSCRIBING, "transcript": None}
     task_id = streams.chunk("", time=offset(30), ago_s=0, **values)
-    control = StreamControl(connections, StreamService(connections))
     assert control.forget(old.id, LOCAL, start_s=0, end_s=1100).segments
     streams.finish(task_id, "the next broadcast begins here")
     with streams.database.read() as connection:

@@ -3,7 +3,6 @@
 import contextlib
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +23,14 @@ from streametrics.jobs.maintenance import TimeGaps
 from streametrics.jobs.retention import Retention
 from streametrics.jobs.stream_control import StreamControl
 from streametrics.jobs.streams import StreamService, TimesFrom
-from streametrics.settings import Settings
 from tests.support.streams import Streams, said
 
 SECRET = "kryptonite"
 
 
 @pytest.fixture
-def connections(url: str, tmp_path: Path) -> Iterator[Connections]:
-    opened = Connections(Settings(_env_file=None, data_dir=tmp_path, database_url=url))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def service(connections: Connections) -> StreamService:
     return StreamService(connections)
-
-
-@pytest.fixture
-def control(connections: Connections, service: StreamService) -> StreamControl:
-    return StreamControl(connections, service)
 
 
 def words(service: StreamService, stream_id: str) -> list[str]:

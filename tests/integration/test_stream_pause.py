@@ -1,8 +1,6 @@
 """A streamer that has paused is not heard: its chunks join as such, its stream says so, over ends and restarts."""
 
 import contextlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -18,27 +16,14 @@ from streametrics.jobs.connections import Connections
 from streametrics.jobs.lifecycle import JobLifecycle
 from streametrics.jobs.stream_control import StreamControl
 from streametrics.jobs.streams import StreamService
-from streametrics.settings import Settings
 from tests.support.streams import Streams
 
 AS_PAUSED = {"warnings": [PAUSED.to_json()], "audio_s": None}
 
 
 @pytest.fixture
-def connections(url: str, tmp_path: Path) -> Iterator[Connections]:
-    opened = Connections(Settings(_env_file=None, data_dir=tmp_path, database_url=url))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def service(connections: Connections) -> StreamService:
     return StreamService(connections)
-
-
-@pytest.fixture
-def control(connections: Connections, service: StreamService) -> StreamControl:
-    return StreamControl(connections, service)
 
 
 def begun(streams: Streams) -> str:

@@ -4,8 +4,6 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +12,6 @@ from streametrics.domain.job import JobState
 from streametrics.errors import StreamErased, StreamUnknown
 from streametrics.jobs.connections import Connections
 from streametrics.jobs.streams import StreamService, TimesFrom
-from streametrics.settings import Settings
 from tests.support.stack import ROOT, compiled_once
 from tests.support.streams import Streams
 
@@ -22,10 +19,8 @@ ADA, BOB = Principal("ada", Scope.SUBMIT), Principal("bob", Scope.READ)
 
 
 @pytest.fixture
-def service(url: str, tmp_path: Path) -> Iterator[StreamService]:
-    connections = Connections(Settings(_env_file=None, data_dir=tmp_path, database_url=url))
-    yield StreamService(connections)
-    connections.close()
+def service(connections: Connections) -> StreamService:
+    return StreamService(connections)
 
 
 def transcript(service: StreamService, stream_id: str, principal: Principal = LOCAL) -> list[str]:

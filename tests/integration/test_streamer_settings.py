@@ -1,8 +1,6 @@
 """What the owner of a streamer's streams says about all of them: hidden words, how long they are kept, languages."""
 
 import contextlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -20,18 +18,10 @@ from streametrics.jobs.retention import Retention
 from streametrics.jobs.stream_control import StreamControl
 from streametrics.jobs.streamers import StreamerChange, StreamerService
 from streametrics.jobs.streams import StreamService, TimesFrom
-from streametrics.settings import Settings
 from tests.support.streams import Streams
 
 ADA = Principal("ada", Scope.SUBMIT)
 DAY_S = 86_400.0
-
-
-@pytest.fixture
-def connections(url: str, tmp_path: Path) -> Iterator[Connections]:
-    opened = Connections(Settings(_env_file=None, data_dir=tmp_path, database_url=url))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
